@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The request context, which is the database transaction context too."""
+
+from typing import Any
+
+from oslo_context import context
+from oslo_db.sqlalchemy import enginefacade
+
+
+@enginefacade.transaction_context_provider
+class RequestContext(context.RequestContext):
+    """Who asks, under which request id."""
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any],
+                  **kwargs: Any) -> 'RequestContext':
+        """Make a context from what crossed the message bus.
+
+        :param values: the dictionary made by ``to_dict``
+        """
+        return super().from_dict(values, **kwargs)
+
+
+def admin_context() -> RequestContext:
+    """Return the context of the service's own work."""
+    return RequestContext(is_admin=True, overwrite=False)

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors of the service.
+
+Each class carries the HTTP status that the API answers with (``code``), the
+stable machine readable name (``error_code``) and a message template.
+"""
+
+from typing import Any
+
+
+class CloudManagerException(Exception):
+    """Base of all errors that may reach a user.
+
+    :param message: the whole text, instead of the class's template
+    :param kwargs: values for the template; a missing one fails here, in the
+        test that raises it, rather than in production
+    """
+
+    code = 500
+    error_code = 'cloudmanager.internal'
+    template = 'An unknown error occurred.'
+
+    def __init__(self, message: str | None = None, **kwargs: Any) -> None:
+        self.kwargs = kwargs
+        self.message = message or self.template % kwargs
+        super().__init__(self.message)
+
+
+class Invalid(CloudManagerException):
+    code = 400
+    error_code = 'cloudmanager.invalid'
+    template = '%(reason)s'
+
+
+class NotAuthenticated(CloudManagerException):
+    code = 401
+    error_code = 'cloudmanager.unauthorized'
+    template = 'The request needs authentication.'
+
+
+class Forbidden(CloudManagerException):
+    code = 403
+    error_code = 'cloudmanager.forbidden'
+    template = 'Policy does not allow %(action)s to be performed.'
+
+
+class NotFound(CloudManagerException):
+    code = 404
+    error_code = 'cloudmanager.not_found'
+    template = 'The resource could not be found.'
+
+
+class NodeNotFound(NotFound):
+    error_code = 'cloudmanager.node.not_found'
+    template = 'Node %(node)s could not be found.'
+
+
+class NodeClassNotFound(NotFound):
+    error_code = 'cloudmanager.node_class.not_found'
+    template = 'Node class %(node_class)s could not be found.'
+
+
+class NodeTypeNotFound(NotFound):
+    error_code = 'cloudmanager.node_type.not_found'
+    template = 'Node type %(node_type)s could not be found.'
+
+
+class NodeImageNotFound(NotFound):
+    error_code = 'cloudmanager.node_image.not_found'
+    template = 'Node image %(image)s could not be found.'
+
+
+class PowerControlNotFound(NotFound):
+    error_code = 'cloudmanager.power_control.not_found'
+    template = 'Power control %(power_control)s could not be found.'
+
+
+class PowerActionNotFound(NotFound):
+    error_code = 'cloudmanager.power_action.not_found'
+    template = 'Power action %(power_action)s could not be found.'
+
+
+class AssignmentNotFound(NotFound):
+    error_code = 'cloudmanager.node.power_control_not_assigned'
+    template = ('Power control %(power_control)s is not assigned to node '
+                '%(node)s.')
+
+
+class TaskNotFound(NotFound):
+    error_code = 'cloudmanager.task.not_found'
+    template = 'Task %(task)s could not be found.'
+
+
+class HostNotFound(NotFound):
+    error_code = 'cloudmanager.host.not_found'
+    template = 'Compute host %(host)s could not be found.'
+
+
+class Conflict(CloudManagerException):
+    code = 409
+    error_code = 'cloudmanager.conflict'
+    template = '%(reason)s'
+
+
+class NameTaken(Conflict):
+    error_code = 'cloudmanager.name_taken'
+    template = 'The %(field)s %(value)s is in use already.'
+
+
+class InUse(Conflict):
+    error_code = 'cloudmanager.in_use'
+    template = '%(what)s is in use by %(by)s.'
+
+
+class TaskConflict(Conflict):
+    error_code = 'cloudmanager.task.conflict'
+    template = 'Task %(task)s (%(name)s) already acts on %(target)s.'
+
+
+class TaskFinished(Conflict):
+    error_code = 'cloudmanager.task.finished'
+    template = 'Task %(task)s has ended with status %(status)s.'
+
+
+class HostNotFenced(Conflict):
+    error_code = 'cloudmanager.host.not_fenced'
+    template = ('Host %(host)s cannot be proven to be off: %(reason)s. '
+                'Switch it off and send "fenced": true.')
+
+
+class NoPowerControl(Conflict):
+    error_code = 'cloudmanager.node.no_power_control'
+    template = 'Node %(node)s has no power control.'
+
+
+class Unavailable(CloudManagerException):
+    code = 503
+    error_code = 'cloudmanager.unavailable'
+    template = '%(reason)s'
+
+
+class CloudNotConfigured(Unavailable):
+    error_code = 'cloudmanager.cloud_not_configured'
+    template = ('No cloud is configured: %(setting)s is missing.')
+
+
+class CloudUnreachable(Unavailable):
+    error_code = 'cloudmanager.cloud_unreachable'
+    template = '%(service)s did not answer: %(reason)s'
+
+
+class CloudRequestRefused(Conflict):
+    """The cloud understood a request and said no."""
+
+    error_code = 'cloudmanager.cloud_refused'
+    template = '%(service)s refused %(request)s: %(reason)s'
+
+
+class LeaseLost(CloudManagerException):
+    """Another conductor owns the task now; this one must stop at once."""
+
+    error_code = 'cloudmanager.task.lease_lost'
+    template = 'Task %(task)s is no longer owned by this conductor.'
+
+
+class TaskCancelled(CloudManagerException):
+    error_code = 'cloudmanager.task.cancelled'
+    template = 'Task %(task)s was cancelled.'
+
+
+class TaskFailed(CloudManagerException):
+    error_code = 'cloudmanager.task.failed'
+    template = '%(reason)s'
+
+
+class SecretUnreadable(CloudManagerException):
+    error_code = 'cloudmanager.secret_unreadable'
+    template = ('A stored secret cannot be decrypted with the present keys; '
+                'check [secrets] key_repository.')

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The policy enforcer."""
+
+from typing import Any
+
+from oslo_config import cfg
+from oslo_policy import opts as policy_opts
+from oslo_policy import policy
+
+from cloudmanager.common import exception
+
+CONF = cfg.CONF
+_ENFORCER: policy.Enforcer | None = None
+
+
+def init(rules: list[policy.RuleDefault]) -> policy.Enforcer:
+    """Build the enforcer with the service's documented rules.
+
+    :param rules: what ``cloudmanager.policies.list_rules`` returns
+    """
+    global _ENFORCER
+    policy_opts.set_defaults(CONF, policy_file='policy.yaml')
+    enforcer = policy.Enforcer(CONF)
+    enforcer.register_defaults(rules)
+    _ENFORCER = enforcer
+    return enforcer
+
+
+def get_enforcer() -> policy.Enforcer:
+    """Return the enforcer, for oslo.policy's own tools."""
+    if _ENFORCER is None:
+        raise RuntimeError('cloudmanager.common.policy.init was not called')
+    return _ENFORCER
+
+
+def authorize(context: Any, action: str,
+              target: dict[str, Any] | None = None) -> None:
+    """Check that a context may do something.
+
+    :param action: name of a registered rule
+    :raises Forbidden: it may not
+    """
+    get_enforcer().authorize(
+        action, target or {'project_id': context.project_id}, context,
+        do_raise=True, exc=exception.Forbidden, action=action)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The message bus: transport, serializer, client and server."""
+
+from typing import Any
+
+from oslo_config import cfg
+import oslo_messaging as messaging
+from oslo_messaging.rpc import dispatcher
+
+from cloudmanager.common import context as cm_context
+
+CONF = cfg.CONF
+CONDUCTOR_TOPIC = 'cloudmanager-conductor'
+ALLOWED_REMOTE_EXMODS = ['cloudmanager.common.exception',
+                         'cloudmanager.power.exceptions']
+
+_TRANSPORT: messaging.RPCTransport | None = None
+
+
+class ContextSerializer(messaging.NoOpSerializer):
+    """Carries the request context over the bus."""
+
+    def serialize_context(self, context: Any) -> dict[str, Any]:
+        return context.to_dict()
+
+    def deserialize_context(
+            self, context: dict[str, Any]) -> cm_context.RequestContext:
+        return cm_context.RequestContext.from_dict(context)
+
+
+def init() -> messaging.RPCTransport:
+    """Open the transport of this process, once."""
+    global _TRANSPORT
+    if _TRANSPORT is None:
+        _TRANSPORT = messaging.get_rpc_transport(
+            CONF, allowed_remote_exmods=ALLOWED_REMOTE_EXMODS)
+    return _TRANSPORT
+
+
+def cleanup() -> None:
+    """Close the transport, at the end of a process or a test."""
+    global _TRANSPORT
+    if _TRANSPORT is not None:
+        _TRANSPORT.cleanup()
+        _TRANSPORT = None
+
+
+def get_client(topic: str, version: str) -> Any:
+    """Return a client of the current version of a topic's interface."""
+    target = messaging.Target(topic=topic, version=version)
+    return messaging.get_rpc_client(init(), target,
+                                    serializer=ContextSerializer())
+
+
+def get_server(topic: str, host: str, endpoints: list[Any]) -> Any:
+    """Return a server that answers on the topic and on ``topic.host``."""
+    target = messaging.Target(topic=topic, server=host)
+    return messaging.get_rpc_server(
+        init(), target, endpoints, serializer=ContextSerializer(),
+        access_policy=dispatcher.DefaultRPCAccessPolicy)

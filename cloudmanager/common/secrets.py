@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets at rest: Fernet with rotating keys.
+
+Keys are files in ``[secrets] key_repository`` named by number. The highest
+number encrypts, all decrypt, so that rotation needs no downtime: add a key,
+re-encrypt at leisure, remove the old one.
+"""
+
+import os
+import pathlib
+
+from cryptography import fernet
+from oslo_config import cfg
+
+from cloudmanager.common import exception
+
+CONF = cfg.CONF
+
+
+def _key_files(repository: pathlib.Path) -> list[pathlib.Path]:
+    """Return the key files, newest first."""
+    if not repository.is_dir():
+        return []
+    files = [path for path in repository.iterdir() if path.name.isdigit()]
+    return sorted(files, key=lambda path: int(path.name), reverse=True)
+
+
+def create_key(repository: str | None = None) -> pathlib.Path:
+    """Add a new primary key.
+
+    :returns: the file, readable by its owner alone
+    """
+    directory = pathlib.Path(repository or CONF.secrets.key_repository)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    existing = _key_files(directory)
+    number = int(existing[0].name) + 1 if existing else 0
+    path = directory / str(number)
+    temporary = directory / f'.{number}.tmp'
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
+                         0o600)
+    with os.fdopen(descriptor, 'wb') as stream:
+        stream.write(fernet.Fernet.generate_key())
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.rename(path)
+    return path
+
+
+def prune_keys(keep: int = 2) -> list[pathlib.Path]:
+    """Remove all keys but the newest.
+
+    :param keep: how many to keep
+    :returns: the files removed
+    """
+    old = _key_files(pathlib.Path(CONF.secrets.key_repository))[keep:]
+    for path in old:
+        path.unlink()
+    return old
+
+
+def _cipher() -> fernet.MultiFernet:
+    files = _key_files(pathlib.Path(CONF.secrets.key_repository))
+    if not files:
+        raise exception.Unavailable(
+            reason='No encryption key in [secrets] key_repository; run '
+                   'cloudmanager-manage secrets create-key.')
+    return fernet.MultiFernet(
+        [fernet.Fernet(path.read_bytes().strip()) for path in files])
+
+
+def encrypt(plain: str | None) -> str | None:
+    """Encrypt a secret for the database; ``None`` stays ``None``."""
+    if plain is None:
+        return None
+    return _cipher().encrypt(plain.encode()).decode()
+
+
+def decrypt(stored: str | None) -> str | None:
+    """Decrypt a secret of the database.
+
+    :raises SecretUnreadable: no present key fits
+    """
+    if stored is None:
+        return None
+    try:
+        return _cipher().decrypt(stored.encode()).decode()
+    except fernet.InvalidToken as exc:
+        raise exception.SecretUnreadable() from exc
+
+
+def rotate(stored: str) -> str:
+    """Re-encrypt a stored secret with the newest key."""
+    try:
+        return _cipher().rotate(stored.encode()).decode()
+    except fernet.InvalidToken as exc:
+        raise exception.SecretUnreadable() from exc

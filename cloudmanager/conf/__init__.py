@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options, one module a group; registered here on the global CONF."""
+
+from oslo_config import cfg
+
+from cloudmanager.conf import api
+from cloudmanager.conf import cloud
+from cloudmanager.conf import conductor
+from cloudmanager.conf import default
+from cloudmanager.conf import host_tasks
+from cloudmanager.conf import power
+from cloudmanager.conf import secrets
+from cloudmanager.conf import tasks
+
+CONF = cfg.CONF
+GROUPS = (default, api, cloud, conductor, host_tasks, power, secrets, tasks)
+
+for _group in GROUPS:
+    _group.register_opts(CONF)

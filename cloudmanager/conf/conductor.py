@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of the conductor and its engine."""
+
+from typing import Any
+
+from oslo_config import cfg
+
+conductor_group = cfg.OptGroup('conductor', title='Conductor')
+
+OPTS = [
+
+    cfg.IntOpt('workers', default=16, min=1,
+               help='Tasks that one conductor runs at a time.'),
+    cfg.StrOpt('jobboard', default='sql',
+               choices=('sql', 'redis', 'etcd', 'zookeeper'),
+               help='Where conductors find and claim work.'),
+    cfg.DictOpt('jobboard_options', default={},
+                help='Options of the jobboard as TaskFlow names them, such '
+                     'as host:10.0.0.5,port:6379 for redis.'),
+    cfg.FloatOpt('lease', default=6.0, min=1.0,
+                 help='Seconds after which the task of a conductor that no '
+                      'longer answers is taken over.'),
+    cfg.FloatOpt('poll_interval', default=1.0, min=0.05,
+                 help='Seconds between looks at the jobboard.'),
+    cfg.FloatOpt('sweep_interval', default=3.0, min=0.1,
+                 help='Seconds between searches for tasks that no '
+                      'conductor was told of.'),
+    cfg.IntOpt('graceful_timeout', default=30, min=0,
+               help='Seconds that running steps get to reach a point where '
+                    'another conductor can go on, after SIGTERM.'),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    conf.register_group(conductor_group)
+    conf.register_opts(OPTS, group=conductor_group)
+
+
+def list_opts() -> list[tuple[str, list[Any]]]:
+    return [('conductor', OPTS)]

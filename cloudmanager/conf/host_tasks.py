@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How hosts are emptied and evacuated."""
+
+from typing import Any
+
+from oslo_config import cfg
+
+host_tasks_group = cfg.OptGroup('host_tasks', title='Host tasks')
+
+OPTS = [
+
+    cfg.BoolOpt('allow_evacuate_host', default=True,
+                help='Whether hosts may be evacuated at all.'),
+    cfg.IntOpt('evacuation_retries', default=2, min=0,
+               help='How often a failed evacuation of a server is '
+                    'repeated.'),
+    cfg.IntOpt('migration_retries', default=1, min=0,
+               help='How often a failed migration of a server is repeated '
+                    'before the next step of the ladder.'),
+    cfg.ListOpt('deny_evacuate', default=[],
+                help='Hosts that are never evacuated.'),
+    cfg.IntOpt('max_moves', default=8, min=1,
+               help='Servers that one task moves at a time.'),
+    cfg.IntOpt('max_moves_per_destination', default=4, min=1,
+               help='Servers that one task moves to one host at a time.'),
+    cfg.FloatOpt('poll_interval', default=0.5, min=0.05,
+                 help='Seconds between two looks at all moves in flight.'),
+    cfg.IntOpt('move_timeout', default=300, min=1,
+               help='Seconds that a move may take whatever its size.'),
+    cfg.IntOpt('move_timeout_per_gib', default=60, min=0,
+               help='Seconds added for each GiB of the server\'s memory.'),
+    cfg.IntOpt('settle_timeout', default=60, min=1,
+               help='Seconds to wait for a server that is in the middle of '
+                    'another operation.'),
+    cfg.IntOpt('heartbeat_silence', default=15, min=1,
+               help='Seconds without a heartbeat of nova-compute after '
+                    'which an administrator\'s word that a host is off is '
+                    'believed. Longer than Nova\'s report_interval.'),
+    cfg.FloatOpt('adopt_grace', default=5.0, min=0,
+                 help='Seconds within which a request sent by a conductor '
+                      'that died is still expected to appear in Nova.'),
+    cfg.BoolOpt('lock_servers', default=True,
+                help='Whether servers are locked while they are '
+                     'evacuated.'),
+    cfg.StrOpt('priority_key', default='recovery_priority',
+               help='Metadata key of a server with its priority, 0 (never) '
+                    'to 10 (first).'),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    conf.register_group(host_tasks_group)
+    conf.register_opts(OPTS, group=host_tasks_group)
+
+
+def list_opts() -> list[tuple[str, list[Any]]]:
+    return [('host_tasks', OPTS)]

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engine and transactions.
+
+``reader`` and ``writer`` decorate the functions of this package. They are
+oslo.db's own, with one addition: SQLite takes its write lock at the start
+of a writing transaction, because a transaction that reads first and writes
+later fails at once when another one wrote in between.
+"""
+
+from collections.abc import Callable
+import functools
+import threading
+from typing import Any
+
+from oslo_config import cfg
+from oslo_db import api as oslo_db_api
+from oslo_db import options as db_options
+from oslo_db.sqlalchemy import enginefacade
+import sqlalchemy as sa
+from sqlalchemy import event
+
+CONF = cfg.CONF
+_local = threading.local()
+
+db_options.set_defaults(CONF, connection='sqlite:///cloudmanager.sqlite')
+
+context_manager = enginefacade.transaction_context()
+
+
+def configure() -> None:
+    """Prepare the engine from ``[database]``; call once per process."""
+    context_manager.configure(sqlite_fk=True)
+    context_manager.append_on_engine_create(_prepare_engine)
+
+
+def _prepare_engine(engine: sa.Engine) -> None:
+    if engine.dialect.name != 'sqlite':
+        return
+
+    @event.listens_for(engine, 'connect')
+    def _pragmas(connection: Any, record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute('PRAGMA busy_timeout=30000')
+        cursor.execute('PRAGMA journal_mode=WAL')
+        cursor.close()
+
+    @event.listens_for(engine, 'begin', insert=True)
+    def _begin_immediate(connection: sa.Connection) -> None:
+        if getattr(_local, 'writing', 0):
+            connection.exec_driver_sql('BEGIN IMMEDIATE')
+            connection.info['in_transaction'] = True
+
+
+def get_engine() -> sa.Engine:
+    """Return the engine of this process."""
+    return context_manager.writer.get_engine()
+
+
+reader = context_manager.reader
+
+
+def writer(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Run a function in a writing transaction, again on a deadlock."""
+    transactional = context_manager.writer(function)
+
+    @oslo_db_api.wrap_db_retry(max_retries=5, retry_on_deadlock=True,
+                               retry_interval=0.1, inc_retry_interval=True)
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        _local.writing = getattr(_local, 'writing', 0) + 1
+        try:
+            return transactional(*args, **kwargs)
+        finally:
+            _local.writing -= 1
+    return wrapper

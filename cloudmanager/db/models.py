@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All tables.
+
+Times are UTC without a zone. Names of indexes and constraints come from one
+convention, so that migrations and models agree on every database.
+"""
+
+import datetime
+from typing import Any
+
+from oslo_db.sqlalchemy import models as oslo_models
+import sqlalchemy as sa
+from sqlalchemy import orm
+from sqlalchemy.dialects import mysql
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+
+from cloudmanager.common import clock
+
+NAMING = {
+    'ix': 'ix_%(table_name)s_%(column_0_N_name)s',
+    'uq': 'uq_%(table_name)s_%(column_0_N_name)s',
+    'fk': 'fk_%(table_name)s_%(column_0_name)s',
+    'pk': 'pk_%(table_name)s',
+}
+
+# Microseconds on MySQL too, whose DATETIME has none by default.
+Time = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
+LongText = sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
+
+
+class Base(orm.DeclarativeBase, oslo_models.ModelBase):
+    metadata = sa.MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime.datetime: Time, dict[str, Any]: sa.JSON,
+                           list[Any]: sa.JSON}
+    __table_args__: Any = {'mysql_engine': 'InnoDB',
+                           'mysql_charset': 'utf8mb4'}
+
+
+def _args(*constraints: Any) -> tuple[Any, ...]:
+    return (*constraints, Base.__table_args__)
+
+
+class Created:
+    created_at: Mapped[datetime.datetime] = mapped_column(
+        default=clock.utcnow)
+    updated_at: Mapped[datetime.datetime | None] = mapped_column(
+        onupdate=clock.utcnow)
+
+
+class NodeClass(Created, Base):
+    __tablename__ = 'node_classes'
+    __table_args__ = _args(sa.UniqueConstraint('name'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(255))
+    is_default: Mapped[bool] = mapped_column(default=False)
+
+
+class NodeType(Created, Base):
+    __tablename__ = 'node_types'
+    __table_args__ = _args(sa.UniqueConstraint('node_class_id', 'name'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    node_class_id: Mapped[int] = mapped_column(
+        sa.ForeignKey('node_classes.id'))
+    name: Mapped[str] = mapped_column(sa.String(255))
+
+
+class NodeImage(Created, Base):
+    __tablename__ = 'node_images'
+    __table_args__ = _args(sa.UniqueConstraint('name'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(255))
+    file_data: Mapped[str | None] = mapped_column(LongText)
+
+
+class Node(Created, Base):
+    __tablename__ = 'nodes'
+    __table_args__ = _args(
+        sa.UniqueConstraint('name'), sa.UniqueConstraint('hypervisor_id'),
+        sa.Index(None, 'node_class_id'), sa.Index(None, 'node_type_id'),
+        sa.Index(None, 'image_id'), sa.Index(None, 'mac_address'),
+        sa.Index(None, 'controller_id'), sa.Index(None, 'power_state'),
+        sa.Index(None, 'condition'), sa.Index(None, 'is_reserved'),
+        sa.Index(None, 'is_controller'), sa.Index(None, 'active'),
+        sa.Index(None, 'rack_number'), sa.Index(None, 'dtc_number'),
+        sa.Index(None, 'row_number'), sa.Index(None, 'unit_number'),
+        sa.Index(None, 'owner'), sa.Index(None, 'inventory_code'),
+        sa.Index(None, 'title'), sa.Index(None, 'created_at'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str | None] = mapped_column(sa.String(255))
+    title: Mapped[str | None] = mapped_column(sa.String(255))
+    description: Mapped[str | None] = mapped_column(sa.Text)
+    node_class_id: Mapped[int] = mapped_column(
+        sa.ForeignKey('node_classes.id'))
+    node_type_id: Mapped[int] = mapped_column(sa.ForeignKey('node_types.id'))
+    image_id: Mapped[int] = mapped_column(sa.ForeignKey('node_images.id'))
+    hypervisor_id: Mapped[str | None] = mapped_column(sa.String(36))
+    controller_id: Mapped[str | None] = mapped_column(sa.String(36))
+    controller_type: Mapped[str | None] = mapped_column(sa.String(255))
+    dtc_number: Mapped[int | None]
+    row_number: Mapped[int | None]
+    rack_number: Mapped[int | None]
+    unit_number: Mapped[int | None]
+    cpu_amount: Mapped[int | None]
+    ram_mb: Mapped[int | None]
+    hdd_gb: Mapped[int | None]
+    mac_address: Mapped[str | None] = mapped_column(sa.String(17))
+    ip_addresses: Mapped[list[Any] | None]
+    inventory_code: Mapped[str | None] = mapped_column(sa.String(255))
+    owner: Mapped[str | None] = mapped_column(sa.String(255))
+    active: Mapped[bool] = mapped_column(default=True)
+    is_reserved: Mapped[bool] = mapped_column(default=False)
+    is_controller: Mapped[bool] = mapped_column(default=False)
+    condition: Mapped[int] = mapped_column(sa.SmallInteger, default=0)
+    dcc: Mapped[bool] = mapped_column(default=True)
+    nodesafe: Mapped[bool] = mapped_column(default=False)
+    power_state: Mapped[str | None] = mapped_column(sa.String(16))
+    power_state_at: Mapped[datetime.datetime | None]
+    power_state_reason: Mapped[str | None] = mapped_column(sa.String(255))
+
+
+class PowerControl(Created, Base):
+    __tablename__ = 'power_controls'
+    __table_args__ = _args(
+        sa.UniqueConstraint('control_type', 'host', 'port_number'),
+        sa.Index(None, 'title'), sa.Index(None, 'protocol_type'),
+        sa.Index(None, 'host'), sa.Index(None, 'port_number'),
+        sa.Index(None, 'created_at'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(sa.String(255))
+    control_type: Mapped[str] = mapped_column(sa.String(64))
+    protocol_type: Mapped[str] = mapped_column(sa.String(32))
+    host: Mapped[str] = mapped_column(sa.String(255))
+    port_number: Mapped[int]
+    login: Mapped[str | None] = mapped_column(sa.String(255))
+    password: Mapped[str | None] = mapped_column(sa.Text)
+    ssh_key: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class NodePowerControl(Created, Base):
+    __tablename__ = 'node_power_controls'
+    __table_args__ = _args(
+        sa.UniqueConstraint('power_control_id', 'power_control_port'),
+        sa.UniqueConstraint('node_id', 'power_control_id'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    node_id: Mapped[int] = mapped_column(sa.ForeignKey('nodes.id'))
+    power_control_id: Mapped[int] = mapped_column(
+        sa.ForeignKey('power_controls.id'))
+    power_control_port: Mapped[str] = mapped_column(sa.String(64))
+    is_default: Mapped[bool] = mapped_column(default=False)
+    is_initialized: Mapped[bool] = mapped_column(default=False)
+
+
+class PowerAction(Base):
+    __tablename__ = 'power_actions'
+    __table_args__ = _args(sa.Index(None, 'node_id'),
+                           sa.Index(None, 'power_control_id'),
+                           sa.Index(None, 'created_at'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    node_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey('nodes.id', ondelete='CASCADE'))
+    power_control_id: Mapped[int | None]
+    action: Mapped[str] = mapped_column(sa.String(32))
+    result: Mapped[str] = mapped_column(sa.String(16))
+    error: Mapped[str | None] = mapped_column(sa.Text)
+    user_id: Mapped[str | None] = mapped_column(sa.String(64))
+    task_id: Mapped[str | None] = mapped_column(sa.String(36))
+    created_at: Mapped[datetime.datetime] = mapped_column(
+        default=clock.utcnow)
+    duration: Mapped[float | None]
+
+
+class AvailabilityStorage(Created, Base):
+    __tablename__ = 'availability_storages'
+    __table_args__ = _args(sa.UniqueConstraint('name'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(255))
+    path: Mapped[str | None] = mapped_column(sa.String(1024))
+    fields: Mapped[dict[str, Any] | None]
+
+
+class NodeAvailabilityStorage(Base):
+    __tablename__ = 'node_availability_storages'
+    __table_args__ = _args(sa.Index(None, 'availability_storage_id'))
+
+    node_id: Mapped[int] = mapped_column(
+        sa.ForeignKey('nodes.id', ondelete='CASCADE'), primary_key=True)
+    availability_storage_id: Mapped[int] = mapped_column(
+        sa.ForeignKey('availability_storages.id'), primary_key=True)
+
+
+class Task(Base):
+    __tablename__ = 'tasks'
+    __table_args__ = _args(
+        sa.Index(None, 'status', 'heartbeat_at'), sa.Index(None, 'name'),
+        sa.Index(None, 'host'), sa.Index(None, 'server_id'),
+        sa.Index(None, 'created_at'), sa.Index(None, 'finished_at'))
+
+    id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(64))
+    status: Mapped[str] = mapped_column(sa.String(16), default='PENDING')
+    host: Mapped[str | None] = mapped_column(sa.String(255))
+    server_id: Mapped[str | None] = mapped_column(sa.String(36))
+    params: Mapped[dict[str, Any]]
+    memory: Mapped[dict[str, Any] | None]
+    result: Mapped[dict[str, Any] | None]
+    traceback: Mapped[str | None] = mapped_column(LongText)
+    cancel: Mapped[str | None] = mapped_column(sa.String(8))
+    user_id: Mapped[str | None] = mapped_column(sa.String(64))
+    project_id: Mapped[str | None] = mapped_column(sa.String(64))
+    request_id: Mapped[str | None] = mapped_column(sa.String(64))
+    created_at: Mapped[datetime.datetime] = mapped_column(
+        default=clock.utcnow)
+    started_at: Mapped[datetime.datetime | None]
+    finished_at: Mapped[datetime.datetime | None]
+    # Who works on it. The generation grows with each claim; whoever holds
+    # an older one has lost the task.
+    generation: Mapped[int] = mapped_column(default=0)
+    owner: Mapped[str | None] = mapped_column(sa.String(255))
+    heartbeat_at: Mapped[datetime.datetime] = mapped_column(
+        default=clock.utcnow)
+    post_token: Mapped[str | None] = mapped_column(sa.String(36))
+
+
+class TaskTarget(Base):
+    """What a running task acts on; the primary key keeps others off."""
+
+    __tablename__ = 'task_targets'
+    __table_args__ = _args(sa.Index(None, 'task_id'))
+
+    target: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    task_id: Mapped[str] = mapped_column(
+        sa.ForeignKey('tasks.id', ondelete='CASCADE'))
+
+
+class TaskItem(Base):
+    __tablename__ = 'task_items'
+    __table_args__ = _args(sa.UniqueConstraint('task_id', 'object_id'),
+                           sa.Index(None, 'object_id'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[str] = mapped_column(
+        sa.ForeignKey('tasks.id', ondelete='CASCADE'))
+    kind: Mapped[str] = mapped_column(sa.String(16))
+    object_id: Mapped[str] = mapped_column(sa.String(36))
+    name: Mapped[str | None] = mapped_column(sa.String(255))
+    state: Mapped[str] = mapped_column(sa.String(16), default='PENDING')
+    action: Mapped[str | None] = mapped_column(sa.String(32))
+    source: Mapped[str | None] = mapped_column(sa.String(255))
+    destination: Mapped[str | None] = mapped_column(sa.String(255))
+    priority: Mapped[int] = mapped_column(sa.SmallInteger, default=5)
+    attempts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None] = mapped_column(sa.Text)
+    # What a successor must know to go on: see conductor.tasks.moves.
+    memory: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime.datetime] = mapped_column(
+        default=clock.utcnow)
+    updated_at: Mapped[datetime.datetime | None] = mapped_column(
+        onupdate=clock.utcnow)
+
+
+class Job(Base):
+    """The SQL jobboard."""
+
+    __tablename__ = 'jobs'
+    __table_args__ = _args(
+        sa.UniqueConstraint('uuid'),
+        sa.Index(None, 'board', 'trashed', 'priority', 'sequence'))
+
+    sequence: Mapped[int] = mapped_column(
+        sa.BigInteger().with_variant(sa.Integer(), 'sqlite'),
+        primary_key=True, autoincrement=True)
+    uuid: Mapped[str] = mapped_column(sa.String(36))
+    board: Mapped[str] = mapped_column(sa.String(64))
+    name: Mapped[str] = mapped_column(sa.String(255))
+    priority: Mapped[int] = mapped_column(sa.SmallInteger)
+    details: Mapped[dict[str, Any]]
+    book_uuid: Mapped[str | None] = mapped_column(sa.String(64))
+    book_name: Mapped[str | None] = mapped_column(sa.String(255))
+    created_at: Mapped[datetime.datetime]
+    updated_at: Mapped[datetime.datetime | None]
+    trashed: Mapped[bool] = mapped_column(default=False)
+    owner: Mapped[str | None] = mapped_column(sa.String(255))
+    generation: Mapped[int] = mapped_column(default=0)
+    # Seconds since 1970 by the clock of the database.
+    expires_at: Mapped[float | None] = mapped_column(sa.Double())
+
+
+class Audit(Created, Base):
+    __tablename__ = 'audits'
+    __table_args__ = _args(sa.Index(None, 'aggregate_id'),
+                           sa.Index(None, 'status'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    aggregate_id: Mapped[int]
+    status: Mapped[str] = mapped_column(sa.String(16))
+    model: Mapped[dict[str, Any] | None]
+    imbalance_before: Mapped[float | None]
+    imbalance_after: Mapped[float | None]
+    error: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class AuditMove(Base):
+    __tablename__ = 'audit_moves'
+    __table_args__ = _args(sa.UniqueConstraint('audit_id', 'position'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    audit_id: Mapped[int] = mapped_column(
+        sa.ForeignKey('audits.id', ondelete='CASCADE'))
+    position: Mapped[int]
+    server_id: Mapped[str] = mapped_column(sa.String(36))
+    source: Mapped[str] = mapped_column(sa.String(255))
+    destination: Mapped[str] = mapped_column(sa.String(255))
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class Service(Created, Base):
+    """Processes of ours, with their last sign of life."""
+
+    __tablename__ = 'services'
+    __table_args__ = _args(sa.UniqueConstraint('binary', 'host'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    binary: Mapped[str] = mapped_column(sa.String(64))
+    host: Mapped[str] = mapped_column(sa.String(255))
+    heartbeat_at: Mapped[datetime.datetime]
+    stopped: Mapped[bool] = mapped_column(default=False)

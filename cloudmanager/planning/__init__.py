@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pure planning: a model of the cloud, drain and evacuation plans, order."""

@@ -1,0 +1,456 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which action fits a server, by its state and by what the caller allows.
+
+The rows below follow Nova's own checks (nova/compute/api.py,
+nova/conductor/tasks/live_migrate.py):
+
+* live migration: vm_state active or paused, no task, power state running
+  or paused;
+* cold migration: vm_state active or stopped, no task, source service up;
+* evacuation: vm_state active, stopped or error, any task, source down;
+* shelve-offload: vm_state shelved, no task.
+
+Locks bind only users who are not admins, and never an evacuation.
+"""
+
+import dataclasses
+import typing
+
+from cloudmanager.planning import model
+from cloudmanager.planning import options as opts
+
+LIVE = 'live-migrate'
+COLD = 'cold-migrate'
+EVACUATE = 'evacuate'
+OFFLOAD = 'shelve-offload'
+WAIT = 'wait'
+SKIP = 'skip'
+BLOCKED = 'blocked'
+
+#: Actions that need a destination host.
+MOVES = frozenset((LIVE, COLD, EVACUATE))
+
+DEFAULT_PRIORITY = 5
+MAX_PRIORITY = 10
+_PRIORITIES = {str(number): number for number in range(MAX_PRIORITY + 1)}
+
+_RUNNING_POWER = (1, 3)
+_OFF_POWER = (4, 6)
+_PASSTHROUGH_CLASSES = frozenset(
+    ('PCI_DEVICE', 'SRIOV_NET_VF', 'VGPU', 'PGPU', 'FPGA')
+)
+_PASSTHROUGH_PREFIXES = ('CUSTOM_PCI_', 'CUSTOM_VGPU', 'CUSTOM_MDEV')
+
+_STATUS_OF_VM_STATE = {
+    'active': 'ACTIVE',
+    'building': 'BUILD',
+    'paused': 'PAUSED',
+    'suspended': 'SUSPENDED',
+    'stopped': 'SHUTOFF',
+    'rescued': 'RESCUED',
+    'resized': 'VERIFY_RESIZE',
+    'soft-delete': 'SOFT_DELETED',
+    'deleted': 'DELETED',
+    'error': 'ERROR',
+    'shelved': 'SHELVED',
+    'shelved_offloaded': 'SHELVED_OFFLOADED',
+}
+#: Statuses that Nova makes from a vm_state and a running task.
+_STATUS_WITH_TASK = {
+    'REBOOT': 'ACTIVE',
+    'HARD_REBOOT': 'ACTIVE',
+    'PASSWORD': 'ACTIVE',
+    'REBUILD': 'ACTIVE',
+    'MIGRATING': 'ACTIVE',
+    'RESIZE': 'ACTIVE',
+    'REVERT_RESIZE': 'VERIFY_RESIZE',
+    'RESCUE': 'RESCUED',
+}
+_MOVING_STATUSES = frozenset(('MIGRATING', 'RESIZE', 'REVERT_RESIZE'))
+_DELETING_TASKS = frozenset(('deleting', 'soft-deleting'))
+#: With these the server leaves its host by itself, to a host (if any) that
+#: Nova has charged already.
+_LEAVING_TASKS = _DELETING_TASKS | frozenset(
+    (
+        'migrating',
+        'resize_prep',
+        'resize_migrating',
+        'resize_migrated',
+        'resize_finish',
+        'resize_reverting',
+        'shelving',
+        'shelving_image_pending_upload',
+        'shelving_image_uploading',
+        'shelving_offloading',
+    )
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Blocker:
+    """One thing in the way: a code for programs, a text for people."""
+
+    code: str
+    text: str
+    host: str = ''
+    short: tuple[tuple[str, float], ...] = ()
+    servers: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """JSON-safe form; empty details are left out."""
+        found: dict[str, typing.Any] = {'code': self.code, 'text': self.text}
+        if self.host:
+            found['host'] = self.host
+        if self.short:
+            found['short'] = dict(self.short)
+        if self.servers:
+            found['servers'] = list(self.servers)
+        return found
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Choice:
+    """The actions to try in turn for a server, and why.
+
+    An empty ladder means that nothing may be done: ``blockers`` says why.
+    ``reset_state`` is the state to reset the server to before an
+    evacuation, or empty.
+    """
+
+    ladder: tuple[str, ...]
+    reason: str
+    blockers: tuple[Blocker, ...] = ()
+    warnings: tuple[Blocker, ...] = ()
+    reset_state: str = ''
+    #: The server leaves the host by itself: no destination to choose.
+    leaving: bool = False
+
+    @property
+    def action(self) -> str:
+        """The first action to try."""
+        return self.ladder[0] if self.ladder else BLOCKED
+
+    @property
+    def moves(self) -> tuple[str, ...]:
+        """The rungs of the ladder that need a destination."""
+        if self.leaving:
+            return ()
+        return tuple(step for step in self.ladder if step in MOVES)
+
+
+class Rule(typing.NamedTuple):
+    """A row: the whole ladder of a state, and what to say of it."""
+
+    ladder: tuple[str, ...]
+    why: str
+    code: str = ''
+    advice: str = ''
+
+
+DRAIN_RULES: dict[str, Rule] = {
+    'ACTIVE': Rule((LIVE, COLD, EVACUATE), 'it runs'),
+    'PAUSED': Rule(
+        (LIVE, EVACUATE), 'it is paused: moved live or not at all'
+    ),
+    'SHUTOFF': Rule((COLD, EVACUATE), 'it does not run'),
+    'SHELVED': Rule((OFFLOAD,), 'it is shelved: its snapshot is kept'),
+    'SHELVED_OFFLOADED': Rule((SKIP,), 'it is on no host'),
+    'DELETED': Rule((SKIP,), 'it is deleted'),
+    'SOFT_DELETED': Rule(
+        (),
+        'it is soft-deleted',
+        'soft-deleted',
+        'restore it, or delete it for good',
+    ),
+    'SUSPENDED': Rule(
+        (EVACUATE,), 'it is suspended', 'suspended', 'resume it'
+    ),
+    'RESCUED': Rule((EVACUATE,), 'it is in rescue', 'rescued', 'unrescue it'),
+    'ERROR': Rule(
+        (EVACUATE,),
+        'it is in error',
+        'error',
+        'decide on it: repair it, delete it',
+    ),
+    'VERIFY_RESIZE': Rule(
+        (EVACUATE,),
+        'its resize waits for confirmation',
+        'verify-resize',
+        'confirm or revert the resize',
+    ),
+    'BUILD': Rule((WAIT, LIVE, COLD), 'it is being built'),
+}
+
+EVACUATION_RULES: dict[str, Rule] = {
+    'ACTIVE': Rule((EVACUATE,), 'it ran'),
+    'SHUTOFF': Rule((EVACUATE,), 'it was off'),
+    'ERROR': Rule((EVACUATE,), 'it was in error'),
+    'PAUSED': Rule((EVACUATE,), 'it was paused and arrives running'),
+    'SUSPENDED': Rule(
+        (EVACUATE,), 'it was suspended: its saved memory is lost'
+    ),
+    'RESCUED': Rule((EVACUATE,), 'it was in rescue and arrives from its disk'),
+    'VERIFY_RESIZE': Rule(
+        (EVACUATE,), 'its resize was not confirmed and cannot be reverted'
+    ),
+    'SHELVED': Rule((EVACUATE,), 'it was shelved and still on the host'),
+    'SHELVED_OFFLOADED': Rule((SKIP,), 'it is on no host'),
+    'DELETED': Rule((SKIP,), 'it is deleted'),
+    'SOFT_DELETED': Rule((SKIP,), 'it is soft-deleted'),
+    'BUILD': Rule(
+        (),
+        'it was never launched',
+        'never-launched',
+        'delete it and create it anew',
+    ),
+}
+_UNKNOWN = Rule(
+    (), 'its state is not known', 'unknown-state', 'look at it in Nova'
+)
+_NO_RESET = frozenset(('ACTIVE', 'SHUTOFF', 'ERROR'))
+
+
+def base_status(server: model.Server) -> str:
+    """The status without its running task, from vm_state when known."""
+    known = _STATUS_OF_VM_STATE.get(server.vm_state.lower())
+    if known is not None:
+        return known
+    status = server.status.upper()
+    return _STATUS_WITH_TASK.get(status, status)
+
+
+def passthrough_classes(server: model.Server) -> list[str]:
+    """Resource classes of devices passed through to the server."""
+    return sorted(
+        name
+        for name, amount in server.resources.items()
+        if amount
+        and (
+            name in _PASSTHROUGH_CLASSES
+            or name.startswith(_PASSTHROUGH_PREFIXES)
+        )
+    )
+
+
+def recovery_priority(
+    server: model.Server, key: str = 'recovery_priority'
+) -> tuple[int, str]:
+    """Priority 0 (never) to 10 (first), and a warning when it is invalid."""
+    value = server.metadata.get(key)
+    if value is None:
+        return DEFAULT_PRIORITY, ''
+    text = str(value).strip()
+    if text in _PRIORITIES:
+        return _PRIORITIES[text], ''
+    return DEFAULT_PRIORITY, (
+        f'metadata {key}={text[:32]!r} is not a whole number from 0 to '
+        f'{MAX_PRIORITY}; {DEFAULT_PRIORITY} is used'
+    )
+
+
+def _mid_task(server: model.Server) -> bool:
+    return bool(server.task_state) or (
+        not server.vm_state and server.status.upper() in _STATUS_WITH_TASK
+        and server.status.upper() != 'RESCUE'
+    )
+
+
+def _leaving(server: model.Server) -> bool:
+    if server.task_state in _LEAVING_TASKS:
+        return True
+    return (
+        not server.task_state and server.status.upper() in _MOVING_STATUSES
+    )
+
+
+def _no_live(server: model.Server, flags: opts.Options) -> Blocker | None:
+    if not flags.allow_live:
+        return Blocker('live-not-allowed', 'live migration is not allowed')
+    if LIVE in server.refuses:
+        return Blocker('live-refused', server.refuses[LIVE])
+    devices = passthrough_classes(server)
+    if (devices or server.passthrough) and not server.live_devices:
+        what = ', '.join(devices) or 'a passed-through device'
+        return Blocker(
+            'passthrough', f'it uses {what} and cannot be moved live'
+        )
+    if server.local_disk and not flags.block_migration:
+        return Blocker(
+            'local-disk',
+            'its disks are local and block migration is not allowed',
+        )
+    power = server.power_state
+    if power is not None and power not in _RUNNING_POWER:
+        return Blocker(
+            'power-state', f'its power state is {power}: it does not run'
+        )
+    return None
+
+
+def _no_cold(server: model.Server, flags: opts.Options) -> Blocker | None:
+    if COLD in server.refuses:
+        return Blocker('cold-refused', server.refuses[COLD])
+    runs = base_status(server) != 'SHUTOFF'
+    if runs and server.power_state not in _OFF_POWER:
+        if not flags.allow_off_vm:
+            return Blocker(
+                'off-vm-not-allowed',
+                'it runs, and stopping servers is not allowed '
+                '(allow_off_vm)',
+            )
+    return None
+
+
+def _no_evacuate(server: model.Server, flags: opts.Options) -> Blocker | None:
+    if EVACUATE in server.refuses:
+        return Blocker('evacuate-refused', server.refuses[EVACUATE])
+    if not flags.allow_evacuate:
+        return Blocker(
+            'evacuate-not-allowed',
+            'evacuation is not allowed (allow_evacuate)',
+        )
+    if server.local_disk:
+        return Blocker(
+            'local-disk', 'its disks are local: a rebuild would lose them'
+        )
+    return None
+
+
+_CHECKS = {LIVE: _no_live, COLD: _no_cold, EVACUATE: _no_evacuate}
+
+
+def _hold(server: model.Server, flags: opts.Options) -> list[Blocker]:
+    found = []
+    if server.pinned_host and not flags.move_pinned:
+        found.append(
+            Blocker('pinned', f'it is pinned to host {server.host}')
+        )
+    if server.locked and not flags.move_locked:
+        found.append(
+            Blocker('locked', 'it is locked: unlock it or allow move_locked')
+        )
+    return found
+
+
+def _climb(
+    rule: Rule, server: model.Server, flags: opts.Options
+) -> tuple[list[str], list[Blocker]]:
+    """The rungs that may be used and why the others may not."""
+    steps, refused = [], []
+    for step in rule.ladder:
+        check = _CHECKS.get(step)
+        blocker = check(server, flags) if check else None
+        if blocker is None:
+            steps.append(step)
+        else:
+            refused.append(blocker)
+    return steps, refused
+
+
+def _drain_reason(
+    rule: Rule, steps: list[str], refused: list[Blocker]
+) -> str:
+    if steps[0] == EVACUATE:
+        return f'{rule.why}: rebuilt elsewhere once its host is fenced'
+    if steps[0] == COLD and rule.ladder[0] == LIVE:
+        return (
+            'will be stopped, not migrated live: '
+            + next((item.text for item in refused), rule.why)
+        )
+    return rule.why
+
+
+def _reset_state(server: model.Server, steps: list[str]) -> str:
+    if EVACUATE in steps and base_status(server) not in _NO_RESET:
+        return 'error'
+    return ''
+
+
+def _advice(rule: Rule, refused: list[Blocker]) -> Blocker:
+    text = f'{rule.why}: {rule.advice}'
+    if any(item.code == 'evacuate-not-allowed' for item in refused):
+        text += ', or allow its evacuation (allow_evacuate)'
+    return Blocker(rule.code, text)
+
+
+def drain_choice(
+    server: model.Server, flags: opts.Options = opts.DEFAULT
+) -> Choice:
+    """What to do with a server whose host is alive and must be emptied."""
+    rule = DRAIN_RULES.get(base_status(server), _UNKNOWN)
+    if rule.ladder == (SKIP,):
+        return Choice((SKIP,), rule.why)
+    if _leaving(server):
+        task = server.task_state or server.status
+        return Choice(
+            (WAIT,), f'its task {task} takes it off the host', leaving=True
+        )
+    held = _hold(server, flags)
+    if held:
+        return Choice((), held[0].text, tuple(held))
+    steps, refused = _climb(rule, server, flags)
+    waits = _mid_task(server)
+    if not steps and not waits:
+        if rule.code:
+            refused.insert(0, _advice(rule, refused))
+        return Choice((), refused[0].text, tuple(refused))
+    if waits and steps[:1] != [WAIT]:
+        task = server.task_state or server.status
+        return Choice(
+            (WAIT, *steps),
+            f'its task {task} must end first',
+            reset_state=_reset_state(server, steps),
+        )
+    return Choice(
+        tuple(steps),
+        _drain_reason(rule, steps, refused),
+        reset_state=_reset_state(server, steps),
+    )
+
+
+def _rebuilt(
+    server: model.Server, rule: Rule, warnings: list[Blocker]
+) -> Choice:
+    """The choice for a server of a dead host that Nova can rebuild."""
+    if server.local_disk:
+        warnings.append(
+            Blocker(
+                'local-disk',
+                'its disks were local: it is rebuilt from its image',
+            )
+        )
+    reset = _reset_state(server, list(rule.ladder))
+    reason = rule.why + (f'; reset to {reset} first' if reset else '')
+    ladder = rule.ladder
+    if (server.task_state or '').startswith('rebuild'):
+        ladder = (WAIT, *ladder)
+        reason = 'a rebuild or evacuation of it was under way already'
+    return Choice(ladder, reason, (), tuple(warnings), reset)
+
+
+def evacuation_choice(
+    server: model.Server, flags: opts.Options = opts.DEFAULT
+) -> Choice:
+    """What to do with a server whose host is dead and fenced."""
+    rule = EVACUATION_RULES.get(base_status(server), _UNKNOWN)
+    priority, warning = recovery_priority(server, flags.priority_key)
+    warnings = [Blocker('bad-priority', warning)] if warning else []
+    if rule.ladder == (SKIP,):
+        return Choice((SKIP,), rule.why, (), tuple(warnings))
+    if server.task_state in _DELETING_TASKS:
+        return Choice((SKIP,), 'it is being deleted', (), tuple(warnings))
+    if priority == 0:
+        text = f'{flags.priority_key} is 0: never evacuated'
+        return Choice(
+            (SKIP,), text, (), (*warnings, Blocker('priority-zero', text))
+        )
+    blockers = []
+    if server.pinned_host and not flags.move_pinned:
+        blockers = _hold(dataclasses.replace(server, locked=False), flags)
+    elif not rule.ladder:
+        blockers = [Blocker(rule.code, f'{rule.why}: {rule.advice}')]
+    elif EVACUATE in server.refuses:
+        blockers = [Blocker('evacuate-refused', server.refuses[EVACUATE])]
+    if blockers:
+        return Choice((), blockers[0].text, tuple(blockers), tuple(warnings))
+    return _rebuilt(server, rule, warnings)

@@ -1,0 +1,424 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans that empty hosts: alive ones (drain) and dead ones (evacuation)."""
+
+import collections
+import collections.abc
+import dataclasses
+
+from cloudmanager.planning import (
+    classify,
+    explain,
+    ledger,
+    model,
+    pack,
+    plan,
+    reach,
+)
+from cloudmanager.planning import options as opts
+
+Blocker = classify.Blocker
+Choices = dict[str, classify.Choice]
+
+_STAGES = {
+    classify.WAIT: 1,
+    classify.EVACUATE: 2,
+    classify.BLOCKED: 3,
+    classify.SKIP: 4,
+}
+_AFFINITY_ADVICE = (
+    'shelve and offload its members, then unshelve them, or delete the group'
+)
+
+
+def plan_drain(
+    cloud: model.Cloud,
+    source_hosts: str | collections.abc.Iterable[str],
+    options: opts.Options = opts.DEFAULT,
+) -> plan.Plan:
+    """How to empty living hosts.
+
+    :param source_hosts: exact host names; none of them becomes a target.
+    :raises UnknownHost: when a name is not exactly that of a host.
+    """
+    return _Planner(cloud, source_hosts, options, dead=False).make()
+
+
+def plan_evacuation(
+    cloud: model.Cloud,
+    host: str | collections.abc.Iterable[str],
+    options: opts.Options = opts.DEFAULT,
+) -> plan.Plan:
+    """How to rebuild elsewhere what was on dead, fenced hosts.
+
+    Servers come by recovery priority, then by size.
+
+    :param host: exact host name, or several.
+    :raises UnknownHost: when a name is not exactly that of a host.
+    """
+    return _Planner(cloud, host, options, dead=True).make()
+
+
+class _Planner:
+    """One plan in the making."""
+
+    def __init__(
+        self,
+        cloud: model.Cloud,
+        sources: str | collections.abc.Iterable[str],
+        flags: opts.Options,
+        *,
+        dead: bool,
+    ) -> None:
+        given = [sources] if isinstance(sources, str) else sources
+        self._hosts = tuple(
+            cloud.host(name).name for name in dict.fromkeys(given)
+        )
+        self._cloud = cloud
+        self._flags = flags
+        self._dead = dead
+        self._books = ledger.Ledger(cloud, frozenset(self._hosts), flags)
+        self._legal = reach.Reach(self._books, flags)
+        self._packer = pack.Packer(self._books, self._legal, flags)
+        self._extra: dict[str, list[Blocker]] = collections.defaultdict(list)
+        self._force: set[str] = set()
+
+    def make(self) -> plan.Plan:
+        """Classify, place, explain."""
+        servers = [
+            server
+            for host in self._hosts
+            for server in self._cloud.servers_on(host)
+            if self._flags.only is None or server.id in self._flags.only
+        ]
+        decide = (
+            classify.evacuation_choice
+            if self._dead
+            else classify.drain_choice
+        )
+        choices = {
+            server.id: decide(server, self._flags) for server in servers
+        }
+        units = self._units(servers, choices)
+        left = self._packer.pack(units)
+        for unit in left:
+            why = explain.unplaced(
+                unit, self._books, self._legal, self._flags
+            )
+            for server in unit.servers:
+                self._extra[server.id].append(why)
+        entries = self._entries(servers, choices, units)
+        return plan.Plan(
+            'evacuate' if self._dead else 'drain',
+            self._hosts,
+            entries,
+            (*_summary(entries), *self._leave(left), *self._open(blocks=True)),
+            (*self._target_warnings(units), *self._entry_warnings(entries)),
+            self._targets(units),
+        )
+
+    def _units(
+        self, servers: list[model.Server], choices: Choices
+    ) -> list[pack.Unit]:
+        """Units to place; members of one hard affinity group are one."""
+        together: dict[str, list[model.Server]] = collections.defaultdict(list)
+        for server in servers:
+            if not choices[server.id].moves:
+                continue
+            group = self._cloud.group_of.get(server.id)
+            hard = group is not None and group.policy == model.AFFINITY
+            key = f'g:{group.id}' if group and hard else f's:{server.id}'
+            together[key].append(server)
+        units = []
+        for members in together.values():
+            group = self._cloud.group_of.get(members[0].id)
+            if group is not None and group.policy == model.AFFINITY:
+                members = self._affine(group, members, choices)
+            if members:
+                units.append(self._unit(members, choices))
+        return units
+
+    def _unit(
+        self, members: list[model.Server], choices: Choices
+    ) -> pack.Unit:
+        priority = max(
+            classify.recovery_priority(item, self._flags.priority_key)[0]
+            for item in members
+        )
+        return self._packer.unit(
+            members,
+            [choices[item.id].moves for item in members],
+            priority if self._dead else 0,
+        )
+
+    def _affine(
+        self,
+        group: model.Group,
+        members: list[model.Server],
+        choices: Choices,
+    ) -> list[model.Server]:
+        """Members in moving order, or none when the group has to stay."""
+        if self._books.members(group):
+            return members
+        stuck = [
+            item
+            for item in self._cloud.members_of[group.id]
+            if item.id in choices and not choices[item.id].ladder
+        ]
+        why = None
+        if stuck and not self._dead:
+            names = ', '.join(item.name or item.id for item in stuck)
+            why = f'its hard affinity group has members that stay: {names}'
+        forceable = [
+            item
+            for item in members
+            if choices[item.id].moves[0] != classify.COLD
+        ]
+        if why is None and not (self._flags.force_affinity and forceable):
+            why = (
+                'Nova lets no first member of a hard affinity group off its '
+                f'host unless forced, and cold migration cannot be forced: '
+                f'{_AFFINITY_ADVICE}'
+            )
+        if why is not None:
+            for item in members:
+                self._extra[item.id].append(Blocker('affinity', why))
+            return []
+        first = forceable[0]
+        self._force.add(first.id)
+        return [first, *(item for item in members if item is not first)]
+
+    def _entries(
+        self,
+        servers: list[model.Server],
+        choices: Choices,
+        units: list[pack.Unit],
+    ) -> tuple[plan.Entry, ...]:
+        placed = {
+            server.id: (unit, index)
+            for unit in units
+            for index, server in enumerate(unit.servers)
+        }
+        found = []
+        for server in servers:
+            unit, index = placed.get(server.id, (None, 0))
+            choice = choices[server.id]
+            entry = (
+                self._moved(server, choice, unit, index)
+                if unit is not None and unit.host
+                else self._unmoved(server, choice)
+            )
+            found.append((self._order(entry, unit, index), entry))
+        return tuple(entry for _, entry in sorted(found, key=lambda it: it[0]))
+
+    def _order(
+        self, entry: plan.Entry, unit: pack.Unit | None, index: int
+    ) -> tuple[int, int, int, str, int]:
+        """Sort key: what can start first, then the urgent, the large."""
+        stage = _STAGES.get(entry.action, 0)
+        if not entry.fits:
+            stage = _STAGES[classify.BLOCKED]
+        if self._dead and stage in (1, 2):
+            stage = 0
+        whole = unit.servers if unit is not None else []
+        size = sum(item.size_mb for item in whole) or entry.size_mb
+        rank = unit.priority if unit is not None else entry.priority
+        return (
+            stage,
+            -rank if self._dead else 0,
+            -size,
+            whole[0].id if whole else entry.id,
+            index,
+        )
+
+    def _entry(
+        self, server: model.Server, choice: classify.Choice
+    ) -> plan.Entry:
+        priority, _ = classify.recovery_priority(
+            server, self._flags.priority_key
+        )
+        return plan.Entry(
+            id=server.id,
+            name=server.name,
+            host=server.host,
+            status=server.status,
+            action=choice.action,
+            destination=None,
+            fits=choice.action != classify.BLOCKED,
+            reason=choice.reason,
+            priority=priority,
+            size_mb=server.size_mb,
+            ladder=choice.ladder,
+            blockers=choice.blockers,
+            warnings=choice.warnings,
+            group_id=(
+                self._cloud.group_of[server.id].id
+                if server.id in self._cloud.group_of
+                else None
+            ),
+            reset_state=choice.reset_state,
+        )
+
+    def _unmoved(
+        self, server: model.Server, choice: classify.Choice
+    ) -> plan.Entry:
+        entry = self._entry(server, choice)
+        extra = tuple(self._extra.get(server.id, ()))
+        if not extra:
+            return entry
+        return dataclasses.replace(
+            entry,
+            fits=False,
+            reason=f'{entry.reason}; {extra[0].text}',
+            blockers=entry.blockers + extra,
+        )
+
+    def _moved(
+        self,
+        server: model.Server,
+        choice: classify.Choice,
+        unit: pack.Unit,
+        index: int,
+    ) -> plan.Entry:
+        entry = self._entry(server, choice)
+        action = unit.action(index)
+        start = choice.ladder.index(action)
+        ladder = choice.ladder[start:]
+        reason = choice.reason
+        if choice.ladder[0] == classify.WAIT:
+            ladder = (classify.WAIT, *ladder)
+        elif action != choice.action:
+            reason += f'; no host could take it by {choice.action}'
+        return dataclasses.replace(
+            entry,
+            action=ladder[0],
+            destination=unit.host,
+            reason=f'{reason}; {explain.chosen(unit, self._books)}',
+            ladder=ladder,
+            force=server.id in self._force,
+        )
+
+    def _leave(self, left: list[pack.Unit]) -> list[Blocker]:
+        """The servers that, left where they are, let all others fit."""
+        stay = [server for unit in left for server in unit.servers]
+        if not stay:
+            return []
+        names = ', '.join(server.name or server.id for server in stay)
+        return [
+            Blocker(
+                'leave-set',
+                f'{len(stay)} servers find no room; with these left where '
+                f'they are, all others fit: {names}',
+                servers=tuple(server.id for server in stay),
+            )
+        ]
+
+    def _open(self, *, blocks: bool) -> list[Blocker]:
+        """Unconfirmed resizes whose old half lies on a source.
+
+        They block a drain; of an evacuation they are worth a warning.
+        """
+        if blocks is self._dead:
+            return []
+        found = [
+            server
+            for server in self._cloud.servers.values()
+            if server.resize_source in self._hosts
+            and server.host not in self._hosts
+        ]
+        if not found:
+            return []
+        return [
+            Blocker(
+                'open-migration',
+                'the host keeps the old half of resizes that are not '
+                'confirmed: confirm or revert them',
+                servers=tuple(server.id for server in found),
+            )
+        ]
+
+    def _targets(self, units: list[pack.Unit]) -> tuple[plan.Target, ...]:
+        counts = collections.Counter(
+            unit.host
+            for unit in units
+            if unit.host
+            for _ in unit.servers
+        )
+        return tuple(
+            plan.Target(
+                name,
+                self._books.bins[name].usage(before=True),
+                self._books.bins[name].usage(),
+                counts[name],
+            )
+            for name in sorted(counts)
+        )
+
+    def _target_warnings(self, units: list[pack.Unit]) -> list[Blocker]:
+        found = []
+        for target in self._targets(units):
+            inventory = self._cloud.hosts[target.host].inventory
+            for name in self._flags.load_classes:
+                after = target.after.get(name, 0.0)
+                if after > self._flags.warn_projected_usage:
+                    found.append(
+                        Blocker(
+                            'target-usage',
+                            f'{name} of {target.host} goes from '
+                            f'{target.before[name]:.0%} to {after:.0%}',
+                            host=target.host,
+                        )
+                    )
+            memory = inventory.get(model.MEMORY_MB)
+            used = self._books.bins[target.host].used.get(model.MEMORY_MB, 0)
+            if memory and used > memory.total - memory.reserved:
+                found.append(
+                    Blocker(
+                        'memory-overcommit',
+                        f'{target.host} would carry {used} MiB of memory, '
+                        f'more than the {memory.total - memory.reserved} '
+                        'that it has',
+                        host=target.host,
+                    )
+                )
+        return found
+
+    def _entry_warnings(
+        self, entries: tuple[plan.Entry, ...]
+    ) -> list[Blocker]:
+        found = [
+            dataclasses.replace(
+                item,
+                text=f'{entry.name or entry.id}: {item.text}',
+                servers=(entry.id,),
+            )
+            for entry in entries
+            for item in entry.warnings
+        ]
+        forced = tuple(entry.id for entry in entries if entry.force)
+        if forced:
+            found.append(
+                Blocker(
+                    'affinity-force',
+                    'first members of hard affinity groups need a forced '
+                    'move (microversion 2.67 or older); where others of the '
+                    'group are left behind, also [workarounds] '
+                    'disable_group_policy_check_upcall on the targets',
+                    servers=forced,
+                )
+            )
+        return found + self._open(blocks=False)
+
+
+def _summary(entries: tuple[plan.Entry, ...]) -> list[Blocker]:
+    """Blockers other than lack of room, one for each kind."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for entry in entries:
+        if entry.fits or not entry.blockers:
+            continue
+        first = entry.blockers[0]
+        if not entry.ladder or first.code == model.AFFINITY:
+            found.setdefault((first.code, first.text), []).append(entry.id)
+    return [
+        Blocker(code, text, servers=tuple(ids))
+        for (code, text), ids in found.items()
+    ]

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the caller of a plan may choose."""
+
+import collections.abc
+import dataclasses
+
+from cloudmanager.planning import model
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Flags and limits of one plan; all usages are fractions of capacity.
+
+    :param allow_live: live migration may be used.
+    :param allow_off_vm: running servers may be stopped and moved cold.
+    :param allow_evacuate: what is left may be rebuilt after fencing.
+    :param block_migration: servers on unshared local disks may be moved
+        live, disks copied.
+    :param move_locked: locked servers are moved too (Nova lets admins).
+    :param move_pinned: servers pinned to their host are moved too.
+    :param force_affinity: the first member of a hard affinity group may be
+        sent past Nova's scheduler, which refuses it otherwise.
+    :param max_projected_usage: no target is filled above this.
+    :param warn_projected_usage: targets filled above this get a warning.
+    :param soft_weight: load that keeping one soft group rule is worth.
+    :param load_classes: resource classes that count as load.
+    :param exclude_hosts: never used as targets.
+    :param avoid_hosts: used only for what fits nowhere else.
+    :param refused: server id to hosts that Nova refused before.
+    :param in_flight: server id to the host it is on its way to.
+    :param only: ids of the servers to plan; None means all.
+    :param priority_key: metadata key of the recovery priority.
+    """
+
+    allow_live: bool = True
+    allow_off_vm: bool = False
+    allow_evacuate: bool = False
+    block_migration: bool = True
+    move_locked: bool = False
+    move_pinned: bool = False
+    force_affinity: bool = True
+    max_projected_usage: float = 1.0
+    warn_projected_usage: float = 0.9
+    soft_weight: float = 0.2
+    load_classes: tuple[str, ...] = model.LOAD_CLASSES
+    exclude_hosts: collections.abc.Collection[str] = ()
+    avoid_hosts: collections.abc.Collection[str] = ()
+    refused: collections.abc.Mapping[str, collections.abc.Collection[str]] = (
+        dataclasses.field(default_factory=dict)
+    )
+    in_flight: collections.abc.Mapping[str, str] = dataclasses.field(
+        default_factory=dict
+    )
+    only: collections.abc.Collection[str] | None = None
+    priority_key: str = 'recovery_priority'
+
+
+DEFAULT = Options()

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a plan says, ready for an API answer."""
+
+import dataclasses
+import typing
+
+from cloudmanager.planning import classify
+
+Blocker = classify.Blocker
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """One server of the plan.
+
+    ``ladder`` holds the actions to try in turn, the first being
+    ``action``. ``force`` says that Nova's scheduler has to be bypassed
+    (microversion 2.67 or older) because it refuses the first member of a
+    hard affinity group that leaves a host. ``reset_state`` is the state
+    to reset the server to before it is evacuated, or empty.
+    """
+
+    id: str
+    name: str
+    host: str
+    status: str
+    action: str
+    destination: str | None
+    fits: bool
+    reason: str
+    priority: int
+    size_mb: int
+    ladder: tuple[str, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
+    warnings: tuple[Blocker, ...] = ()
+    group_id: str | None = None
+    force: bool = False
+    reset_state: str = ''
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """JSON-safe form."""
+        found = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+        }
+        found['ladder'] = list(self.ladder)
+        found['blockers'] = [item.to_dict() for item in self.blockers]
+        found['warnings'] = [item.to_dict() for item in self.warnings]
+        return found
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """Usage of one target before and after, as fractions of capacity."""
+
+    host: str
+    before: dict[str, float]
+    after: dict[str, float]
+    servers: int
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """JSON-safe form."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan: servers in the order in which to start them."""
+
+    action: str
+    hosts: tuple[str, ...]
+    servers: tuple[Entry, ...]
+    blockers: tuple[Blocker, ...] = ()
+    warnings: tuple[Blocker, ...] = ()
+    targets: tuple[Target, ...] = ()
+
+    @property
+    def feasible(self) -> bool:
+        """Whether the hosts end up empty."""
+        return not self.blockers and all(item.fits for item in self.servers)
+
+    @property
+    def destinations(self) -> dict[str, str]:
+        """Server id to the host chosen, of those that have one."""
+        return {
+            item.id: item.destination
+            for item in self.servers
+            if item.destination is not None
+        }
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """JSON-safe form, the answer to a dry run."""
+        return {
+            'host': self.hosts[0] if len(self.hosts) == 1 else None,
+            'hosts': list(self.hosts),
+            'action': self.action,
+            'feasible': self.feasible,
+            'servers': [item.to_dict() for item in self.servers],
+            'blockers': [item.to_dict() for item in self.blockers],
+            'warnings': [item.to_dict() for item in self.warnings],
+            'targets': [item.to_dict() for item in self.targets],
+        }
