@@ -16,6 +16,7 @@ from oslo_config import cfg
 from oslo_db import api as oslo_db_api
 from oslo_db import options as db_options
 from oslo_db.sqlalchemy import enginefacade
+from oslo_db.sqlalchemy import engines
 import sqlalchemy as sa
 from sqlalchemy import event
 
@@ -33,7 +34,7 @@ def configure() -> None:
     context_manager.append_on_engine_create(_prepare_engine)
 
 
-def _prepare_engine(engine: sa.Engine) -> None:
+def _prepare_engine(engine: sa.Engine, always_writing: bool = False) -> None:
     if engine.dialect.name != 'sqlite':
         return
 
@@ -46,7 +47,7 @@ def _prepare_engine(engine: sa.Engine) -> None:
 
     @event.listens_for(engine, 'begin', insert=True)
     def _begin_immediate(connection: sa.Connection) -> None:
-        if getattr(_local, 'writing', 0):
+        if always_writing or getattr(_local, 'writing', 0):
             connection.exec_driver_sql('BEGIN IMMEDIATE')
             connection.info['in_transaction'] = True
 
@@ -56,20 +57,43 @@ def get_engine() -> sa.Engine:
     return context_manager.writer.get_engine()
 
 
-reader = context_manager.reader
+def create_engine() -> sa.Engine:
+    """Make another engine on the same database, for TaskFlow.
+
+    On SQLite all of its transactions take the write lock: TaskFlow reads
+    before it writes.
+    """
+    engine = engines.create_engine(CONF.database.connection,
+                                   sqlite_fk=True)
+    _prepare_engine(engine, always_writing=True)
+    return engine
+
+
+def _retrying(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Run again after a deadlock or a lost connection, for about 20 s."""
+    return oslo_db_api.wrap_db_retry(
+        max_retries=12, retry_interval=0.2, inc_retry_interval=True,
+        max_retry_interval=3, retry_on_deadlock=True,
+        retry_on_disconnect=True)(function)
+
+
+def reader(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Run a function in a reading transaction."""
+    return _retrying(context_manager.reader(function))
 
 
 def writer(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Run a function in a writing transaction, again on a deadlock."""
+    """Run a function in a writing transaction.
+
+    It may run more than once, so it must bear repetition.
+    """
     transactional = context_manager.writer(function)
 
-    @oslo_db_api.wrap_db_retry(max_retries=5, retry_on_deadlock=True,
-                               retry_interval=0.1, inc_retry_interval=True)
     @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
+    def writing(*args: Any, **kwargs: Any) -> Any:
         _local.writing = getattr(_local, 'writing', 0) + 1
         try:
             return transactional(*args, **kwargs)
         finally:
             _local.writing -= 1
-    return wrapper
+    return _retrying(writing)

@@ -1,1 +1,98 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Resources and the one function that reads their bodies."""
+
+import functools
+from typing import Any
+
+import jsonschema
+
+from cloudmanager.api.types import fields
+from cloudmanager.common import exception
+
+_CHECKER = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+    'integer', lambda checker, value:
+    isinstance(value, int) and not isinstance(value, bool))
+_VALIDATOR = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator, type_checker=_CHECKER)
+
+# Texts of our own: those of jsonschema repeat the value, which may be a
+# password.
+_TEXTS = {
+    'minimum': 'must not be less than {0}',
+    'maximum': 'must not be more than {0}',
+    'minLength': 'must have at least {0} characters',
+    'maxLength': 'must not have more than {0} characters',
+    'minItems': 'must have at least {0} elements',
+    'maxItems': 'must not have more than {0} elements',
+    'uniqueItems': 'must not contain an element twice',
+    'enum': 'must be one of {0}',
+    'pattern': 'must match {0}',
+}
+
+
+@functools.cache
+def _validator(resource: fields.Resource, purpose: str) -> Any:
+    return _VALIDATOR(resource.schema(purpose))
+
+
+def _reason(error: Any) -> str:
+    path = '.'.join(str(step) for step in error.absolute_path)
+    if error.validator == 'additionalProperties':
+        allowed = error.schema['properties']
+        unknown = sorted(set(error.instance) - set(allowed))
+        return f'Unknown field: {", ".join(unknown)[:255]}.'
+    if error.validator == 'required':
+        missing = [name for name in error.validator_value
+                   if name not in error.instance]
+        return f'Field {missing[0]} is required.'
+    if error.validator == 'type':
+        wanted = error.validator_value
+        names = [wanted] if isinstance(wanted, str) else wanted
+        if error.instance is None:
+            return f'Field {path} must not be null.'
+        return f'Field {path} must be of type {" or ".join(names)}.'
+    text = _TEXTS.get(error.validator, 'is not valid')
+    return f'Field {path} {text.format(error.validator_value)}.'
+
+
+def parse(resource: fields.Resource, document: Any,
+          purpose: str) -> dict[str, Any]:
+    """Check a body and return its values by column.
+
+    :param purpose: ``create`` or ``update``
+    :raises Invalid: something is wrong with it, with the field named
+    """
+    body = _open(resource, document)
+    errors = sorted(_validator(resource, purpose).iter_errors(body),
+                    key=lambda error: (len(error.absolute_path),
+                                       str(error.validator)))
+    if errors:
+        raise exception.Invalid(reason=_reason(errors[0]))
+    values = {}
+    for name, value in body.items():
+        field = resource.by_name[name]
+        if field.convert is not None and value is not None:
+            try:
+                value = field.convert(value)
+            except ValueError as exc:
+                raise exception.Invalid(
+                    reason=f'Field {name} {exc}.') from exc
+        values[field.attribute] = value
+    return values
+
+
+def _open(resource: fields.Resource, document: Any) -> Any:
+    """Take a body out of its envelope."""
+    if not isinstance(document, dict):
+        raise exception.Invalid(reason='The body must be a JSON object.')
+    if not resource.name:
+        return document
+    unknown = sorted(set(document) - {resource.name})
+    if unknown:
+        raise exception.Invalid(
+            reason=f'Unknown field: {", ".join(unknown)[:255]}.')
+    body = document.get(resource.name)
+    if not isinstance(body, dict):
+        raise exception.Invalid(
+            reason=f'Field {resource.name} must be an object.')
+    return body

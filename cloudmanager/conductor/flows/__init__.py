@@ -1,1 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Which flow carries out which task."""
+
+from collections.abc import Callable
+from typing import Any
+
+from cloudmanager.conductor.flows import hosts
+from cloudmanager.conductor.flows import power
+
+BUILDERS: dict[str, Callable[[Any, Any], Any]] = {
+    'host.shutdown': hosts.shutdown,
+    'host.evacuate': hosts.evacuate,
+    'node.power': power.node_power,
+}

@@ -10,7 +10,6 @@ context.configure(
     connection=context.config.attributes['connection'],
     target_metadata=models.Base.metadata,
     version_table=migration.VERSION_TABLE,
-    render_as_batch=True,
     include_name=lambda name, kind, parents: (
         kind != 'table' or name in models.Base.metadata.tables))
 

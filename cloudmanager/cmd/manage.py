@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""cloudmanager-manage: the database and the encryption keys."""
+
+import sys
+
+from oslo_config import cfg
+
+from cloudmanager.common import context as cm_context
+from cloudmanager.common import secrets
+from cloudmanager.common import setup
+from cloudmanager.conductor.engine import persistence
+from cloudmanager.db import api as db_api
+from cloudmanager.db import migration
+from cloudmanager.db import power_controls
+from cloudmanager.db import tasks
+
+CONF = cfg.CONF
+
+
+def db_upgrade() -> None:
+    """Bring our tables and TaskFlow's to the newest form."""
+    migration.upgrade(getattr(CONF.command, 'revision', None) or 'head')
+    persistence.upgrade()
+    print(f'The database is at revision {migration.version()}.')
+
+
+def db_version() -> None:
+    """Print the revision of the database."""
+    print(migration.version() or 'none')
+
+
+def db_revision() -> None:
+    """Write a new migration from the difference to the models."""
+    migration.revise(CONF.command.message, autogenerate=True)
+
+
+def db_purge() -> None:
+    """Remove tasks that ended long ago."""
+    days = CONF.command.days or CONF.tasks.retention_days
+    total = 0
+    while found := tasks.purge(cm_context.admin_context(), days):
+        total += found
+    print(f'{total} tasks removed.')
+
+
+def create_key() -> None:
+    """Add an encryption key; the newest one encrypts."""
+    print(f'Created {secrets.create_key()}.')
+
+
+def rotate() -> None:
+    """Add a key and encrypt all stored secrets with it."""
+    create_key()
+    count = power_controls.reencrypt(cm_context.admin_context())
+    print(f'{count} power controls re-encrypted. Once every process has '
+          'read the new key, remove old ones with secrets prune.')
+
+
+def prune() -> None:
+    """Remove all keys but the newest two."""
+    for path in secrets.prune_keys():
+        print(f'Removed {path}.')
+
+
+def _commands(subparsers: cfg._SubCommandOpt) -> None:
+    db = subparsers.add_parser('db').add_subparsers(required=True)
+    upgrade = db.add_parser('upgrade')
+    upgrade.add_argument('revision', nargs='?')
+    upgrade.set_defaults(function=db_upgrade)
+    db.add_parser('version').set_defaults(function=db_version)
+    revision = db.add_parser('revision')
+    revision.add_argument('message')
+    revision.set_defaults(function=db_revision)
+    purge = db.add_parser('purge')
+    purge.add_argument('--days', type=int)
+    purge.set_defaults(function=db_purge)
+    keys = subparsers.add_parser('secrets').add_subparsers(required=True)
+    keys.add_parser('create-key').set_defaults(function=create_key)
+    keys.add_parser('rotate').set_defaults(function=rotate)
+    keys.add_parser('prune').set_defaults(function=prune)
+
+
+def main() -> None:
+    """Carry out one command."""
+    CONF.register_cli_opt(cfg.SubCommandOpt(
+        'command', title='commands', handler=_commands))
+    setup.prepare(sys.argv[1:])
+    db_api.configure()
+    CONF.command.function()
+
+
+if __name__ == '__main__':
+    main()

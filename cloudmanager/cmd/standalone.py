@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""cloudmanager-standalone: API and conductor in one process.
+
+SQLite in the state directory, the message bus in memory. It upgrades its
+database and makes its encryption key at the start.
+"""
+
+import argparse
+import logging
+import os
+import pathlib
+import signal
+import sys
+import threading
+
+from oslo_config import cfg
+
+from cloudmanager.api import app
+from cloudmanager.api import server
+from cloudmanager.common import secrets
+from cloudmanager.common import setup
+from cloudmanager.conductor import service
+from cloudmanager.conductor.engine import persistence
+from cloudmanager.db import api as db_api
+from cloudmanager.db import migration
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+
+def _arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(
+        prog='cloudmanager-standalone', description=__doc__,
+        epilog='Other options are those of the other programs, such as '
+               '--config-file and --debug. The cloud comes from [cloud] of '
+               'the configuration, OS_CLOUD, or OS_* variables.')
+    parser.add_argument('--state-dir', type=pathlib.Path, required=True)
+    parser.add_argument('--listen', default='127.0.0.1')
+    parser.add_argument('--port', type=int, default=9362)
+    parser.add_argument('--auth', default='http_basic',
+                        choices=('noauth', 'http_basic', 'keystone'))
+    return parser.parse_known_args(argv)
+
+
+def _configure(chosen: argparse.Namespace, rest: list[str]) -> None:
+    state = chosen.state_dir.absolute()
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not any(word.startswith('--config-') for word in rest):
+        own = state / 'cloudmanager.conf'
+        setup.prepare(rest, files=[str(own)] if own.exists() else [])
+    else:
+        setup.prepare(rest)
+    CONF.set_override('state_path', str(state))
+    CONF.set_override('auth_strategy', chosen.auth, group='api')
+    CONF.set_override('transport_url', 'kombu+memory://')
+    CONF.set_override('connection', f'sqlite:///{state}/cloudmanager.sqlite',
+                      group='database')
+    db_api.configure()
+
+
+def _upgrade() -> None:
+    migration.upgrade()
+    persistence.upgrade()
+    if not os.path.isdir(CONF.secrets.key_repository):
+        secrets.create_key()
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT."""
+    chosen, rest = _arguments(sys.argv[1:])
+    _configure(chosen, rest)
+    _upgrade()
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    signal.signal(signal.SIGHUP, lambda *_: CONF.mutate_config_files())
+    conductor = service.ConductorService()
+    conductor.start()
+    httpd = server.Server(app.build(), chosen.listen, chosen.port)
+    httpd.start()
+    LOG.info('cloudmanager-standalone answers on http://%s:%s.',
+             chosen.listen, chosen.port)
+    stopping.wait()
+    httpd.stop()
+    conductor.stop()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""cloudmanager-status: checks before an upgrade."""
+
+import sys
+
+from oslo_config import cfg
+from oslo_upgradecheck import upgradecheck
+
+from cloudmanager import conf  # noqa: F401  registers the options
+from cloudmanager.common import exception
+from cloudmanager.common import secrets
+from cloudmanager.db import api as db_api
+from cloudmanager.db import migration
+
+Code = upgradecheck.Code
+
+
+class Checks(upgradecheck.UpgradeCommands):
+    """What must hold before the new code starts."""
+
+    def _database(self) -> upgradecheck.Result:
+        found, wanted = migration.version(), migration.head()
+        if found == wanted:
+            return upgradecheck.Result(Code.SUCCESS)
+        return upgradecheck.Result(
+            Code.FAILURE, f'The database is at {found}, the code needs '
+                          f'{wanted}: run cloudmanager-manage db upgrade.')
+
+    def _keys(self) -> upgradecheck.Result:
+        try:
+            secrets.encrypt('')
+        except exception.Unavailable as exc:
+            return upgradecheck.Result(Code.FAILURE, str(exc))
+        return upgradecheck.Result(Code.SUCCESS)
+
+    _upgrade_checks = (('Database schema', _database),
+                       ('Encryption keys', _keys))
+
+
+def main() -> int:
+    """Run the checks; 0 is well, 1 a warning, 2 a failure."""
+    db_api.configure()
+    return upgradecheck.main(cfg.CONF, project='cloudmanager',
+                             upgrade_command=Checks())
+
+
+if __name__ == '__main__':
+    sys.exit(main())

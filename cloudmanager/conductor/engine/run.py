@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One task in the hands of one conductor."""
+
+import threading
+from typing import Any
+
+from cloudmanager.common import exception
+from cloudmanager.db import tasks as db_tasks
+
+
+class HandOver(BaseException):
+    """Leave a flow where it stands, for a successor to go on.
+
+    Not an ``Exception``, so that TaskFlow neither records a failure nor
+    reverts: what is stored looks as if the process had been killed here,
+    which every step must bear anyway.
+    """
+
+
+class Run:
+    """What the steps of a flow know of their task.
+
+    :param context: the request context of the service's own work
+    :param task: the row, as claimed
+    :param stopping: set when this conductor must end
+    """
+
+    def __init__(self, context: Any, task: dict[str, Any],
+                 stopping: threading.Event) -> None:
+        self.context = context
+        self.task_id: str = task['id']
+        self.name: str = task['name']
+        self.host: str = task['host'] or ''
+        self.params: dict[str, Any] = task['params']
+        self.generation: int = task['generation']
+        self.created_at = task['created_at']
+        self.user_id: str | None = task['user_id']
+        self.memory: dict[str, Any] = dict(task['memory'] or {})
+        self.result: dict[str, Any] = {}
+        self.lost = threading.Event()
+        self.stopping = stopping
+
+    def guard(self) -> str | None:
+        """Check that this conductor may go on; call before side effects.
+
+        :returns: what was asked for about cancelling: ``finish``,
+            ``abort`` or nothing
+        :raises HandOver: the lease is lost, or the process must end
+        """
+        if self.lost.is_set() or self.stopping.is_set():
+            raise HandOver()
+        try:
+            return db_tasks.check(self.context, self.task_id,
+                                  self.generation)
+        except exception.LeaseLost:
+            self.lost.set()
+            raise HandOver() from None
+
+    def checkpoint(self) -> None:
+        """Check as ``guard`` does, and whether the task was cancelled.
+
+        :raises TaskCancelled: it was
+        """
+        if self.guard():
+            raise exception.TaskCancelled(task=self.task_id)
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the process must end.
+
+        :raises HandOver: it must
+        """
+        if self.stopping.wait(seconds) or self.lost.is_set():
+            raise HandOver()
+
+    def remember(self, **values: Any) -> None:
+        """Keep values for later steps and for a successor."""
+        db_tasks.remember(self.context, self.task_id, self.generation,
+                          values)
+        self.memory.update(values)
+
+    def items(self) -> list[dict[str, Any]]:
+        """Return the items of the task."""
+        return db_tasks.items(self.context, [self.task_id])[self.task_id]
+
+    def add_items(self, new: list[dict[str, Any]]) -> None:
+        """Insert those of some items that are not there yet."""
+        db_tasks.add_items(self.context, self.task_id, self.generation, new)
+
+    def update_item(self, item: dict[str, Any], **values: Any) -> None:
+        """Write to an item, in the database first.
+
+        :raises LeaseLost: another conductor owns the task
+        """
+        db_tasks.update_item(self.context, self.task_id, self.generation,
+                             item['id'], values)
+        item.update(values)

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A jobboard of TaskFlow on the table ``jobs``.
+
+A claim is a lease by the clock of the database: one conditional UPDATE sets
+owner, expiry and the next generation. Whoever extends, consumes or abandons
+names the generation it claimed with.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+import functools
+import time
+from typing import Any
+
+from oslo_db import exception as db_exc
+from oslo_utils import timeutils
+from oslo_utils import uuidutils
+import sqlalchemy as sa
+from taskflow import exceptions
+from taskflow.jobs import base
+from taskflow import logging
+from taskflow import states
+
+from cloudmanager.common import clock
+from cloudmanager.db import api as db_api
+from cloudmanager.db import models
+
+LOG = logging.getLogger(__name__)
+JOBS: Any = models.Job.__table__
+PRIORITIES = ('VERY_HIGH', 'HIGH', 'NORMAL', 'LOW', 'VERY_LOW')
+POLL_SECONDS = 0.5
+
+_DATABASE_CLOCK = {
+    'postgresql': sa.literal_column(
+        'CAST(extract(epoch FROM clock_timestamp()) AS double precision)'),
+    'mysql': sa.literal_column('unix_timestamp(now(6))'),
+}
+
+
+def _translate(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn database errors into the jobboard's own."""
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except (sa.exc.SQLAlchemyError, db_exc.DBError):
+            exceptions.raise_with_cause(exceptions.JobFailure,
+                                        'The SQL jobboard failed')
+    return wrapper
+
+
+class SQLJob(base.Job):
+    """A row of the board."""
+
+    def __init__(self, board: 'SQLJobBoard', row: Any,
+                 book: Any = None) -> None:
+        book_data = None
+        if row.book_uuid:
+            book_data = {'uuid': row.book_uuid, 'name': row.book_name}
+        super().__init__(board, row.name, uuid=row.uuid,
+                         details=row.details, backend=board.persistence,
+                         book=book, book_data=book_data)
+        self.sequence = row.sequence
+        self.generation: int | None = None
+        self._priority = base.JobPriority(PRIORITIES[row.priority])
+        self._created_on = row.created_at
+
+    @property
+    def created_on(self) -> Any:
+        return self._created_on
+
+    @property
+    def priority(self) -> Any:
+        return self._priority
+
+    @property
+    def last_modified(self) -> Any:
+        row = self.board.row(self)
+        return row.updated_at if row is not None else None
+
+    @property
+    def state(self) -> str:
+        row = self.board.row(self)
+        if row is None or row.trashed:
+            return states.COMPLETE
+        return states.CLAIMED if row.live else states.UNCLAIMED
+
+    def expires_in(self) -> float:
+        """Return the seconds that the claim has left, -1 without one."""
+        row = self.board.row(self)
+        return -1 if row is None or row.owner is None else row.left
+
+    def extend_expiry(self, expiry: float) -> bool:
+        """Renew the lease.
+
+        :param expiry: seconds from now
+        :returns: false when the lease was lost: stop working
+        """
+        return (self.generation is not None
+                and self.board.extend(self, expiry))
+
+
+class SQLJobBoard(base.JobBoard):
+    """TaskFlow's jobboard interface on SQL."""
+
+    def __init__(self, name: str, conf: dict[str, Any], client: Any = None,
+                 persistence: Any = None) -> None:
+        super().__init__(name, conf)
+        self.persistence = persistence
+        self._engine: sa.Engine = client
+        self._connected = False
+        self._lease = float(conf.get('ttl', 30))
+
+    @property
+    def connected(self) -> bool:
+        return self._connected
+
+    def connect(self) -> None:
+        if self._engine is None:
+            self._engine = db_api.create_engine()
+        self._connected = True
+
+    def close(self) -> None:
+        self._connected = False
+
+    def register_entity(self, entity: Any) -> None:
+        """Conductors register in the table ``services`` instead."""
+
+    def _now(self) -> Any:
+        # SQLite has no server; its clock is this machine's.
+        return _DATABASE_CLOCK.get(self._engine.dialect.name,
+                                   sa.literal(time.time(), sa.Double()))
+
+    def _select(self) -> Any:
+        live = sa.and_(JOBS.c.owner.is_not(None),
+                       JOBS.c.expires_at > self._now())
+        return sa.select(JOBS, live.label('live'),
+                         (JOBS.c.expires_at - self._now()).label('left'))
+
+    @_translate
+    def row(self, job: SQLJob) -> Any:
+        """Return the present row of a job."""
+        with self._engine.connect() as connection:
+            return connection.execute(
+                self._select().where(JOBS.c.uuid == job.uuid)).first()
+
+    @_translate
+    def _fetch(self, only_unclaimed: bool = False) -> list[SQLJob]:
+        statement = self._select().where(
+            JOBS.c.board == self._name, JOBS.c.trashed.is_(False)
+        ).order_by(JOBS.c.priority, JOBS.c.sequence)
+        if only_unclaimed:
+            statement = statement.where(sa.or_(
+                JOBS.c.owner.is_(None), JOBS.c.expires_at <= self._now()))
+        with self._engine.connect() as connection:
+            return [SQLJob(self, row)
+                    for row in connection.execute(statement)]
+
+    def iterjobs(self, only_unclaimed: bool = False,
+                 ensure_fresh: bool = False) -> Iterator[SQLJob]:
+        return base.JobBoardIterator(
+            self, LOG, only_unclaimed=only_unclaimed,
+            ensure_fresh=ensure_fresh,
+            board_fetch_func=lambda ensure_fresh: self._fetch(
+                only_unclaimed))
+
+    def wait(self, timeout: float | None = None) -> Iterator[SQLJob]:
+        watch = timeutils.StopWatch(duration=timeout).start()
+        while True:
+            jobs = self._fetch()
+            if jobs:
+                return base.JobBoardIterator(
+                    self, LOG, board_fetch_func=lambda ensure_fresh: jobs)
+            if watch.expired():
+                raise exceptions.NotFound('No job came in time')
+            time.sleep(POLL_SECONDS)
+
+    @property
+    @_translate
+    def job_count(self) -> int:
+        with self._engine.connect() as connection:
+            return connection.scalar(
+                sa.select(sa.func.count()).select_from(JOBS).where(
+                    JOBS.c.board == self._name,
+                    JOBS.c.trashed.is_(False))) or 0
+
+    def find_owner(self, job: SQLJob) -> str | None:
+        row = self.row(job)
+        return row.owner if row is not None and row.live else None
+
+    @_translate
+    def post(self, name: str, book: Any = None,
+             details: dict[str, Any] | None = None,
+             priority: Any = base.JobPriority.NORMAL) -> SQLJob:
+        values = {
+            'uuid': uuidutils.generate_uuid(), 'board': self._name,
+            'name': name, 'details': details or {}, 'trashed': False,
+            'generation': 0, 'created_at': clock.utcnow(),
+            'priority': PRIORITIES.index(
+                base.JobPriority.convert(priority).value),
+            'book_uuid': book.uuid if book else None,
+            'book_name': book.name if book else None}
+        with self._engine.begin() as connection:
+            connection.execute(JOBS.insert().values(**values))
+            row = connection.execute(self._select().where(
+                JOBS.c.uuid == values['uuid'])).first()
+        return SQLJob(self, row, book)
+
+    @base.check_who
+    @_translate
+    def claim(self, job: SQLJob, who: str,
+              expiry: float | None = None) -> None:
+        free = sa.or_(JOBS.c.owner.is_(None),
+                      JOBS.c.expires_at <= self._now())
+        with self._engine.begin() as connection:
+            claimed = connection.execute(
+                JOBS.update()
+                .where(JOBS.c.uuid == job.uuid, JOBS.c.trashed.is_(False),
+                       free)
+                .values(owner=who, generation=JOBS.c.generation + 1,
+                        expires_at=self._now() + (expiry or self._lease),
+                        updated_at=clock.utcnow())).rowcount
+            row = connection.execute(
+                sa.select(JOBS.c.owner, JOBS.c.generation)
+                .where(JOBS.c.uuid == job.uuid)).first()
+        if row is None:
+            raise exceptions.NotFound(f'Job {job.uuid} is gone')
+        if not claimed:
+            raise exceptions.UnclaimableJob(
+                f'Job {job.uuid} is claimed by {row.owner}')
+        job.generation = row.generation
+
+    def _update(self, job: SQLJob, *conditions: Any, **values: Any) -> int:
+        with self._engine.begin() as connection:
+            return connection.execute(
+                JOBS.update().where(JOBS.c.uuid == job.uuid, *conditions)
+                .values(updated_at=clock.utcnow(), **values)).rowcount
+
+    @_translate
+    def extend(self, job: SQLJob, expiry: float) -> bool:
+        """Renew a lease; one that ran out counts while nobody took it."""
+        return bool(self._update(
+            job, JOBS.c.generation == job.generation,
+            JOBS.c.owner.is_not(None),
+            expires_at=self._now() + (expiry or self._lease)))
+
+    def _owned(self, job: SQLJob, who: str) -> tuple[Any, Any]:
+        row = self.row(job)
+        if row is None:
+            raise exceptions.NotFound(f'Job {job.uuid} is gone')
+        if row.owner != who or job.generation not in (None, row.generation):
+            raise exceptions.JobFailure(
+                f'Job {job.uuid} is not owned by {who}')
+        return JOBS.c.owner == who, JOBS.c.generation == row.generation
+
+    @base.check_who
+    @_translate
+    def consume(self, job: SQLJob, who: str) -> None:
+        owned = self._owned(job, who)
+        with self._engine.begin() as connection:
+            connection.execute(JOBS.delete().where(
+                JOBS.c.uuid == job.uuid, *owned))
+
+    @base.check_who
+    @_translate
+    def abandon(self, job: SQLJob, who: str) -> None:
+        self._update(job, *self._owned(job, who), owner=None,
+                     expires_at=None)
+
+    @base.check_who
+    @_translate
+    def trash(self, job: SQLJob, who: str) -> None:
+        self._update(job, *self._owned(job, who), owner=None, trashed=True)

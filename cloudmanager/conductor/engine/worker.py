@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds tasks on the jobboard and runs their flows.
+
+Three rights have to come together before a flow runs here: the lease of the
+job (jobboard), the post token (only the job that was posted last counts) and
+a new generation of the task (claimed in the database, the fence that each
+write checks).
+"""
+
+from collections.abc import Callable
+from concurrent import futures
+import threading
+import time
+import traceback
+from typing import Any
+
+from oslo_config import cfg
+from oslo_db import exception as db_exc
+from oslo_log import log as logging
+from oslo_utils import strutils
+from taskflow import engines
+from taskflow import exceptions as tf_exc
+from taskflow.persistence import models as tf_models
+from taskflow.types import failure
+
+from cloudmanager.common import context as cm_context
+from cloudmanager.common import exception
+from cloudmanager.conductor.engine import boards
+from cloudmanager.conductor.engine import persistence
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.db import api as db_api
+from cloudmanager.db import tasks as db_tasks
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+# A first cast may be on its way; look for lost ones only after this long.
+CAST_GRACE_SECONDS = 1.0
+# Leases without a sign of life after which the job itself is missed.
+LOST_JOB_LEASES = 3
+
+
+class Worker:
+    """Runs tasks of a jobboard in threads.
+
+    :param name: owner's name, unique among conductors
+    :param build_flow: makes the flow of a run
+    """
+
+    def __init__(self, name: str,
+                 build_flow: Callable[[engine_run.Run], Any]) -> None:
+        self.name = name
+        self._build_flow = build_flow
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._runs: dict[str, tuple[Any, engine_run.Run]] = {}
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Open the jobboard and begin to look for work."""
+        self._board = boards.connect()
+        self._backend = persistence.Backend(db_api.create_engine())
+        self._pool = futures.ThreadPoolExecutor(
+            CONF.conductor.workers, thread_name_prefix='task')
+        for target in (self._watch, self._keep_alive):
+            thread = threading.Thread(target=target, daemon=True,
+                                      name=f'engine{target.__name__}')
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self, timeout: float) -> None:
+        """Take no more work and leave running flows for others.
+
+        :param timeout: seconds that running steps get
+        """
+        self._stopping.set()
+        self._wake.set()
+        deadline = time.monotonic() + timeout
+        while self._runs and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for thread in self._threads:
+            thread.join(max(0.1, deadline - time.monotonic()))
+        self._pool.shutdown(wait=not self._runs, cancel_futures=True)
+        self._board.close()
+
+    def post(self, task_id: str) -> None:
+        """Put a task on the jobboard that has never been there."""
+        self._post(task_id, None, 0)
+        self._wake.set()
+
+    def _post(self, task_id: str, old: str | None, seconds: float) -> None:
+        context = cm_context.admin_context()
+        token = db_tasks.set_post_token(context, task_id, old, seconds)
+        if token is not None:
+            self._board.post(task_id, details={'task_id': task_id,
+                                               'token': token})
+
+    def _watch(self) -> None:
+        sweep_at = 0.0
+        while not self._stopping.is_set():
+            try:
+                if time.monotonic() >= sweep_at:
+                    self._sweep()
+                    sweep_at = (time.monotonic()
+                                + CONF.conductor.sweep_interval)
+                self._claim_jobs()
+            except Exception:
+                # The boundary of a periodic job: a database or jobboard
+                # that is away comes back, and this loop must see it.
+                LOG.exception('Looking for work failed.')
+            self._wake.wait(CONF.conductor.poll_interval)
+            self._wake.clear()
+
+    def _sweep(self) -> None:
+        """Post tasks whose cast or job was lost."""
+        context = cm_context.admin_context()
+        rows = db_tasks.unattended(context, CAST_GRACE_SECONDS)
+        if not rows:
+            return
+        lost_after = CONF.conductor.lease * LOST_JOB_LEASES
+        overdue = {row['id'] for row in db_tasks.unattended(
+            context, lost_after)}
+        posted = None
+        for row in rows:
+            token = row['post_token']
+            if token is None:
+                self._post(row['id'], None, CAST_GRACE_SECONDS)
+            elif row['id'] in overdue:
+                if posted is None:
+                    posted = {job.details.get('token') for job in
+                              self._board.iterjobs(ensure_fresh=True)}
+                if token not in posted:
+                    LOG.warning('The job of task %s was lost; posting it '
+                                'again.', row['id'])
+                    self._post(row['id'], token, lost_after)
+
+    def _claim_jobs(self) -> None:
+        for job in self._board.iterjobs(only_unclaimed=True,
+                                        ensure_fresh=True):
+            if (self._stopping.is_set()
+                    or len(self._runs) >= CONF.conductor.workers):
+                return
+            try:
+                boards.claim(self._board, job, self.name)
+            except (tf_exc.UnclaimableJob, tf_exc.NotFound):
+                continue
+            self._accept(job)
+
+    def _accept(self, job: Any) -> None:
+        context = cm_context.admin_context()
+        task = db_tasks.claim(context, job.details['task_id'],
+                              job.details['token'], self.name)
+        if task is None:
+            # Ended already, or posted again under another token.
+            self._board.consume(job, self.name)
+            return
+        context.global_request_id = task['request_id']
+        run = engine_run.Run(context, task, self._stopping)
+        with self._lock:
+            self._runs[job.uuid] = (job, run)
+        LOG.info('Task %(task)s (%(name)s) is run, generation '
+                 '%(generation)s.', {'task': run.task_id, 'name': run.name,
+                                     'generation': run.generation})
+        self._pool.submit(self._run, job, run)
+
+    def _keep_alive(self) -> None:
+        while not (self._stopping.is_set() and not self._runs):
+            with self._lock:
+                current = list(self._runs.values())
+            for job, run in current:
+                self._renew(job, run)
+            time.sleep(CONF.conductor.lease / 4)
+
+    def _renew(self, job: Any, run: engine_run.Run) -> None:
+        try:
+            if not boards.extend(job):
+                LOG.warning('The lease of task %s was lost.', run.task_id)
+            if not db_tasks.heartbeat(run.context, run.task_id,
+                                      run.generation):
+                run.lost.set()
+        except Exception:
+            # Boundary of the keep-alive: it must outlive any outage of
+            # database or jobboard; the generation keeps us honest.
+            LOG.exception('Keeping task %s alive failed.', run.task_id)
+
+    def _run(self, job: Any, run: engine_run.Run) -> None:
+        run.context.update_store()
+        try:
+            self._execute(run)
+            self._board.consume(job, self.name)
+        except engine_run.HandOver:
+            LOG.info('Task %s is left to another conductor.', run.task_id)
+            self._abandon(job, run)
+        except Exception:
+            # Boundary of the thread. Only the engine's own means fail
+            # here (database, jobboard); the flow's failures were stored.
+            LOG.exception('Task %s is left; it will be taken up again.',
+                          run.task_id)
+            self._abandon(job, run)
+        finally:
+            with self._lock:
+                self._runs.pop(job.uuid, None)
+            self._wake.set()
+
+    def _abandon(self, job: Any, run: engine_run.Run) -> None:
+        if run.lost.is_set():
+            return
+        try:
+            self._board.abandon(job, self.name)
+        except Exception:
+            # The lease runs out by itself.
+            LOG.warning('The job of task %s could not be given back.',
+                        run.task_id)
+
+    def _execute(self, run: engine_run.Run) -> None:
+        """Run the flow to its end and store the outcome."""
+        status, error = db_tasks.SUCCESS, None
+        try:
+            self._load(run).run()
+        except (tf_exc.StorageFailure, db_exc.DBError):
+            raise
+        except tf_exc.WrappedFailure as exc:
+            error = next(iter(exc))
+        except Exception as exc:
+            error = failure.Failure.from_exception(exc)
+        if error is not None:
+            status = self._explain(run, error)
+        try:
+            db_tasks.finish(
+                run.context, run.task_id, run.generation, status,
+                result=run.result or None,
+                traceback=_traceback(error) if status == db_tasks.FAILURE
+                else None)
+        except exception.LeaseLost:
+            run.lost.set()
+            raise engine_run.HandOver() from None
+        LOG.info('Task %(task)s (%(name)s) ended: %(status)s.',
+                 {'task': run.task_id, 'name': run.name, 'status': status})
+
+    @staticmethod
+    def _explain(run: engine_run.Run, error: failure.Failure) -> str:
+        text = strutils.mask_password(error.exception_str)
+        run.result = {**run.result, 'error': text}
+        if error.check(exception.TaskCancelled):
+            return db_tasks.REVOKED
+        LOG.error('Task %(task)s (%(name)s) failed: %(error)s',
+                  {'task': run.task_id, 'name': run.name, 'error': text})
+        return db_tasks.FAILURE
+
+    def _load(self, run: engine_run.Run) -> Any:
+        """Load the flow where its last run left it."""
+        connection = self._backend.get_connection()
+        flow = self._build_flow(run)
+        try:
+            book = connection.get_logbook(run.task_id)
+        except tf_exc.NotFound:
+            book = tf_models.LogBook(run.name, uuid=run.task_id)
+        detail = next(iter(book), None)
+        if detail is None:
+            detail = tf_models.FlowDetail(flow.name, uuid=run.task_id)
+            book.add(detail)
+            connection.save_logbook(book)
+        return engines.load(flow, flow_detail=detail, book=book,
+                            backend=self._backend, engine='serial')
+
+
+def _traceback(error: failure.Failure | None) -> str | None:
+    if error is None:
+        return None
+    text = error.traceback_str or ''.join(
+        traceback.format_exception_only(type(error), error.exception))
+    return strutils.mask_password(text)

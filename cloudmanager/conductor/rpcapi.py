@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How others speak to the conductors.
+
+Versions of the interface:
+
+* 1.0: run_task, check_host_action
+"""
+
+from typing import Any
+
+from oslo_config import cfg
+import oslo_messaging as messaging
+
+from cloudmanager.common import exception
+from cloudmanager.common import rpc
+
+CONF = cfg.CONF
+RPC_API_VERSION = '1.0'
+
+
+class ConductorAPI:
+    """Client side of the conductor's interface."""
+
+    def __init__(self) -> None:
+        self._client = rpc.get_client(rpc.CONDUCTOR_TOPIC, RPC_API_VERSION)
+
+    def run_task(self, context: Any, task_id: str) -> None:
+        """Tell a conductor of a new task; a lost message costs seconds."""
+        self._client.prepare(version='1.0').cast(context, 'run_task',
+                                                 task_id=task_id)
+
+    def check_host_action(self, context: Any, action: str, host: str,
+                          params: dict[str, Any]) -> dict[str, Any]:
+        """Check that an action on a host can be begun.
+
+        :param action: ``shutdown`` or ``evacuate``
+        :returns: the plan under ``plan`` for a dry run
+        :raises Unavailable: no conductor answered in time
+        """
+        caller = self._client.prepare(version='1.0',
+                                      timeout=CONF.api.rpc_timeout)
+        try:
+            return caller.call(context, 'check_host_action', action=action,
+                               host=host, params=params)
+        except (messaging.MessagingTimeout,
+                messaging.MessageDeliveryFailure) as exc:
+            raise exception.Unavailable(
+                reason='No conductor answered in time.') from exc

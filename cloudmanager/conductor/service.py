@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The conductor as a process: RPC server, engine, periodic work."""
+
+import socket
+import threading
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+from oslo_service import service
+from oslo_utils import uuidutils
+
+from cloudmanager.clients import nova
+from cloudmanager.clients import placement
+from cloudmanager.common import context as cm_context
+from cloudmanager.common import rpc
+from cloudmanager.conductor import flows
+from cloudmanager.conductor import manager
+from cloudmanager.conductor.engine import worker as engine_worker
+from cloudmanager.conductor.tasks import base
+from cloudmanager.conductor.tasks import power
+from cloudmanager.db import services as db_services
+from cloudmanager.db import tasks as db_tasks
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+BINARY = 'cloudmanager-conductor'
+HEARTBEAT_SECONDS = 10
+
+
+class LazyTools:
+    """Makes the clients when they are first needed.
+
+    Without a cloud the service still keeps inventory and power.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tools: base.Tools | None = None
+        self._power = power.NodePower()
+
+    def __call__(self) -> base.Tools:
+        with self._lock:
+            if self._tools is None:
+                self._tools = base.Tools(
+                    nova=nova.Nova(), placement=placement.Placement(),
+                    power=self._power)
+            return self._tools
+
+    def without_cloud(self) -> base.Tools:
+        """Return tools for work that needs no cloud."""
+        return base.Tools(nova=None, placement=None, power=self._power)
+
+
+class ConductorService(service.Service):
+    """Starts and stops what a conductor consists of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Open connections and begin to work."""
+        super().start()
+        self._host = CONF.host or socket.gethostname()
+        # A name of its own for each life: a restarted conductor is another
+        # owner, so it takes over what its former self left, by the lease.
+        name = f'{self._host}:{uuidutils.generate_uuid()}'
+        tools = LazyTools()
+
+        def build(run: Any) -> Any:
+            found = (tools.without_cloud() if run.name == 'node.power'
+                     else tools())
+            return flows.BUILDERS[run.name](run, found)
+
+        self._worker = engine_worker.Worker(name, build)
+        self._worker.start()
+        self._server = rpc.get_server(
+            rpc.CONDUCTOR_TOPIC, self._host,
+            [manager.ConductorManager(self._worker, tools)])
+        self._server.start()
+        self._periodic = threading.Thread(target=self._periodics,
+                                          daemon=True, name='periodics')
+        self._periodic.start()
+        LOG.info('Conductor %s runs.', name)
+
+    def stop(self, graceful: bool = True) -> None:
+        """Take no more work and leave what runs for others."""
+        self._stopping.set()
+        self._server.stop()
+        self._worker.stop(CONF.conductor.graceful_timeout if graceful
+                          else 1)
+        self._server.wait()
+        self._periodic.join(5)
+        try:
+            db_services.heartbeat(cm_context.admin_context(), BINARY,
+                                  self._host, stopped=True)
+        except Exception:
+            # Boundary of the process's end: the database may be away.
+            LOG.exception('The stop could not be recorded.')
+        super().stop(graceful)
+        LOG.info('Conductor on %s has stopped.', self._host)
+
+    def _periodics(self) -> None:
+        context = cm_context.admin_context()
+        since_purge = 0.0
+        while not self._stopping.is_set():
+            try:
+                db_services.heartbeat(context, BINARY, self._host)
+                since_purge += HEARTBEAT_SECONDS
+                if since_purge >= CONF.tasks.purge_interval:
+                    since_purge = 0.0
+                    while db_tasks.purge(context, CONF.tasks.retention_days):
+                        pass
+            except Exception:
+                # Boundary of periodic work: the database comes back.
+                LOG.exception('Periodic work failed.')
+            self._stopping.wait(HEARTBEAT_SECONDS)

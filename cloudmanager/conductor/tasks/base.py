@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all steps of flows have in common."""
+
+import dataclasses
+from typing import Any
+
+from oslo_db import exception as db_exc
+from oslo_log import log as logging
+from taskflow import task
+
+from cloudmanager.common import exception
+from cloudmanager.conductor.engine import run as engine_run
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tools:
+    """What steps work with; tests put other ones here.
+
+    :ivar nova: ``cloudmanager.clients.nova.Nova`` or its like
+    :ivar placement: ``cloudmanager.clients.placement.Placement``
+    :ivar power: ``cloudmanager.conductor.tasks.power.NodePower``
+    """
+
+    nova: Any
+    placement: Any
+    power: Any
+
+
+class Step(task.Task):
+    """A step: one side effect, which bears being begun twice.
+
+    Subclasses write ``do`` and, where there is something to put back,
+    ``undo``. What later steps or a successor need goes to
+    ``run.remember``.
+    """
+
+    def __init__(self, run: engine_run.Run, tools: Tools) -> None:
+        super().__init__(name=type(self).__name__)
+        self.run = run
+        self.tools = tools
+
+    def execute(self) -> None:
+        try:
+            self.run.guard()
+            self.do()
+        except (db_exc.DBError, exception.LeaseLost) as exc:
+            # Nothing is wrong with the work; the means to remember it are
+            # away, or another conductor has it.
+            LOG.warning('Step %(step)s of task %(task)s stops: %(why)s',
+                        {'step': self.name, 'task': self.run.task_id,
+                         'why': type(exc).__name__})
+            raise engine_run.HandOver() from exc
+
+    def revert(self, result: Any, flow_failures: dict[str, Any],
+               **kwargs: Any) -> None:
+        causes = [found.exception for found in flow_failures.values()]
+        try:
+            self.run.guard()
+            self.undo(causes)
+        except (db_exc.DBError, exception.LeaseLost) as exc:
+            raise engine_run.HandOver() from exc
+        except Exception:
+            # A revert that raises would keep earlier steps from being put
+            # back and hide the first error.
+            LOG.exception('Step %(step)s of task %(task)s could not be put '
+                          'back.', {'step': self.name,
+                                    'task': self.run.task_id})
+
+    def do(self) -> None:
+        """Do the step's work."""
+        raise NotImplementedError
+
+    def undo(self, causes: list[Any]) -> None:
+        """Put the world back in order.
+
+        :param causes: exceptions that made the flow fail; ``None`` where
+            one could not be restored after a restart
+        """

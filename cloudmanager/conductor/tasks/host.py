@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps on a compute host: disable, plan, move, fence, power, verify."""
+
+import datetime
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor import cloud_model
+from cloudmanager.conductor.tasks import moves
+from cloudmanager.conductor.tasks import observe
+from cloudmanager.conductor.tasks.base import Step
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.planning import classify
+from cloudmanager.planning import drain
+from cloudmanager.planning import options
+from cloudmanager.planning import plan as planning_plan
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+DRAIN_ACTIONS = frozenset((observe.LIVE, observe.COLD, observe.OFFLOAD))
+EMPTY_READINGS = 2
+
+
+def plan_options(params: dict[str, Any]) -> options.Options:
+    """Translate the flags of a request for the planner."""
+    return options.Options(
+        allow_off_vm=bool(params.get('allow_off_vm')),
+        allow_evacuate=bool(params.get('allow_evacuate')),
+        move_locked=True,
+        priority_key=CONF.host_tasks.priority_key)
+
+
+def make_plan(tools: Any, action: str, host: str,
+              params: dict[str, Any]) -> planning_plan.Plan:
+    """Plan what an action would do now, without touching anything."""
+    cloud = cloud_model.load(tools.nova, tools.placement, [host])
+    make = (drain.plan_evacuation if action == 'evacuate'
+            else drain.plan_drain)
+    return make(cloud, host, plan_options(params))
+
+
+def _service(step: Step) -> Any:
+    service = step.tools.nova.service(step.run.host)
+    if service is None:
+        raise exception.HostNotFound(host=step.run.host)
+    return service
+
+
+class DisableHost(Step):
+    """Keep new servers off the host, and remember how it was."""
+
+    def do(self) -> None:
+        self.run.checkpoint()
+        service = _service(self)
+        if 'was_enabled' not in self.run.memory:
+            self.run.remember(was_enabled=service.status == 'enabled',
+                              reason_before=service.disabled_reason)
+        if service.status == 'enabled':
+            self.tools.nova.disable_service(service.id, self._reason())
+
+    def _reason(self) -> str:
+        return f'cloudmanager: {self.run.name}, task {self.run.task_id}'
+
+    def undo(self, causes: list[Any]) -> None:
+        """Enable the host again where nothing bad can come of it.
+
+        That is after a cancel and when the host could not be fenced. A
+        drain that left servers behind keeps the host disabled: the
+        operator decides.
+        """
+        harmless = (exception.TaskCancelled, exception.HostNotFenced)
+        if not self.run.memory.get('was_enabled') or not causes:
+            return
+        if not all(isinstance(cause, harmless) for cause in causes):
+            return
+        service = self.tools.nova.service(self.run.host)
+        if service is not None and service.disabled_reason == self._reason():
+            self.tools.nova.enable_service(service.id)
+
+
+class PlanMoves(Step):
+    """Write an item for each server on the host."""
+
+    action = 'shutdown'
+
+    def do(self) -> None:
+        self.run.checkpoint()
+        add_planned(self, self.action)
+
+
+class PlanEvacuation(PlanMoves):
+    action = 'evacuate'
+
+
+def add_planned(step: Step, action: str) -> int:
+    """Add items for servers that have none; returns how many servers."""
+    found = make_plan(step.tools, action, step.run.host, step.run.params)
+    step.run.add_items([_item(entry, action) for entry in found.servers])
+    return len(found.servers)
+
+
+def _item(entry: planning_plan.Entry, action: str) -> dict[str, Any]:
+    ladder = [name for name in entry.ladder if name in observe.NOVA_ACTION]
+    state, error = db_tasks.ITEM_PENDING, None
+    if entry.action == classify.SKIP:
+        state, error = db_tasks.ITEM_SKIPPED, entry.reason
+    elif not ladder and entry.action != classify.WAIT:
+        state = db_tasks.ITEM_FAILED
+        error = '; '.join(item.text for item in entry.blockers)
+    return {
+        'kind': 'server', 'object_id': entry.id, 'name': entry.name,
+        'state': state, 'error': error or None, 'action': entry.action,
+        'source': entry.host, 'destination': entry.destination,
+        'priority': entry.priority, 'attempts': 0,
+        'created_at': clock.utcnow(),
+        'memory': {
+            'ladder': ladder, 'status': _base_status(entry),
+            'group_id': entry.group_id, 'size_mb': entry.size_mb,
+            'lock': action == 'evacuate' and CONF.host_tasks.lock_servers,
+            'wait': entry.action == classify.WAIT}}
+
+
+def _base_status(entry: planning_plan.Entry) -> str:
+    return entry.status
+
+
+class MoveServers(Step):
+    """Empty the host, again and again until it is seen empty twice."""
+
+    def do(self) -> None:
+        empty = 0
+        while empty < EMPTY_READINGS:
+            self._settle()
+            moves.Mover(self.run, self.tools, DRAIN_ACTIONS).drive()
+            self._wait_for_departures()
+            before = {item['object_id'] for item in self.run.items()}
+            present = {server.id for server in
+                       self.tools.nova.servers_on(self.run.host)}
+            if present - before:
+                # Built here before the host was disabled: take it along.
+                add_planned(self, 'shutdown')
+                empty = 0
+            else:
+                empty += 1
+
+    def _settle(self) -> None:
+        """Wait for servers in the middle of something, then plan them."""
+        for item in self.run.items():
+            if (item['state'] != db_tasks.ITEM_PENDING
+                    or not item['memory'].get('wait')
+                    or not item['memory']['ladder']):
+                continue
+            deadline = clock.utcnow() + datetime.timedelta(
+                seconds=CONF.host_tasks.settle_timeout)
+            while clock.utcnow() < deadline:
+                self.run.checkpoint()
+                server = self.tools.nova.server(item['object_id'])
+                if server is None or server.task_state is None:
+                    break
+                self.run.pause(CONF.host_tasks.poll_interval)
+            self.run.update_item(item, memory={**item['memory'],
+                                               'wait': False})
+
+    def _wait_for_departures(self) -> None:
+        """Servers that leave by themselves are done once they are off."""
+        leaving = [item for item in self.run.items()
+                   if item['state'] == db_tasks.ITEM_PENDING
+                   and not item['memory']['ladder']]
+        deadline = clock.utcnow() + datetime.timedelta(
+            seconds=CONF.host_tasks.settle_timeout)
+        while leaving:
+            self.run.checkpoint()
+            present = {server.id for server in
+                       self.tools.nova.servers_on(self.run.host)}
+            for item in list(leaving):
+                if item['object_id'] not in present:
+                    self.run.update_item(item, state=db_tasks.ITEM_DONE)
+                    leaving.remove(item)
+            if leaving and clock.utcnow() >= deadline:
+                for item in leaving:
+                    self.run.update_item(
+                        item, state=db_tasks.ITEM_FAILED,
+                        error='its operation did not end in time')
+                return
+            if leaving:
+                self.run.pause(CONF.host_tasks.poll_interval)
+
+
+class EvacuateLeftovers(Step):
+    """The ladder's last step: fence the host and rebuild what is left."""
+
+    def do(self) -> None:
+        waiting = [item for item in self.run.items()
+                   if item['state'] in (db_tasks.ITEM_PENDING,
+                                        db_tasks.ITEM_RUNNING)]
+        if not waiting:
+            return
+        blocked = [item for item in self.run.items()
+                   if item['state'] == db_tasks.ITEM_FAILED]
+        if blocked and not self.run.memory.get('fenced'):
+            # To fence now would stop what must stay where it is.
+            for item in waiting:
+                self.run.update_item(
+                    item, state=db_tasks.ITEM_FAILED,
+                    error='the host is not fenced while other servers '
+                          'cannot leave it')
+            return
+        fence(self)
+        force_down(self)
+        moves.Mover(self.run, self.tools,
+                    frozenset((observe.EVACUATE,))).drive()
+
+
+class Fence(Step):
+    """Prove that the host is off."""
+
+    def do(self) -> None:
+        self.run.checkpoint()
+        fence(self)
+
+
+def fence(step: Step) -> None:
+    """Switch the host off, or take an administrator's word for it.
+
+    :raises HostNotFenced: there is no proof
+    """
+    if step.run.memory.get('fenced'):
+        return
+    if step.run.params.get('fenced'):
+        _believe(step)
+        step.run.remember(fenced='administrator')
+        return
+    node = step.tools.power.node_of_host(step.run.host)
+    if node is None:
+        raise exception.HostNotFenced(
+            host=step.run.host, reason='no power control is assigned to it')
+    step.run.guard()
+    try:
+        step.tools.power.fence(node, step.run)
+    except exception.CloudManagerException as exc:
+        raise exception.HostNotFenced(host=step.run.host,
+                                      reason=str(exc)) from exc
+    step.run.remember(fenced='power')
+
+
+def _believe(step: Step) -> None:
+    """Believe that the host is off, unless its heartbeat says otherwise."""
+    service = _service(step)
+    if service.state != 'up':
+        return
+    seen = service.updated_at
+    step.run.pause(CONF.host_tasks.heartbeat_silence)
+    service = _service(step)
+    if service.updated_at != seen:
+        raise exception.HostNotFenced(
+            host=step.run.host,
+            reason='its nova-compute still sends heartbeats')
+
+
+class ForceDown(Step):
+    """Tell Nova that the host is dead."""
+
+    def do(self) -> None:
+        force_down(self)
+
+
+def force_down(step: Step) -> None:
+    """Force the Nova service down, once the host is fenced."""
+    if not step.run.memory.get('fenced'):
+        raise exception.HostNotFenced(host=step.run.host,
+                                      reason='it was not fenced')
+    service = _service(step)
+    if not service.forced_down:
+        step.run.guard()
+        step.tools.nova.force_down(service.id, True)
+
+
+class EvacuateServers(Step):
+    """Rebuild the servers elsewhere, by priority."""
+
+    def do(self) -> None:
+        moves.Mover(self.run, self.tools,
+                    frozenset((observe.EVACUATE,))).drive()
+
+
+class VerifyItems(Step):
+    """End the task as failed, and name them, if any server failed."""
+
+    def do(self) -> None:
+        items = self.run.items()
+        for item in items:
+            if item['state'] == db_tasks.ITEM_PENDING:
+                # Nothing on its ladder was left that may be done.
+                self.run.update_item(
+                    item, state=db_tasks.ITEM_FAILED,
+                    error=item['error'] or 'no allowed action is left')
+        failed = [item for item in items
+                  if item['state'] == db_tasks.ITEM_FAILED]
+        self.run.result = {
+            'host': self.run.host,
+            'done': [item['object_id'] for item in items
+                     if item['state'] == db_tasks.ITEM_DONE],
+            'failed': [item['object_id'] for item in failed]}
+        if failed:
+            raise exception.TaskFailed(reason=_names(self.run.host, failed))
+
+
+def _names(host: str, failed: list[dict[str, Any]]) -> str:
+    listed = '; '.join(f'{item["name"]} ({item["object_id"]}): '
+                       f'{item["error"]}' for item in failed)
+    return f'{len(failed)} server(s) of {host} failed: {listed}'
+
+
+class PowerOffHost(Step):
+    """Switch the empty host off, soft first."""
+
+    def do(self) -> None:
+        if self.run.memory.get('fenced'):
+            return
+        self.run.checkpoint()
+        node = self.tools.power.node_of_host(self.run.host)
+        if node is None:
+            self.run.remember(power='none')
+            raise exception.TaskFailed(
+                reason=f'Host {self.run.host} is empty and disabled, but no '
+                       'power control is assigned to switch it off.')
+        service = _service(self)
+        if service.status == 'enabled':
+            raise exception.TaskFailed(
+                reason=f'Host {self.run.host} was enabled by somebody '
+                       'meanwhile; it stays on.')
+        left = self.tools.nova.servers_on(self.run.host)
+        if left:
+            raise exception.TaskFailed(
+                reason=f'Host {self.run.host} is not empty, it stays on: '
+                       + ', '.join(server.id for server in left))
+        self.tools.power.switch_off(node, self.run)

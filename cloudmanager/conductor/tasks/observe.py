@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Nova's records say of a move: pure decisions, no I/O."""
+
+import dataclasses
+import datetime
+import enum
+from typing import Any
+
+LIVE, COLD, EVACUATE = 'live-migrate', 'cold-migrate', 'evacuate'
+OFFLOAD, WAIT = 'shelve-offload', 'wait'
+
+#: Nova's name for our actions in its instance actions.
+NOVA_ACTION = {LIVE: 'live-migration', COLD: 'migrate',
+               EVACUATE: 'evacuate', OFFLOAD: 'shelveOffload'}
+NOVA_TYPE = {LIVE: 'live-migration', COLD: 'migration',
+             EVACUATE: 'evacuation'}
+
+_FAILED = frozenset(('error', 'failed', 'cancelled', 'reverted'))
+_ENDED = {LIVE: frozenset(('completed',)),
+          COLD: frozenset(('confirmed',)),
+          EVACUATE: frozenset(('done', 'completed'))}
+#: vm_states of which Nova's evacuation takes servers.
+EVACUATED_STATES = frozenset(('active', 'stopped', 'error'))
+GONE = frozenset(('DELETED', 'SOFT_DELETED'))
+
+
+class Verdict(enum.Enum):
+    """What a move has come to."""
+
+    RUNNING = 'running'
+    FINISHED = 'finished'
+    CONFIRM = 'confirm'
+    FAILED = 'failed'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """A verdict, where the server went, and the reason of a failure."""
+
+    verdict: Verdict
+    destination: str | None = None
+    reason: str = ''
+
+
+def latest(migrations: list[Any], server_id: str, action: str,
+           after: int) -> Any | None:
+    """Return the newest migration of a server by an action.
+
+    :param after: only migrations with a higher id count
+    """
+    found = [item for item in migrations
+             if item.server_id == server_id and item.id > after
+             and item.type == NOVA_TYPE.get(action)]
+    return max(found, key=lambda item: item.id, default=None)
+
+
+def by_migration(action: str, migration: Any) -> Finding:
+    """Judge a move by its migration record."""
+    status = migration.status
+    if status in _FAILED:
+        return Finding(Verdict.FAILED, migration.destination,
+                       f'Nova ended the migration with status {status}')
+    if status in _ENDED[action]:
+        return Finding(Verdict.FINISHED, migration.destination)
+    if action == COLD and status == 'finished':
+        return Finding(Verdict.CONFIRM, migration.destination)
+    return Finding(Verdict.RUNNING, migration.destination)
+
+
+def asked(actions: list[Any], action: str, accepted: int,
+          since: datetime.datetime) -> bool:
+    """Tell whether Nova has a request of ours that we do not know of.
+
+    :param actions: the server's instance actions
+    :param accepted: how many requests for this action are known to have
+        been accepted
+    :param since: when the task began, by a clock that may be off a little
+    """
+    name = NOVA_ACTION[action]
+    count = sum(1 for item in actions
+                if item.action == name and item.start_time >= since)
+    return count > accepted
+
+
+def action_failed(actions: list[Any], action: str,
+                  since: datetime.datetime) -> bool:
+    """Tell whether the newest request for an action ended in an error."""
+    name = NOVA_ACTION[action]
+    for item in actions:
+        if item.action == name and item.start_time >= since:
+            return bool(item.message)
+    return False
+
+
+def arrived(server: Any, source: str) -> bool:
+    """Tell whether a server is at rest on another host."""
+    return (server.task_state is None and server.host is not None
+            and server.host != source)

@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks, what they act on, and their items.
+
+A task is worked on by whoever holds its newest generation. Every write of a
+conductor names its generation, so that one that was taken for dead changes
+nothing any more.
+"""
+
+from collections.abc import Iterable
+import datetime
+from typing import Any
+
+from oslo_db import exception as db_exc
+from oslo_utils import uuidutils
+import sqlalchemy as sa
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.common import query as common_query
+from cloudmanager.db import api
+from cloudmanager.db import models
+from cloudmanager.db import query as db_query
+
+PENDING, STARTED, RETRY = 'PENDING', 'STARTED', 'RETRY'
+SUCCESS, FAILURE, REVOKED = 'SUCCESS', 'FAILURE', 'REVOKED'
+ACTIVE = (PENDING, STARTED, RETRY)
+
+ITEM_PENDING, ITEM_RUNNING = 'PENDING', 'RUNNING'
+ITEM_DONE, ITEM_FAILED, ITEM_SKIPPED = 'DONE', 'FAILED', 'SKIPPED'
+
+TASK_COLUMNS = tuple(models.Task.__table__.c)
+ITEM_COLUMNS = tuple(models.TaskItem.__table__.c)
+
+
+def _one(context: Any, statement: Any) -> dict[str, Any] | None:
+    row = context.session.execute(statement).mappings().first()
+    return dict(row) if row is not None else None
+
+
+@api.writer
+def _insert(context: Any, values: dict[str, Any],
+            targets: list[str]) -> dict[str, Any]:
+    context.session.execute(sa.insert(models.Task).values(**values))
+    for target in sorted(set(targets)):
+        context.session.execute(sa.insert(models.TaskTarget).values(
+            target=target, task_id=values['id']))
+    return values
+
+
+def create_task(context: Any, name: str, *, targets: list[str],
+                params: dict[str, Any], host: str | None = None,
+                server_id: str | None = None
+                ) -> tuple[dict[str, Any], bool]:
+    """Insert a task, or find the equal one that runs.
+
+    :param targets: what it acts on, such as ``host:cmp1`` and ``node:7``;
+        no two running tasks share one
+    :param params: JSON-safe values of the request
+    :returns: the row, and whether it is new
+    :raises TaskConflict: another task acts on one of the targets
+    """
+    values = {
+        'id': uuidutils.generate_uuid(), 'name': name, 'status': PENDING,
+        'params': params, 'host': host, 'server_id': server_id,
+        'user_id': context.user_id, 'project_id': context.project_id,
+        'request_id': context.global_request_id or context.request_id,
+        'created_at': clock.utcnow(), 'heartbeat_at': clock.utcnow(),
+        'generation': 0}
+    for _attempt in range(3):
+        try:
+            return _insert(context, values, targets), True
+        except db_exc.DBDuplicateEntry:
+            for target in targets:
+                holder = find_running(context, target)
+                if holder is None:
+                    continue
+                if (holder['name'], holder['params']) == (name, params):
+                    return holder, False
+                raise exception.TaskConflict(
+                    task=holder['id'], name=holder['name'],
+                    target=target) from None
+            # The holder ended between the two statements.
+    raise exception.Conflict(reason='Too many tasks act on the same target.')
+
+
+@api.reader
+def find_running(context: Any, target: str) -> dict[str, Any] | None:
+    """Return the task that holds a target, if any."""
+    return _one(context, sa.select(*TASK_COLUMNS).join(
+        models.TaskTarget, models.TaskTarget.task_id == models.Task.id
+    ).where(models.TaskTarget.target == target))
+
+
+@api.reader
+def get_task(context: Any, task_id: str) -> dict[str, Any]:
+    """Return a task.
+
+    :raises TaskNotFound: there is none with this id
+    """
+    task = _one(context, sa.select(*TASK_COLUMNS).where(
+        models.Task.id == task_id))
+    if task is None:
+        raise exception.TaskNotFound(task=task_id)
+    return task
+
+
+@api.reader
+def list_tasks(context: Any,
+               query: common_query.Query) -> list[dict[str, Any]]:
+    """Return the tasks that a query asks for."""
+    statement = db_query.where(sa.select(*TASK_COLUMNS), models.Task, query)
+    statement = db_query.page(statement, models.Task, query)
+    return [dict(row) for row in
+            context.session.execute(statement).mappings()]
+
+
+@api.reader
+def items(context: Any,
+          task_ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the items of tasks, by task id, in the order of insertion."""
+    found: dict[str, list[dict[str, Any]]] = {
+        task_id: [] for task_id in task_ids}
+    rows = context.session.execute(
+        sa.select(*ITEM_COLUMNS)
+        .where(models.TaskItem.task_id.in_(list(found)))
+        .order_by(models.TaskItem.id)).mappings()
+    for row in rows:
+        found[row['task_id']].append(dict(row))
+    return found
+
+
+@api.reader
+def progress(context: Any,
+             task_ids: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Return counts of items by task id: total, done, failed, running."""
+    found = {task_id: {'total': 0, 'done': 0, 'failed': 0, 'running': 0}
+             for task_id in task_ids}
+    rows = context.session.execute(
+        sa.select(models.TaskItem.task_id, models.TaskItem.state,
+                  sa.func.count())
+        .where(models.TaskItem.task_id.in_(list(found)))
+        .group_by(models.TaskItem.task_id, models.TaskItem.state))
+    names = {ITEM_DONE: 'done', ITEM_SKIPPED: 'done',
+             ITEM_FAILED: 'failed', ITEM_RUNNING: 'running'}
+    for task_id, state, count in rows:
+        found[task_id]['total'] += count
+        if state in names:
+            found[task_id][names[state]] += count
+    return found
+
+
+@api.writer
+def request_cancel(context: Any, task_id: str, running: str) -> None:
+    """Ask a task to stop.
+
+    :param running: what becomes of the moves under way, ``finish`` or
+        ``abort``
+    :raises TaskNotFound: there is none
+    :raises TaskFinished: it has ended
+    """
+    changed = context.session.execute(
+        sa.update(models.Task)
+        .where(models.Task.id == task_id, models.Task.status.in_(ACTIVE))
+        .values(cancel=running)).rowcount
+    if changed:
+        return
+    status = context.session.scalar(
+        sa.select(models.Task.status).where(models.Task.id == task_id))
+    if status is None:
+        raise exception.TaskNotFound(task=task_id)
+    raise exception.TaskFinished(task=task_id, status=status)
+
+
+# What follows is for the engine.
+
+@api.reader
+def unattended(context: Any, seconds: float) -> list[dict[str, Any]]:
+    """Return unended tasks without a sign of life for some seconds."""
+    limit = clock.utcnow() - datetime.timedelta(seconds=seconds)
+    rows = context.session.execute(
+        sa.select(*TASK_COLUMNS)
+        .where(models.Task.status.in_(ACTIVE),
+               models.Task.heartbeat_at < limit)
+        .order_by(models.Task.created_at).limit(100)).mappings()
+    return [dict(row) for row in rows]
+
+
+@api.writer
+def set_post_token(context: Any, task_id: str, old: str | None,
+                   seconds: float) -> str | None:
+    """Take the right to post a job for a task.
+
+    :param old: the token that the caller saw
+    :param seconds: since when nobody may have shown a sign of life; 0 for
+        a first post
+    :returns: the new token, or ``None`` if somebody else was faster
+    """
+    token = uuidutils.generate_uuid()
+    statement = sa.update(models.Task).where(
+        models.Task.id == task_id, models.Task.status.in_(ACTIVE),
+        models.Task.post_token == old if old is not None
+        else models.Task.post_token.is_(None))
+    if seconds:
+        statement = statement.where(
+            models.Task.heartbeat_at
+            < clock.utcnow() - datetime.timedelta(seconds=seconds))
+    changed = context.session.execute(statement.values(
+        post_token=token, heartbeat_at=clock.utcnow())).rowcount
+    return token if changed else None
+
+
+@api.writer
+def claim(context: Any, task_id: str, token: str,
+          owner: str) -> dict[str, Any] | None:
+    """Make a conductor the owner of a task, under a new generation.
+
+    :returns: the task as it is now; ``None`` when it has ended or its job
+        is not the one that was posted last
+    """
+    changed = context.session.execute(
+        sa.update(models.Task)
+        .where(models.Task.id == task_id, models.Task.post_token == token,
+               models.Task.status.in_(ACTIVE))
+        .values(owner=owner, generation=models.Task.generation + 1,
+                status=STARTED, heartbeat_at=clock.utcnow(),
+                started_at=sa.func.coalesce(models.Task.started_at,
+                                            clock.utcnow()))).rowcount
+    if not changed:
+        return None
+    return _one(context, sa.select(*TASK_COLUMNS).where(
+        models.Task.id == task_id))
+
+
+@api.writer
+def heartbeat(context: Any, task_id: str, generation: int) -> bool:
+    """Show that a task is being worked on; false if it was lost."""
+    return bool(context.session.execute(
+        sa.update(models.Task)
+        .where(models.Task.id == task_id,
+               models.Task.generation == generation,
+               models.Task.status.in_(ACTIVE))
+        .values(heartbeat_at=clock.utcnow())).rowcount)
+
+
+@api.reader
+def check(context: Any, task_id: str, generation: int) -> str | None:
+    """Check that a generation still owns a task.
+
+    :returns: what a user asked for about cancelling, if anything
+    :raises LeaseLost: it does not
+    """
+    row = context.session.execute(
+        sa.select(models.Task.cancel)
+        .where(models.Task.id == task_id,
+               models.Task.generation == generation,
+               models.Task.status.in_(ACTIVE))).first()
+    if row is None:
+        raise exception.LeaseLost(task=task_id)
+    return row.cancel
+
+
+def _guard(context: Any, task_id: str, generation: int) -> None:
+    # A row lock: a successor's claim and this write cannot pass each other.
+    owned = context.session.execute(
+        sa.select(models.Task.id)
+        .where(models.Task.id == task_id,
+               models.Task.generation == generation,
+               models.Task.status.in_(ACTIVE))
+        .with_for_update(read=False)).first()
+    if owned is None:
+        raise exception.LeaseLost(task=task_id)
+
+
+@api.writer
+def remember(context: Any, task_id: str, generation: int,
+             values: dict[str, Any]) -> None:
+    """Add to what the flow must know again after a crash."""
+    _guard(context, task_id, generation)
+    memory = context.session.scalar(
+        sa.select(models.Task.memory).where(models.Task.id == task_id))
+    context.session.execute(
+        sa.update(models.Task).where(models.Task.id == task_id)
+        .values(memory={**(memory or {}), **values}))
+
+
+@api.writer
+def finish(context: Any, task_id: str, generation: int, status: str, *,
+           result: dict[str, Any] | None = None,
+           traceback: str | None = None) -> None:
+    """End a task and free what it acted on."""
+    _guard(context, task_id, generation)
+    context.session.execute(
+        sa.update(models.Task).where(models.Task.id == task_id)
+        .values(status=status, result=result, traceback=traceback,
+                finished_at=clock.utcnow(), owner=None))
+    context.session.execute(sa.delete(models.TaskTarget).where(
+        models.TaskTarget.task_id == task_id))
+
+
+@api.writer
+def add_items(context: Any, task_id: str, generation: int,
+              new: list[dict[str, Any]]) -> None:
+    """Insert the items that a task does not have yet."""
+    _guard(context, task_id, generation)
+    present = set(context.session.scalars(
+        sa.select(models.TaskItem.object_id)
+        .where(models.TaskItem.task_id == task_id)))
+    rows = [{**item, 'task_id': task_id} for item in new
+            if item['object_id'] not in present]
+    if rows:
+        context.session.execute(sa.insert(models.TaskItem), rows)
+
+
+@api.writer
+def update_item(context: Any, task_id: str, generation: int, item_id: int,
+                values: dict[str, Any]) -> None:
+    """Write an intent or an outcome.
+
+    :raises LeaseLost: somebody else owns the task; nothing was written
+    """
+    _guard(context, task_id, generation)
+    context.session.execute(
+        sa.update(models.TaskItem).where(models.TaskItem.id == item_id)
+        .values(**values))
+
+
+@api.writer
+def purge(context: Any, days: int, batch: int = 500) -> int:
+    """Remove tasks that ended longer ago than some days.
+
+    :returns: how many
+    """
+    limit = clock.utcnow() - datetime.timedelta(days=days)
+    old = list(context.session.scalars(
+        sa.select(models.Task.id)
+        .where(models.Task.finished_at < limit).limit(batch)))
+    if old:
+        context.session.execute(sa.delete(models.TaskItem).where(
+            models.TaskItem.task_id.in_(old)))
+        context.session.execute(sa.delete(models.Task).where(
+            models.Task.id.in_(old)))
+    return len(old)

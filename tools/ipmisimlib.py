@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simulated BMCs: OpenIPMI's ipmi_sim with a chassis script of ours.
+
+Used by the tool ``ipmisim`` and by the integration tests. Standard library
+only, so that it runs before anything is installed. Everything that a BMC
+writes is below one directory; a BMC is a directory in it.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+SIMULATOR = 'ipmi_sim'
+
+# Get Channel Authentication Capabilities: what every client sends first and
+# every BMC answers without a login.
+PROBE = bytes.fromhex('0600ff07000000000000000000092018c88100388e04b5')
+
+LAN_CONF = '''\
+name "%(name)s"
+startlan 1
+  addr %(host)s %(port)d
+  priv_limit admin
+  allowed_auths_callback none md2 md5 straight
+  allowed_auths_user none md2 md5 straight
+  allowed_auths_operator none md2 md5 straight
+  allowed_auths_admin none md2 md5 straight
+  guid %(guid)s
+endlan
+chassis_control "%(script)s"
+user 1 true "" "" user 10 none md2 md5 straight
+user 2 true "%(user)s" "%(password)s" admin 10 none md2 md5 straight
+'''
+
+# A management controller and nothing else; data bytes need their 0x.
+EMULATION = '''\
+mc_setbmc 0x20
+mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x2a7c 0x0901
+sel_enable 0x20 1000 0x0a
+mc_enable 0x20
+'''
+
+# ipmi_sim runs it as "chassis get|set|check PARAMETER [VALUE]..." and waits.
+# Files are replaced by rename, so that a reader never sees half of one. A
+# delayed off is a time in the file off_at, looked at when the state is
+# asked for: there is no process in the background that could be left.
+CHASSIS = '''\
+#!/bin/sh
+cd %(directory)s || exit 1
+
+put() { echo "$2" > "$1.$$" && mv "$1.$$" "$1"; }
+value() { cat "$1" 2>/dev/null || echo "$2"; }
+log() { echo "$(date +%%s.%%N) $*" >> log; }
+
+settle() {
+    [ -f off_at ] || return 0
+    [ "$(date +%%s%%N)" -ge "$(cat off_at)" ] || return 0
+    put power 0
+    rm -f off_at
+}
+
+switch_off() {
+    delay=$(value "$1" 0)
+    if [ "$delay" = never ]; then
+        log ignored "$1"
+    elif [ "$delay" = 0 ]; then
+        rm -f off_at
+        put power 0
+        log power is 0
+    elif [ ! -f off_at ] || [ "$1" = off_delay ]; then
+        put off_at "$(($(date +%%s%%N) + delay * 1000000))"
+        log power is 0 in "$delay" ms
+    fi
+}
+
+operation=$1
+shift
+settle
+case $operation in
+get)
+    for name in "$@"; do
+        case $name in
+        power) echo "power:$(value power 0)" ;;
+        boot) echo "boot:$(value boot none)" ;;
+        *) exit 1 ;;
+        esac
+    done ;;
+set)
+    [ ! -f refuse ] || { log refused "$*"; exit 1; }
+    while [ $# -gt 1 ]; do
+        log set "$1" "$2"
+        case $1=$2 in
+        power=0) switch_off off_delay ;;
+        power=1) rm -f off_at; put power 1; log power is 1 ;;
+        shutdown=*) switch_off soft_delay ;;
+        boot=*) put boot "$2" ;;
+        reset=*) ;;
+        identify=*) ;;
+        *) exit 1 ;;
+        esac
+        shift 2
+    done ;;
+check) ;;
+esac
+exit 0
+'''
+
+
+class SimulatorError(Exception):
+    """A simulated BMC cannot be started."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BMC:
+    """One simulated BMC; all that is changeable is in its directory."""
+
+    name: str
+    directory: pathlib.Path
+    host: str
+    port: int
+    user: str
+    password: str = dataclasses.field(repr=False)
+
+    @property
+    def state(self) -> str:
+        """Return on or off as the chassis has it, without IPMI."""
+        answer = subprocess.run(
+            [str(self.directory / 'chassis'), 'get', 'power'],
+            capture_output=True, text=True, check=True, timeout=10)
+        return 'on' if answer.stdout.strip() == 'power:1' else 'off'
+
+    @property
+    def boot(self) -> str:
+        return self._read('boot', 'none')
+
+    @property
+    def log(self) -> list[tuple[float, str]]:
+        """Return what was asked of the chassis, with the time."""
+        entries = []
+        for line in self._read('log', '').splitlines():
+            when, _, what = line.partition(' ')
+            entries.append((float(when), what))
+        return entries
+
+    @property
+    def pid(self) -> int | None:
+        """Return the simulator's process, if it runs."""
+        try:
+            number = int(self._read('pid', ''))
+            process = pathlib.Path('/proc') / str(number)
+            command = (process / 'cmdline').read_bytes()
+        except (ValueError, OSError):
+            return None
+        # A number may be in use again; a dead child has no command line.
+        own = str(self.directory / 'lan.conf').encode() in command
+        return number if own else None
+
+    def switch(self, power: bool) -> None:
+        """Set the state behind the BMC's back."""
+        self._write('power', '1' if power else '0')
+
+    def set_off_delay(self, milliseconds: int | None) -> None:
+        """Let power off take its time; None: it is never carried out."""
+        self._write('off_delay', _delay(milliseconds))
+
+    def set_soft_delay(self, milliseconds: int | None) -> None:
+        """Let soft off take its time; None: the guest ignores it."""
+        self._write('soft_delay', _delay(milliseconds))
+
+    def set_refusing(self, refusing: bool) -> None:
+        """Let every change be answered with an error."""
+        if refusing:
+            self._write('refuse', '1')
+        else:
+            (self.directory / 'refuse').unlink(missing_ok=True)
+
+    def start(self, timeout: float = 10.0) -> None:
+        """Start the simulator and wait until it answers."""
+        if self.pid is not None:
+            return
+        state = self.directory / 'state'
+        # The event log would grow from run to run.
+        shutil.rmtree(state, ignore_errors=True)
+        state.mkdir()
+        command = [require_simulator(),
+                   '-c', str(self.directory / 'lan.conf'),
+                   '-f', str(self.directory / 'bmc.emu'),
+                   '-s', str(state), '-n']
+        with open(self.directory / 'output', 'ab') as output:
+            process = subprocess.Popen(
+                command, cwd=self.directory, stdin=subprocess.DEVNULL,
+                stdout=output, stderr=output, start_new_session=True)
+        self._write('pid', str(process.pid))
+        deadline = time.monotonic() + timeout
+        # The process stays up with no port when its files have an error.
+        while not answers(self.host, self.port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise SimulatorError('%s does not answer on port %d: see %s' % (
+                    self.name, self.port, self.directory / 'output'))
+
+    def stop(self) -> None:
+        """Stop the simulator, if need be the hard way."""
+        for number, patience in ((signal.SIGTERM, 2), (signal.SIGKILL, 5)):
+            deadline = time.monotonic() + patience
+            if not self.signal(number):
+                break
+            self.signal(signal.SIGCONT)
+            while self.pid is not None and time.monotonic() < deadline:
+                self._reap()
+                time.sleep(0.02)
+        self._reap()
+        (self.directory / 'pid').unlink(missing_ok=True)
+
+    def pause(self) -> None:
+        """Fall silent in the middle of whatever is going on."""
+        self.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    def signal(self, number: signal.Signals) -> bool:
+        pid = self.pid
+        if pid is None:
+            return False
+        os.kill(pid, number)
+        return True
+
+    def _reap(self) -> None:
+        try:
+            os.waitpid(int(self._read('pid', '')), os.WNOHANG)
+        except (ValueError, ChildProcessError):
+            pass    # stopped already, or started by another process
+
+    def _read(self, name: str, default: str) -> str:
+        try:
+            return (self.directory / name).read_text().strip()
+        except FileNotFoundError:
+            return default
+
+    def _write(self, name: str, value: str) -> None:
+        new = self.directory / (name + '.new')
+        new.write_text(value + '\n')
+        new.replace(self.directory / name)
+
+
+def _delay(milliseconds: int | None) -> str:
+    return 'never' if milliseconds is None else str(milliseconds)
+
+
+def answers(host: str, port: int, timeout: float = 0.2) -> bool:
+    """Tell whether a BMC answers at an address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(timeout)
+        try:
+            client.connect((host, port))
+            client.send(PROBE)
+            return bool(client.recv(256))
+        except ConnectionRefusedError:
+            time.sleep(0.02)    # nobody there yet
+            return False
+        except TimeoutError:
+            return False
+
+
+def free_port(host: str = '127.0.0.1') -> int:
+    """Return a UDP port that nobody has."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def require_simulator() -> str:
+    """Return the path of ipmi_sim; install it where apt can."""
+    found = shutil.which(SIMULATOR)
+    if found:
+        return found
+    apt = shutil.which('apt-get')
+    if apt is None:
+        raise SimulatorError('ipmi_sim is missing; install OpenIPMI.')
+    command = [apt, '-o', 'DPkg::Lock::Timeout=400', 'install', '-y',
+               '--no-install-recommends', 'openipmi']
+    if os.geteuid() != 0:
+        command.insert(0, 'sudo')
+    try:
+        subprocess.run(command, check=True)
+    except (OSError, subprocess.CalledProcessError) as exc:
+        raise SimulatorError(
+            'ipmi_sim is missing and could not be installed; run '
+            '"apt-get install openipmi".') from exc
+    found = shutil.which(SIMULATOR)
+    if found is None:
+        raise SimulatorError('ipmi_sim is still missing.')
+    return found
+
+
+def create(directory: pathlib.Path, name: str, port: int, *,
+           user: str = 'admin', password: str = 'secret',
+           host: str = '127.0.0.1', power: bool = True) -> BMC:
+    """Write the files of a BMC; it is not started."""
+    where = (directory / name).resolve()
+    # ipmi_sim hands the script's path to a shell, inside quotes of its own.
+    if shlex.quote(str(where)) != str(where):
+        raise SimulatorError('The path %s has characters that ipmi_sim '
+                             'does not take.' % where)
+    if any(mark in password for mark in '"\\\n'):
+        raise SimulatorError('ipmi_sim takes no quotes in a password.')
+    where.mkdir(parents=True, exist_ok=True)
+    bmc = BMC(name, where, host, port, user, password)
+    script = where / 'chassis'
+    script.write_text(CHASSIS % {'directory': where})
+    script.chmod(0o755)
+    (where / 'bmc.emu').write_text(EMULATION)
+    configuration = where / 'lan.conf'
+    configuration.touch(mode=0o600)
+    configuration.write_text(LAN_CONF % {
+        'name': name, 'host': host, 'port': port, 'user': user,
+        'password': password, 'script': script,
+        'guid': '%032x' % (0x10000 + port)})
+    bmc.switch(power)
+    parameters = where / 'bmc.json'
+    parameters.touch(mode=0o600)
+    parameters.write_text(json.dumps({
+        'host': host, 'port': port, 'user': user, 'password': password}))
+    return bmc
+
+
+def load(directory: pathlib.Path) -> list[BMC]:
+    """Return the BMCs that a directory holds, by name."""
+    found = []
+    for parameters in sorted(directory.glob('*/bmc.json')):
+        where = parameters.parent.resolve()
+        found.append(BMC(name=where.name, directory=where,
+                         **json.loads(parameters.read_text())))
+    return found
