@@ -145,13 +145,21 @@ class CloudNotConfigured(Unavailable):
 
 
 class CloudUnreachable(Unavailable):
+    #: The status that the cloud answered with, if it answered.
+    http_status: int | None = None
     error_code = 'cloudmanager.cloud_unreachable'
     template = '%(service)s did not answer: %(reason)s'
+
+
+class CloudOutcomeUnknown(CloudUnreachable):
+    """A request may have reached the cloud; its records tell."""
 
 
 class CloudRequestRefused(Conflict):
     """The cloud understood a request and said no."""
 
+    #: The status that the cloud answered with.
+    http_status: int | None = None
     error_code = 'cloudmanager.cloud_refused'
     template = '%(service)s refused %(request)s: %(reason)s'
 

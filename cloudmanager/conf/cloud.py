@@ -3,35 +3,50 @@
 
 from typing import Any
 
+from keystoneauth1 import loading
 from oslo_config import cfg
 
 cloud_group = cfg.OptGroup('cloud', title='Cloud')
 
-OPTS = [
+# Of keystoneauth's adapter options those that mean the same for all the
+# services of a cloud; the others are of one service.
+_ADAPTER_OPTS = ('region-name', 'valid-interfaces')
 
-    cfg.StrOpt('region_name',
-               help='Region of the endpoints.'),
-    cfg.StrOpt('interface', default='internal',
-               choices=('public', 'internal', 'admin'),
-               help='Interface of the endpoints.'),
-    cfg.IntOpt('timeout', default=60, min=1,
-               help='Seconds after which a request to the cloud is given '
-                    'up.'),
-    cfg.IntOpt('retries', default=5, min=0,
+OPTS = [
+    cfg.IntOpt('retries', default=7, min=0,
                help='How often a request that may be repeated is repeated '
                     'after a lost connection, 429 or 5xx.'),
     cfg.FloatOpt('retry_delay', default=0.5, min=0,
                  help='Seconds before the first repetition; doubles each '
-                      'time, with jitter, up to retry_max_delay.'),
+                      'time, with jitter, up to retry_max_delay. With the '
+                      'defaults an absence of 25 seconds is outlasted.'),
     cfg.FloatOpt('retry_max_delay', default=10.0, min=0,
                  help='Longest pause between repetitions, in seconds.'),
+    cfg.FloatOpt('retry_total', default=120.0, min=0,
+                 help='Seconds since the first attempt after which a '
+                      'request is not repeated any more, however many '
+                      'repetitions are left.'),
 ]
+
+
+def _adapter_opts() -> list[Any]:
+    found = {option.name: option for option in
+             loading.get_adapter_conf_options(include_deprecated=False)}
+    return [found[name] for name in _ADAPTER_OPTS]
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.register_group(cloud_group)
-    conf.register_opts(OPTS, group=cloud_group)
+    conf.register_opts(OPTS + _adapter_opts(), group=cloud_group)
+    loading.register_auth_conf_options(conf, 'cloud')
+    loading.register_session_conf_options(conf, 'cloud')
+    conf.set_default('timeout', 60, group='cloud')
+    conf.set_default('valid_interfaces', ['internal', 'public'],
+                     group='cloud')
 
 
 def list_opts() -> list[tuple[str, list[Any]]]:
-    return [('cloud', OPTS)]
+    return [('cloud', OPTS + _adapter_opts()
+             + loading.get_auth_common_conf_options()
+             + loading.get_session_conf_options()
+             + loading.get_auth_plugin_conf_options('password'))]

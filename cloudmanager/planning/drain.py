@@ -5,16 +5,14 @@ import collections
 import collections.abc
 import dataclasses
 
-from cloudmanager.planning import (
-    classify,
-    explain,
-    ledger,
-    model,
-    pack,
-    plan,
-    reach,
-)
+from cloudmanager.planning import classify
+from cloudmanager.planning import explain
+from cloudmanager.planning import ledger
+from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
+from cloudmanager.planning import pack
+from cloudmanager.planning import plan
+from cloudmanager.planning import reach
 
 Blocker = classify.Blocker
 Choices = dict[str, classify.Choice]
@@ -146,9 +144,17 @@ class _Planner:
         )
         return self._packer.unit(
             members,
-            [choices[item.id].moves for item in members],
+            [self._moves(item, choices[item.id]) for item in members],
             priority if self._dead else 0,
         )
+
+    def _moves(
+        self, server: model.Server, choice: classify.Choice
+    ) -> tuple[str, ...]:
+        """The rungs that need a host; a forced move is never a cold one."""
+        if server.id not in self._force:
+            return choice.moves
+        return tuple(step for step in choice.moves if step != classify.COLD)
 
     def _affine(
         self,
@@ -281,8 +287,8 @@ class _Planner:
     ) -> plan.Entry:
         entry = self._entry(server, choice)
         action = unit.action(index)
-        start = choice.ladder.index(action)
-        ladder = choice.ladder[start:]
+        moves = self._moves(server, choice)
+        ladder = moves[moves.index(action):]
         reason = choice.reason
         if choice.ladder[0] == classify.WAIT:
             ladder = (classify.WAIT, *ladder)

@@ -3,8 +3,12 @@
 
 import collections
 
-from cloudmanager.planning import classify, ledger, model, pack, reach
+from cloudmanager.planning import classify
+from cloudmanager.planning import ledger
+from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
+from cloudmanager.planning import pack
+from cloudmanager.planning import reach
 
 Blocker = classify.Blocker
 

@@ -16,8 +16,10 @@ import collections
 import collections.abc
 import dataclasses
 
-from cloudmanager.planning import ledger, model, reach
+from cloudmanager.planning import ledger
+from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
+from cloudmanager.planning import reach
 
 _REPAIR_BUDGET = 400
 _POLISH_PASSES = 4
@@ -262,5 +264,3 @@ class Packer:
                 return True
         self._put(unit, old, rung)
         return False
-
-

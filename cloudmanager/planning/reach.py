@@ -3,7 +3,9 @@
 
 import typing
 
-from cloudmanager.planning import classify, ledger, model
+from cloudmanager.planning import classify
+from cloudmanager.planning import ledger
+from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
 
 
@@ -124,4 +126,3 @@ def _unfit_inventory(host: model.Host, key: _Key) -> str:
         if not inventory.takes(amount):
             return f'takes no single {amount} of {name}'
     return ''
-

@@ -4,7 +4,8 @@
 import typing
 import unittest
 
-from cloudmanager.planning import classify, options
+from cloudmanager.planning import classify
+from cloudmanager.planning import options
 from cloudmanager.tests.unit.planning import factory
 
 PLAIN = options.Options()

@@ -4,8 +4,12 @@
 import typing
 import unittest
 
-from cloudmanager.planning import drain, model, options, plan
-from cloudmanager.tests.unit.planning import factory, validator
+from cloudmanager.planning import drain
+from cloudmanager.planning import model
+from cloudmanager.planning import options
+from cloudmanager.planning import plan
+from cloudmanager.tests.unit.planning import factory
+from cloudmanager.tests.unit.planning import validator
 
 
 def dead_cloud(
@@ -25,7 +29,7 @@ def dead_cloud(
 
 
 class EvacuationTestCase(unittest.TestCase):
-    def plan(self, cloud: model.Cloud, **flags: typing.Any) -> plan.Plan:
+    def make(self, cloud: model.Cloud, **flags: typing.Any) -> plan.Plan:
         chosen = options.Options(**flags)
         made = drain.plan_evacuation(cloud, 'src', chosen)
         self.assertEqual([], validator.check(cloud, made, chosen))
@@ -36,7 +40,7 @@ class EvacuationTestCase(unittest.TestCase):
             metadata = {'recovery_priority': priority}
             return factory.server(id_, metadata=metadata, memory=memory)
 
-        made = self.plan(
+        made = self.make(
             dead_cloud(
                 [
                     server('low', '1', 4096),
@@ -59,8 +63,8 @@ class EvacuationTestCase(unittest.TestCase):
 
     def test_priority_key(self) -> None:
         cloud = dead_cloud([factory.server('a', metadata={'k': '0'})])
-        self.assertEqual('evacuate', self.plan(cloud).servers[0].action)
-        made = self.plan(cloud, priority_key='k')
+        self.assertEqual('evacuate', self.make(cloud).servers[0].action)
+        made = self.make(cloud, priority_key='k')
         self.assertEqual('skip', made.servers[0].action)
 
     def test_scarce_room_goes_to_the_urgent(self) -> None:
@@ -77,12 +81,12 @@ class EvacuationTestCase(unittest.TestCase):
             'b',
             vcpus=4,
         )
-        made = self.plan(cloud)
+        made = self.make(cloud)
         self.assertEqual({'first'}, set(made.destinations))
         self.assertFalse(made.feasible)
 
     def test_reset_state_is_said(self) -> None:
-        made = self.plan(
+        made = self.make(
             dead_cloud([factory.server('a', status='SUSPENDED')])
         )
         self.assertEqual('error', made.servers[0].reset_state)
@@ -90,7 +94,7 @@ class EvacuationTestCase(unittest.TestCase):
 
     def test_ev15_rebuild_under_way_is_waited_for(self) -> None:
         """EV15: what is being rebuilt is watched, not begun again."""
-        made = self.plan(
+        made = self.make(
             dead_cloud([factory.server('a', task_state='rebuilding')])
         )
         self.assertEqual(('wait', 'evacuate'), made.servers[0].ladder)
@@ -111,7 +115,7 @@ class EvacuationTestCase(unittest.TestCase):
             'b',
             'c',
         )
-        made = self.plan(cloud)
+        made = self.make(cloud)
         self.assertEqual('c', made.destinations['a'])
         self.assertEqual(made.destinations['c'], made.destinations['d'])
         self.assertTrue(made.feasible)
@@ -123,7 +127,7 @@ class EvacuationTestCase(unittest.TestCase):
             [factory.server('c'), factory.server('d', pinned_host=True)],
             [group],
         )
-        self.assertEqual({'c': 'b'}, self.plan(cloud).destinations)
+        self.assertEqual({'c': 'b'}, self.make(cloud).destinations)
 
     def test_open_resize_is_a_warning(self) -> None:
         cloud = dead_cloud(
@@ -133,6 +137,6 @@ class EvacuationTestCase(unittest.TestCase):
                 )
             ]
         )
-        made = self.plan(cloud)
+        made = self.make(cloud)
         self.assertTrue(made.feasible)
         self.assertEqual(['open-migration'], [b.code for b in made.warnings])

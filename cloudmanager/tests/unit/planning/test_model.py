@@ -3,7 +3,9 @@
 
 import unittest
 
-from cloudmanager.planning import ledger, model, options
+from cloudmanager.planning import ledger
+from cloudmanager.planning import model
+from cloudmanager.planning import options
 from cloudmanager.tests.unit.planning import factory
 
 

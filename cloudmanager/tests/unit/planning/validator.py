@@ -7,7 +7,9 @@ It knows the model and the shape of plans and nothing of how they are made.
 import collections
 import random
 
-from cloudmanager.planning import model, options, plan
+from cloudmanager.planning import model
+from cloudmanager.planning import options
+from cloudmanager.planning import plan
 
 MOVES = ('live-migrate', 'cold-migrate', 'evacuate')
 
@@ -26,10 +28,29 @@ def legal(
     faults = []
     if name in sources:
         faults.append('a source')
+    faults.extend(unusable(host))
+    faults.extend(unwanted(server, host))
+    if host.cell != source.cell:
+        faults.append('cell')
+    if move_of(entry) == 'live-migrate':
+        if host.hypervisor_version < source.hypervisor_version:
+            faults.append('older hypervisor')
+    return faults
+
+
+def unusable(host: model.Host) -> list[str]:
+    """What keeps the host from being a target of any server."""
+    faults = []
     if not (host.enabled and host.up):
         faults.append('not in service')
     if host.reserved or host.maintenance:
         faults.append('kept back')
+    return faults
+
+
+def unwanted(server: model.Server, host: model.Host) -> list[str]:
+    """What the server asks that the host does not have."""
+    faults = []
     if server.availability_zone not in ('', host.zone):
         faults.append('zone')
     if server.required_traits - host.traits:
@@ -39,11 +60,6 @@ def legal(
     for wanted in server.required_aggregates:
         if not wanted & host.aggregates:
             faults.append('aggregate')
-    if host.cell != source.cell:
-        faults.append('cell')
-    if move_of(entry) == 'live-migrate':
-        if host.hypervisor_version < source.hypervisor_version:
-            faults.append('older hypervisor')
     for resource, amount in server.resources.items():
         if amount:
             inventory = host.inventory.get(resource)
@@ -97,6 +113,8 @@ class Walk:
             ):
                 self.faults.append(f'{target} over {resource}')
         self._check_group(entry.id, target)
+        if entry.force and move_of(entry) == 'cold-migrate':
+            self.faults.append(f'{entry.id} is forced cold')
         self.place[entry.id] = target
 
     def _check_group(self, server_id: str, target: str) -> None:
@@ -122,9 +140,13 @@ class Walk:
                 self.faults.append(f'{group.id} spread to {target}')
 
     def finish(self, *, dead: bool) -> None:
-        """What must hold when all is done."""
+        """What must hold when all is done; the shelved are on no host."""
         for group in self.cloud.groups.values():
-            hosts = {self.place[item] for item in group.members}
+            hosts = {
+                self.place[item]
+                for item in group.members
+                if self.cloud.servers[item].status != 'SHELVED'
+            }
             if group.policy == 'affinity' and len(hosts) > 1 and not dead:
                 self.faults.append(f'{group.id} split over {sorted(hosts)}')
 

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nova, as little of it as is needed, in plain values."""
+
+import dataclasses
+import datetime
+import functools
+from typing import Any
+
+from novaclient import api_versions
+from novaclient import client
+from oslo_config import cfg
+
+from cloudmanager.clients import retry
+from cloudmanager.clients import session as cm_session
+from cloudmanager.common import exception
+
+CONF = cfg.CONF
+WANTED_VERSION = '2.93'
+#: From 2.95 on an evacuated server arrives stopped whatever it was before.
+EVACUATE_VERSION = '2.93'
+PAGE = 1000
+
+
+def _time(text: str | None) -> datetime.datetime | None:
+    """Parse a time of Nova: UTC, without a zone as ours are."""
+    if not text:
+        return None
+    return datetime.datetime.fromisoformat(
+        text.replace('Z', '+00:00')).replace(tzinfo=None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Service:
+    id: str
+    host: str
+    status: str
+    state: str
+    zone: str
+    forced_down: bool
+    disabled_reason: str | None
+    updated_at: datetime.datetime | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Server:
+    id: str
+    name: str
+    status: str
+    vm_state: str
+    task_state: str | None
+    power_state: int
+    host: str | None
+    zone: str
+    locked: bool
+    metadata: dict[str, str]
+    flavor: dict[str, Any]
+    fault: str
+    volumes: tuple[str, ...]
+    image: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Migration:
+    id: int
+    server_id: str
+    type: str
+    status: str
+    source: str | None
+    destination: str | None
+    memory_remaining_bytes: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Action:
+    request_id: str
+    action: str
+    start_time: datetime.datetime
+    message: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Aggregate:
+    id: int
+    name: str
+    zone: str | None
+    hosts: tuple[str, ...]
+    metadata: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Group:
+    id: str
+    name: str
+    policy: str
+    members: tuple[str, ...]
+    rules: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hypervisor:
+    id: str
+    hostname: str
+    host: str
+    state: str
+    status: str
+    kind: str
+    version: int
+
+
+def _service(found: Any) -> Service:
+    return Service(
+        id=str(found.id), host=found.host, status=found.status,
+        state=found.state, zone=getattr(found, 'zone', '') or '',
+        forced_down=bool(getattr(found, 'forced_down', False)),
+        disabled_reason=getattr(found, 'disabled_reason', None),
+        updated_at=_time(getattr(found, 'updated_at', None)))
+
+
+def _server(found: Any) -> Server:
+    values = found.to_dict()
+    image = values.get('image') or {}
+    return Server(
+        id=values['id'], name=values['name'], status=values['status'],
+        vm_state=values.get('OS-EXT-STS:vm_state') or '',
+        task_state=values.get('OS-EXT-STS:task_state'),
+        power_state=values.get('OS-EXT-STS:power_state') or 0,
+        host=values.get('OS-EXT-SRV-ATTR:host'),
+        zone=values.get('OS-EXT-AZ:availability_zone') or '',
+        locked=bool(values.get('locked')),
+        metadata=values.get('metadata') or {},
+        flavor=values.get('flavor') or {},
+        fault=(values.get('fault') or {}).get('message', ''),
+        volumes=tuple(volume['id'] for volume in values.get(
+            'os-extended-volumes:volumes_attached') or ()),
+        image=image.get('id') if isinstance(image, dict) else None)
+
+
+def _migration(found: Any) -> Migration:
+    values = found.to_dict()
+    return Migration(
+        id=int(values['id']),
+        server_id=values.get('instance_uuid')
+        or values.get('server_uuid') or '',
+        type=values.get('migration_type') or 'live-migration',
+        status=values.get('status') or '',
+        source=values.get('source_compute'),
+        destination=values.get('dest_compute'),
+        memory_remaining_bytes=values.get('memory_remaining_bytes'))
+
+
+def choose_version(server_max: Any, wanted: str) -> Any:
+    """Return the lower of a server's newest and the wanted version."""
+    return min(server_max, api_versions.APIVersion(wanted))
+
+
+class Nova:
+    """Nova's API.
+
+    :param session: a keystoneauth session, ours by default
+    """
+
+    def __init__(self, session: Any = None) -> None:
+        self._session = session or cm_session.get_session()
+
+    @functools.cached_property
+    def _newest(self) -> Any:
+        probe = self._make('2.1')
+        found = self._read('discover versions', lambda: (
+            api_versions._get_server_version_range(probe)))
+        return found[1]
+
+    def _make(self, version: Any) -> Any:
+        return client.Client(
+            version, session=self._session,
+            region_name=cm_session.region(),
+            interface=CONF.cloud.interface,
+            timeout=CONF.cloud.timeout)
+
+    @functools.cached_property
+    def _client(self) -> Any:
+        return self._make(choose_version(self._newest, WANTED_VERSION))
+
+    @functools.cached_property
+    def _evacuating(self) -> Any:
+        return self._make(choose_version(self._newest, EVACUATE_VERSION))
+
+    def _read(self, request: str, function: Any, *args: Any,
+              **kwargs: Any) -> Any:
+        return retry.call('Nova', request, function, *args, reads=True,
+                          **kwargs)
+
+    def _change(self, request: str, function: Any, *args: Any,
+                **kwargs: Any) -> Any:
+        return retry.call('Nova', request, function, *args, **kwargs)
+
+    # Services
+
+    def services(self) -> list[Service]:
+        """Return all nova-compute services."""
+        return [_service(found) for found in self._read(
+            'list services', self._client.services.list,
+            binary='nova-compute') or ()]
+
+    def service(self, host: str) -> Service | None:
+        """Return the service of the host of exactly this name."""
+        found = self._read('list services', self._client.services.list,
+                           host=host, binary='nova-compute') or ()
+        return next((_service(item) for item in found
+                     if item.host == host), None)
+
+    def disable_service(self, service_id: str, reason: str) -> None:
+        self._change('disable service',
+                     self._client.services.disable_log_reason,
+                     service_id, reason[:255])
+
+    def enable_service(self, service_id: str) -> None:
+        self._change('enable service', self._client.services.enable,
+                     service_id)
+
+    def force_down(self, service_id: str, down: bool) -> None:
+        self._change('force service down',
+                     self._client.services.force_down, service_id, down)
+
+    # Servers
+
+    def servers_on(self, host: str) -> list[Server]:
+        """Return the servers of exactly this host, of all projects."""
+        found: list[Server] = []
+        marker = None
+        while True:
+            page = self._read(
+                'list servers', self._client.servers.list, detailed=True,
+                search_opts={'all_tenants': 1, 'host': host},
+                limit=PAGE, marker=marker)
+            found.extend(map(_server, page))
+            if len(page) < PAGE:
+                return [item for item in found if item.host == host]
+            marker = page[-1].id
+
+    def server(self, server_id: str) -> Server | None:
+        """Return a server, or ``None`` when there is none any more."""
+        try:
+            return _server(self._read('show server',
+                                      self._client.servers.get, server_id))
+        except exception.NotFound:
+            return None
+
+    def live_migrate(self, server_id: str, host: str | None = None) -> None:
+        self._change('live-migrate', self._client.servers.live_migrate,
+                     server_id, host, 'auto')
+
+    def cold_migrate(self, server_id: str, host: str | None = None) -> None:
+        self._change('migrate', self._client.servers.migrate, server_id,
+                     host=host)
+
+    def confirm_resize(self, server_id: str) -> None:
+        self._change('confirm', self._client.servers.confirm_resize,
+                     server_id)
+
+    def evacuate(self, server_id: str, host: str | None = None) -> None:
+        self._change('evacuate', self._evacuating.servers.evacuate,
+                     server_id, host=host)
+
+    def shelve_offload(self, server_id: str) -> None:
+        self._change('shelve-offload', self._client.servers.shelve_offload,
+                     server_id)
+
+    def start(self, server_id: str) -> None:
+        self._change('start', self._client.servers.start, server_id)
+
+    def reset_state(self, server_id: str, state: str) -> None:
+        self._change('reset state', self._client.servers.reset_state,
+                     server_id, state)
+
+    def lock(self, server_id: str, reason: str) -> None:
+        self._change('lock', self._client.servers.lock, server_id,
+                     reason=reason)
+
+    def unlock(self, server_id: str) -> None:
+        self._change('unlock', self._client.servers.unlock, server_id)
+
+    # Migrations
+
+    def migrations(self, source: str,
+                   since: datetime.datetime) -> list[Migration]:
+        """Return migrations away from a host that changed since a time."""
+        found: list[Migration] = []
+        marker = None
+        while True:
+            page = self._read(
+                'list migrations', self._client.migrations.list,
+                source_compute=source, limit=PAGE, marker=marker,
+                changes_since=since.isoformat() + 'Z') or []
+            found.extend(map(_migration, page))
+            if len(page) < PAGE:
+                return found
+            marker = page[-1].uuid
+
+    def latest_migration_id(self) -> int:
+        """Return the id of the newest migration of all, 0 without any."""
+        newest = self._read('list migrations',
+                            self._client.migrations.list, limit=1) or []
+        return max((int(item.id) for item in newest), default=0)
+
+    def server_migrations(self, server_id: str) -> list[Migration]:
+        """Return a server's live migrations under way, with progress."""
+        return [_migration(item) for item in self._read(
+            'list server migrations',
+            self._client.server_migrations.list, server_id) or ()]
+
+    def abort_migration(self, server_id: str, migration_id: int) -> None:
+        self._change('abort migration',
+                     self._client.server_migrations.live_migration_abort,
+                     server_id, migration_id)
+
+    def actions(self, server_id: str) -> list[Action]:
+        """Return a server's newest actions, newest first."""
+        found = self._read('list actions',
+                           self._client.instance_action.list, server_id,
+                           limit=50) or ()
+        actions = [Action(item.request_id, item.action,
+                          _time(item.start_time) or datetime.datetime.min,
+                          item.message) for item in found]
+        return sorted(actions, key=lambda item: item.start_time,
+                      reverse=True)
+
+    # Where servers may go
+
+    def hypervisors(self) -> list[Hypervisor]:
+        return [Hypervisor(
+            id=str(item.id), hostname=item.hypervisor_hostname,
+            host=item.service['host'], state=item.state,
+            status=item.status,
+            kind=getattr(item, 'hypervisor_type', '') or '',
+            version=int(getattr(item, 'hypervisor_version', 0) or 0))
+            for item in self._read('list hypervisors',
+                                   self._client.hypervisors.list)]
+
+    def aggregates(self) -> list[Aggregate]:
+        return [Aggregate(item.id, item.name, item.availability_zone,
+                          tuple(item.hosts), dict(item.metadata))
+                for item in self._read('list aggregates',
+                                       self._client.aggregates.list)]
+
+    def groups(self) -> list[Group]:
+        return [Group(item.id, item.name, item.policy,
+                      tuple(item.members), dict(item.rules or {}))
+                for item in self._read(
+                    'list server groups', self._client.server_groups.list,
+                    all_projects=True)]

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bounded repetition of requests, and one set of errors for all clients.
+
+A request that may be asked twice is repeated after every passing trouble.
+One that must not be is repeated only when it surely did nothing: the
+connection was never made, or the service said 429 or 503. When its outcome
+is not known, ``CloudOutcomeUnknown`` sends the caller to the cloud's
+records.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+import enum
+import random
+import threading
+import time
+from typing import Any
+
+from keystoneauth1 import exceptions as ks_exc
+from oslo_config import cfg
+from oslo_log import log as logging
+import requests
+import urllib3.exceptions as urllib3_exc
+
+from cloudmanager.common import exception
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+NOTHING_DONE = frozenset((429, 503))
+AMBIGUOUS = frozenset((408, 500, 502, 504))
+PASSING = NOTHING_DONE | AMBIGUOUS
+
+#: Set by a process that must end: pauses end at once, nothing is repeated.
+stopping = threading.Event()
+
+
+class Kind(enum.Enum):
+    """What it does to ask twice."""
+
+    READ = 'read'               # nothing is changed
+    IDEMPOTENT = 'idempotent'   # twice is as good as once
+    ONCE = 'once'               # a second request is another request
+
+
+def _status(exc: Exception) -> int | None:
+    """Return the HTTP status of any client's error."""
+    found = getattr(exc, 'http_status', None) or getattr(exc, 'code', None)
+    return found if isinstance(found, int) else None
+
+
+def _never_sent(exc: Exception) -> bool:
+    """Tell whether no connection was made at all.
+
+    keystoneauth has one class for a refused connection and for one that
+    broke after the request was sent; what it was made of tells them apart.
+    """
+    cause = exc.__context__
+    if isinstance(cause, requests.exceptions.ConnectTimeout):
+        return True
+    if not isinstance(cause, requests.exceptions.ConnectionError):
+        return False
+    inner = cause.args[0] if cause.args else None
+    return (isinstance(inner, urllib3_exc.MaxRetryError)
+            and isinstance(inner.reason, urllib3_exc.NewConnectionError))
+
+
+def _lost(exc: Exception) -> bool:
+    return isinstance(exc, ks_exc.ConnectionError)
+
+
+def _ambiguous(exc: Exception) -> bool:
+    """Tell whether the service may have carried out the request."""
+    if _lost(exc):
+        return not _never_sent(exc)
+    return _status(exc) in AMBIGUOUS
+
+
+def _repeatable(exc: Exception, kind: Kind) -> bool:
+    passing = (_lost(exc) or isinstance(exc, ks_exc.DiscoveryFailure)
+               or _status(exc) in PASSING)
+    return passing and (kind is not Kind.ONCE or not _ambiguous(exc))
+
+
+def _translate(exc: Exception, kind: Kind, service: str,
+               request: str) -> exception.CloudManagerException:
+    status = _status(exc)
+    reason = str(getattr(exc, 'message', None) or exc)
+    if status == 404:
+        return exception.NotFound(f'{service}: {reason}')
+    if status == 401:
+        reason = 'authentication failed'
+    elif status is not None and status not in PASSING:
+        refused = exception.CloudRequestRefused(
+            service=service, request=request, reason=reason)
+        refused.http_status = status
+        return refused
+    unknown = kind is not Kind.READ and _ambiguous(exc)
+    made = (exception.CloudOutcomeUnknown if unknown
+            else exception.CloudUnreachable)(service=service, reason=reason)
+    made.http_status = status
+    return made
+
+
+def _pauses() -> Iterator[float]:
+    """Give the length of each pause; ends when it is time to give up."""
+    delay = min(CONF.cloud.retry_delay, CONF.cloud.retry_max_delay)
+    for _ in range(CONF.cloud.retries):
+        # Jitter keeps many clients from coming back at one moment.
+        yield delay * random.uniform(0.75, 1.25)  # noqa: S311
+        delay = min(delay * 2, CONF.cloud.retry_max_delay)
+
+
+def call(kind: Kind, service: str, request: str,
+         function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a client's function with repetition and our errors.
+
+    :param kind: what it does to ask twice
+    :param service: name for messages
+    :param request: what is asked, for messages
+    :raises NotFound: 404
+    :raises CloudRequestRefused: the service said no
+    :raises CloudUnreachable: no answer after all repetitions
+    :raises CloudOutcomeUnknown: it may have been carried out
+    """
+    deadline = time.monotonic() + CONF.cloud.retry_total
+    pauses = _pauses()
+    while True:
+        try:
+            return function(*args, **kwargs)
+        except Exception as exc:
+            # Clients raise families of errors with no common base; what is
+            # not one of them goes on unchanged.
+            if not (isinstance(exc, ks_exc.ClientException)
+                    or _status(exc) is not None):
+                raise
+            pause = next(pauses, None)
+            if pause is not None:
+                asked = getattr(exc, 'retry_after', None)
+                pause = max(pause, float(asked or 0))
+            if (pause is None or not _repeatable(exc, kind)
+                    or time.monotonic() + pause > deadline
+                    or stopping.wait(pause)):
+                raise _translate(exc, kind, service, request) from exc
+            LOG.info('%(service)s: %(request)s is repeated after: %(why)s',
+                     {'service': service, 'request': request, 'why': exc})

@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes with their class, type, image and power controls."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from oslo_db import exception as db_exc
+import sqlalchemy as sa
+
+from cloudmanager.common import exception
+from cloudmanager.common import query as common_query
+from cloudmanager.db import api
+from cloudmanager.db import models
+from cloudmanager.db import query as db_query
+
+COLUMNS = tuple(models.Node.__table__.c)
+_CLASS = models.NodeClass
+_TYPE = models.NodeType
+_IMAGE = models.NodeImage
+_LINK = models.NodePowerControl
+_CONTROL = models.PowerControl
+# More ids than this are looked up through a join instead of a long IN.
+MAX_IN = 500
+
+
+def _statement() -> Any:
+    """Select nodes with what has exactly one row for each of them."""
+    return (sa.select(*COLUMNS, _CLASS.name.label('class_name'),
+                      _CLASS.is_default.label('class_is_default'),
+                      _TYPE.name.label('type_name'),
+                      _IMAGE.name.label('image_name'))
+            .join(_CLASS, _CLASS.id == models.Node.node_class_id)
+            .join(_TYPE, _TYPE.id == models.Node.node_type_id)
+            .join(_IMAGE, _IMAGE.id == models.Node.image_id))
+
+
+def _rows(context: Any, statement: Any) -> list[dict[str, Any]]:
+    return [dict(row) for row in
+            context.session.execute(statement).mappings()]
+
+
+def _attach_controls(context: Any, nodes: list[dict[str, Any]]) -> None:
+    """Put the list of power controls into each node, by one statement."""
+    by_id: dict[int, list[dict[str, Any]]] = {
+        node['id']: node.setdefault('controls', []) for node in nodes}
+    if not by_id:
+        return
+    statement = assignments_statement()
+    if len(by_id) <= MAX_IN:
+        statement = statement.where(_LINK.node_id.in_(list(by_id)))
+    else:
+        # The ids of a page lie close together.
+        statement = statement.where(
+            _LINK.node_id.between(min(by_id), max(by_id)))
+    for row in context.session.execute(statement).mappings():
+        if row['node_id'] in by_id:
+            by_id[row['node_id']].append(dict(row))
+
+
+def assignments_statement() -> Any:
+    """Select assignments with what answers show of their control."""
+    return (sa.select(_LINK.node_id, _LINK.power_control_id,
+                      _LINK.power_control_port, _LINK.is_default,
+                      _LINK.is_initialized, _CONTROL.control_type,
+                      _CONTROL.protocol_type, _CONTROL.title)
+            .join(_CONTROL, _CONTROL.id == _LINK.power_control_id)
+            .order_by(_LINK.id))
+
+
+@api.reader
+def list_nodes(context: Any,
+               query: common_query.Query) -> list[dict[str, Any]]:
+    """Return the nodes that a query asks for, ready to be shown."""
+    statement = db_query.where(_statement(), models.Node, query)
+    statement = db_query.page(statement, models.Node, query)
+    nodes = _rows(context, statement)
+    _attach_controls(context, nodes)
+    return nodes
+
+
+@api.reader
+def list_by_control(context: Any,
+                    power_control_id: int) -> list[dict[str, Any]]:
+    """Return the nodes that a power control is assigned to.
+
+    :raises PowerControlNotFound: there is no such control
+    """
+    if context.session.get(_CONTROL, power_control_id) is None:
+        raise exception.PowerControlNotFound(power_control=power_control_id)
+    nodes = _rows(context, _statement().where(models.Node.id.in_(
+        sa.select(_LINK.node_id)
+        .where(_LINK.power_control_id == power_control_id)))
+        .order_by(models.Node.id))
+    _attach_controls(context, nodes)
+    return nodes
+
+
+@api.reader
+def types_of_classes(
+        context: Any,
+        class_ids: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
+    """Return ids and names of the types of node classes, by class."""
+    found: dict[int, list[dict[str, Any]]] = {
+        class_id: [] for class_id in class_ids}
+    for row in context.session.execute(
+            sa.select(_TYPE.id, _TYPE.name, _TYPE.node_class_id)
+            .where(_TYPE.node_class_id.in_(list(found)))
+            .order_by(_TYPE.id)):
+        found[row.node_class_id].append({'id': row.id, 'name': row.name})
+    return found
+
+
+@api.reader
+def count_nodes(context: Any, query: common_query.Query) -> int:
+    """Return how many nodes meet the filters of a query."""
+    return context.session.scalar(db_query.where(
+        sa.select(sa.func.count()).select_from(models.Node), models.Node,
+        query))
+
+
+@api.reader
+def get_node(context: Any, node_id: int) -> dict[str, Any]:
+    """Return a node, ready to be shown.
+
+    :raises NodeNotFound: there is none with this id
+    """
+    nodes = _rows(context, _statement().where(models.Node.id == node_id))
+    if not nodes:
+        raise exception.NodeNotFound(node=node_id)
+    _attach_controls(context, nodes)
+    return nodes[0]
+
+
+@api.reader
+def find_by_name(context: Any, name: str) -> dict[str, Any] | None:
+    """Return the node of exactly this name, if there is one."""
+    rows = _rows(context,
+                 sa.select(*COLUMNS).where(models.Node.name == name))
+    # Some collations find more than was asked for.
+    return next((row for row in rows if row['name'] == name), None)
+
+
+def _resolve_type(context: Any, values: dict[str, Any]) -> None:
+    """Make the class and the type of a node agree."""
+    type_id = values.get('node_type_id')
+    class_id = values.get('node_class_id')
+    if type_id is not None:
+        owner = context.session.scalar(
+            sa.select(_TYPE.node_class_id).where(_TYPE.id == type_id))
+        if owner is None:
+            raise exception.Invalid(
+                reason=f'Field node_type_id: there is no type {type_id}.')
+        if class_id not in (None, owner):
+            raise exception.Invalid(
+                reason=f'Field node_type_id: type {type_id} is not one of '
+                       f'class {class_id}.')
+        values['node_class_id'] = owner
+    elif class_id is not None:
+        values['node_type_id'] = _first_type(context, class_id)
+
+
+def _first_type(context: Any, class_id: int) -> int:
+    """Return the type that nodes of a class get when none is named."""
+    found = context.session.scalar(
+        sa.select(_TYPE.id).where(_TYPE.node_class_id == class_id)
+        .order_by(sa.case((_TYPE.name == '', 0), else_=1), _TYPE.id)
+        .limit(1))
+    if found is None:
+        raise exception.Invalid(
+            reason=f'Field node_class_id: there is no class {class_id}, or '
+                   'it has no types.')
+    return found
+
+
+def _check_image(context: Any, values: dict[str, Any]) -> None:
+    image_id = values.get('image_id')
+    if image_id is not None and context.session.scalar(
+            sa.select(_IMAGE.id).where(_IMAGE.id == image_id)) is None:
+        raise exception.Invalid(
+            reason=f'Field image_id: there is no image {image_id}.')
+
+
+def _set_defaults(context: Any, values: dict[str, Any]) -> None:
+    if not ('node_class_id' in values or 'node_type_id' in values):
+        class_id = context.session.scalar(
+            sa.select(_CLASS.id).order_by(_CLASS.is_default.desc(),
+                                          _CLASS.id).limit(1))
+        if class_id is None:
+            raise exception.Conflict(reason='There is no node class.')
+        values['node_class_id'] = class_id
+    values.setdefault('image_id', 1)
+
+
+def _taken(exc: db_exc.DBDuplicateEntry,
+           values: dict[str, Any]) -> exception.NameTaken:
+    columns = ' '.join(exc.columns or ())
+    field = 'hypervisor_id' if ('hypervisor_id' in columns
+                                or 'name' not in values) else 'name'
+    return exception.NameTaken(field=field, value=values.get(field))
+
+
+@api.writer
+def _insert(context: Any, values: dict[str, Any]) -> int:
+    values = dict(values)
+    _set_defaults(context, values)
+    _resolve_type(context, values)
+    _check_image(context, values)
+    result = context.session.execute(
+        sa.insert(models.Node).values(**values))
+    return result.inserted_primary_key[0]
+
+
+def create_node(context: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Insert a node.
+
+    :raises NameTaken: another node has its name or its hypervisor
+    :raises Invalid: the class, type or image does not exist
+    """
+    try:
+        return get_node(context, _insert(context, values))
+    except db_exc.DBDuplicateEntry as exc:
+        raise _taken(exc, values) from exc
+
+
+@api.writer
+def _update(context: Any, node_id: int, values: dict[str, Any]) -> None:
+    values = dict(values)
+    current = context.session.execute(
+        sa.select(models.Node.node_class_id)
+        .where(models.Node.id == node_id)).first()
+    if current is None:
+        raise exception.NodeNotFound(node=node_id)
+    if (values.get('node_class_id') == current.node_class_id
+            and 'node_type_id' not in values):
+        del values['node_class_id']
+    _resolve_type(context, values)
+    _check_image(context, values)
+    if values:
+        context.session.execute(
+            sa.update(models.Node).where(models.Node.id == node_id)
+            .values(**values))
+
+
+def update_node(context: Any, node_id: int,
+                values: dict[str, Any]) -> dict[str, Any]:
+    """Change a node.
+
+    :raises NodeNotFound: there is none with this id
+    :raises NameTaken: another node has its new name or hypervisor
+    :raises Invalid: the class, type or image does not exist
+    """
+    try:
+        _update(context, node_id, values)
+    except db_exc.DBDuplicateEntry as exc:
+        raise _taken(exc, values) from exc
+    return get_node(context, node_id)
+
+
+@api.writer
+def delete_node(context: Any, node_id: int) -> None:
+    """Remove a node and its assignments.
+
+    :raises NodeNotFound: there is none with this id
+    :raises TaskConflict: a task acts on it
+    """
+    target = f'node:{node_id}'
+    task = context.session.execute(
+        sa.select(models.Task.id, models.Task.name)
+        .join(models.TaskTarget, models.TaskTarget.task_id == models.Task.id)
+        .where(models.TaskTarget.target == target)).first()
+    if task is not None:
+        raise exception.TaskConflict(task=task.id, name=task.name,
+                                     target=target)
+    for model in (_LINK, models.NodeAvailabilityStorage,
+                  models.PowerAction):
+        context.session.execute(
+            sa.delete(model).where(model.node_id == node_id))
+    removed = context.session.execute(
+        sa.delete(models.Node).where(models.Node.id == node_id)).rowcount
+    if not removed:
+        raise exception.NodeNotFound(node=node_id)

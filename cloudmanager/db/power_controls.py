@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Power controls and their assignments to nodes.
+
+A node with power controls has exactly one default among them.
+"""
+
+from typing import Any
+
+from oslo_db import exception as db_exc
+import sqlalchemy as sa
+
+from cloudmanager.common import exception
+from cloudmanager.common import query as common_query
+from cloudmanager.db import api
+from cloudmanager.db import models
+from cloudmanager.db import nodes as db_nodes
+from cloudmanager.db import query as db_query
+
+_LINK = models.NodePowerControl
+_CONTROL = models.PowerControl
+# Without the secrets: what is not read cannot leak.
+COLUMNS = tuple(column for column in _CONTROL.__table__.c
+                if column.name not in ('password', 'ssh_key'))
+
+
+def _attach_outputs(context: Any, controls: list[dict[str, Any]]) -> None:
+    """Put the assigned outputs into each control, by one statement."""
+    by_id: dict[int, list[dict[str, Any]]] = {
+        control['id']: control.setdefault('outputs', [])
+        for control in controls}
+    if not by_id:
+        return
+    statement = (
+        sa.select(_LINK.power_control_id, _LINK.power_control_port,
+                  _LINK.is_default, _LINK.is_initialized, _LINK.node_id,
+                  models.Node.name.label('node_name'),
+                  models.Node.power_state)
+        .join(models.Node, models.Node.id == _LINK.node_id)
+        .order_by(_LINK.id))
+    if len(by_id) <= db_nodes.MAX_IN:
+        statement = statement.where(
+            _LINK.power_control_id.in_(list(by_id)))
+    else:
+        statement = statement.where(
+            _LINK.power_control_id.between(min(by_id), max(by_id)))
+    for row in context.session.execute(statement).mappings():
+        values = dict(row)
+        outputs = by_id.get(values.pop('power_control_id'))
+        if outputs is not None:
+            outputs.append(values)
+
+
+@api.reader
+def list_controls(context: Any,
+                  query: common_query.Query) -> list[dict[str, Any]]:
+    """Return the power controls that a query asks for."""
+    statement = db_query.where(sa.select(*COLUMNS), _CONTROL, query)
+    statement = db_query.page(statement, _CONTROL, query)
+    controls = [dict(row) for row in
+                context.session.execute(statement).mappings()]
+    _attach_outputs(context, controls)
+    return controls
+
+
+@api.reader
+def count_controls(context: Any, query: common_query.Query) -> int:
+    """Return how many power controls meet the filters of a query."""
+    return context.session.scalar(db_query.where(
+        sa.select(sa.func.count()).select_from(_CONTROL), _CONTROL, query))
+
+
+@api.reader
+def get_control(context: Any, control_id: int) -> dict[str, Any]:
+    """Return a power control, ready to be shown.
+
+    :raises PowerControlNotFound: there is none with this id
+    """
+    row = context.session.execute(
+        sa.select(*COLUMNS).where(_CONTROL.id == control_id)
+    ).mappings().first()
+    if row is None:
+        raise exception.PowerControlNotFound(power_control=control_id)
+    control = dict(row)
+    _attach_outputs(context, [control])
+    return control
+
+
+def _address_taken(values: dict[str, Any]) -> exception.NameTaken:
+    return exception.NameTaken(
+        field='address', value=f'{values["control_type"]}@{values["host"]}:'
+                               f'{values["port_number"]}')
+
+
+@api.writer
+def _insert(context: Any, values: dict[str, Any]) -> int:
+    return context.session.execute(
+        sa.insert(_CONTROL).values(**values)).inserted_primary_key[0]
+
+
+def create_control(context: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Insert a power control.
+
+    :param values: by column, secrets encrypted
+    :raises NameTaken: there is one of this type at this address
+    """
+    try:
+        return get_control(context, _insert(context, values))
+    except db_exc.DBDuplicateEntry as exc:
+        raise _address_taken(values) from exc
+
+
+@api.writer
+def _update(context: Any, control_id: int, values: dict[str, Any]) -> None:
+    if values:
+        context.session.execute(
+            sa.update(_CONTROL).where(_CONTROL.id == control_id)
+            .values(**values))
+
+
+def update_control(context: Any, control_id: int,
+                   values: dict[str, Any]) -> dict[str, Any]:
+    """Change a power control.
+
+    :raises PowerControlNotFound: there is none with this id
+    :raises NameTaken: there is another one at its new address
+    """
+    current = get_control(context, control_id)
+    try:
+        _update(context, control_id, values)
+    except db_exc.DBDuplicateEntry as exc:
+        raise _address_taken({**current, **values}) from exc
+    return get_control(context, control_id)
+
+
+@api.writer
+def delete_control(context: Any, control_id: int) -> None:
+    """Remove a power control.
+
+    :raises PowerControlNotFound: there is none with this id
+    :raises InUse: it is assigned to a node
+    """
+    user = context.session.scalar(
+        sa.select(_LINK.node_id)
+        .where(_LINK.power_control_id == control_id).limit(1))
+    in_use = exception.InUse(what=f'Power control {control_id}',
+                             by=f'node {user}' if user else 'a node')
+    if user is not None:
+        raise in_use
+    try:
+        removed = context.session.execute(
+            sa.delete(_CONTROL).where(_CONTROL.id == control_id)).rowcount
+    except db_exc.DBReferenceError as exc:
+        raise in_use from exc
+    if not removed:
+        raise exception.PowerControlNotFound(power_control=control_id)
+
+
+def _require_node(context: Any, node_id: int) -> None:
+    # Locked, so that one node's assignments change one after another.
+    if context.session.scalar(
+            sa.select(models.Node.id).where(models.Node.id == node_id)
+            .with_for_update()) is None:
+        raise exception.NodeNotFound(node=node_id)
+
+
+@api.reader
+def list_assignments(context: Any, node_id: int) -> list[dict[str, Any]]:
+    """Return the power controls of a node.
+
+    :raises NodeNotFound: there is no such node
+    """
+    if context.session.get(models.Node, node_id) is None:
+        raise exception.NodeNotFound(node=node_id)
+    statement = db_nodes.assignments_statement().where(
+        _LINK.node_id == node_id)
+    return [dict(row) for row in
+            context.session.execute(statement).mappings()]
+
+
+def get_assignment(context: Any, node_id: int,
+                   control_id: int) -> dict[str, Any]:
+    """Return one power control of a node.
+
+    :raises AssignmentNotFound: it is not assigned to the node
+    """
+    for row in list_assignments(context, node_id):
+        if row['power_control_id'] == control_id:
+            return row
+    raise exception.AssignmentNotFound(power_control=control_id,
+                                       node=node_id)
+
+
+def _clear_default(context: Any, node_id: int) -> None:
+    context.session.execute(
+        sa.update(_LINK).where(_LINK.node_id == node_id)
+        .values(is_default=False))
+
+
+@api.writer
+def _assign(context: Any, node_id: int, values: dict[str, Any]) -> None:
+    values = dict(values)
+    _require_node(context, node_id)
+    control_id = values['power_control_id']
+    if context.session.scalar(sa.select(_CONTROL.id).where(
+            _CONTROL.id == control_id)) is None:
+        raise exception.PowerControlNotFound(power_control=control_id)
+    first = context.session.scalar(
+        sa.select(_LINK.id).where(_LINK.node_id == node_id)
+        .limit(1)) is None
+    if first:
+        values['is_default'] = True
+    elif values.get('is_default'):
+        _clear_default(context, node_id)
+    context.session.execute(
+        sa.insert(_LINK).values(node_id=node_id, **values))
+
+
+def assign(context: Any, node_id: int,
+           values: dict[str, Any]) -> dict[str, Any]:
+    """Assign an output of a power control to a node.
+
+    :raises NodeNotFound: there is no such node
+    :raises PowerControlNotFound: there is no such control
+    :raises InUse: the output is taken, or the control is this node's
+    """
+    try:
+        _assign(context, node_id, values)
+    except db_exc.DBDuplicateEntry as exc:
+        raise _output_taken(values['power_control_id'],
+                            values['power_control_port']) from exc
+    return get_assignment(context, node_id, values['power_control_id'])
+
+
+def _output_taken(control_id: int, port: str) -> exception.InUse:
+    return exception.InUse(
+        what=f'Output {port} of power control {control_id}, or the control '
+             'for this node,', by='another assignment')
+
+
+@api.writer
+def _update_assignment(context: Any, node_id: int, control_id: int,
+                       values: dict[str, Any]) -> None:
+    _require_node(context, node_id)
+    row = context.session.execute(
+        sa.select(_LINK.id, _LINK.is_default)
+        .where(_LINK.node_id == node_id,
+               _LINK.power_control_id == control_id)).first()
+    if row is None:
+        raise exception.AssignmentNotFound(power_control=control_id,
+                                           node=node_id)
+    if values.get('is_default') is False and row.is_default:
+        raise exception.Conflict(
+            reason='A node has one default power control; make another '
+                   'one the default instead.')
+    if values.get('is_default'):
+        _clear_default(context, node_id)
+    if values:
+        context.session.execute(
+            sa.update(_LINK).where(_LINK.id == row.id).values(**values))
+
+
+def update_assignment(context: Any, node_id: int, control_id: int,
+                      values: dict[str, Any]) -> dict[str, Any]:
+    """Change the output of an assignment or make it the default.
+
+    :raises AssignmentNotFound: the control is not assigned to the node
+    :raises InUse: the output is taken
+    """
+    try:
+        _update_assignment(context, node_id, control_id, values)
+    except db_exc.DBDuplicateEntry as exc:
+        raise _output_taken(control_id,
+                            values['power_control_port']) from exc
+    return get_assignment(context, node_id, control_id)
+
+
+@api.writer
+def unassign(context: Any, node_id: int, control_id: int) -> None:
+    """Take a power control from a node; the oldest left is the default.
+
+    :raises AssignmentNotFound: it is not assigned to the node
+    """
+    _require_node(context, node_id)
+    row = context.session.execute(
+        sa.select(_LINK.id, _LINK.is_default)
+        .where(_LINK.node_id == node_id,
+               _LINK.power_control_id == control_id)).first()
+    if row is None:
+        raise exception.AssignmentNotFound(power_control=control_id,
+                                           node=node_id)
+    context.session.execute(sa.delete(_LINK).where(_LINK.id == row.id))
+    if not row.is_default:
+        return
+    heir = context.session.scalar(
+        sa.select(_LINK.id).where(_LINK.node_id == node_id)
+        .order_by(_LINK.id).limit(1))
+    if heir is not None:
+        context.session.execute(
+            sa.update(_LINK).where(_LINK.id == heir)
+            .values(is_default=True))

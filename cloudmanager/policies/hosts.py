@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+from oslo_policy import policy
+
+from cloudmanager.policies import base
+
+SHUTDOWN = 'cloudmanager:hosts:shutdown'
+EVACUATE = 'cloudmanager:hosts:evacuate'
+
+_PATH = '/v1/hosts/{host_name}/actions'
+
+
+def list_rules() -> list[policy.RuleDefault]:
+    return [
+        base.rule('hosts:shutdown', base.ADMIN,
+                  'Empty a compute host and switch it off.',
+                  ('POST', f'{_PATH}/shutdown')),
+        base.rule('hosts:evacuate', base.ADMIN,
+                  'Evacuate a dead compute host.',
+                  ('POST', f'{_PATH}/evacuate')),
+    ]

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong with a power device. No text holds a secret."""
+
+from cloudmanager.common import exception
+
+
+class PowerError(exception.Unavailable):
+    error_code = 'cloudmanager.power.failed'
+    template = '%(device)s failed: %(reason)s'
+
+
+class PowerUnreachable(PowerError):
+    error_code = 'cloudmanager.power.unreachable'
+    template = '%(device)s cannot be reached.'
+
+
+class PowerRefused(PowerError):
+    error_code = 'cloudmanager.power.refused'
+    template = '%(device)s refused %(request)s: %(reason)s'
+
+
+class PowerCredentials(PowerError):
+    error_code = 'cloudmanager.power.credentials'
+    template = '%(device)s does not accept the credentials.'
+
+
+class PowerBusy(PowerError):
+    error_code = 'cloudmanager.power.busy'
+    template = '%(device)s is still busy with an earlier request.'
+
+
+class PowerUnsupported(PowerError):
+    code = 501
+    error_code = 'cloudmanager.power.unsupported'
+    template = '%(device)s does not support %(request)s.'
+
+
+class PowerTimeout(PowerError):
+    error_code = 'cloudmanager.power.timeout'
+    template = ('%(device)s did not confirm %(target)s within %(seconds)d s; '
+                'last read: %(last)s.')

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line."""
+
+import argparse
+import contextlib
+import fcntl
+import signal
+import sys
+
+from minicloudlib import cloud
+from minicloudlib import faults
+from minicloudlib import packages
+from minicloudlib import processes
+from minicloudlib import settings as config
+from minicloudlib import waiting
+from minicloudlib.console import last_lines
+from minicloudlib.console import say
+from minicloudlib.console import warn
+from minicloudlib.errors import MinicloudError
+
+DESCRIPTION = """\
+A small real OpenStack on this machine: Keystone, Placement, Glance, Nova
+with its fake virtualisation driver, and Cinder. Neutron is a stub without
+networks. All listens on 127.0.0.1 only. What is missing is installed.
+"""
+
+EPILOG = """\
+environment variables:
+  MINICLOUD_DIR         where all is kept (default: $HOME/.minicloud)
+  MINICLOUD_DB_URL      mysql://USER:PASSWORD@HOST:PORT of a MariaDB user who
+                        may create databases named minicloud_* (default: own
+                        user "minicloud", made when root has no password)
+  MINICLOUD_RABBIT_URL  rabbit://USER:PASSWORD@HOST:PORT
+                        (default: rabbit://guest:guest@127.0.0.1:5672)
+
+Each start after a stop begins with an empty cloud. Users: admin,
+cloudmanager, demo, reader; the password of all is "secret".
+Use it:  eval "$(minicloud env)"; $HOME/.minicloud/venv/bin/openstack ...
+"""
+
+LOCK_SECONDS = 300
+
+
+@contextlib.contextmanager
+def _locked(settings):
+    """Let one command at a time change the cloud."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+
+    def acquire():
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    with (settings.home / 'lock').open('w') as lock:
+        waiting.until(
+            acquire, LOCK_SECONDS, 'Another minicloud command is at work')
+        yield
+
+
+def start(settings, options):
+    """Start the cloud, or complete one that runs in part."""
+    present = cloud.Cloud.existing(settings)
+    running = present.running()
+    base = present.layout if running else config.Layout()
+    layout = base.change(
+        computes=options.computes,
+        slow_computes=options.live_migrate_driver,
+        max_live_migrations=options.max_live_migrations)
+    if running and not _extends(layout, present.layout):
+        raise MinicloudError(
+            'The cloud runs with other options. Stop it first.')
+    if running and options.fresh:
+        raise MinicloudError('--fresh: the cloud is running. Stop it first.')
+    wanted = cloud.Cloud(settings, layout)
+    if wanted.complete():
+        say('already running')
+        return 0
+    packages.ensure(settings)
+    wanted.start(fresh=options.fresh)
+    return 0
+
+
+def _extends(layout, present):
+    """Tell whether a running cloud can become one of this layout."""
+    return (
+        layout.computes >= present.computes
+        and layout.slow_computes == present.slow_computes
+        and layout.max_live_migrations == present.max_live_migrations)
+
+
+def stop(settings, options):
+    """End all services."""
+    ended = cloud.Cloud.existing(settings).stop()
+    say(f'stopped {len(ended)} services' if ended else 'nothing was running')
+    return 0
+
+
+def purge(settings, options):
+    """Stop, and remove the databases, the snapshot and all other state."""
+    cloud.Cloud.existing(settings).purge()
+    say('purged; only the virtual environment is left')
+    return 0
+
+
+def status(settings, options):
+    """Print a table; succeed only if every service is up."""
+    present = cloud.Cloud.existing(settings)
+    memory = processes.group_memory()
+    total = 0
+    print(f'{"SERVICE":<18} {"STATE":<7} {"PID":>8} {"RSS MB":>7} PORT')
+    for name, service in present.services.items():
+        pid = present.supervisor.pid(name)
+        resident = memory.get(pid, 0) // 1024
+        total += resident
+        line = (
+            f'{name:<18} {present.supervisor.state(name):<7} '
+            f'{pid or "-":>8} {resident:>7} {service.port or ""}')
+        print(line.rstrip())
+    print(f'{"total":<35} {total:>7}')
+    return 0 if present.complete() else 1
+
+
+def env(settings, options):
+    """Print export lines for the shell."""
+    values = {
+        'OS_AUTH_TYPE': 'password',
+        'OS_AUTH_URL': config.AUTH_URL,
+        'OS_USERNAME': options.user,
+        'OS_PASSWORD': config.PASSWORD,
+        'OS_PROJECT_NAME': config.USERS[options.user],
+        'OS_USER_DOMAIN_NAME': 'Default',
+        'OS_PROJECT_DOMAIN_NAME': 'Default',
+        'OS_IDENTITY_API_VERSION': '3',
+        'OS_REGION_NAME': config.REGION,
+        'OS_COMPUTE_API_VERSION': '2.95',
+        'OS_VOLUME_API_VERSION': '3.70',
+    }
+    for name, value in values.items():
+        print(f'export {name}={value}')
+    return 0

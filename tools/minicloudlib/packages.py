@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Install what is missing: system packages and OpenStack itself."""
+
+import hashlib
+import importlib.util
+from pathlib import Path
+import sys
+import sysconfig
+
+from minicloudlib import commands
+from minicloudlib import settings as config
+from minicloudlib import waiting
+from minicloudlib.console import say
+from minicloudlib.errors import MinicloudError
+
+REQUIREMENTS = config.PACKAGE / 'requirements.txt'
+APT_SECONDS = 900
+PIP_SECONDS = 1800
+APT_OPTIONS = ('-o', 'DPkg::Lock::Timeout=400')
+
+
+def ensure(settings):
+    """Install everything that is not there yet."""
+    _ensure_system_packages(settings)
+    _ensure_venv(settings)
+
+
+def _missing_system_packages(settings):
+    """Return the Debian packages to install, nothing if all is there."""
+    database, rabbit = settings.database, settings.rabbit
+    version = f'python{sys.version_info.major}'
+    headers = Path(sysconfig.get_path('include'), 'Python.h')
+    present = {
+        'mariadb-server': (
+            waiting.listening(database.host, database.port)
+            or commands.find('mariadbd', 'mysqld')),
+        'mariadb-client': commands.find('mariadb', 'mysql'),
+        'rabbitmq-server': (
+            waiting.listening(rabbit.host, rabbit.port)
+            or commands.find('rabbitmq-server')),
+        'qemu-utils': commands.find('qemu-img'),
+    }
+    if not _venv_complete(settings):
+        present.update({
+            f'{version}-venv': importlib.util.find_spec('ensurepip'),
+            f'{version}-dev': headers.exists(),
+            'gcc': commands.find('gcc', 'cc'),
+            'libc6-dev': Path('/usr/include/stdlib.h').exists(),
+        })
+    return [package for package, there in present.items() if not there]
+
+
+def _ensure_system_packages(settings):
+    missing = _missing_system_packages(settings)
+    if not missing:
+        return
+    names = ' '.join(missing)
+    apt = commands.find('apt-get')
+    if not apt:
+        raise MinicloudError(f'Please install (Debian names): {names}')
+    if not commands.as_root([apt]):
+        raise MinicloudError(
+            'Neither root nor sudo. As root, run: '
+            f'apt-get install --no-install-recommends {names}')
+    say(f'installing {names}')
+    log = settings.home / 'apt.log'
+    environment = ['env', 'DEBIAN_FRONTEND=noninteractive']
+    for arguments in (
+            ['update'],
+            ['install', '--yes', '--no-install-recommends', *missing]):
+        argv = [*environment, apt, *APT_OPTIONS, *arguments]
+        commands.run(commands.as_root(argv), log, seconds=APT_SECONDS)
+
+
+def _digest():
+    """Return what a complete virtual environment is marked with."""
+    content = REQUIREMENTS.read_bytes() + sys.version.encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _marker(settings):
+    return settings.venv / 'minicloud-complete'
+
+
+def _venv_complete(settings):
+    try:
+        return _marker(settings).read_text() == _digest()
+    except FileNotFoundError:
+        return False
+
+
+def _ensure_venv(settings):
+    """Make the virtual environment, unless it is complete."""
+    if _venv_complete(settings):
+        return
+    say(f'installing OpenStack into {settings.venv} (minutes, once)')
+    log = settings.home / 'pip.log'
+    commands.run(
+        [sys.executable, '-m', 'venv', str(settings.venv)], log)
+    commands.run(
+        [settings.program('python'), '-m', 'pip', 'install',
+         '--requirement', str(REQUIREMENTS)], log, seconds=PIP_SECONDS)
+    _marker(settings).write_text(_digest())
+    say('OpenStack is installed')
