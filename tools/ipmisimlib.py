@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import signal
@@ -18,6 +19,9 @@ import subprocess
 import time
 
 SIMULATOR = 'ipmi_sim'
+# What the kernel says of a process that has fallen silent, or is gone.
+STOPPED, ZOMBIE = 'T', 'Z'
+NAME = re.compile('[A-Za-z0-9][A-Za-z0-9_.-]*')
 
 # Get Channel Authentication Capabilities: what every client sends first and
 # every BMC answers without a login.
@@ -61,9 +65,13 @@ log() { echo "$(date +%%s.%%N) $*" >> log; }
 
 settle() {
     [ -f off_at ] || return 0
-    [ "$(date +%%s%%N)" -ge "$(cat off_at)" ] || return 0
+    at=$(value off_at 0)
+    [ "$(date +%%s%%N)" -ge "$at" ] || return 0
+    # Whoever moves the file logs it, and nobody else.
+    mv off_at "off_at.$$" 2>/dev/null || return 0
     put power 0
-    rm -f off_at
+    rm -f "off_at.$$"
+    echo "${at%%?????????}.${at#??????????} power is 0" >> log
 }
 
 switch_off() {
@@ -93,7 +101,11 @@ get)
         esac
     done ;;
 set)
-    [ ! -f refuse ] || { log refused "$*"; exit 1; }
+    if [ -f refuse ] || { [ -f refuse_off ] && [ "$*" = "power 0" ]; }
+    then
+        log refused "$*"
+        exit 1
+    fi
     while [ $# -gt 1 ]; do
         log set "$1" "$2"
         case $1=$2 in
@@ -152,18 +164,21 @@ class BMC:
     @property
     def pid(self) -> int | None:
         """Return the simulator's process, if it runs."""
-        try:
-            number = int(self._read('pid', ''))
-            process = pathlib.Path('/proc') / str(number)
-            command = (process / 'cmdline').read_bytes()
-        except (ValueError, OSError):
+        number, _, started = self._read('pid', '').partition(' ')
+        found = process(number)
+        # A number may be in use again, but not with the same start.
+        if found is None or found[0] == ZOMBIE or found[1] != started:
             return None
-        # A number may be in use again; a dead child has no command line.
-        own = str(self.directory / 'lan.conf').encode() in command
-        return number if own else None
+        return int(number)
+
+    @property
+    def silent(self) -> bool:
+        found = process(str(self.pid))
+        return found is not None and found[0] == STOPPED
 
     def switch(self, power: bool) -> None:
         """Set the state behind the BMC's back."""
+        (self.directory / 'off_at').unlink(missing_ok=True)
         self._write('power', '1' if power else '0')
 
     def set_off_delay(self, milliseconds: int | None) -> None:
@@ -176,35 +191,44 @@ class BMC:
 
     def set_refusing(self, refusing: bool) -> None:
         """Let every change be answered with an error."""
-        if refusing:
-            self._write('refuse', '1')
-        else:
-            (self.directory / 'refuse').unlink(missing_ok=True)
+        self._mark('refuse', refusing)
+
+    def set_refusing_off(self, refusing: bool) -> None:
+        """Let power off be answered with an error, as if it were off."""
+        self._mark('refuse_off', refusing)
 
     def start(self, timeout: float = 10.0) -> None:
-        """Start the simulator and wait until it answers."""
+        """Start the simulator and wait until it answers.
+
+        :param timeout: seconds
+        :raises SimulatorError: it is missing, or the port is taken
+        """
         if self.pid is not None:
             return
-        state = self.directory / 'state'
-        # The event log would grow from run to run.
-        shutil.rmtree(state, ignore_errors=True)
-        state.mkdir()
         command = [require_simulator(),
                    '-c', str(self.directory / 'lan.conf'),
                    '-f', str(self.directory / 'bmc.emu'),
-                   '-s', str(state), '-n']
+                   '-s', str(self.directory / 'state'), '-n']
+        require_port(self.host, self.port)
+        # The event log would grow from run to run.
+        shutil.rmtree(self.directory / 'state', ignore_errors=True)
+        (self.directory / 'state').mkdir()
         with open(self.directory / 'output', 'ab') as output:
-            process = subprocess.Popen(
+            child = subprocess.Popen(
                 command, cwd=self.directory, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, start_new_session=True)
-        self._write('pid', str(process.pid))
+        found = process(str(child.pid))
+        self._write('pid', f'{child.pid} {found[1] if found else ""}')
         deadline = time.monotonic() + timeout
         # The process stays up with no port when its files have an error.
         while not answers(self.host, self.port):
-            if process.poll() is not None or time.monotonic() > deadline:
+            if child.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise SimulatorError('%s does not answer on port %d: see %s' % (
-                    self.name, self.port, self.directory / 'output'))
+                raise SimulatorError(
+                    f'{self.name} does not answer on port {self.port}: see '
+                    f'{self.directory / "output"}')
+        # It outlives this process on purpose; no warning about that.
+        child.returncode = 0
 
     def stop(self) -> None:
         """Stop the simulator, if need be the hard way."""
@@ -218,6 +242,11 @@ class BMC:
                 time.sleep(0.02)
         self._reap()
         (self.directory / 'pid').unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Stop it and forget everything about it."""
+        self.stop()
+        shutil.rmtree(self.directory)
 
     def pause(self) -> None:
         """Fall silent in the middle of whatever is going on."""
@@ -235,9 +264,15 @@ class BMC:
 
     def _reap(self) -> None:
         try:
-            os.waitpid(int(self._read('pid', '')), os.WNOHANG)
+            os.waitpid(int(self._read('pid', '').split(' ')[0]), os.WNOHANG)
         except (ValueError, ChildProcessError):
             pass    # stopped already, or started by another process
+
+    def _mark(self, name: str, there: bool) -> None:
+        if there:
+            self._write(name, '1')
+        else:
+            (self.directory / name).unlink(missing_ok=True)
 
     def _read(self, name: str, default: str) -> str:
         try:
@@ -277,41 +312,54 @@ def free_port(host: str = '127.0.0.1') -> int:
         return int(probe.getsockname()[1])
 
 
+def require_port(host: str, port: int) -> None:
+    """Fail if somebody has a UDP port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError as exc:
+            raise SimulatorError(
+                f'UDP port {port} of {host}: {exc.strerror}.') from exc
+
+
 def require_simulator() -> str:
-    """Return the path of ipmi_sim; install it where apt can."""
-    found = shutil.which(SIMULATOR)
-    if found:
-        return found
-    apt = shutil.which('apt-get')
-    if apt is None:
-        raise SimulatorError('ipmi_sim is missing; install OpenIPMI.')
-    command = [apt, '-o', 'DPkg::Lock::Timeout=400', 'install', '-y',
-               '--no-install-recommends', 'openipmi']
-    if os.geteuid() != 0:
-        command.insert(0, 'sudo')
-    try:
-        subprocess.run(command, check=True)
-    except (OSError, subprocess.CalledProcessError) as exc:
-        raise SimulatorError(
-            'ipmi_sim is missing and could not be installed; run '
-            '"apt-get install openipmi".') from exc
+    """Return the path of ipmi_sim."""
     found = shutil.which(SIMULATOR)
     if found is None:
-        raise SimulatorError('ipmi_sim is still missing.')
+        raise SimulatorError(
+            f'{SIMULATOR} is missing; it is in the Debian package openipmi: '
+            f'apt-get install openipmi.')
     return found
+
+
+def process(number: str) -> tuple[str, str] | None:
+    """Return the state letter and the start time of a process."""
+    try:
+        text = (pathlib.Path('/proc') / number / 'stat').read_text()
+    except OSError:
+        return None
+    # The name in parentheses may hold anything.
+    fields = text.rpartition(')')[2].split()
+    return fields[0], fields[19]
 
 
 def create(directory: pathlib.Path, name: str, port: int, *,
            user: str = 'admin', password: str = 'secret',
            host: str = '127.0.0.1', power: bool = True) -> BMC:
-    """Write the files of a BMC; it is not started."""
+    """Write the files of a BMC; it is not started.
+
+    :raises SimulatorError: ipmi_sim could not work with the values
+    """
+    if not NAME.fullmatch(name):
+        raise SimulatorError(f'{name!r} is no name of a BMC.')
     where = (directory / name).resolve()
     # ipmi_sim hands the script's path to a shell, inside quotes of its own.
     if shlex.quote(str(where)) != str(where):
-        raise SimulatorError('The path %s has characters that ipmi_sim '
-                             'does not take.' % where)
-    if any(mark in password for mark in '"\\\n'):
-        raise SimulatorError('ipmi_sim takes no quotes in a password.')
+        raise SimulatorError(f'The path {where} has characters that '
+                             f'ipmi_sim does not take.')
+    if any(mark in user + password for mark in '"\\\n'):
+        raise SimulatorError('ipmi_sim takes no quotes in a user or a '
+                             'password.')
     where.mkdir(parents=True, exist_ok=True)
     bmc = BMC(name, where, host, port, user, password)
     script = where / 'chassis'

@@ -8,25 +8,20 @@ from typing import Any
 
 from novaclient import api_versions
 from novaclient import client
-from oslo_config import cfg
 
+from cloudmanager.clients import records
 from cloudmanager.clients import retry
 from cloudmanager.clients import session as cm_session
+from cloudmanager.clients.retry import Kind
 from cloudmanager.common import exception
 
-CONF = cfg.CONF
-WANTED_VERSION = '2.93'
+#: 2.96 shows the zone that a server was asked to be in.
+WANTED_VERSION = '2.96'
 #: From 2.95 on an evacuated server arrives stopped whatever it was before.
 EVACUATE_VERSION = '2.93'
+#: The last one with which a host may be named past the scheduler.
+FORCE_VERSION = '2.67'
 PAGE = 1000
-
-
-def _time(text: str | None) -> datetime.datetime | None:
-    """Parse a time of Nova: UTC, without a zone as ours are."""
-    if not text:
-        return None
-    return datetime.datetime.fromisoformat(
-        text.replace('Z', '+00:00')).replace(tzinfo=None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,9 +47,11 @@ class Server:
     host: str | None
     zone: str
     locked: bool
+    locked_reason: str | None
     metadata: dict[str, str]
     flavor: dict[str, Any]
     fault: str
+    pinned_zone: str
     volumes: tuple[str, ...]
     image: str | None
 
@@ -113,7 +110,7 @@ def _service(found: Any) -> Service:
         state=found.state, zone=getattr(found, 'zone', '') or '',
         forced_down=bool(getattr(found, 'forced_down', False)),
         disabled_reason=getattr(found, 'disabled_reason', None),
-        updated_at=_time(getattr(found, 'updated_at', None)))
+        updated_at=records.parse_time(getattr(found, 'updated_at', None)))
 
 
 def _server(found: Any) -> Server:
@@ -127,9 +124,11 @@ def _server(found: Any) -> Server:
         host=values.get('OS-EXT-SRV-ATTR:host'),
         zone=values.get('OS-EXT-AZ:availability_zone') or '',
         locked=bool(values.get('locked')),
+        locked_reason=values.get('locked_reason'),
         metadata=values.get('metadata') or {},
         flavor=values.get('flavor') or {},
         fault=(values.get('fault') or {}).get('message', ''),
+        pinned_zone=values.get('pinned_availability_zone') or '',
         volumes=tuple(volume['id'] for volume in values.get(
             'os-extended-volumes:volumes_attached') or ()),
         image=image.get('id') if isinstance(image, dict) else None)
@@ -170,11 +169,11 @@ class Nova:
         return found[1]
 
     def _make(self, version: Any) -> Any:
+        found = cm_session.endpoint_filter()
         return client.Client(
             version, session=self._session,
-            region_name=cm_session.region(),
-            interface=CONF.cloud.interface,
-            timeout=CONF.cloud.timeout)
+            region_name=found['region_name'],
+            endpoint_type=found['interface'])
 
     @functools.cached_property
     def _client(self) -> Any:
@@ -184,14 +183,25 @@ class Nova:
     def _evacuating(self) -> Any:
         return self._make(choose_version(self._newest, EVACUATE_VERSION))
 
+    @functools.cached_property
+    def _forcing(self) -> Any:
+        return self._make(choose_version(self._newest, FORCE_VERSION))
+
     def _read(self, request: str, function: Any, *args: Any,
               **kwargs: Any) -> Any:
-        return retry.call('Nova', request, function, *args, reads=True,
+        return retry.call(Kind.READ, 'Nova', request, function, *args,
                           **kwargs)
 
-    def _change(self, request: str, function: Any, *args: Any,
-                **kwargs: Any) -> Any:
-        return retry.call('Nova', request, function, *args, **kwargs)
+    def _set(self, request: str, function: Any, *args: Any,
+             **kwargs: Any) -> None:
+        """Ask for what is the same when it is asked for twice."""
+        retry.call(Kind.IDEMPOTENT, 'Nova', request, function, *args,
+                   **kwargs)
+
+    def _once(self, request: str, function: Any, *args: Any,
+              **kwargs: Any) -> None:
+        """Ask for what must not be asked for twice."""
+        retry.call(Kind.ONCE, 'Nova', request, function, *args, **kwargs)
 
     # Services
 
@@ -209,16 +219,16 @@ class Nova:
                      if item.host == host), None)
 
     def disable_service(self, service_id: str, reason: str) -> None:
-        self._change('disable service',
+        self._set('disable service',
                      self._client.services.disable_log_reason,
                      service_id, reason[:255])
 
     def enable_service(self, service_id: str) -> None:
-        self._change('enable service', self._client.services.enable,
+        self._set('enable service', self._client.services.enable,
                      service_id)
 
     def force_down(self, service_id: str, down: bool) -> None:
-        self._change('force service down',
+        self._set('force service down',
                      self._client.services.force_down, service_id, down)
 
     # Servers
@@ -245,39 +255,55 @@ class Nova:
         except exception.NotFound:
             return None
 
-    def live_migrate(self, server_id: str, host: str | None = None) -> None:
-        self._change('live-migrate', self._client.servers.live_migrate,
-                     server_id, host, 'auto')
+    def live_migrate(self, server_id: str, host: str | None = None,
+                     force: bool = False) -> None:
+        """Ask for a live migration.
+
+        :param host: the destination; Nova chooses when there is none
+        :param force: go there whatever the scheduler says
+        """
+        if force and host:
+            self._once('live-migrate', self._forcing.servers.live_migrate,
+                       server_id, host, 'auto', force=True)
+        else:
+            self._once('live-migrate', self._client.servers.live_migrate,
+                       server_id, host, 'auto')
 
     def cold_migrate(self, server_id: str, host: str | None = None) -> None:
-        self._change('migrate', self._client.servers.migrate, server_id,
+        self._once('migrate', self._client.servers.migrate, server_id,
                      host=host)
 
     def confirm_resize(self, server_id: str) -> None:
-        self._change('confirm', self._client.servers.confirm_resize,
+        self._once('confirm', self._client.servers.confirm_resize,
                      server_id)
 
-    def evacuate(self, server_id: str, host: str | None = None) -> None:
-        self._change('evacuate', self._evacuating.servers.evacuate,
-                     server_id, host=host)
+    def evacuate(self, server_id: str, host: str | None = None,
+                 force: bool = False) -> None:
+        """Ask for a rebuild on another host; parameters as above."""
+        if force and host:
+            self._once('evacuate', self._forcing.servers.evacuate,
+                       server_id, host=host, force=True)
+        else:
+            self._once('evacuate', self._evacuating.servers.evacuate,
+                       server_id, host=host)
 
     def shelve_offload(self, server_id: str) -> None:
-        self._change('shelve-offload', self._client.servers.shelve_offload,
+        self._once('shelve-offload', self._client.servers.shelve_offload,
                      server_id)
 
     def start(self, server_id: str) -> None:
-        self._change('start', self._client.servers.start, server_id)
+        self._once('start', self._client.servers.start, server_id)
 
     def reset_state(self, server_id: str, state: str) -> None:
-        self._change('reset state', self._client.servers.reset_state,
+        self._set('reset state', self._client.servers.reset_state,
                      server_id, state)
 
     def lock(self, server_id: str, reason: str) -> None:
-        self._change('lock', self._client.servers.lock, server_id,
+        self._set('lock', self._client.servers.lock, server_id,
                      reason=reason)
 
     def unlock(self, server_id: str) -> None:
-        self._change('unlock', self._client.servers.unlock, server_id)
+        self._set('unlock', self._client.servers.unlock, server_id)
 
     # Migrations
 
@@ -296,10 +322,14 @@ class Nova:
                 return found
             marker = page[-1].uuid
 
-    def latest_migration_id(self) -> int:
-        """Return the id of the newest migration of all, 0 without any."""
+    def latest_migration_id(self, source: str) -> int:
+        """Return the id of the newest migration off a host, 0 without any.
+
+        Ids count per cell; all migrations off one host are in one.
+        """
         newest = self._read('list migrations',
-                            self._client.migrations.list, limit=1) or []
+                            self._client.migrations.list, limit=1,
+                            source_compute=source) or []
         return max((int(item.id) for item in newest), default=0)
 
     def server_migrations(self, server_id: str) -> list[Migration]:
@@ -309,7 +339,7 @@ class Nova:
             self._client.server_migrations.list, server_id) or ()]
 
     def abort_migration(self, server_id: str, migration_id: int) -> None:
-        self._change('abort migration',
+        self._once('abort migration',
                      self._client.server_migrations.live_migration_abort,
                      server_id, migration_id)
 
@@ -319,7 +349,8 @@ class Nova:
                            self._client.instance_action.list, server_id,
                            limit=50) or ()
         actions = [Action(item.request_id, item.action,
-                          _time(item.start_time) or datetime.datetime.min,
+                          records.parse_time(item.start_time)
+                          or datetime.datetime.min,
                           item.message) for item in found]
         return sorted(actions, key=lambda item: item.start_time,
                       reverse=True)

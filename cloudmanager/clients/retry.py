@@ -10,6 +10,7 @@ records.
 
 from collections.abc import Callable
 from collections.abc import Iterator
+import contextvars
 import enum
 import random
 import threading
@@ -33,6 +34,25 @@ PASSING = NOTHING_DONE | AMBIGUOUS
 
 #: Set by a process that must end: pauses end at once, nothing is repeated.
 stopping = threading.Event()
+
+
+#: Tells whether the caller may still act: see ``only_while``.
+_allowed: contextvars.ContextVar[Callable[[], bool]] = (
+    contextvars.ContextVar('allowed', default=lambda: True))
+
+
+def only_while(allowed: Callable[[], bool], function: Callable[..., Any],
+               *args: Any) -> Any:
+    """Call a function whose requests are repeated only while allowed.
+
+    A conductor that lost its task must not repeat a request of it: its
+    successor sends it.
+    """
+    token = _allowed.set(allowed)
+    try:
+        return function(*args)
+    finally:
+        _allowed.reset(token)
 
 
 class Kind(enum.Enum):
@@ -140,7 +160,7 @@ def call(kind: Kind, service: str, request: str,
                 pause = max(pause, float(asked or 0))
             if (pause is None or not _repeatable(exc, kind)
                     or time.monotonic() + pause > deadline
-                    or stopping.wait(pause)):
+                    or stopping.wait(pause) or not _allowed.get()()):
                 raise _translate(exc, kind, service, request) from exc
             LOG.info('%(service)s: %(request)s is repeated after: %(why)s',
                      {'service': service, 'request': request, 'why': exc})

@@ -3,9 +3,7 @@
 
 import sys
 
-from oslo_config import cfg
-from oslo_service import service as oslo_service
-
+from cloudmanager.cmd import runner
 from cloudmanager.common import setup
 from cloudmanager.conductor import service
 from cloudmanager.db import api as db_api
@@ -15,10 +13,7 @@ def main() -> None:
     """Run a conductor until SIGTERM; SIGHUP reads mutable options."""
     setup.prepare(sys.argv[1:])
     db_api.configure()
-    launcher = oslo_service.ProcessLauncher(
-        cfg.CONF, restart_method='mutate', no_fork=True)
-    launcher.launch_service(service.ConductorService())
-    launcher.wait()
+    runner.run(service.Conductor())
 
 
 if __name__ == '__main__':

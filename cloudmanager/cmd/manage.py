@@ -2,6 +2,7 @@
 """cloudmanager-manage: the database and the encryption keys."""
 
 import sys
+from typing import Any
 
 from oslo_config import cfg
 
@@ -62,7 +63,7 @@ def prune() -> None:
         print(f'Removed {path}.')
 
 
-def _commands(subparsers: cfg._SubCommandOpt) -> None:
+def _commands(subparsers: Any) -> None:
     db = subparsers.add_parser('db').add_subparsers(required=True)
     upgrade = db.add_parser('upgrade')
     upgrade.add_argument('revision', nargs='?')

@@ -6,17 +6,16 @@ database and makes its encryption key at the start.
 """
 
 import argparse
-import logging
 import os
 import pathlib
-import signal
 import sys
-import threading
 
 from oslo_config import cfg
+from oslo_log import log as logging
 
 from cloudmanager.api import app
 from cloudmanager.api import server
+from cloudmanager.cmd import runner
 from cloudmanager.common import secrets
 from cloudmanager.common import setup
 from cloudmanager.conductor import service
@@ -70,19 +69,10 @@ def main() -> int:
     chosen, rest = _arguments(sys.argv[1:])
     _configure(chosen, rest)
     _upgrade()
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    signal.signal(signal.SIGHUP, lambda *_: CONF.mutate_config_files())
-    conductor = service.ConductorService()
-    conductor.start()
     httpd = server.Server(app.build(), chosen.listen, chosen.port)
-    httpd.start()
     LOG.info('cloudmanager-standalone answers on http://%s:%s.',
              chosen.listen, chosen.port)
-    stopping.wait()
-    httpd.stop()
-    conductor.stop()
+    runner.run(service.Conductor(), httpd)
     return 0
 
 

@@ -14,7 +14,7 @@ CONDUCTOR_TOPIC = 'cloudmanager-conductor'
 ALLOWED_REMOTE_EXMODS = ['cloudmanager.common.exception',
                          'cloudmanager.power.exceptions']
 
-_TRANSPORT: messaging.RPCTransport | None = None
+_TRANSPORT: Any = None
 
 
 class ContextSerializer(messaging.NoOpSerializer):
@@ -28,7 +28,7 @@ class ContextSerializer(messaging.NoOpSerializer):
         return cm_context.RequestContext.from_dict(context)
 
 
-def init() -> messaging.RPCTransport:
+def init() -> Any:
     """Open the transport of this process, once."""
     global _TRANSPORT
     if _TRANSPORT is None:

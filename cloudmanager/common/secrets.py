@@ -8,6 +8,7 @@ re-encrypt at leisure, remove the old one.
 
 import os
 import pathlib
+import tempfile
 
 from cryptography import fernet
 from oslo_config import cfg
@@ -32,18 +33,29 @@ def create_key(repository: str | None = None) -> pathlib.Path:
     """
     directory = pathlib.Path(repository or CONF.secrets.key_repository)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    existing = _key_files(directory)
-    number = int(existing[0].name) + 1 if existing else 0
-    path = directory / str(number)
-    temporary = directory / f'.{number}.tmp'
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
-                         0o600)
-    with os.fdopen(descriptor, 'wb') as stream:
-        stream.write(fernet.Fernet.generate_key())
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.rename(path)
-    return path
+    descriptor, temporary = tempfile.mkstemp(prefix='.', dir=directory)
+    try:
+        with os.fdopen(descriptor, 'wb') as stream:
+            stream.write(fernet.Fernet.generate_key())
+            stream.flush()
+            os.fsync(stream.fileno())
+        return _publish(pathlib.Path(temporary), directory)
+    finally:
+        os.unlink(temporary)
+
+
+def _publish(temporary: pathlib.Path,
+             directory: pathlib.Path) -> pathlib.Path:
+    """Give a complete key file the next number, never an existing one's."""
+    while True:
+        existing = _key_files(directory)
+        number = int(existing[0].name) + 1 if existing else 0
+        path = directory / str(number)
+        try:
+            path.hardlink_to(temporary)
+            return path
+        except FileExistsError:
+            continue
 
 
 def prune_keys(keep: int = 2) -> list[pathlib.Path]:
@@ -64,8 +76,15 @@ def _cipher() -> fernet.MultiFernet:
         raise exception.Unavailable(
             reason='No encryption key in [secrets] key_repository; run '
                    'cloudmanager-manage secrets create-key.')
-    return fernet.MultiFernet(
-        [fernet.Fernet(path.read_bytes().strip()) for path in files])
+    return fernet.MultiFernet([_read_key(path) for path in files])
+
+
+def _read_key(path: pathlib.Path) -> fernet.Fernet:
+    try:
+        return fernet.Fernet(path.read_bytes().strip())
+    except (OSError, ValueError) as exc:
+        raise exception.Unavailable(
+            reason=f'Encryption key {path} cannot be used: {exc}') from exc
 
 
 def encrypt(plain: str | None) -> str | None:

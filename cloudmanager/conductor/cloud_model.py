@@ -2,63 +2,85 @@
 """Fills the planner's picture of the cloud from its services."""
 
 from collections.abc import Iterable
+from concurrent import futures
 from typing import Any
 
 from cloudmanager.planning import model
 
 _INVENTORY = ('total', 'reserved', 'allocation_ratio', 'min_unit',
               'max_unit', 'step_size')
+WORKERS = 8
 
 
-def load(nova: Any, placement: Any, sources: Iterable[str]) -> model.Cloud:
+def load(nova: Any, placement: Any, sources: Iterable[str],
+         reserved: Iterable[str] = ()) -> model.Cloud:
     """Read hosts, groups, and the servers of the source hosts.
 
+    :param nova: ``cloudmanager.clients.nova.Nova`` or its like
+    :param placement: ``cloudmanager.clients.placement.Placement``
     :param sources: exact names of the hosts that are to be emptied
+    :param reserved: names of hosts that must take no servers
     """
-    hypervisors = nova.hypervisors()
-    providers = _by_root(placement.providers())
-    groups = nova.groups()
-    aggregates = nova.aggregates()
-    services = {service.host: service for service in nova.services()}
-    hosts = []
-    for hypervisor in hypervisors:
-        service = services.get(hypervisor.host)
-        if service is not None:
-            hosts.append(_host(hypervisor, service, aggregates,
-                               providers.get(hypervisor.id, [])))
-    group_of = {member: group.id for group in groups
-                for member in group.members}
-    servers = _members(nova, groups, set(sources))
-    for source in sources:
-        root = next((item.provider_uuid for item in hosts
-                     if item.name == source), '')
-        taken = placement.allocations_of(root) if root else {}
+    with futures.ThreadPoolExecutor(
+            WORKERS, thread_name_prefix='cloud-model') as pool:
+        parts = [pool.submit(read) for read in (
+            placement.snapshot, nova.hypervisors, nova.services,
+            nova.aggregates, nova.groups)]
+        found = {source: pool.submit(nova.servers_on, source)
+                 for source in sources}
+        providers, hypervisors, services, aggregates, groups = [
+            part.result() for part in parts]
+        residents = {source: part.result()
+                     for source, part in found.items()}
+        trees = _by_root(providers.values())
+        hosts = _hosts(hypervisors, services, aggregates, trees,
+                       set(reserved))
+        group_of = {member: group for group in groups
+                    for member in group.members}
+        servers = _residents(placement, residents, hosts, trees, group_of)
+        concerned = {group.id: group for group in
+                     (group_of.get(server.id) for server in servers)
+                     if group is not None}
+        here = {server.id for server in servers}
+        elsewhere = [(member, group.id) for group in concerned.values()
+                     for member in group.members if member not in here]
+        others = pool.map(nova.server, [member for member, _ in elsewhere])
         servers.extend(
-            _server(item, taken.get(item.id, {}), group_of.get(item.id))
-            for item in nova.servers_on(source))
+            to_model(other, {}, group_id)
+            for other, (_, group_id) in zip(others, elsewhere, strict=True)
+            if other is not None)
     return model.Cloud.of(hosts, servers, [
         model.Group(id=item.id, policy=item.policy, name=item.name,
                     members=frozenset(item.members), rules=item.rules)
-        for item in groups])
+        for item in concerned.values()])
 
 
-def _by_root(providers: list[Any]) -> dict[str, list[Any]]:
+def _by_root(providers: Iterable[Any]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for provider in providers:
         found.setdefault(provider.root, []).append(provider)
     return found
 
 
+def _hosts(hypervisors: list[Any], services: list[Any],
+           aggregates: list[Any], trees: dict[str, list[Any]],
+           reserved: set[str]) -> list[model.Host]:
+    by_host = {service.host: service for service in services}
+    return [
+        _host(hypervisor, by_host[hypervisor.host], aggregates,
+              trees.get(hypervisor.id, []), hypervisor.host in reserved)
+        for hypervisor in hypervisors if hypervisor.host in by_host]
+
+
 def _host(hypervisor: Any, service: Any, aggregates: list[Any],
-          providers: list[Any]) -> model.Host:
+          providers: list[Any], reserved: bool) -> model.Host:
     inventory: dict[str, model.Inventory] = {}
     used: dict[str, int] = {}
     traits: set[str] = set()
     members: set[str] = set()
     for provider in providers:
         for name, entry in provider.inventories.items():
-            inventory[name] = model.Inventory(
-                **{key: entry[key] for key in _INVENTORY if key in entry})
+            inventory[name] = _inventory(inventory.get(name), entry)
         for name, amount in provider.usages.items():
             used[name] = used.get(name, 0) + amount
         traits |= provider.traits
@@ -67,7 +89,7 @@ def _host(hypervisor: Any, service: Any, aggregates: list[Any],
                 if service.host in item.hosts}
     return model.Host(
         name=service.host, provider_uuid=hypervisor.id,
-        enabled=service.status == 'enabled',
+        enabled=service.status == 'enabled', reserved=reserved,
         up=service.state == 'up' and not service.forced_down,
         inventory=inventory, used=used, traits=frozenset(traits),
         aggregates=frozenset(members), zone=service.zone,
@@ -75,8 +97,40 @@ def _host(hypervisor: Any, service: Any, aggregates: list[Any],
         hypervisor_version=hypervisor.version)
 
 
-def _server(found: Any, resources: dict[str, int],
-            group_id: str | None) -> model.Server:
+def _inventory(present: model.Inventory | None,
+               entry: dict[str, Any]) -> model.Inventory:
+    """Add what one provider of a host has to what others have."""
+    values = {key: entry[key] for key in _INVENTORY if key in entry}
+    if present is not None:
+        values['total'] += present.total
+        values['reserved'] = (values.get('reserved', 0) + present.reserved)
+    return model.Inventory(**values)
+
+
+def _residents(placement: Any, residents: dict[str, list[Any]],
+               hosts: list[model.Host], trees: dict[str, list[Any]],
+               group_of: dict[str, Any]) -> list[model.Server]:
+    """Return the servers of the source hosts with what they take."""
+    uuids = {host.name: host.provider_uuid for host in hosts}
+    servers = []
+    for source, present in residents.items():
+        taken: dict[str, dict[str, int]] = {}
+        for provider in trees.get(uuids.get(source, ''), []):
+            found = placement.allocations_of_provider(provider.uuid)
+            for consumer, resources in found.items():
+                total = taken.setdefault(consumer, {})
+                for name, amount in resources.items():
+                    total[name] = total.get(name, 0) + amount
+        for server in present:
+            group = group_of.get(server.id)
+            servers.append(to_model(server, taken.get(server.id),
+                                    group.id if group else None))
+    return servers
+
+
+def to_model(found: Any, resources: dict[str, int] | None = None,
+             group_id: str | None = None) -> model.Server:
+    """Return a server of Nova as the planner sees it."""
     return model.Server(
         id=found.id, name=found.name, host=found.host or '',
         status=found.status, task_state=found.task_state,
@@ -84,18 +138,7 @@ def _server(found: Any, resources: dict[str, int],
         locked=found.locked, resources=resources or {
             model.VCPU: found.flavor.get('vcpus', 0),
             model.MEMORY_MB: found.flavor.get('ram', 0)},
+        availability_zone=found.pinned_zone,
         group_id=group_id, metadata=found.metadata,
         boot_from_volume=not found.image,
         memory_mb=found.flavor.get('ram', 0))
-
-
-def _members(nova: Any, groups: list[Any],
-             sources: set[str]) -> list[model.Server]:
-    """Read where the members of server groups are that stay."""
-    found = []
-    for group in groups:
-        for member in group.members:
-            server = nova.server(member)
-            if server is not None and server.host not in sources:
-                found.append(_server(server, {}, group.id))
-    return found

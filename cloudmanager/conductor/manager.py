@@ -8,7 +8,7 @@ from oslo_log import log as logging
 import oslo_messaging as messaging
 
 from cloudmanager.common import exception
-from cloudmanager.conductor.tasks import host as host_tasks
+from cloudmanager.conductor.tasks import plans
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -40,15 +40,15 @@ class ConductorManager:
         if service is None:
             raise exception.HostNotFound(host=host)
         if params.get('dry_run'):
-            plan = host_tasks.make_plan(tools, action, host, params)
+            plan = plans.make_plan(tools, action, host, params)
             return {'plan': plan.to_dict()}
         if action == 'evacuate':
-            self._check_evacuation(tools, host, params, service)
+            self._check_evacuation(context, tools, host, params, service)
         return {}
 
     @staticmethod
-    def _check_evacuation(tools: Any, host: str, params: dict[str, Any],
-                          service: Any) -> None:
+    def _check_evacuation(context: Any, tools: Any, host: str,
+                          params: dict[str, Any], service: Any) -> None:
         if not CONF.host_tasks.allow_evacuate_host:
             raise exception.Conflict(
                 reason='[host_tasks] allow_evacuate_host is off.')
@@ -57,7 +57,7 @@ class ConductorManager:
                 reason=f'[host_tasks] deny_evacuate names {host}.')
         if params.get('fenced'):
             return
-        if tools.power.node_of_host(host) is None:
+        if tools.power.node_of_host(context, host) is None:
             raise exception.HostNotFenced(
                 host=host, reason=f'its nova-compute is {service.state} and '
                                   'no power control is assigned to it')

@@ -7,11 +7,11 @@ from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
-from oslo_service import service
 from oslo_utils import uuidutils
 
 from cloudmanager.clients import nova
 from cloudmanager.clients import placement
+from cloudmanager.clients import retry
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import rpc
 from cloudmanager.conductor import flows
@@ -52,16 +52,15 @@ class LazyTools:
         return base.Tools(nova=None, placement=None, power=self._power)
 
 
-class ConductorService(service.Service):
+class Conductor:
     """Starts and stops what a conductor consists of."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._stopping = threading.Event()
 
     def start(self) -> None:
         """Open connections and begin to work."""
-        super().start()
+        retry.stopping.clear()
         self._host = CONF.host or socket.gethostname()
         # A name of its own for each life: a restarted conductor is another
         # owner, so it takes over what its former self left, by the lease.
@@ -84,12 +83,12 @@ class ConductorService(service.Service):
         self._periodic.start()
         LOG.info('Conductor %s runs.', name)
 
-    def stop(self, graceful: bool = True) -> None:
+    def stop(self) -> None:
         """Take no more work and leave what runs for others."""
         self._stopping.set()
+        retry.stopping.set()
         self._server.stop()
-        self._worker.stop(CONF.conductor.graceful_timeout if graceful
-                          else 1)
+        self._worker.stop(CONF.conductor.graceful_timeout)
         self._server.wait()
         self._periodic.join(5)
         try:
@@ -98,7 +97,6 @@ class ConductorService(service.Service):
         except Exception:
             # Boundary of the process's end: the database may be away.
             LOG.exception('The stop could not be recorded.')
-        super().stop(graceful)
         LOG.info('Conductor on %s has stopped.', self._host)
 
     def _periodics(self) -> None:

@@ -26,6 +26,9 @@ OPTS = [
                  help='Seconds since the first attempt after which a '
                       'request is not repeated any more, however many '
                       'repetitions are left.'),
+    cfg.FloatOpt('outage_timeout', default=600.0, min=0,
+                 help='Seconds that a step of a task waits for a cloud that '
+                      'is out of reach before the task fails.'),
 ]
 
 

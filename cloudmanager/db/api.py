@@ -34,6 +34,12 @@ def configure() -> None:
     context_manager.append_on_engine_create(_prepare_engine)
 
 
+def reset() -> None:
+    """Forget the engine; ``configure`` may point to another database."""
+    context_manager.dispose_pool()
+    context_manager.patch_factory(enginefacade.transaction_context())
+
+
 def _prepare_engine(engine: sa.Engine, always_writing: bool = False) -> None:
     if engine.dialect.name != 'sqlite':
         return
@@ -43,13 +49,19 @@ def _prepare_engine(engine: sa.Engine, always_writing: bool = False) -> None:
         cursor = connection.cursor()
         cursor.execute('PRAGMA busy_timeout=30000')
         cursor.execute('PRAGMA journal_mode=WAL')
+        # As on the other databases; ILIKE is there for the rest.
+        cursor.execute('PRAGMA case_sensitive_like=ON')
         cursor.close()
 
-    @event.listens_for(engine, 'begin', insert=True)
-    def _begin_immediate(connection: sa.Connection) -> None:
-        if always_writing or getattr(_local, 'writing', 0):
-            connection.exec_driver_sql('BEGIN IMMEDIATE')
-            connection.info['in_transaction'] = True
+    # oslo.db's own listener sends BEGIN; SQLAlchemy keeps listeners of
+    # connections in their order, so a word is added to it here.
+    @event.listens_for(engine, 'before_cursor_execute', retval=True)
+    def _begin_immediate(connection: Any, cursor: Any, statement: str,
+                         parameters: Any, *_: Any) -> tuple[str, Any]:
+        if statement == 'BEGIN' and (always_writing
+                                     or getattr(_local, 'writing', 0)):
+            statement = 'BEGIN IMMEDIATE'
+        return statement, parameters
 
 
 def get_engine() -> sa.Engine:
@@ -63,8 +75,9 @@ def create_engine() -> sa.Engine:
     On SQLite all of its transactions take the write lock: TaskFlow reads
     before it writes.
     """
-    engine = engines.create_engine(CONF.database.connection,
-                                   sqlite_fk=True)
+    engine = engines.create_engine(
+        CONF.database.connection, sqlite_fk=True,
+        mysql_sql_mode=CONF.database.mysql_sql_mode)
     _prepare_engine(engine, always_writing=True)
     return engine
 

@@ -34,7 +34,9 @@ class Base(orm.DeclarativeBase, oslo_models.ModelBase):
     type_annotation_map = {datetime.datetime: Time, dict[str, Any]: sa.JSON,
                            list[Any]: sa.JSON}
     __table_args__: Any = {'mysql_engine': 'InnoDB',
-                           'mysql_charset': 'utf8mb4'}
+                           'mysql_charset': 'utf8mb4',
+                           # Names differ by case, as elsewhere.
+                           'mysql_collate': 'utf8mb4_bin'}
 
 
 def _args(*constraints: Any) -> tuple[Any, ...]:

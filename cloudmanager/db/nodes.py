@@ -7,6 +7,7 @@ from typing import Any
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common import query as common_query
 from cloudmanager.db import api
@@ -254,6 +255,20 @@ def update_node(context: Any, node_id: int,
     except db_exc.DBDuplicateEntry as exc:
         raise _taken(exc, values) from exc
     return get_node(context, node_id)
+
+
+@api.writer
+def set_power_state(context: Any, node_id: int, state: str | None,
+                    reason: str | None = None) -> None:
+    """Keep what is known of a node's power.
+
+    :param state: ``None`` when it is not known
+    :param reason: why it is not known
+    """
+    context.session.execute(
+        sa.update(models.Node).where(models.Node.id == node_id)
+        .values(power_state=state, power_state_at=clock.utcnow(),
+                power_state_reason=reason))
 
 
 @api.writer

@@ -7,20 +7,25 @@ A node with power controls has exactly one default among them.
 from typing import Any
 
 from oslo_db import exception as db_exc
+from oslo_log import log as logging
 import sqlalchemy as sa
 
 from cloudmanager.common import exception
 from cloudmanager.common import query as common_query
+from cloudmanager.common import secrets
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import query as db_query
+
+LOG = logging.getLogger(__name__)
 
 _LINK = models.NodePowerControl
 _CONTROL = models.PowerControl
 # Without the secrets: what is not read cannot leak.
 COLUMNS = tuple(column for column in _CONTROL.__table__.c
                 if column.name not in ('password', 'ssh_key'))
+REENCRYPT_BATCH = 100
 
 
 def _attach_outputs(context: Any, controls: list[dict[str, Any]]) -> None:
@@ -83,6 +88,20 @@ def get_control(context: Any, control_id: int) -> dict[str, Any]:
     control = dict(row)
     _attach_outputs(context, [control])
     return control
+
+
+@api.reader
+def get_device(context: Any, control_id: int) -> dict[str, Any]:
+    """Return all columns of a power control, secrets encrypted.
+
+    :raises PowerControlNotFound: there is none with this id
+    """
+    row = context.session.execute(
+        sa.select(_CONTROL.__table__).where(_CONTROL.id == control_id)
+    ).mappings().first()
+    if row is None:
+        raise exception.PowerControlNotFound(power_control=control_id)
+    return dict(row)
 
 
 def _address_taken(values: dict[str, Any]) -> exception.NameTaken:
@@ -298,3 +317,62 @@ def unassign(context: Any, node_id: int, control_id: int) -> None:
         context.session.execute(
             sa.update(_LINK).where(_LINK.id == heir)
             .values(is_default=True))
+
+
+@api.reader
+def _with_secrets(context: Any, after: int) -> list[Any]:
+    return list(context.session.execute(
+        sa.select(_CONTROL.id, _CONTROL.password, _CONTROL.ssh_key)
+        .where(_CONTROL.id > after,
+               sa.or_(_CONTROL.password.is_not(None),
+                      _CONTROL.ssh_key.is_not(None)))
+        .order_by(_CONTROL.id).limit(REENCRYPT_BATCH)))
+
+
+def _secrets_of(context: Any, control_id: int) -> Any:
+    return next((row for row in _with_secrets(context, control_id - 1)
+                 if row.id == control_id), None)
+
+
+@api.writer
+def _swap_secrets(context: Any, row: Any, new: dict[str, str]) -> bool:
+    unchanged = [
+        column.is_(None) if old is None else column == old
+        for column, old in ((_CONTROL.password, row.password),
+                            (_CONTROL.ssh_key, row.ssh_key))]
+    return bool(context.session.execute(
+        sa.update(_CONTROL).where(_CONTROL.id == row.id, *unchanged)
+        .values(updated_at=_CONTROL.updated_at, **new)).rowcount)
+
+
+def reencrypt(context: Any) -> int:
+    """Encrypt all stored secrets with the newest key.
+
+    One row at a time, each replaced only while nobody else changes it. A
+    secret that no present key opens is logged and left as it is.
+
+    :returns: how many power controls were changed
+    """
+    changed = 0
+    rows = _with_secrets(context, 0)
+    while rows:
+        changed += sum(_reencrypt_row(context, row) for row in rows)
+        rows = _with_secrets(context, rows[-1].id)
+    return changed
+
+
+def _reencrypt_row(context: Any, row: Any) -> bool:
+    while row is not None:
+        try:
+            new = {name: secrets.rotate(value) for name, value in
+                   (('password', row.password), ('ssh_key', row.ssh_key))
+                   if value is not None}
+        except exception.SecretUnreadable:
+            LOG.error('The secrets of power control %s cannot be decrypted '
+                      'with the present keys.', row.id)
+            return False
+        if _swap_secrets(context, row, new):
+            return True
+        # A user changed it in between.
+        row = _secrets_of(context, row.id)
+    return False

@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
 from cloudmanager.common import clock
@@ -11,9 +12,7 @@ from cloudmanager.db import models
 
 
 @api.writer
-def heartbeat(context: Any, binary: str, host: str,
-              stopped: bool = False) -> None:
-    """Record that a process lives, or that it has stopped."""
+def _beat(context: Any, binary: str, host: str, stopped: bool) -> None:
     values = {'heartbeat_at': clock.utcnow(), 'stopped': stopped}
     changed = context.session.execute(
         sa.update(models.Service)
@@ -22,3 +21,13 @@ def heartbeat(context: Any, binary: str, host: str,
     if not changed:
         context.session.execute(sa.insert(models.Service).values(
             binary=binary, host=host, **values))
+
+
+def heartbeat(context: Any, binary: str, host: str,
+              stopped: bool = False) -> None:
+    """Record that a process lives, or that it has stopped."""
+    try:
+        _beat(context, binary, host, stopped)
+    except db_exc.DBDuplicateEntry:
+        # Another one inserted the row between our two statements.
+        _beat(context, binary, host, stopped)

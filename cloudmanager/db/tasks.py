@@ -31,6 +31,12 @@ ITEM_DONE, ITEM_FAILED, ITEM_SKIPPED = 'DONE', 'FAILED', 'SKIPPED'
 TASK_COLUMNS = tuple(models.Task.__table__.c)
 ITEM_COLUMNS = tuple(models.TaskItem.__table__.c)
 
+# TaskFlow's tables, for the removal of what it kept of a task: the logbook
+# and the flow of a task have the task's id.
+_ATOMS = sa.table('atomdetails', sa.column('parent_uuid'))
+_FLOWS = sa.table('flowdetails', sa.column('uuid'))
+_BOOKS = sa.table('logbooks', sa.column('uuid'))
+
 
 def _one(context: Any, statement: Any) -> dict[str, Any] | None:
     row = context.session.execute(statement).mappings().first()
@@ -174,13 +180,19 @@ def request_cancel(context: Any, task_id: str, running: str) -> None:
 # What follows is for the engine.
 
 @api.reader
-def unattended(context: Any, seconds: float) -> list[dict[str, Any]]:
-    """Return unended tasks without a sign of life for some seconds."""
+def unattended(context: Any, seconds: float,
+               posted: bool) -> list[dict[str, Any]]:
+    """Return unended tasks without a sign of life for some seconds.
+
+    :param posted: those that had a job once, or those that never had
+    """
     limit = clock.utcnow() - datetime.timedelta(seconds=seconds)
     rows = context.session.execute(
         sa.select(*TASK_COLUMNS)
         .where(models.Task.status.in_(ACTIVE),
-               models.Task.heartbeat_at < limit)
+               models.Task.heartbeat_at < limit,
+               models.Task.post_token.is_not(None) if posted
+               else models.Task.post_token.is_(None))
         .order_by(models.Task.created_at).limit(100)).mappings()
     return [dict(row) for row in rows]
 
@@ -320,13 +332,17 @@ def update_item(context: Any, task_id: str, generation: int, item_id: int,
     """
     _guard(context, task_id, generation)
     context.session.execute(
-        sa.update(models.TaskItem).where(models.TaskItem.id == item_id)
+        sa.update(models.TaskItem)
+        .where(models.TaskItem.id == item_id,
+               models.TaskItem.task_id == task_id)
         .values(**values))
 
 
 @api.writer
 def purge(context: Any, days: int, batch: int = 500) -> int:
     """Remove tasks that ended longer ago than some days.
+
+    Their items and what TaskFlow kept of them go too.
 
     :returns: how many
     """
@@ -337,6 +353,9 @@ def purge(context: Any, days: int, batch: int = 500) -> int:
     if old:
         context.session.execute(sa.delete(models.TaskItem).where(
             models.TaskItem.task_id.in_(old)))
+        for column in (_ATOMS.c.parent_uuid, _FLOWS.c.uuid, _BOOKS.c.uuid):
+            context.session.execute(
+                sa.delete(column.table).where(column.in_(old)))
         context.session.execute(sa.delete(models.Task).where(
             models.Task.id.in_(old)))
     return len(old)

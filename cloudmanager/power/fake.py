@@ -4,6 +4,9 @@
 Its outputs are kept in ``[power] fake_state_dir``, or in memory.
 """
 
+from collections.abc import Iterator
+import contextlib
+import fcntl
 import json
 import pathlib
 import re
@@ -26,31 +29,6 @@ class FakeDriver(base.PowerDriver):
         self._lock = threading.Lock()
         self._memory: dict[str, dict[str, str]] = {}
 
-    @staticmethod
-    def _key(device: base.Device) -> str:
-        return re.sub(r'[^A-Za-z0-9.-]', '_', f'{device.host}_{device.port}')
-
-    def _load(self, device: base.Device) -> dict[str, str]:
-        if not CONF.power.fake_state_dir:
-            return self._memory.setdefault(self._key(device), {})
-        path = self._path(device)
-        return json.loads(path.read_text()) if path.exists() else {}
-
-    def _path(self, device: base.Device) -> pathlib.Path:
-        return (pathlib.Path(CONF.power.fake_state_dir)
-                / f'{self._key(device)}.json')
-
-    def _set(self, device: base.Device, output: str, state: str) -> None:
-        with self._lock:
-            outputs = self._load(device)
-            outputs[output] = state
-            if CONF.power.fake_state_dir:
-                path = self._path(device)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                temporary = path.with_suffix('.tmp')
-                temporary.write_text(json.dumps(outputs))
-                temporary.rename(path)
-
     def state(self, device: base.Device, output: str) -> str:
         with self._lock:
             return self._load(device).get(output, states.POWER_ON)
@@ -64,3 +42,44 @@ class FakeDriver(base.PowerDriver):
 
     def reset(self, device: base.Device, output: str) -> None:
         self._set(device, output, states.POWER_ON)
+
+    @staticmethod
+    def _key(device: base.Device) -> str:
+        return re.sub(r'[^A-Za-z0-9.-]', '_', f'{device.host}_{device.port}')
+
+    def _path(self, device: base.Device) -> pathlib.Path:
+        return (pathlib.Path(CONF.power.fake_state_dir)
+                / f'{self._key(device)}.json')
+
+    def _load(self, device: base.Device) -> dict[str, str]:
+        if not CONF.power.fake_state_dir:
+            return self._memory.setdefault(self._key(device), {})
+        try:
+            text = self._path(device).read_text()
+        except FileNotFoundError:
+            return {}
+        found: dict[str, str] = json.loads(text)
+        return found
+
+    def _set(self, device: base.Device, output: str, state: str) -> None:
+        with self._lock:
+            if not CONF.power.fake_state_dir:
+                self._load(device)[output] = state
+                return
+            path = self._path(device)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(path.with_suffix('.lock')):
+                outputs = self._load(device)
+                outputs[output] = state
+                # Readers take no lock, so they must never see half a file.
+                new = path.with_suffix('.new')
+                new.write_text(json.dumps(outputs))
+                new.replace(path)
+
+
+@contextlib.contextmanager
+def _locked(path: pathlib.Path) -> Iterator[None]:
+    """Keep other processes out."""
+    with path.open('w') as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,56 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""IPMI 2.0 over LAN, by pyghmi in this process.
+"""IPMI 2.0 over LAN.
 
-pyghmi keeps sessions in tables of the class, which shows in three ways: a
-second session to the same BMC beside a first one hangs, a closed session is
-handed out again, and a BMC that falls silent blocks its caller for half a
-minute. So each request opens its own session and closes it, one at a time
-for a BMC, after the stale entry was removed, and runs in a thread that is
-left behind when the deadline passes. As long as such a thread has not come
-back, its BMC is answered for with ``PowerBusy``.
+Each request logs in and out again: a session that is kept would be stale
+when a BMC restarted or its password was changed. A BMC gets one request at
+a time, as many can do no better, and no request waits for another BMC.
 """
 
-from collections.abc import Callable
-from concurrent import futures
-import socket
 import threading
-from typing import Any
+import time
 
 from oslo_config import cfg
 from pyghmi import exceptions as pyghmi_exc
-from pyghmi.ipmi import command
-from pyghmi.ipmi.private import session
 
 from cloudmanager.power import base
 from cloudmanager.power import exceptions
+from cloudmanager.power import ipmi_session
 from cloudmanager.power import states
 
 CONF = cfg.CONF
 DEFAULT_PORT = 623
-_STATES = {'on': states.POWER_ON, 'off': states.POWER_OFF}
+
+# Chassis commands: network function, command, and what the control does.
+_CHASSIS = 0
+_GET_STATUS = 1
+_CONTROL = 2
+_CONTROLS = {'off': 0, 'on': 1, 'reset': 3, 'shutdown': 5}
+
+# pyghmi tells most kinds of error apart by text alone.
 _CREDENTIALS = ('incorrect password', 'unauthorized name',
-                'invalid role', 'insufficient privilege')
-_BUSY = ('node busy', 'out of sessions', 'insufficient resources')
+                'unauthorized role', 'invalid role', 'wrong kg',
+                'insufficient privilege', 'integrity check value',
+                'username', 'user name', 'user is not allowed',
+                'privilege level')
+_BUSY = ('node busy', 'insufficient resources', 'no available login slots',
+         'no slot available', 'firmware update mode',
+         'initialization in progress', 'timeout while processing')
+_UNREACHABLE = ('timeout', 'session')
 
 
 def _translate(device: base.Device, request: str,
                exc: Exception) -> exceptions.PowerError:
-    """Make a typed error; pyghmi tells kinds apart by text alone."""
-    text = str(exc.args[0]).lower() if exc.args and exc.args[0] else ''
+    """Make an error of ours, which shares nothing with what caused it."""
+    if isinstance(exc, OSError):
+        return exceptions.PowerUnreachable(device=device)
+    if not isinstance(exc, pyghmi_exc.PyghmiException):
+        # A packet that made no sense to pyghmi. Its text may be anything.
+        return exceptions.PowerError(
+            device=device, reason=f'a malformed answer to {request} '
+                                  f'({type(exc).__name__})')
+    reason = str(exc.args[0]) if exc.args and exc.args[0] else ''
+    text = reason.lower()
     if any(word in text for word in _CREDENTIALS):
         return exceptions.PowerCredentials(device=device)
     if any(word in text for word in _BUSY):
         return exceptions.PowerBusy(device=device)
-    if (isinstance(exc, socket.gaierror | OSError) or not text
-            or 'timeout' in text or 'no longer connected' in text
-            or 'session' in text):
+    if not text or any(word in text for word in _UNREACHABLE):
         return exceptions.PowerUnreachable(device=device)
     return exceptions.PowerRefused(device=device, request=request,
-                                   reason=text)
+                                   reason=reason)
 
 
 class IPMIDriver(base.PowerDriver):
-    """The BMC of a server; its one output is ``1``."""
+    """The BMC of a server; whatever its output is called, there is one."""
 
     supports_soft = True
 
@@ -58,76 +69,53 @@ class IPMIDriver(base.PowerDriver):
         self._lock = threading.Lock()
         self._locks: dict[tuple[str, int], threading.Lock] = {}
 
-    def _lock_of(self, device: base.Device) -> threading.Lock:
-        with self._lock:
-            return self._locks.setdefault((device.host, device.port),
-                                          threading.Lock())
-
     def state(self, device: base.Device, output: str) -> str:
-        found = self._call(device, 'power status',
-                           lambda bmc: bmc.get_power())
-        return _STATES.get(found.get('powerstate'), states.UNKNOWN)
+        found = self._call(device, 'power status', _GET_STATUS)
+        if not found:
+            return states.UNKNOWN
+        return states.POWER_ON if found[0] & 1 else states.POWER_OFF
 
     def power_on(self, device: base.Device, output: str) -> None:
-        self._set(device, 'on')
+        self._control(device, 'on')
 
     def power_off(self, device: base.Device, output: str,
                   soft: bool = False) -> None:
-        self._set(device, 'shutdown' if soft else 'off')
+        self._control(device, 'shutdown' if soft else 'off')
 
     def reset(self, device: base.Device, output: str) -> None:
-        self._set(device, 'reset')
+        self._control(device, 'reset')
 
-    def _set(self, device: base.Device, verb: str) -> None:
-        self._call(device, f'power {verb}',
-                   lambda bmc: bmc.set_power(verb))
+    def _control(self, device: base.Device, verb: str) -> None:
+        self._call(device, f'power {verb}', _CONTROL, _CONTROLS[verb],
+                   # A lost answer must not restart a server twice.
+                   repeat=verb != 'reset')
 
-    def _call(self, device: base.Device, request: str,
-              function: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    def _call(self, device: base.Device, request: str, command: int,
+              *data: int, repeat: bool = True) -> bytes:
+        """Carry out a request within the deadline, waiting included.
+
+        :raises PowerError: it failed
+        """
         if not device.login or not device.password:
             raise exceptions.PowerCredentials(device=device)
-        lock = self._lock_of(device)
-        deadline = CONF.power.call_deadline
-        if not lock.acquire(timeout=deadline):
+        seconds = CONF.power.call_deadline
+        deadline = time.monotonic() + seconds
+        port = device.port or DEFAULT_PORT
+        lock = self._lock_of(device.host, port)
+        # Half of the time is left for the request itself.
+        if not lock.acquire(timeout=seconds / 2):
             raise exceptions.PowerBusy(device=device)
-        future: futures.Future[dict[str, Any]] = futures.Future()
-        # The thread, not the caller, owns the lock: a BMC is asked again
-        # only when the last request to it is really over.
-        threading.Thread(target=self._work, daemon=True, name='ipmi',
-                         args=(device, function, future, lock)).start()
         try:
-            return future.result(deadline)
-        except futures.TimeoutError:
-            raise exceptions.PowerUnreachable(device=device) from None
-        except (pyghmi_exc.IpmiException, pyghmi_exc.PyghmiException,
-                OSError, TypeError, AttributeError) as exc:
-            # The last two are what a dead session of pyghmi raises. The
-            # cause is left out: its frames hold the password.
-            raise _translate(device, request, exc) from None
-
-    @staticmethod
-    def _work(device: base.Device,
-              function: Callable[[Any], dict[str, Any]],
-              future: 'futures.Future[dict[str, Any]]',
-              lock: threading.Lock) -> None:
-        try:
-            port = device.port or DEFAULT_PORT
-            session.Session.initting_sessions.pop(
-                (device.host, device.login, device.password, port, None),
-                None)
-            bmc = command.Command(bmc=device.host, port=port,
-                                  userid=device.login,
-                                  password=device.password)
-            try:
-                found = function(bmc)
-                if 'error' in found:
-                    raise pyghmi_exc.IpmiException(found['error'])
-                future.set_result(found)
-            finally:
-                bmc.ipmi_session.logout()
-        except BaseException as exc:
-            # The caller decides; this thread only carries the error over.
-            if not future.done():
-                future.set_exception(exc)
+            with ipmi_session.Session(device, port, deadline) as session:
+                return session.ask(_CHASSIS, command, data, repeat)
+        # What a damaged packet makes pyghmi raise cannot be listed.
+        except Exception as exc:
+            error = _translate(device, request, exc)
         finally:
             lock.release()
+        # Not raised above: the frames of the cause hold the password.
+        raise error
+
+    def _lock_of(self, host: str, port: int) -> threading.Lock:
+        with self._lock:
+            return self._locks.setdefault((host, port), threading.Lock())

@@ -140,3 +140,136 @@ def env(settings, options):
     for name, value in values.items():
         print(f'export {name}={value}')
     return 0
+
+
+def _chosen(present, options):
+    """Return the services that were named, or fail."""
+    unknown = set(options.services) - set(present.services)
+    if unknown:
+        raise MinicloudError(
+            f'No such service: {", ".join(sorted(unknown))}. There are: '
+            f'{", ".join(present.services)}.')
+    return options.services
+
+
+def kill(settings, options):
+    """End services at once, as a crash would."""
+    present = cloud.Cloud.existing(settings)
+    for name in _chosen(present, options):
+        present.supervisor.kill(name)
+    return 0
+
+
+def run(settings, options):
+    """Start services that were ended."""
+    present = cloud.Cloud.existing(settings)
+    names = _chosen(present, options)
+    for name in names:
+        present.supervisor.start(name)
+    for name in names:
+        present.wait_for_api(name)
+    return 0
+
+
+def restart(settings, options):
+    """Stop services gently and start them again."""
+    present = cloud.Cloud.existing(settings)
+    present.supervisor.stop(_chosen(present, options))
+    return run(settings, options)
+
+
+def _signal(settings, options, number):
+    present = cloud.Cloud.existing(settings)
+    for name in _chosen(present, options):
+        if not present.supervisor.signal(name, number):
+            raise MinicloudError(f'{name} does not run.')
+    return 0
+
+
+def pause(settings, options):
+    """Freeze services: they are there, but do not answer."""
+    return _signal(settings, options, signal.SIGSTOP)
+
+
+def resume(settings, options):
+    """Thaw services."""
+    return _signal(settings, options, signal.SIGCONT)
+
+
+def fault(settings, options):
+    """Have a web service answer an HTTP error for some seconds."""
+    present = cloud.Cloud.existing(settings)
+    _chosen(present, options)
+    faults.answer_with(
+        present, options.services[0], options.http_status, options.seconds)
+    return 0
+
+
+def _add_start(commands):
+    command = commands.add_parser('start', help=start.__doc__)
+    command.set_defaults(function=start, lock=True)
+    command.add_argument(
+        '--computes', type=int, metavar='N',
+        choices=range(config.MIN_COMPUTES, config.MAX_COMPUTES + 1),
+        help=f'{config.MIN_COMPUTES} to {config.MAX_COMPUTES}, default 4')
+    command.add_argument(
+        '--fresh', action='store_true',
+        help='build the cloud anew instead of restoring its snapshot')
+    command.add_argument(
+        '--slow-migrations', dest='live_migrate_driver', metavar='HOSTS',
+        type=lambda text: tuple(text.split(',')),
+        help='computes, or "all", whose live migrations last until they '
+             'are aborted or forced')
+    command.add_argument(
+        '--max-live-migrations', type=int, metavar='N',
+        help='live migrations that a compute starts at a time; 0: no '
+             'limit (default: Nova\'s own, 1)')
+
+
+def _add_on_services(commands):
+    for function in (kill, run, restart, pause, resume):
+        command = commands.add_parser(
+            function.__name__, help=function.__doc__)
+        command.set_defaults(function=function, lock=True)
+        command.add_argument('services', nargs='+', metavar='SERVICE')
+    command = commands.add_parser('fault', help=fault.__doc__)
+    command.set_defaults(function=fault, lock=True)
+    command.add_argument('services', nargs=1, metavar='SERVICE')
+    command.add_argument('http_status', type=int, metavar='STATUS')
+    command.add_argument('seconds', type=float, metavar='SECONDS')
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog='minicloud', description=DESCRIPTION, epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, metavar='COMMAND')
+    _add_start(commands)
+    for function in (stop, purge):
+        command = commands.add_parser(
+            function.__name__, help=function.__doc__)
+        command.set_defaults(function=function, lock=True)
+    command = commands.add_parser('status', help=status.__doc__)
+    command.set_defaults(function=status, lock=False)
+    command = commands.add_parser('env', help=env.__doc__)
+    command.set_defaults(function=env, lock=False)
+    command.add_argument(
+        'user', nargs='?', default='admin', choices=sorted(config.USERS))
+    _add_on_services(commands)
+    return parser
+
+
+def main(argv=None):
+    """Carry out one command; return the exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        settings = config.Settings.from_environment()
+        if not options.lock:
+            return options.function(settings, options)
+        with _locked(settings):
+            return options.function(settings, options)
+    except MinicloudError as exc:
+        warn(str(exc))
+        for line in last_lines(exc.log) if exc.log else ():
+            warn(f'  {line}')
+        return 1

@@ -4,6 +4,8 @@
 import threading
 from typing import Any
 
+from oslo_db import exception as db_exc
+
 from cloudmanager.common import exception
 from cloudmanager.db import tasks as db_tasks
 
@@ -55,6 +57,16 @@ class Run:
         except exception.LeaseLost:
             self.lost.set()
             raise HandOver() from None
+
+    def is_owned(self) -> bool:
+        """Tell whether this conductor may go on; for other threads."""
+        if self.lost.is_set() or self.stopping.is_set():
+            return False
+        try:
+            db_tasks.check(self.context, self.task_id, self.generation)
+        except (exception.LeaseLost, db_exc.DBError):
+            return False
+        return True
 
     def checkpoint(self) -> None:
         """Check as ``guard`` does, and whether the task was cancelled.

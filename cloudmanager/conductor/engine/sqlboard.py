@@ -17,9 +17,9 @@ from oslo_utils import timeutils
 from oslo_utils import uuidutils
 import sqlalchemy as sa
 from taskflow import exceptions
-from taskflow.jobs import base
 from taskflow import logging
 from taskflow import states
+from taskflow.jobs import base
 
 from cloudmanager.common import clock
 from cloudmanager.db import api as db_api
@@ -33,8 +33,11 @@ POLL_SECONDS = 0.5
 _DATABASE_CLOCK = {
     'postgresql': sa.literal_column(
         'CAST(extract(epoch FROM clock_timestamp()) AS double precision)'),
-    'mysql': sa.literal_column('unix_timestamp(now(6))'),
+    # By UTC: a change to or from summer time must not move a lease.
+    'mysql': sa.literal_column(
+        "timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) / 1e6"),
 }
+_DATABASE_CLOCK['mariadb'] = _DATABASE_CLOCK['mysql']
 
 
 def _translate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,6 +124,8 @@ class SQLJobBoard(base.JobBoard):
         self._connected = True
 
     def close(self) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
         self._connected = False
 
     def register_entity(self, entity: Any) -> None:
@@ -230,44 +235,49 @@ class SQLJobBoard(base.JobBoard):
                 f'Job {job.uuid} is claimed by {row.owner}')
         job.generation = row.generation
 
-    def _update(self, job: SQLJob, *conditions: Any, **values: Any) -> int:
-        with self._engine.begin() as connection:
-            return connection.execute(
-                JOBS.update().where(JOBS.c.uuid == job.uuid, *conditions)
-                .values(updated_at=clock.utcnow(), **values)).rowcount
-
     @_translate
     def extend(self, job: SQLJob, expiry: float) -> bool:
         """Renew a lease; one that ran out counts while nobody took it."""
-        return bool(self._update(
-            job, JOBS.c.generation == job.generation,
-            JOBS.c.owner.is_not(None),
-            expires_at=self._now() + (expiry or self._lease)))
+        with self._engine.begin() as connection:
+            return bool(connection.execute(
+                JOBS.update()
+                .where(JOBS.c.uuid == job.uuid,
+                       JOBS.c.generation == job.generation,
+                       JOBS.c.owner.is_not(None))
+                .values(expires_at=self._now() + (expiry or self._lease),
+                        updated_at=clock.utcnow())).rowcount)
 
-    def _owned(self, job: SQLJob, who: str) -> tuple[Any, Any]:
-        row = self.row(job)
-        if row is None:
+    def _change(self, job: SQLJob, who: str, statement: Any) -> None:
+        """Carry out a statement on a job that somebody owns.
+
+        :raises taskflow.exceptions.NotFound: there is no such job
+        :raises taskflow.exceptions.JobFailure: somebody else owns it
+        """
+        statement = statement.where(JOBS.c.uuid == job.uuid,
+                                    JOBS.c.owner == who)
+        if job.generation is not None:
+            statement = statement.where(
+                JOBS.c.generation == job.generation)
+        with self._engine.begin() as connection:
+            if connection.execute(statement).rowcount:
+                return
+        if self.row(job) is None:
             raise exceptions.NotFound(f'Job {job.uuid} is gone')
-        if row.owner != who or job.generation not in (None, row.generation):
-            raise exceptions.JobFailure(
-                f'Job {job.uuid} is not owned by {who}')
-        return JOBS.c.owner == who, JOBS.c.generation == row.generation
+        raise exceptions.JobFailure(f'Job {job.uuid} is not owned by {who}')
 
     @base.check_who
     @_translate
     def consume(self, job: SQLJob, who: str) -> None:
-        owned = self._owned(job, who)
-        with self._engine.begin() as connection:
-            connection.execute(JOBS.delete().where(
-                JOBS.c.uuid == job.uuid, *owned))
+        self._change(job, who, JOBS.delete())
 
     @base.check_who
     @_translate
     def abandon(self, job: SQLJob, who: str) -> None:
-        self._update(job, *self._owned(job, who), owner=None,
-                     expires_at=None)
+        self._change(job, who, JOBS.update().values(
+            owner=None, expires_at=None, updated_at=clock.utcnow()))
 
     @base.check_who
     @_translate
     def trash(self, job: SQLJob, who: str) -> None:
-        self._update(job, *self._owned(job, who), owner=None, trashed=True)
+        self._change(job, who, JOBS.update().values(
+            owner=None, trashed=True, updated_at=clock.utcnow()))

@@ -20,6 +20,7 @@ from oslo_log import log as logging
 from oslo_utils import strutils
 from taskflow import engines
 from taskflow import exceptions as tf_exc
+from taskflow import states as tf_states
 from taskflow.persistence import models as tf_models
 from taskflow.types import failure
 
@@ -38,6 +39,8 @@ LOG = logging.getLogger(__name__)
 CAST_GRACE_SECONDS = 1.0
 # Leases without a sign of life after which the job itself is missed.
 LOST_JOB_LEASES = 3
+# Not the flow's fault: the means to remember its state are away.
+_OUTAGES = (tf_exc.StorageFailure, db_exc.DBError)
 
 
 class Worker:
@@ -52,6 +55,7 @@ class Worker:
         self.name = name
         self._build_flow = build_flow
         self._stopping = threading.Event()
+        self._stopped = threading.Event()
         self._wake = threading.Event()
         self._runs: dict[str, tuple[Any, engine_run.Run]] = {}
         self._lock = threading.Lock()
@@ -60,7 +64,8 @@ class Worker:
     def start(self) -> None:
         """Open the jobboard and begin to look for work."""
         self._board = boards.connect()
-        self._backend = persistence.Backend(db_api.create_engine())
+        self._engine = db_api.create_engine()
+        self._backend = persistence.Backend(self._engine)
         self._pool = futures.ThreadPoolExecutor(
             CONF.conductor.workers, thread_name_prefix='task')
         for target in (self._watch, self._keep_alive):
@@ -79,10 +84,13 @@ class Worker:
         deadline = time.monotonic() + timeout
         while self._runs and time.monotonic() < deadline:
             time.sleep(0.05)
+        # A step that goes on all the same loses its lease from here on.
+        self._stopped.set()
         for thread in self._threads:
             thread.join(max(0.1, deadline - time.monotonic()))
         self._pool.shutdown(wait=not self._runs, cancel_futures=True)
         self._board.close()
+        self._engine.dispose()
 
     def post(self, task_id: str) -> None:
         """Put a task on the jobboard that has never been there."""
@@ -115,25 +123,20 @@ class Worker:
     def _sweep(self) -> None:
         """Post tasks whose cast or job was lost."""
         context = cm_context.admin_context()
-        rows = db_tasks.unattended(context, CAST_GRACE_SECONDS)
-        if not rows:
-            return
+        for row in db_tasks.unattended(context, CAST_GRACE_SECONDS,
+                                       posted=False):
+            self._post(row['id'], None, CAST_GRACE_SECONDS)
         lost_after = CONF.conductor.lease * LOST_JOB_LEASES
-        overdue = {row['id'] for row in db_tasks.unattended(
-            context, lost_after)}
-        posted = None
-        for row in rows:
-            token = row['post_token']
-            if token is None:
-                self._post(row['id'], None, CAST_GRACE_SECONDS)
-            elif row['id'] in overdue:
-                if posted is None:
-                    posted = {job.details.get('token') for job in
-                              self._board.iterjobs(ensure_fresh=True)}
-                if token not in posted:
-                    LOG.warning('The job of task %s was lost; posting it '
-                                'again.', row['id'])
-                    self._post(row['id'], token, lost_after)
+        overdue = db_tasks.unattended(context, lost_after, posted=True)
+        if not overdue:
+            return
+        present = {job.details.get('token')
+                   for job in self._board.iterjobs(ensure_fresh=True)}
+        for row in overdue:
+            if row['post_token'] not in present:
+                LOG.warning('The job of task %s was lost; posting it again.',
+                            row['id'])
+                self._post(row['id'], row['post_token'], lost_after)
 
     def _claim_jobs(self) -> None:
         for job in self._board.iterjobs(only_unclaimed=True,
@@ -141,6 +144,10 @@ class Worker:
             if (self._stopping.is_set()
                     or len(self._runs) >= CONF.conductor.workers):
                 return
+            if job.uuid in self._runs:
+                # Ours, though its lease ran out, as in an outage: while
+                # its thread is here, only another conductor may take it.
+                continue
             try:
                 boards.claim(self._board, job, self.name)
             except (tf_exc.UnclaimableJob, tf_exc.NotFound):
@@ -165,12 +172,12 @@ class Worker:
         self._pool.submit(self._run, job, run)
 
     def _keep_alive(self) -> None:
-        while not (self._stopping.is_set() and not self._runs):
+        while not self._stopped.is_set():
             with self._lock:
                 current = list(self._runs.values())
             for job, run in current:
                 self._renew(job, run)
-            time.sleep(CONF.conductor.lease / 4)
+            self._stopped.wait(CONF.conductor.lease / 4)
 
     def _renew(self, job: Any, run: engine_run.Run) -> None:
         try:
@@ -215,17 +222,9 @@ class Worker:
 
     def _execute(self, run: engine_run.Run) -> None:
         """Run the flow to its end and store the outcome."""
-        status, error = db_tasks.SUCCESS, None
-        try:
-            self._load(run).run()
-        except (tf_exc.StorageFailure, db_exc.DBError):
-            raise
-        except tf_exc.WrappedFailure as exc:
-            error = next(iter(exc))
-        except Exception as exc:
-            error = failure.Failure.from_exception(exc)
-        if error is not None:
-            status = self._explain(run, error)
+        error = self._run_flow(run)
+        status = (db_tasks.SUCCESS if error is None
+                  else self._explain(run, error))
         try:
             db_tasks.finish(
                 run.context, run.task_id, run.generation, status,
@@ -248,10 +247,34 @@ class Worker:
                   {'task': run.task_id, 'name': run.name, 'error': text})
         return db_tasks.FAILURE
 
-    def _load(self, run: engine_run.Run) -> Any:
-        """Load the flow where its last run left it."""
+    def _run_flow(self, run: engine_run.Run) -> failure.Failure | None:
+        """Run the flow from where its last run left it.
+
+        :returns: what made it fail
+        """
+        try:
+            flow = self._build_flow(run)
+            book, detail = self._details(run, flow)
+            if detail.state == tf_states.REVERTED:
+                # A former owner came to the flow's end, but not to that
+                # of the task. TaskFlow would begin anew.
+                return next(atom.failure for atom in detail if atom.failure)
+            engines.load(flow, flow_detail=detail, book=book,
+                         backend=self._backend, engine='serial').run()
+        except _OUTAGES:
+            raise
+        except tf_exc.WrappedFailure as exc:
+            if exc.check(*_OUTAGES):
+                raise
+            return next(iter(exc))
+        except Exception as exc:
+            # Whatever the flow is broken by, it ends the task.
+            return failure.Failure.from_exception(exc)
+        return None
+
+    def _details(self, run: engine_run.Run, flow: Any) -> tuple[Any, Any]:
+        """Return the logbook of a task and its flow, made when missing."""
         connection = self._backend.get_connection()
-        flow = self._build_flow(run)
         try:
             book = connection.get_logbook(run.task_id)
         except tf_exc.NotFound:
@@ -261,8 +284,7 @@ class Worker:
             detail = tf_models.FlowDetail(flow.name, uuid=run.task_id)
             book.add(detail)
             connection.save_logbook(book)
-        return engines.load(flow, flow_detail=detail, book=book,
-                            backend=self._backend, engine='serial')
+        return book, detail
 
 
 def _traceback(error: failure.Failure | None) -> str | None:

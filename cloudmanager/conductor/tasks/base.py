@@ -2,8 +2,11 @@
 """What all steps of flows have in common."""
 
 import dataclasses
+import time
 from typing import Any
+from typing import NoReturn
 
+from oslo_config import cfg
 from oslo_db import exception as db_exc
 from oslo_log import log as logging
 from taskflow import task
@@ -11,6 +14,7 @@ from taskflow import task
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 
+CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 
@@ -42,25 +46,40 @@ class Step(task.Task):
         self.tools = tools
 
     def execute(self) -> None:
-        try:
-            self.run.guard()
-            self.do()
-        except (db_exc.DBError, exception.LeaseLost) as exc:
-            # Nothing is wrong with the work; the means to remember it are
-            # away, or another conductor has it.
-            LOG.warning('Step %(step)s of task %(task)s stops: %(why)s',
-                        {'step': self.name, 'task': self.run.task_id,
-                         'why': type(exc).__name__})
-            raise engine_run.HandOver() from exc
+        since = time.monotonic()
+        while True:
+            try:
+                self.run.guard()
+                return self.do()
+            except (db_exc.DBError, exception.LeaseLost) as exc:
+                self._hand_over(exc)
+            except exception.CloudUnreachable as exc:
+                if time.monotonic() - since > CONF.cloud.outage_timeout:
+                    raise
+                LOG.warning('Step %(step)s of task %(task)s waits for the '
+                            'cloud: %(why)s', {
+                                'step': self.name,
+                                'task': self.run.task_id, 'why': exc})
+                self.run.pause(CONF.cloud.retry_max_delay)
+
+    def _hand_over(self, exc: Exception) -> NoReturn:
+        """Leave the work as it is.
+
+        Nothing is wrong with it; the means to remember it are away, or
+        another conductor has it.
+        """
+        LOG.warning('Step %(step)s of task %(task)s stops: %(why)s',
+                    {'step': self.name, 'task': self.run.task_id,
+                     'why': type(exc).__name__})
+        raise engine_run.HandOver() from exc
 
     def revert(self, result: Any, flow_failures: dict[str, Any],
                **kwargs: Any) -> None:
-        causes = [found.exception for found in flow_failures.values()]
         try:
             self.run.guard()
-            self.undo(causes)
+            self.undo(list(flow_failures.values()))
         except (db_exc.DBError, exception.LeaseLost) as exc:
-            raise engine_run.HandOver() from exc
+            self._hand_over(exc)
         except Exception:
             # A revert that raises would keep earlier steps from being put
             # back and hide the first error.
@@ -75,6 +94,7 @@ class Step(task.Task):
     def undo(self, causes: list[Any]) -> None:
         """Put the world back in order.
 
-        :param causes: exceptions that made the flow fail; ``None`` where
-            one could not be restored after a restart
+        :param causes: the ``taskflow.types.failure.Failure`` objects that
+            made the flow fail; after a restart they know the names of
+            their exceptions, not the exceptions
         """

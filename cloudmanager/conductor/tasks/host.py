@@ -1,47 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steps on a compute host: disable, plan, move, fence, power, verify."""
 
-import datetime
 from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from cloudmanager.common import clock
 from cloudmanager.common import exception
-from cloudmanager.conductor import cloud_model
 from cloudmanager.conductor.tasks import moves
 from cloudmanager.conductor.tasks import observe
+from cloudmanager.conductor.tasks import plans
 from cloudmanager.conductor.tasks.base import Step
 from cloudmanager.db import tasks as db_tasks
-from cloudmanager.planning import classify
-from cloudmanager.planning import drain
-from cloudmanager.planning import options
-from cloudmanager.planning import plan as planning_plan
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 DRAIN_ACTIONS = frozenset((observe.LIVE, observe.COLD, observe.OFFLOAD))
 EMPTY_READINGS = 2
-
-
-def plan_options(params: dict[str, Any]) -> options.Options:
-    """Translate the flags of a request for the planner."""
-    return options.Options(
-        allow_off_vm=bool(params.get('allow_off_vm')),
-        allow_evacuate=bool(params.get('allow_evacuate')),
-        move_locked=True,
-        priority_key=CONF.host_tasks.priority_key)
-
-
-def make_plan(tools: Any, action: str, host: str,
-              params: dict[str, Any]) -> planning_plan.Plan:
-    """Plan what an action would do now, without touching anything."""
-    cloud = cloud_model.load(tools.nova, tools.placement, [host])
-    make = (drain.plan_evacuation if action == 'evacuate'
-            else drain.plan_drain)
-    return make(cloud, host, plan_options(params))
 
 
 def _service(step: Step) -> Any:
@@ -76,7 +52,7 @@ class DisableHost(Step):
         harmless = (exception.TaskCancelled, exception.HostNotFenced)
         if not self.run.memory.get('was_enabled') or not causes:
             return
-        if not all(isinstance(cause, harmless) for cause in causes):
+        if not all(cause.check(*harmless) for cause in causes):
             return
         service = self.tools.nova.service(self.run.host)
         if service is not None and service.disabled_reason == self._reason():
@@ -97,101 +73,54 @@ class PlanEvacuation(PlanMoves):
     action = 'evacuate'
 
 
-def add_planned(step: Step, action: str) -> int:
-    """Add items for servers that have none; returns how many servers."""
-    found = make_plan(step.tools, action, step.run.host, step.run.params)
-    step.run.add_items([_item(entry, action) for entry in found.servers])
-    return len(found.servers)
-
-
-def _item(entry: planning_plan.Entry, action: str) -> dict[str, Any]:
-    ladder = [name for name in entry.ladder if name in observe.NOVA_ACTION]
-    state, error = db_tasks.ITEM_PENDING, None
-    if entry.action == classify.SKIP:
-        state, error = db_tasks.ITEM_SKIPPED, entry.reason
-    elif not ladder and entry.action != classify.WAIT:
-        state = db_tasks.ITEM_FAILED
-        error = '; '.join(item.text for item in entry.blockers)
-    return {
-        'kind': 'server', 'object_id': entry.id, 'name': entry.name,
-        'state': state, 'error': error or None, 'action': entry.action,
-        'source': entry.host, 'destination': entry.destination,
-        'priority': entry.priority, 'attempts': 0,
-        'created_at': clock.utcnow(),
-        'memory': {
-            'ladder': ladder, 'status': _base_status(entry),
-            'group_id': entry.group_id, 'size_mb': entry.size_mb,
-            'lock': action == 'evacuate' and CONF.host_tasks.lock_servers,
-            'wait': entry.action == classify.WAIT}}
-
-
-def _base_status(entry: planning_plan.Entry) -> str:
-    return entry.status
+def add_planned(step: Step, action: str) -> None:
+    """Add items for the servers on the host that have none yet."""
+    found = plans.make_plan(step.tools, action, step.run.host,
+                            step.run.params)
+    step.run.add_items([plans.item_of(entry, action)
+                        for entry in found.servers])
 
 
 class MoveServers(Step):
     """Empty the host, again and again until it is seen empty twice."""
 
     def do(self) -> None:
-        empty = 0
-        while empty < EMPTY_READINGS:
-            self._settle()
+        for reading in range(EMPTY_READINGS):
+            if reading:
+                self.run.pause(CONF.host_tasks.poll_interval)
+            self._empty()
+
+    def _empty(self) -> None:
+        """Move what is there, and what was built there meanwhile."""
+        while True:
             moves.Mover(self.run, self.tools, DRAIN_ACTIONS).drive()
-            self._wait_for_departures()
-            before = {item['object_id'] for item in self.run.items()}
+            known = {item['object_id'] for item in self.run.items()}
             present = {server.id for server in
                        self.tools.nova.servers_on(self.run.host)}
-            if present - before:
-                # Built here before the host was disabled: take it along.
-                add_planned(self, 'shutdown')
-                empty = 0
-            else:
-                empty += 1
-
-    def _settle(self) -> None:
-        """Wait for servers in the middle of something, then plan them."""
-        for item in self.run.items():
-            if (item['state'] != db_tasks.ITEM_PENDING
-                    or not item['memory'].get('wait')
-                    or not item['memory']['ladder']):
-                continue
-            deadline = clock.utcnow() + datetime.timedelta(
-                seconds=CONF.host_tasks.settle_timeout)
-            while clock.utcnow() < deadline:
-                self.run.checkpoint()
-                server = self.tools.nova.server(item['object_id'])
-                if server is None or server.task_state is None:
-                    break
-                self.run.pause(CONF.host_tasks.poll_interval)
-            self.run.update_item(item, memory={**item['memory'],
-                                               'wait': False})
-
-    def _wait_for_departures(self) -> None:
-        """Servers that leave by themselves are done once they are off."""
-        leaving = [item for item in self.run.items()
-                   if item['state'] == db_tasks.ITEM_PENDING
-                   and not item['memory']['ladder']]
-        deadline = clock.utcnow() + datetime.timedelta(
-            seconds=CONF.host_tasks.settle_timeout)
-        while leaving:
-            self.run.checkpoint()
-            present = {server.id for server in
-                       self.tools.nova.servers_on(self.run.host)}
-            for item in list(leaving):
-                if item['object_id'] not in present:
-                    self.run.update_item(item, state=db_tasks.ITEM_DONE)
-                    leaving.remove(item)
-            if leaving and clock.utcnow() >= deadline:
-                for item in leaving:
-                    self.run.update_item(
-                        item, state=db_tasks.ITEM_FAILED,
-                        error='its operation did not end in time')
+            if present <= known:
                 return
-            if leaving:
-                self.run.pause(CONF.host_tasks.poll_interval)
+            add_planned(self, 'shutdown')
 
 
-class EvacuateLeftovers(Step):
+class EvacuateServers(Step):
+    """Rebuild the servers elsewhere, by priority."""
+
+    def do(self) -> None:
+        moves.Mover(self.run, self.tools,
+                    frozenset((observe.EVACUATE,))).drive()
+
+    def undo(self, causes: list[Any]) -> None:
+        """Remove locks of ours that are left, whatever went wrong."""
+        for item in self.run.items():
+            if not item['memory'].get('lock') or not item['attempts']:
+                continue
+            server = self.tools.nova.server(item['object_id'])
+            if (server is not None and server.locked_reason
+                    == moves.lock_reason(self.run)):
+                self.tools.nova.unlock(server.id)
+
+
+class EvacuateLeftovers(EvacuateServers):
     """The ladder's last step: fence the host and rebuild what is left."""
 
     def do(self) -> None:
@@ -212,8 +141,7 @@ class EvacuateLeftovers(Step):
             return
         fence(self)
         force_down(self)
-        moves.Mover(self.run, self.tools,
-                    frozenset((observe.EVACUATE,))).drive()
+        super().do()
 
 
 class Fence(Step):
@@ -235,7 +163,8 @@ def fence(step: Step) -> None:
         _believe(step)
         step.run.remember(fenced='administrator')
         return
-    node = step.tools.power.node_of_host(step.run.host)
+    node = step.tools.power.node_of_host(step.run.context,
+                                         step.run.host)
     if node is None:
         raise exception.HostNotFenced(
             host=step.run.host, reason='no power control is assigned to it')
@@ -280,25 +209,15 @@ def force_down(step: Step) -> None:
         step.tools.nova.force_down(service.id, True)
 
 
-class EvacuateServers(Step):
-    """Rebuild the servers elsewhere, by priority."""
-
-    def do(self) -> None:
-        moves.Mover(self.run, self.tools,
-                    frozenset((observe.EVACUATE,))).drive()
-
-
 class VerifyItems(Step):
     """End the task as failed, and name them, if any server failed."""
 
     def do(self) -> None:
         items = self.run.items()
         for item in items:
-            if item['state'] == db_tasks.ITEM_PENDING:
-                # Nothing on its ladder was left that may be done.
-                self.run.update_item(
-                    item, state=db_tasks.ITEM_FAILED,
-                    error=item['error'] or 'no allowed action is left')
+            if item['state'] in (db_tasks.ITEM_PENDING,
+                                 db_tasks.ITEM_FAILED):
+                self._judge(item)
         failed = [item for item in items
                   if item['state'] == db_tasks.ITEM_FAILED]
         self.run.result = {
@@ -308,6 +227,22 @@ class VerifyItems(Step):
             'failed': [item['object_id'] for item in failed]}
         if failed:
             raise exception.TaskFailed(reason=_names(self.run.host, failed))
+
+    def _judge(self, item: dict[str, Any]) -> None:
+        """Look once more: some failures turn out well, but late."""
+        server = self.tools.nova.server(item['object_id'])
+        if server is None or server.status in observe.GONE:
+            self.run.update_item(item, state=db_tasks.ITEM_SKIPPED,
+                                 error='The server was deleted.')
+        elif (observe.arrived(server, self.run.host)
+                and server.status != 'ERROR'):
+            self.run.update_item(item, state=db_tasks.ITEM_DONE,
+                                 destination=server.host)
+        elif item['state'] == db_tasks.ITEM_PENDING:
+            # Nothing on its ladder was left that may be done.
+            self.run.update_item(
+                item, state=db_tasks.ITEM_FAILED,
+                error=item['error'] or 'no allowed action is left')
 
 
 def _names(host: str, failed: list[dict[str, Any]]) -> str:
@@ -323,7 +258,8 @@ class PowerOffHost(Step):
         if self.run.memory.get('fenced'):
             return
         self.run.checkpoint()
-        node = self.tools.power.node_of_host(self.run.host)
+        node = self.tools.power.node_of_host(self.run.context,
+                                             self.run.host)
         if node is None:
             self.run.remember(power='none')
             raise exception.TaskFailed(

@@ -11,15 +11,18 @@ in Nova before it asks again.
 
 from concurrent import futures
 import datetime
+import time
 from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.clients import retry
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import observe
+from cloudmanager.conductor.tasks import plans
 from cloudmanager.conductor.tasks.base import Tools
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.planning import order
@@ -27,20 +30,30 @@ from cloudmanager.planning import order
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-# How far Nova's clock and ours may be apart, in seconds.
-CLOCK_SKEW = datetime.timedelta(seconds=60)
-# After this long without a migration record, look at the server itself.
+# How far Nova's clock and ours may be apart.
+CLOCK_SKEW = datetime.timedelta(seconds=10)
+# After this many seconds without a migration record look at the server.
 NO_RECORD_SECONDS = 3
 # A move that Nova still works on is waited for this many times its limit.
 HARD_LIMIT = 4
+# Seconds between looks at the progress of a slow migration.
+PROGRESS_SECONDS = 10
+# How often a server that changed its state meanwhile is decided on anew.
+MAX_REPLANS = 3
 
 # Phases of an item under way.
-ASK, FOLLOW, CONFIRM, RESTORE = 'ask', 'follow', 'confirm', 'restore'
+ASK, FOLLOW, CONFIRM, UNLOCK = 'ask', 'follow', 'confirm', 'unlock'
 
 
-def _seconds_since(text: str) -> float:
+def seconds_since(text: str) -> float:
+    """Return the seconds that have passed since a stored time."""
     then = datetime.datetime.fromisoformat(text)
     return (clock.utcnow() - then).total_seconds()
+
+
+def lock_reason(run: engine_run.Run) -> str:
+    """Return the reason by which our own locks are known again."""
+    return f'cloudmanager task {run.task_id}'
 
 
 class Mover:
@@ -56,10 +69,11 @@ class Mover:
         self.nova = tools.nova
         self.actions = actions
         self.source = run.host
-        self.since = run.created_at - CLOCK_SKEW
+        self._since = run.created_at - CLOCK_SKEW
         self._calls: dict[str, futures.Future[Any]] = {}
-        self._items: dict[str, dict[str, Any]] = {}
+        self._items: list[dict[str, Any]] = []
         self._cancel: str | None = None
+        self._looked_at = 0.0
         self._slots = order.Slots(order.Limits(
             total=CONF.host_tasks.max_moves,
             per_destination=CONF.host_tasks.max_moves_per_destination))
@@ -73,22 +87,21 @@ class Mover:
         :raises HandOver: this conductor must stop
         """
         if 'migration_baseline' not in self.run.memory:
-            self.run.remember(
-                migration_baseline=self.nova.latest_migration_id())
-        self._items = {item['object_id']: item
-                       for item in self.run.items()
-                       if self._is_mine(item)}
-        for item in self._items.values():
-            if item['state'] == db_tasks.ITEM_RUNNING:
+            self.run.remember(migration_baseline=(
+                self.nova.latest_migration_id(self.source)))
+        self._items = [item for item in self.run.items()
+                       if self._is_mine(item)]
+        for item in self._running():
+            if item['memory']['phase'] != UNLOCK:
                 self._slots.start(self._order(item))
         with futures.ThreadPoolExecutor(
                 CONF.host_tasks.max_moves,
                 thread_name_prefix='move') as self._pool:
             try:
-                self._loop()
-            except engine_run.HandOver:
+                while self._round():
+                    self._pause()
+            finally:
                 self._pool.shutdown(wait=False, cancel_futures=True)
-                raise
         if self._cancel:
             raise exception.TaskCancelled(task=self.run.task_id)
 
@@ -96,7 +109,8 @@ class Mover:
         if item['state'] == db_tasks.ITEM_RUNNING:
             return True
         return (item['state'] == db_tasks.ITEM_PENDING
-                and self._next_action(item) in self.actions)
+                and (item['memory']['wait']
+                     or self._next_action(item) in self.actions))
 
     @staticmethod
     def _next_action(item: dict[str, Any]) -> str | None:
@@ -104,50 +118,98 @@ class Mover:
         return ladder[0] if ladder else None
 
     def _order(self, item: dict[str, Any]) -> order.Item:
+        memory = item['memory']
         return order.Item(
             id=item['object_id'], source=self.source,
             destination=item['destination'],
-            group_id=item['memory'].get('group_id'),
-            priority=item['priority'],
-            size_mb=item['memory'].get('size_mb', 0))
+            group_id=memory.get('group_id'), priority=item['priority'],
+            size_mb=memory.get('size_mb', 0))
 
-    def _loop(self) -> None:
-        while True:
-            cancel = self.run.guard()
-            if cancel and not self._cancel:
-                self._cancel = cancel
-                self._stop_moves()
-            self._collect()
+    def _round(self) -> bool:
+        """Take everything one step further; false when all is over."""
+        cancel = self.run.guard()
+        if cancel and not self._cancel:
+            self._cancel = cancel
+            self._skip_waiting()
+        self._collect()
+        now = time.monotonic()
+        if now - self._looked_at >= CONF.host_tasks.poll_interval:
+            self._looked_at = now
+            self._settle()
             self._advance()
-            if not self._cancel:
-                self._fill()
-            if not len(self._slots) and not self._waiting():
-                return
-            if self._calls:
-                futures.wait(list(self._calls.values()),
-                             CONF.host_tasks.poll_interval,
-                             futures.FIRST_COMPLETED)
-            else:
-                self.run.pause(CONF.host_tasks.poll_interval)
+        self._fill()
+        return bool(self._running() or self._waiting())
+
+    def _pause(self) -> None:
+        """Wait for the next answer of Nova or the next look at it."""
+        left = (self._looked_at + CONF.host_tasks.poll_interval
+                - time.monotonic())
+        if left <= 0:
+            return
+        if self._calls:
+            futures.wait(list(self._calls.values()), left,
+                         futures.FIRST_COMPLETED)
+        else:
+            self.run.pause(left)
 
     def _waiting(self) -> list[dict[str, Any]]:
-        if self._cancel:
-            return []
-        return [item for item in self._items.values()
+        return [item for item in self._items
                 if item['state'] == db_tasks.ITEM_PENDING
-                and self._next_action(item) in self.actions]
+                and (item['memory']['wait']
+                     or self._next_action(item) in self.actions)]
 
     def _running(self) -> list[dict[str, Any]]:
-        return [item for item in self._items.values()
+        return [item for item in self._items
                 if item['state'] == db_tasks.ITEM_RUNNING]
 
     def _fill(self) -> None:
-        waiting = self._waiting()
-        if not waiting or self._slots.full:
+        """Start what may start now, in the order of the plan."""
+        if self._cancel or self._slots.full:
             return
-        ordered = order.sort(self._order(item) for item in waiting)
-        for chosen in self._slots.next_items(ordered):
-            self._begin(self._items[chosen.id])
+        waiting = {item['object_id']: item for item in self._waiting()
+                   if not item['memory']['wait']}
+        for chosen in self._slots.next_items(
+                map(self._order, waiting.values())):
+            self._begin(waiting[chosen.id])
+
+    # Servers in the middle of something else
+
+    def _settle(self) -> None:
+        """Decide on servers whose own operation has ended meanwhile."""
+        for item in self._waiting():
+            if not item['memory']['wait']:
+                continue
+            server = self.nova.server(item['object_id'])
+            if self._is_gone(server):
+                self._gone(item)
+            elif server.task_state is None or self._waited_enough(item):
+                self._settled(item, server)
+
+    @staticmethod
+    def _waited_enough(item: dict[str, Any]) -> bool:
+        waited = (clock.utcnow() - item['created_at']).total_seconds()
+        return waited > CONF.host_tasks.settle_timeout
+
+    def _settled(self, item: dict[str, Any], server: Any) -> None:
+        if observe.arrived(server, self.source):
+            # What it was doing took it off the host.
+            self._done(item, server.host)
+        elif observe.EVACUATE in self.actions:
+            self._write(item, memory={**item['memory'], 'wait': False})
+        else:
+            self._replan(item, server)
+
+    def _replan(self, item: dict[str, Any], server: Any) -> None:
+        """Decide anew on a server that is not as it was planned."""
+        found = plans.ladder_of(server, self.run.params)
+        memory = {**item['memory'], **found, 'tries': {},
+                  'replans': item['memory'].get('replans', 0) + 1}
+        error = memory.pop('error')
+        if found['wait'] and self._waited_enough(item):
+            error = (f'its task {server.task_state} did not end within '
+                     f'{CONF.host_tasks.settle_timeout} s')
+        self._write(item, memory=memory, error=error, state=(
+            db_tasks.ITEM_FAILED if error else db_tasks.ITEM_PENDING))
 
     # Steps of one move
 
@@ -163,68 +225,72 @@ class Mover:
     def _write(self, item: dict[str, Any], **values: Any) -> None:
         self.run.update_item(item, **values)
 
+    def _note(self, item: dict[str, Any], **values: Any) -> None:
+        self._write(item, memory={**item['memory'], **values})
+
     def _call(self, item: dict[str, Any], function: Any,
               *args: Any) -> None:
-        self._calls[item['object_id']] = self._pool.submit(function, *args)
+        """Call Nova in a thread, which gives up when the lease is lost."""
+        self._calls[item['object_id']] = self._pool.submit(
+            retry.only_while, self.run.is_owned, function, *args)
 
     def _ask(self, item: dict[str, Any], action: str) -> None:
         """Send the request; runs in a thread, touches no database."""
         server_id, target = item['object_id'], item['destination']
+        force = bool(item['memory'].get('force'))
         if action == observe.LIVE:
-            self.nova.live_migrate(server_id, target)
+            self.nova.live_migrate(server_id, target, force)
         elif action == observe.COLD:
             self.nova.cold_migrate(server_id, target)
         elif action == observe.OFFLOAD:
             self.nova.shelve_offload(server_id)
         elif action == observe.EVACUATE:
             self._prepare_evacuation(item)
-            self.nova.evacuate(server_id, target)
+            self.nova.evacuate(server_id, target, force)
 
     def _prepare_evacuation(self, item: dict[str, Any]) -> None:
         server = self.nova.server(item['object_id'])
         if server is None:
             raise exception.NotFound('The server is gone.')
         if item['memory'].get('lock') and not server.locked:
-            self.nova.lock(server.id, f'cloudmanager {self.run.task_id}')
+            self.nova.lock(server.id, lock_reason(self.run))
         if server.vm_state not in observe.EVACUATED_STATES:
             # Nova rebuilds no others; the state that counts is in the item.
             self.nova.reset_state(server.id, 'error')
 
     def _collect(self) -> None:
         """Take the results of calls that have ended."""
-        for server_id, call in list(self._calls.items()):
-            if not call.done():
+        for item in self._items:
+            call = self._calls.get(item['object_id'])
+            if call is None or not call.done():
                 continue
-            del self._calls[server_id]
-            item = self._items[server_id]
+            del self._calls[item['object_id']]
             try:
                 call.result()
-            except exception.NotFound:
-                self._gone(item)
-            except exception.CloudOutcomeUnknown:
-                # Nova may have got it: the phase stays, the records tell.
-                LOG.warning('Nova did not answer for server %s.', server_id)
-            except exception.CloudRequestRefused as exc:
+            except (exception.CloudRequestRefused,
+                    exception.NotFound) as exc:
                 self._refused(item, str(exc))
-            except exception.CloudManagerException as exc:
-                self._failed(item, str(exc))
+            except exception.CloudUnreachable:
+                # Nova may have got it: the phase stays, the records tell.
+                LOG.warning('Nova did not answer for server %s.',
+                            item['object_id'])
             else:
                 self._accepted(item)
 
     def _accepted(self, item: dict[str, Any]) -> None:
         memory = item['memory']
-        if memory['phase'] != ASK:
-            return
-        accepted = dict(memory.get('accepted', {}))
-        accepted[item['action']] = accepted.get(item['action'], 0) + 1
-        self._write(item, memory={**memory, 'phase': FOLLOW,
-                                  'accepted': accepted})
+        if memory['phase'] == ASK:
+            accepted = dict(memory.get('accepted', {}))
+            accepted[item['action']] = accepted.get(item['action'], 0) + 1
+            self._note(item, phase=FOLLOW, accepted=accepted)
+        elif memory['phase'] == UNLOCK:
+            self._done(item, item['destination'])
 
     def _refused(self, item: dict[str, Any], reason: str) -> None:
         if item['memory']['phase'] == ASK:
             self._failed(item, reason)
-        # A refused confirmation or start: somebody else did it, or the
-        # next look at the server tells what is wrong.
+        # A refused confirmation, unlock or abort: somebody else did it, or
+        # the next look at the server tells what is wrong.
 
     def _advance(self) -> None:
         """Take every move under way one step further."""
@@ -233,25 +299,20 @@ class Mover:
         if not idle:
             return
         try:
-            migrations = self.nova.migrations(source=self.source,
-                                              since=self.since)
+            migrations = self.nova.migrations(
+                source=self.source, since=self._since)
+            for item in idle:
+                self._step(item, migrations)
         except exception.CloudUnreachable as exc:
             LOG.warning('Nova is out of reach, moves go on unwatched: %s',
                         exc)
-            return
-        for item in idle:
-            try:
-                self._step(item, migrations)
-            except exception.CloudUnreachable as exc:
-                LOG.warning('Server %(server)s is looked at later: %(why)s',
-                            {'server': item['object_id'], 'why': exc})
 
     def _step(self, item: dict[str, Any], migrations: list[Any]) -> None:
         phase = item['memory']['phase']
         if phase == ASK:
             self._adopt(item, migrations)
-        elif phase == RESTORE:
-            self._restore(item)
+        elif phase == UNLOCK:
+            self._unlock(item)
         elif item['action'] == observe.OFFLOAD:
             self._watch_offload(item)
         else:
@@ -265,26 +326,26 @@ class Mover:
                               item['action'], after)
 
     def _adopt(self, item: dict[str, Any], migrations: list[Any]) -> None:
-        """Find out whether Nova got a request whose answer was lost."""
+        """Find out whether a request of unknown fate reached Nova."""
         action = item['action']
-        if action in observe.NOVA_TYPE and self._migration(item, migrations):
+        if self._migration(item, migrations):
             self._accepted(item)
             return
-        actions = self.nova.actions(item['object_id'])
-        accepted = item['memory'].get('accepted', {}).get(action, 0)
-        if observe.asked(actions, action, accepted, self.since):
+        asked_at = item['memory']['asked_at']
+        if seconds_since(asked_at) < CONF.host_tasks.adopt_grace:
+            return
+        since = datetime.datetime.fromisoformat(asked_at) - CLOCK_SKEW
+        if observe.asked(self.nova.actions(item['object_id']), action,
+                         since):
             self._accepted(item)
-        elif (_seconds_since(item['memory']['asked_at'])
-              > CONF.host_tasks.adopt_grace):
-            server = self.nova.server(item['object_id'])
-            if server is None or server.status in observe.GONE:
-                self._gone(item)
-                return
-            LOG.info('Nova never got the request for server %s; asking '
-                     'again.', item['object_id'])
-            self._write(item, memory={
-                **item['memory'], 'asked_at': clock.utcnow().isoformat()})
-            self._call(item, self._ask, item, action)
+            return
+        if self._is_gone(self.nova.server(item['object_id'])):
+            self._gone(item)
+            return
+        LOG.info('Nova never got the request for server %s; asking again.',
+                 item['object_id'])
+        self._note(item, asked_at=clock.utcnow().isoformat())
+        self._call(item, self._ask, item, action)
 
     def _follow(self, item: dict[str, Any], migrations: list[Any]) -> None:
         migration = self._migration(item, migrations)
@@ -293,83 +354,70 @@ class Mover:
             return
         found = observe.by_migration(item['action'], migration)
         if found.verdict is observe.Verdict.FINISHED:
-            self._arrive(item, found)
+            self._arrive(item)
         elif found.verdict is observe.Verdict.FAILED:
             self._failed(item, found.reason, migration)
         elif found.verdict is observe.Verdict.CONFIRM:
             self._confirm(item)
+        elif self._cancel == 'abort' and self._abortable(item, migration):
+            self._abort(item, migration)
         else:
             self._check_deadline(item, migration)
 
     def _without_record(self, item: dict[str, Any]) -> None:
-        if _seconds_since(item['memory']['asked_at']) < NO_RECORD_SECONDS:
+        asked_at = item['memory']['asked_at']
+        if seconds_since(asked_at) < NO_RECORD_SECONDS:
             return
         server = self.nova.server(item['object_id'])
-        if server is None or server.status in observe.GONE:
+        if self._is_gone(server):
             self._gone(item)
         elif server.task_state is None:
-            actions = self.nova.actions(item['object_id'])
-            if observe.action_failed(actions, item['action'], self.since):
+            since = datetime.datetime.fromisoformat(asked_at) - CLOCK_SKEW
+            if observe.action_failed(self.nova.actions(server.id),
+                                     item['action'], since):
                 self._failed(item, 'Nova found no host that takes it')
             else:
                 self._check_deadline(item, None)
 
     def _confirm(self, item: dict[str, Any]) -> None:
-        """Confirm a cold migration; asking twice does no harm."""
+        """Confirm a cold migration; Nova's record shows when it is."""
         if item['memory']['phase'] != CONFIRM:
-            self._write(item, memory={**item['memory'], 'phase': CONFIRM})
+            self._note(item, phase=CONFIRM)
         server = self.nova.server(item['object_id'])
-        if server is None:
+        if self._is_gone(server):
             self._gone(item)
         elif server.status == 'VERIFY_RESIZE' and server.task_state is None:
             self._call(item, self.nova.confirm_resize, server.id)
 
-    def _arrive(self, item: dict[str, Any], found: observe.Finding) -> None:
+    def _arrive(self, item: dict[str, Any]) -> None:
         server = self.nova.server(item['object_id'])
-        if server is None or server.status in observe.GONE:
+        if self._is_gone(server):
             self._gone(item)
         elif observe.arrived(server, self.source):
-            if self._needs_restore(item, server):
+            self._slots.finish(item['object_id'])
+            if server.locked_reason == lock_reason(self.run):
                 self._write(item, destination=server.host, memory={
-                    **item['memory'], 'phase': RESTORE})
-                self._restore(item)
+                    **item['memory'], 'phase': UNLOCK})
+                self._call(item, self.nova.unlock, server.id)
             else:
                 self._done(item, server.host)
-        elif (_seconds_since(item['memory']['asked_at'])
+        elif (seconds_since(item['memory']['asked_at'])
               > self._limit(item)):
             self._failed(item, 'Nova says that the migration is over, but '
                                f'the server is still on {server.host}')
 
-    def _needs_restore(self, item: dict[str, Any], server: Any) -> bool:
-        if item['action'] != observe.EVACUATE:
-            return False
-        return bool(item['memory'].get('lock')
-                    or (item['memory']['status'] == 'ACTIVE'
-                        and server.status == 'SHUTOFF'))
-
-    def _restore(self, item: dict[str, Any]) -> None:
-        """Bring an evacuated server into the state that it had."""
+    def _unlock(self, item: dict[str, Any]) -> None:
         server = self.nova.server(item['object_id'])
-        if server is None:
+        if self._is_gone(server):
             self._gone(item)
-            return
-        if item['memory'].get('lock') and server.locked:
+        elif server.locked_reason == lock_reason(self.run):
             self._call(item, self.nova.unlock, server.id)
-            return
-        if (item['memory']['status'] == 'ACTIVE'
-                and server.status == 'SHUTOFF'
-                and not item['memory'].get('started')):
-            if server.task_state is None:
-                self._write(item, memory={**item['memory'],
-                                          'started': True})
-                self._call(item, self.nova.start, server.id)
-            return
-        if server.task_state is None:
+        else:
             self._done(item, server.host)
 
     def _watch_offload(self, item: dict[str, Any]) -> None:
         server = self.nova.server(item['object_id'])
-        if server is None:
+        if self._is_gone(server):
             self._gone(item)
         elif server.status == 'SHELVED_OFFLOADED':
             self._done(item, None)
@@ -377,6 +425,10 @@ class Mover:
             self._check_deadline(item, None)
 
     # Ends
+
+    @staticmethod
+    def _is_gone(server: Any) -> bool:
+        return server is None or server.status in observe.GONE
 
     def _done(self, item: dict[str, Any], destination: str | None) -> None:
         self._write(item, state=db_tasks.ITEM_DONE, destination=destination,
@@ -389,103 +441,113 @@ class Mover:
                     error='The server was deleted.')
         self._slots.finish(item['object_id'])
 
-    def _retries(self, action: str) -> int:
+    @staticmethod
+    def _retries(action: str) -> int:
         if action == observe.EVACUATE:
             return CONF.host_tasks.evacuation_retries
         return CONF.host_tasks.migration_retries
 
     def _failed(self, item: dict[str, Any], reason: str,
                 migration: Any = None) -> None:
-        """Try again, or the next step of the ladder, or give up."""
+        """Decide anew, try again, climb the ladder, or give up."""
+        self._slots.finish(item['object_id'])
         server = self.nova.server(item['object_id'])
-        if server is None or server.status in observe.GONE:
+        if self._is_gone(server):
             self._gone(item)
             return
         if server.fault:
             reason = f'{reason}: {server.fault}'
-        memory = dict(item['memory'])
+        LOG.warning('Server %(server)s: %(action)s failed: %(reason)s',
+                    {'server': server.id, 'action': item['action'],
+                     'reason': reason})
+        # The planned destination did not take it: Nova chooses from now on.
+        item['destination'] = None
+        item['memory'] = {**item['memory'], 'force': False}
         if migration is not None:
-            memory['after_migration'] = migration.id
+            item['memory']['after_migration'] = migration.id
+        if self._cancel:
+            self._write(item, state=db_tasks.ITEM_SKIPPED, destination=None,
+                        error=f'The task was cancelled; {reason}')
+        elif self._changed(item, server):
+            self._replan(item, server)
+        else:
+            self._climb(item, reason)
+
+    @staticmethod
+    def _changed(item: dict[str, Any], server: Any) -> bool:
+        """Tell whether a tenant or Nova changed the server meanwhile."""
+        memory = item['memory']
+        if (item['action'] == observe.EVACUATE
+                or memory.get('replans', 0) >= MAX_REPLANS):
+            return False
+        return bool(server.task_state) or server.status != memory['status']
+
+    def _climb(self, item: dict[str, Any], reason: str) -> None:
+        memory = item['memory']
         tries = dict(memory.get('tries', {}))
         tries[item['action']] = tries.get(item['action'], 0) + 1
-        memory['tries'] = tries
-        # The planned destination did not take it: Nova chooses from now on.
         ladder = memory['ladder']
         if tries[item['action']] > self._retries(item['action']):
             ladder = ladder[1:]
-        memory['ladder'] = ladder
-        self._slots.finish(item['object_id'])
-        if ladder and not self._cancel:
-            state = db_tasks.ITEM_PENDING
-        else:
-            state = db_tasks.ITEM_FAILED
-            self._unlock(item, server)
-        LOG.warning('Server %(server)s: %(action)s failed: %(reason)s',
-                    {'server': item['object_id'], 'action': item['action'],
-                     'reason': reason})
-        self._write(item, state=state, destination=None, error=reason,
-                    memory=memory)
-
-    def _unlock(self, item: dict[str, Any], server: Any) -> None:
-        if item['memory'].get('lock') and server.locked:
-            try:
-                self.nova.unlock(server.id)
-            except exception.CloudManagerException:
-                LOG.exception('Server %s stays locked.', server.id)
+        if not ladder and memory.get('blockers'):
+            reason = f'{reason} ({memory["blockers"]})'
+        self._write(
+            item, destination=None, error=reason,
+            memory={**memory, 'tries': tries, 'ladder': ladder},
+            state=db_tasks.ITEM_PENDING if ladder else db_tasks.ITEM_FAILED)
 
     # Deadlines
 
-    def _limit(self, item: dict[str, Any]) -> float:
+    @staticmethod
+    def _limit(item: dict[str, Any]) -> float:
         gib = item['memory'].get('size_mb', 0) / 1024
         return (CONF.host_tasks.move_timeout
                 + CONF.host_tasks.move_timeout_per_gib * gib)
 
     def _check_deadline(self, item: dict[str, Any],
                         migration: Any | None) -> None:
-        taken = _seconds_since(item['memory']['asked_at'])
-        if taken < self._limit(item):
+        taken = seconds_since(item['memory']['asked_at'])
+        limit = self._limit(item)
+        if taken < limit:
             return
-        if taken > HARD_LIMIT * self._limit(item):
+        if taken > HARD_LIMIT * limit:
             self._failed(item, f'it was not over after {taken:.0f} s',
                          migration)
-        elif item['action'] == observe.LIVE and migration is not None:
-            self._check_progress(item, migration)
         elif migration is None and item['action'] != observe.OFFLOAD:
             self._failed(item, 'Nova has no record of the move')
+        elif self._abortable(item, migration):
+            self._check_progress(item, migration)
+
+    @staticmethod
+    def _abortable(item: dict[str, Any], migration: Any) -> bool:
+        return (item['action'] == observe.LIVE and migration is not None
+                and not item['memory'].get('aborted')
+                and migration.status in observe.ABORTABLE)
 
     def _check_progress(self, item: dict[str, Any], migration: Any) -> None:
         """Let a slow migration go on while what remains shrinks."""
-        found = [entry for entry in
-                 self.nova.server_migrations(item['object_id'])
-                 if entry.id == migration.id]
-        remaining = found[0].memory_remaining_bytes if found else None
-        last = item['memory'].get('remaining')
         checked = item['memory'].get('checked_at')
-        if checked and _seconds_since(checked) < 10:
+        if checked and seconds_since(checked) < PROGRESS_SECONDS:
             return
-        if (last is None or remaining is None or remaining < last
-                or item['memory'].get('aborted')):
-            self._write(item, memory={
-                **item['memory'], 'remaining': remaining,
-                'checked_at': clock.utcnow().isoformat()})
+        remaining = next(
+            (entry.memory_remaining_bytes for entry in
+             self.nova.server_migrations(item['object_id'])
+             if entry.id == migration.id), None)
+        last = item['memory'].get('remaining')
+        if last is not None and (remaining is None or remaining >= last):
+            self._abort(item, migration)
         else:
-            self._write(item, memory={**item['memory'], 'aborted': True})
-            self._call(item, self.nova.abort_migration, item['object_id'],
-                       migration.id)
+            self._note(item, remaining=remaining,
+                       checked_at=clock.utcnow().isoformat())
 
-    def _stop_moves(self) -> None:
-        """Carry out what was asked about moves under way."""
-        for item in self._items.values():
+    def _abort(self, item: dict[str, Any], migration: Any) -> None:
+        self._note(item, aborted=True)
+        self._call(item, self.nova.abort_migration, item['object_id'],
+                   migration.id)
+
+    def _skip_waiting(self) -> None:
+        """Start nothing more once a user has cancelled."""
+        for item in self._items:
             if item['state'] == db_tasks.ITEM_PENDING:
                 self._write(item, state=db_tasks.ITEM_SKIPPED,
                             error='The task was cancelled.')
-        if self._cancel != 'abort':
-            return
-        migrations = self.nova.migrations(source=self.source,
-                                          since=self.since)
-        for item in self._running():
-            migration = self._migration(item, migrations)
-            if (item['action'] == observe.LIVE and migration is not None
-                    and item['object_id'] not in self._calls):
-                self._call(item, self.nova.abort_migration,
-                           item['object_id'], migration.id)

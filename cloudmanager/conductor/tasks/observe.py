@@ -21,6 +21,8 @@ _ENDED = {LIVE: frozenset(('completed',)),
           EVACUATE: frozenset(('done', 'completed'))}
 #: vm_states of which Nova's evacuation takes servers.
 EVACUATED_STATES = frozenset(('active', 'stopped', 'error'))
+#: Statuses of live migrations that Nova can abort.
+ABORTABLE = frozenset(('running', 'queued'))
 GONE = frozenset(('DELETED', 'SOFT_DELETED'))
 
 
@@ -67,19 +69,16 @@ def by_migration(action: str, migration: Any) -> Finding:
     return Finding(Verdict.RUNNING, migration.destination)
 
 
-def asked(actions: list[Any], action: str, accepted: int,
+def asked(actions: list[Any], action: str,
           since: datetime.datetime) -> bool:
-    """Tell whether Nova has a request of ours that we do not know of.
+    """Tell whether Nova has a request for an action since a time.
 
     :param actions: the server's instance actions
-    :param accepted: how many requests for this action are known to have
-        been accepted
-    :param since: when the task began, by a clock that may be off a little
+    :param since: when we meant to ask, less what clocks may be apart
     """
     name = NOVA_ACTION[action]
-    count = sum(1 for item in actions
-                if item.action == name and item.start_time >= since)
-    return count > accepted
+    return any(item.action == name and item.start_time >= since
+               for item in actions)
 
 
 def action_failed(actions: list[Any], action: str,

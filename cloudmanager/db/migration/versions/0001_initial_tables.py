@@ -12,7 +12,8 @@ depends_on = None
 
 TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
 LONG_TEXT = sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
-OPTIONS = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+OPTIONS = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4',
+           'mysql_collate': 'utf8mb4_bin'}
 
 # The classes and types of the REST document's samples, in its order, so
 # that they get its ids.

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a request to a plan, and from a plan to the items of a task."""
+
+from typing import Any
+
+from oslo_config import cfg
+
+from cloudmanager.common import clock
+from cloudmanager.conductor import cloud_model
+from cloudmanager.conductor.tasks import observe
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.planning import classify
+from cloudmanager.planning import drain
+from cloudmanager.planning import options
+from cloudmanager.planning import plan as planning_plan
+
+CONF = cfg.CONF
+
+
+def plan_options(params: dict[str, Any]) -> options.Options:
+    """Translate the flags of a request for the planner."""
+    return options.Options(
+        allow_off_vm=bool(params.get('allow_off_vm')),
+        allow_evacuate=bool(params.get('allow_evacuate')),
+        move_locked=True,
+        priority_key=CONF.host_tasks.priority_key)
+
+
+def make_plan(tools: Any, action: str, host: str,
+              params: dict[str, Any]) -> planning_plan.Plan:
+    """Plan what an action would do now, without touching anything.
+
+    :param tools: ``cloudmanager.conductor.tasks.base.Tools``
+    :param action: ``shutdown`` or ``evacuate``
+    """
+    cloud = cloud_model.load(tools.nova, tools.placement, [host])
+    make = (drain.plan_evacuation if action == 'evacuate'
+            else drain.plan_drain)
+    return make(cloud, host, plan_options(params))
+
+
+def ladder_of(server: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Decide anew on one server of a host that is being emptied.
+
+    :param server: as Nova shows it now
+    :returns: what of an item's memory follows from its state, and
+        ``error`` when nothing may be done
+    """
+    found = cloud_model.to_model(server)
+    choice = classify.drain_choice(found, plan_options(params))
+    steps = _steps(choice.ladder)
+    error = None
+    if not steps and choice.action != classify.WAIT:
+        error = '; '.join(item.text for item in choice.blockers)
+    return {'ladder': steps, 'status': classify.base_status(found),
+            'wait': choice.action == classify.WAIT, 'error': error}
+
+
+def _steps(ladder: tuple[str, ...]) -> list[str]:
+    return [name for name in ladder if name in observe.NOVA_ACTION]
+
+
+def item_of(entry: planning_plan.Entry, action: str) -> dict[str, Any]:
+    """Return the row of ``task_items`` for a planned server."""
+    ladder = _steps(entry.ladder)
+    state, error = db_tasks.ITEM_PENDING, None
+    blockers = '; '.join(item.text for item in entry.blockers)
+    if entry.action == classify.SKIP:
+        state, error = db_tasks.ITEM_SKIPPED, entry.reason
+    elif not ladder and entry.action != classify.WAIT:
+        state, error = db_tasks.ITEM_FAILED, blockers or entry.reason
+    return {
+        'kind': 'server', 'object_id': entry.id, 'name': entry.name,
+        'state': state, 'error': error, 'action': entry.action,
+        'source': entry.host, 'destination': entry.destination,
+        'priority': entry.priority, 'attempts': 0,
+        'created_at': clock.utcnow(),
+        'memory': {
+            'ladder': ladder, 'status': entry.status,
+            'wait': entry.action == classify.WAIT,
+            'group_id': entry.group_id, 'size_mb': entry.size_mb,
+            'force': entry.force, 'blockers': blockers,
+            'lock': action == 'evacuate' and CONF.host_tasks.lock_servers}}

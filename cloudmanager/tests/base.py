@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Base classes of the tests.
+
+Tests with a database run on SQLite always, and by the decorator
+``databases`` on MariaDB and PostgreSQL too. Those are found by the variables
+``CLOUDMANAGER_TEST_MYSQL_URL`` and ``CLOUDMANAGER_TEST_POSTGRESQL_URL``, or
+on this machine with the credentials below, and skipped without.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+import contextlib
+import functools
+import os
+import pathlib
+import sys
+import tempfile
+import threading
+import time
+from typing import Any
+from typing import ClassVar
+import uuid
+
+import fixtures
+from oslo_config import cfg
+from oslo_config import fixture as config_fixture
+from oslotest import base
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from cloudmanager import conf  # noqa: F401  registers the options
+from cloudmanager.common import context as cm_context
+from cloudmanager.conductor.engine import persistence
+from cloudmanager.db import api as db_api
+from cloudmanager.db import migration
+from cloudmanager.db import models
+
+CONF = cfg.CONF
+URLS = {
+    'mysql': ('CLOUDMANAGER_TEST_MYSQL_URL',
+              'mysql+pymysql://root@127.0.0.1'),
+    'postgresql': ('CLOUDMANAGER_TEST_POSTGRESQL_URL',
+                   'postgresql+psycopg2://postgres@127.0.0.1'),
+}
+# Rows that the first migration puts there; other tables are emptied.
+SEEDED = ('node_classes', 'node_types', 'node_images')
+THREAD_GRACE_SECONDS = 5
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 10.0,
+             what: str = 'the condition') -> Any:
+    """Wait until something is so, where there is no event to wait for.
+
+    :returns: what the condition returned
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f'{what} did not come within {seconds} s')
+        time.sleep(0.02)
+
+
+class Together:
+    """Calls a function from several threads at the same moment."""
+
+    def __init__(self, count: int, function: Callable[[int], Any]) -> None:
+        self.results: list[Any] = [None] * count
+        self.errors: list[Exception | None] = [None] * count
+        self._function = function
+        self._barrier = threading.Barrier(count)
+        threads = [threading.Thread(target=self._call, args=(number,),
+                                    daemon=True) for number in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        if any(thread.is_alive() for thread in threads):
+            raise AssertionError('A call did not return within 60 s')
+
+    def _call(self, number: int) -> None:
+        try:
+            self._barrier.wait(10)
+            self.results[number] = self._function(number)
+        except Exception as exc:
+            # Boundary of the thread; the test looks at it.
+            self.errors[number] = exc
+
+    @property
+    def raised(self) -> list[Exception]:
+        return [error for error in self.errors if error is not None]
+
+
+class TestCase(base.BaseTestCase):
+    """Configuration of its own, and no threads left behind."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(self._check_threads, set(threading.enumerate()))
+        self.directory = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path)
+        self.conf = self.useFixture(config_fixture.Config(CONF))
+        CONF([], project='cloudmanager', default_config_files=[],
+             default_config_dirs=[])
+        self.config(state_path=str(self.directory))
+
+    def config(self, group: str | None = None, **values: Any) -> None:
+        """Set options until the end of the test."""
+        self.conf.config(group=group, **values)
+
+    @staticmethod
+    def _check_threads(before: set[threading.Thread]) -> None:
+        left = [thread for thread in threading.enumerate()
+                if thread not in before and not thread.daemon]
+        deadline = time.monotonic() + THREAD_GRACE_SECONDS
+        for thread in left:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        names = [thread.name for thread in left if thread.is_alive()]
+        if names:
+            raise AssertionError(f'Threads were left behind: {names}')
+
+
+def _upgrade(url: str) -> None:
+    """Bring a database to what the service needs."""
+    CONF.set_override('connection', url, group='database')
+    db_api.configure()
+    try:
+        migration.upgrade()
+        persistence.upgrade()
+    finally:
+        db_api.reset()
+        CONF.clear_override('connection', group='database')
+
+
+@functools.cache
+def _sqlite_template() -> bytes:
+    """Return a migrated SQLite file, made once per process."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory) / 'template.sqlite'
+        _upgrade(f'sqlite:///{path}')
+        engine = sa.create_engine(f'sqlite:///{path}')
+        with engine.connect() as connection:
+            connection.exec_driver_sql('PRAGMA wal_checkpoint(TRUNCATE)')
+        engine.dispose()
+        return path.read_bytes()
+
+
+def _server_url(backend: str) -> sa.URL:
+    variable, default = URLS[backend]
+    return sa.make_url(os.environ.get(variable) or default)
+
+
+def _render(url: sa.URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+@contextlib.contextmanager
+def server_connection(backend: str) -> Iterator[sa.Connection]:
+    """Connect to a server, outside of any test's database."""
+    url = _server_url(backend)
+    if backend == 'postgresql':
+        url = url.set(database='postgres')
+    engine = sa.create_engine(url, isolation_level='AUTOCOMMIT',
+                              connect_args={'connect_timeout': 5})
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@functools.cache
+def unreachable(backend: str) -> str | None:
+    """Return why a database server cannot be used, if so."""
+    if backend == 'sqlite':
+        return None
+    try:
+        with server_connection(backend):
+            return None
+    except sa.exc.SQLAlchemyError as exc:
+        return (f'No {backend} server: set {URLS[backend][0]} '
+                f'({type(exc).__name__})')
+
+
+class DbTestCase(TestCase):
+    """A migrated database: a fresh file of SQLite for each test.
+
+    With ``databases`` subclasses use a server: a database for each class,
+    emptied before each test.
+    """
+
+    backend: ClassVar[str] = 'sqlite'
+    #: False for tests that begin with an empty database.
+    migrated: ClassVar[bool] = True
+    _url: ClassVar[sa.URL | None] = None
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        if cls.backend == 'sqlite' or unreachable(cls.backend):
+            return
+        name = f'cloudmanager_test_{uuid.uuid4().hex[:16]}'
+        with server_connection(cls.backend) as connection:
+            connection.exec_driver_sql(f'CREATE DATABASE {name}')
+        cls._url = _server_url(cls.backend).set(database=name)
+        cls.addClassCleanup(cls._drop, name)
+        if cls.migrated:
+            _upgrade(_render(cls._url))
+
+    @classmethod
+    def _drop(cls, name: str) -> None:
+        force = ' WITH (FORCE)' if cls.backend == 'postgresql' else ''
+        with server_connection(cls.backend) as connection:
+            connection.exec_driver_sql(f'DROP DATABASE {name}{force}')
+        cls._url = None
+
+    def setUp(self) -> None:
+        super().setUp()
+        reason = unreachable(self.backend)
+        if reason:
+            self.skipTest(reason)
+        self.url = self._make_url()
+        self.config(group='database', connection=self.url)
+        db_api.reset()
+        db_api.configure()
+        self.addCleanup(db_api.reset)
+        if self._url is not None and self.migrated:
+            self._empty()
+        self.context = cm_context.RequestContext(
+            user_id='user', project_id='project', overwrite=False)
+
+    def _make_url(self) -> str:
+        if self._url is not None:
+            return _render(self._url)
+        path = self.directory / 'cloudmanager.sqlite'
+        if self.migrated:
+            path.write_bytes(_sqlite_template())
+        return f'sqlite:///{path}'
+
+    @staticmethod
+    def _empty() -> None:
+        books = sa.table('logbooks')
+        with db_api.get_engine().begin() as connection:
+            for table in reversed(models.Base.metadata.sorted_tables):
+                if table.name not in SEEDED:
+                    connection.execute(sa.delete(table))
+            connection.execute(sa.delete(books))
+
+    def execute(self, statement: Any) -> Any:
+        """Carry out a statement past the functions under test."""
+        with db_api.get_engine().begin() as connection:
+            result = connection.execute(statement)
+            return result.fetchall() if result.returns_rows else None
+
+    @contextlib.contextmanager
+    def statements(self) -> Iterator[list[str]]:
+        """Collect the SQL statements that a block sends."""
+        engine, found = db_api.get_engine(), []
+
+        def seen(conn: Any, cursor: Any, statement: str,
+                 *_: Any) -> None:
+            found.append(statement)
+
+        event.listen(engine, 'before_cursor_execute', seen)
+        try:
+            yield found
+        finally:
+            event.remove(engine, 'before_cursor_execute', seen)
+
+
+
+def databases(*backends: str) -> Callable[[type], type]:
+    """Run a ``DbTestCase`` on the other databases as well.
+
+    Puts a subclass for each of them into the class's module.
+
+    :param backends: some of ``mysql`` and ``postgresql``; both by default
+    """
+    def decorate(cls: type) -> type:
+        module = sys.modules[cls.__module__]
+        for backend in backends or tuple(URLS):
+            name = f'{cls.__name__}_{backend}'
+            setattr(module, name, type(name, (cls,), {
+                'backend': backend, '__module__': cls.__module__,
+                '__qualname__': name, '__doc__': cls.__doc__}))
+        return cls
+    return decorate

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The mini cloud as tests use it: an administrator's view of Nova."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import time
+from typing import Any
+
+from keystoneauth1 import adapter
+from keystoneauth1 import loading
+from keystoneauth1 import session as ks_session
+from novaclient import client as nova_client
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+MINICLOUD = ROOT / 'tools' / 'minicloud'
+AUTH_URL = 'http://127.0.0.1:5000/v3'
+PASSWORD = 'secret'
+COMPUTES = ('cmp1', 'cmp2', 'cmp3', 'cmp4')
+
+
+def minicloud(*arguments: str, seconds: float = 900,
+              check: bool = True) -> str:
+    """Run tools/minicloud; its output goes into the error of a failure."""
+    done = subprocess.run(
+        [sys.executable, str(MINICLOUD), *arguments], timeout=seconds,
+        capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if check and done.returncode:
+        raise AssertionError(
+            f'minicloud {" ".join(arguments)} failed:\n'
+            f'{done.stdout}{done.stderr}')
+    return done.stdout
+
+
+def start() -> None:
+    """Start the mini cloud with four computes, unless it runs."""
+    minicloud('start', '--computes', '4', '--max-live-migrations', '0')
+
+
+def wait(condition: Any, seconds: float, what: str,
+         interval: float = 0.2) -> Any:
+    """Wait until a condition holds and return its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f'not within {seconds} s: {what}')
+        time.sleep(interval)
+
+
+def session(user: str = 'admin', project: str = 'admin') -> Any:
+    """Return a session of a user of the mini cloud."""
+    auth = loading.get_plugin_loader('password').load_from_options(
+        auth_url=os.environ.get('OS_AUTH_URL', AUTH_URL), username=user,
+        password=PASSWORD, project_name=project,
+        user_domain_name='Default', project_domain_name='Default')
+    return ks_session.Session(auth=auth, timeout=60)
+
+
+class Cloud:
+    """What tests do to the cloud and ask of it."""
+
+    def __init__(self) -> None:
+        self.session = session()
+        self.nova = nova_client.Client('2.93', session=self.session)
+        self.compute = adapter.Adapter(
+            self.session, service_type='compute',
+            default_microversion='2.93')
+        self._image = self.nova.glance.list()[0].id
+        self._flavors = {flavor.name: flavor.id
+                         for flavor in self.nova.flavors.list()}
+
+    def boot(self, host: str, count: int, name: str = 'vm',
+             flavor: str = 'm1.nano', **options: Any) -> list[str]:
+        """Boot servers on a host and wait until they are active.
+
+        :returns: their ids
+        """
+        before = set(self.servers_on(host))
+        self.nova.servers.create(
+            name, self._image, self._flavors[flavor], nics='none',
+            host=host, min_count=count, max_count=count, **options)
+
+        def ready() -> list[str] | None:
+            found = [server for server in self._list(host)
+                     if server.id not in before]
+            if any(server.status == 'ERROR' for server in found):
+                raise AssertionError(f'boot failed on {host}')
+            active = [server.id for server in found
+                      if server.status == 'ACTIVE']
+            return active if len(active) == count else None
+
+        return wait(ready, 30 + 2 * count, f'{count} servers on {host}',
+                    0.5)
+
+    def _list(self, host: str | None = None) -> list[Any]:
+        options = {'all_tenants': 1}
+        if host:
+            options['host'] = host
+        return self.nova.servers.list(search_opts=options, limit=-1)
+
+    def servers_on(self, host: str) -> list[str]:
+        return [server.id for server in self._list(host)]
+
+    def server(self, server_id: str) -> Any:
+        return self.nova.servers.get(server_id)
+
+    def all_servers(self) -> dict[str, Any]:
+        return {server.id: server for server in self._list()}
+
+    def host_of(self, server: Any) -> str:
+        return getattr(server, 'OS-EXT-SRV-ATTR:host')
+
+    def clear(self) -> None:
+        """Delete all servers and groups and wait until they are gone."""
+        for server in self._list():
+            self.nova.servers.force_delete(server)
+        wait(lambda: not self._list(), 120, 'servers are deleted', 0.5)
+        for group in self.nova.server_groups.list(all_projects=True):
+            self.nova.server_groups.delete(group.id)
+
+    def service(self, host: str) -> Any:
+        return self.nova.services.list(host=host, binary='nova-compute')[0]
+
+    def wait_for_host(self, host: str, state: str,
+                      seconds: float = 60) -> None:
+        wait(lambda: self.service(host).state == state, seconds,
+             f'nova-compute of {host} is {state}', 0.5)
+
+    def restore_hosts(self) -> None:
+        """Bring all computes back to life and into use."""
+        for host in COMPUTES:
+            service = self.service(host)
+            if service.state != 'up' or service.forced_down:
+                minicloud('kill', host)
+                minicloud('run', host)
+                wait(lambda service=service: self._lift(service), 60,
+                     f'{host} is no longer forced down', 0.5)
+                self.wait_for_host(host, 'up')
+            if service.status != 'enabled':
+                self.nova.services.enable(service.id)
+
+    def _lift(self, service: Any) -> bool:
+        """Undo forced_down, which Nova refuses until it has cleaned up."""
+        answer = self.compute.put(
+            f'/os-services/{service.id}', json={'forced_down': False},
+            raise_exc=False)
+        return answer.status_code == 200
+
+    def actions(self, server_id: str, name: str) -> list[Any]:
+        """Return a server's instance actions of a name."""
+        return [action for action in
+                self.nova.instance_action.list(server_id)
+                if action.action == name]
+
+    def migrations(self, server_id: str) -> list[Any]:
+        return self.nova.migrations.list(instance_uuid=server_id)

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our own programs as processes with a configuration of their own."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pymysql
+
+from cloudmanager.tests.integration import cloud
+
+PROGRAMS = pathlib.Path(sys.executable).parent
+DATABASE_USER = 'root'
+RABBIT_URL = os.environ.get('CLOUDMANAGER_TEST_RABBIT_URL',
+                            'rabbit://guest:guest@127.0.0.1:5672/')
+
+CONFIGURATION = '''\
+[DEFAULT]
+state_path = {directory}
+transport_url = {transport_url}
+rpc_response_timeout = 30
+[database]
+connection = {database}
+[api]
+auth_strategy = {auth}
+port = {port}
+[cloud]
+auth_type = password
+{credentials}
+[keystone_authtoken]
+www_authenticate_uri = http://127.0.0.1:5000/v3
+auth_type = password
+{credentials}
+[conductor]
+jobboard = {board}
+jobboard_options = {board_options}
+[power]
+soft_timeout = 10
+confirm_timeout = 20
+{more}
+'''
+CREDENTIALS = '''\
+auth_url = http://127.0.0.1:5000/v3
+username = cloudmanager
+password = secret
+project_name = service
+user_domain_name = Default
+project_domain_name = Default
+region_name = RegionOne
+'''
+BOARD_OPTIONS = {
+    'sql': '',
+    'redis': 'host:127.0.0.1,port:6379,namespace:{name}'}
+
+
+def mysql(*statements: str) -> None:
+    """Run statements on the local MariaDB as its root."""
+    connection = pymysql.connect(host='127.0.0.1', user=DATABASE_USER)
+    try:
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+    finally:
+        connection.close()
+
+
+class Process:
+    """A program of ours that runs."""
+
+    def __init__(self, name: str, argv: list[str], log: pathlib.Path,
+                 env: dict[str, str] | None = None) -> None:
+        self.name = name
+        self._argv = argv
+        self.log = log
+        self._env = env
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> 'Process':
+        with self.log.open('ab') as output:
+            self._process = subprocess.Popen(
+                self._argv, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=output, env=self._env)
+        return self
+
+    def kill(self) -> None:
+        """End the process as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+
+    def stop(self, seconds: float = 60) -> float:
+        """Ask the process to end; return how many seconds it took."""
+        begun = time.monotonic()
+        if self.running:
+            assert self._process is not None
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise AssertionError(
+                    f'{self.name} did not end in {seconds} s') from None
+        return time.monotonic() - begun
+
+    def text(self) -> str:
+        return self.log.read_text(errors='replace')
+
+
+class Installation:
+    """A database, a configuration, and the programs that use them.
+
+    :param name: of the database, and of the Redis namespace
+    :param board: jobboard, ``sql`` or ``redis``
+    """
+
+    def __init__(self, directory: pathlib.Path, name: str, *,
+                 board: str = 'sql', auth: str = 'keystone',
+                 port: int = 9362, more: str = '') -> None:
+        self.directory = directory
+        self.name = name
+        self.port = port
+        self.processes: list[Process] = []
+        mysql(f'DROP DATABASE IF EXISTS {name}',
+              f'CREATE DATABASE {name} CHARACTER SET utf8mb4')
+        self.config = directory / 'cloudmanager.conf'
+        self.config.write_text(CONFIGURATION.format(
+            directory=directory, transport_url=RABBIT_URL,
+            database=f'mysql+pymysql://{DATABASE_USER}@127.0.0.1/{name}',
+            auth=auth, port=port, credentials=CREDENTIALS, board=board,
+            board_options=BOARD_OPTIONS[board].format(name=name),
+            more=more))
+        self.run('cloudmanager-manage', 'db', 'upgrade')
+        self.run('cloudmanager-manage', 'secrets', 'create-key')
+
+    def run(self, program: str, *arguments: str) -> str:
+        """Run a program to its end and return its output."""
+        done = subprocess.run(
+            [str(PROGRAMS / program), '--config-file', str(self.config),
+             *arguments], capture_output=True, text=True, timeout=120,
+            stdin=subprocess.DEVNULL)
+        if done.returncode:
+            raise AssertionError(f'{program}: {done.stdout}{done.stderr}')
+        return done.stdout
+
+    def process(self, program: str, name: str) -> Process:
+        """Return a process that is not started yet.
+
+        :param name: its ``[DEFAULT] host``
+        """
+        own = self.directory / f'{name}.conf'
+        own.write_text(f'[DEFAULT]\nhost = {name}\n')
+        made = Process(name, [
+            str(PROGRAMS / program), '--config-file', str(self.config),
+            '--config-file', str(own)], self.directory / f'{name}.log')
+        self.processes.append(made)
+        return made
+
+    def conductor(self, name: str) -> Process:
+        return self.process('cloudmanager-conductor', name).start()
+
+    def api(self) -> Process:
+        """Start the API and wait until it answers."""
+        made = self.process('cloudmanager-api', 'api').start()
+        client = Client(self.port)
+        cloud.wait(client.answers, 60, 'the API answers')
+        return made
+
+    def close(self) -> None:
+        """End all processes and remove the database."""
+        for process in self.processes:
+            process.kill()
+        mysql(f'DROP DATABASE IF EXISTS {self.name}')
+
+
+class Client:
+    """The REST API as an operator's program uses it."""
+
+    def __init__(self, port: int = 9362, user: str = 'admin',
+                 project: str = 'admin') -> None:
+        self._base = f'http://127.0.0.1:{port}'
+        self._session = cloud.session(user, project)
+
+    def answers(self) -> bool:
+        try:
+            return self.request('GET', '/healthcheck',
+                                authenticated=False).status_code == 200
+        except OSError:
+            return False
+
+    def request(self, method: str, path: str, body: Any = None,
+                authenticated: bool = True) -> Any:
+        return self._session.request(
+            self._base + path, method, json=body,
+            authenticated=authenticated, raise_exc=False,
+            connect_retries=0)
+
+    def call(self, method: str, path: str, body: Any = None,
+             status: int = 200) -> Any:
+        """Make a request whose status must be the one given."""
+        answer = self.request(method, path, body)
+        if answer.status_code != status:
+            raise AssertionError(f'{method} {path}: {answer.status_code} '
+                                 f'{answer.text}')
+        return answer.json() if answer.content else None
+
+    def start_task(self, path: str, body: Any = None) -> str:
+        """Start work and return the id of its task."""
+        answer = self.request('POST', path, body or {})
+        if answer.status_code != 202:
+            raise AssertionError(f'{path}: {answer.status_code} '
+                                 f'{answer.text}')
+        return answer.headers['Location'].rpartition('/')[2]
+
+    def task(self, task_id: str) -> dict[str, Any]:
+        return self.call('GET', f'/v1/tasks/{task_id}')['task']
+
+    def wait_for_task(self, task_id: str,
+                      seconds: float) -> dict[str, Any]:
+        """Wait until a task has ended; return it."""
+        def ended() -> dict[str, Any] | None:
+            found = self.task(task_id)
+            return found if found['status'] in (
+                'SUCCESS', 'FAILURE', 'REVOKED') else None
+        return cloud.wait(ended, seconds, f'task {task_id} ends')

@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The IPMI driver and BMCs of another make: OpenIPMI's ipmi_sim."""
+
+import concurrent.futures
+import dataclasses
+import gc
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import fixtures
+from oslo_config import cfg
+from oslo_config import fixture as config_fixture
+import testtools
+
+from cloudmanager.conf import power as power_conf
+from cloudmanager.power import base
+from cloudmanager.power import confirm
+from cloudmanager.power import exceptions
+from cloudmanager.power import ipmi
+from cloudmanager.power import states
+from cloudmanager.tests.unit.power import base as unit_base
+
+TOOLS = pathlib.Path(__file__).parents[3] / 'tools'
+sys.path.insert(0, str(TOOLS))
+
+import ipmisimlib  # noqa: E402
+
+ON, OFF = states.POWER_ON, states.POWER_OFF
+PASSWORD = unit_base.PASSWORD[:16]
+DEADLINE = 3.0
+# Seconds within which a call that needs no waiting is over.
+PROMPT = 1.0
+THREADS = 32
+# Until ipmi_sim has let us in; one of them refuses a cipher suite.
+LOGIN_ANSWERS = 6
+
+
+class IPMITestCase(testtools.TestCase):
+    """Has one BMC, and as many as wanted."""
+
+    def setUp(self):
+        super().setUp()
+        self.logger = self.useFixture(fixtures.FakeLogger())
+        # Before all that may log, so that it is checked after all of it.
+        self.addCleanup(self.check_logs)
+        self.conf = self.useFixture(config_fixture.Config(cfg.CONF))
+        power_conf.register_opts(self.conf.conf)
+        self.conf.config(group='power', call_deadline=DEADLINE,
+                         confirm_timeout=10.0, soft_timeout=3.0)
+        self.directory = pathlib.Path(self.useFixture(
+            fixtures.TempDir()).path)
+        self.driver = ipmi.IPMIDriver()
+        self.bmc, self.device = self.start_bmc('first')
+
+    def check_logs(self):
+        self.assertNotIn(PASSWORD, self.logger.output)
+
+    def start_bmc(self, name):
+        """Start a BMC; fails if ipmi_sim is not installed."""
+        bmc = ipmisimlib.create(self.directory, name,
+                                ipmisimlib.free_port(), password=PASSWORD)
+        self.addCleanup(bmc.stop)
+        bmc.start()
+        return bmc, base.Device('SupermicroRackDevice', 'IPMI', bmc.host,
+                                bmc.port, bmc.user, bmc.password)
+
+    def state(self, device=None):
+        return self.driver.state(device or self.device, '1')
+
+    def fails(self, kind, function, *arguments, within=PROMPT):
+        """Return the error of a call that has to fail in time."""
+        start = time.monotonic()
+        error = self.assertRaises(kind, function, *arguments)
+        self.assertLess(time.monotonic() - start, within)
+        self.assertNotIn(PASSWORD, unit_base.everything_of(error))
+        return error
+
+    def requests(self, bmc=None):
+        """Return what the chassis was asked for."""
+        return [what for _, what in (bmc or self.bmc).log
+                if what.startswith('set')]
+
+    def ipmitool(self, *arguments):
+        answer = subprocess.run(
+            ['ipmitool', '-I', 'lanplus', '-C', '3', '-H', self.bmc.host,
+             '-p', str(self.bmc.port), '-U', self.bmc.user, '-E',
+             *arguments],
+            env={**os.environ, 'IPMI_PASSWORD': PASSWORD}, text=True,
+            capture_output=True, check=True, timeout=20)
+        return answer.stdout.strip()
+
+    def feeds(self, *devices):
+        return [confirm.Feed(self.driver, device, '1')
+                for device in devices or [self.device]]
+
+
+class RequestsTestCase(IPMITestCase):
+
+    def test_state_as_ipmitool_reads_it(self):
+        for power in (True, False, True):
+            self.bmc.switch(power)
+            self.assertEqual(ON if power else OFF, self.state())
+            self.assertEqual(
+                f'Chassis Power is {"on" if power else "off"}',
+                self.ipmitool('power', 'status'))
+
+    def test_off_and_on(self):
+        self.driver.power_off(self.device, '1')
+        self.assertEqual('off', self.bmc.state)
+        self.assertEqual(OFF, self.state())
+        self.driver.power_on(self.device, '1')
+        self.assertEqual('on', self.bmc.state)
+        self.assertEqual(ON, self.state())
+        self.assertEqual(['set power 0', 'set power 1'], self.requests())
+
+    def test_what_ipmitool_switches(self):
+        self.ipmitool('power', 'off')
+        self.assertEqual(OFF, self.state())
+        self.ipmitool('power', 'on')
+        self.assertEqual(ON, self.state())
+
+    def test_soft(self):
+        self.driver.power_off(self.device, '1', soft=True)
+        self.assertEqual(['set shutdown 1'], self.requests())
+        self.assertEqual(OFF, self.state())
+
+    def test_reset(self):
+        self.driver.reset(self.device, '1')
+        self.assertEqual(['set reset 1'], self.requests())
+        self.assertEqual(ON, self.state())
+
+    def test_off_when_off(self):
+        self.bmc.switch(False)
+        self.driver.power_off(self.device, '1')
+        self.assertEqual(OFF, self.state())
+        confirm.fence(self.feeds())
+
+    def test_refused(self):
+        self.bmc.set_refusing(True)
+        for function in (self.driver.power_off, self.driver.power_on,
+                         self.driver.reset):
+            error = self.fails(exceptions.PowerRefused, function,
+                               self.device, '1')
+            self.assertIn('Unspecified', str(error))
+        self.assertEqual(ON, self.state())
+
+
+class ConfirmTestCase(IPMITestCase):
+
+    def test_pw8_slow_off(self):
+        self.bmc.set_off_delay(2500)
+        confirm.fence(self.feeds())
+        self.assertEqual('off', self.bmc.state)
+        self.assertEqual(['set power 0'], self.requests())
+
+    def test_off_that_never_comes(self):
+        self.conf.config(group='power', confirm_timeout=3.0)
+        self.bmc.set_off_delay(None)
+        error = self.fails(exceptions.PowerTimeout, confirm.fence,
+                           self.feeds(), within=5)
+        self.assertIn('last read: power_on', str(error))
+
+    def test_refused_off_on_a_chassis_that_is_off(self):
+        self.bmc.switch(False)
+        self.bmc.set_refusing_off(True)
+        self.fails(exceptions.PowerRefused, self.driver.power_off,
+                   self.device, '1')
+        confirm.fence(self.feeds())
+
+    def test_pw18_soft_then_hard(self):
+        self.bmc.set_soft_delay(None)
+        confirm.switch_off(self.feeds())
+        self.assertEqual(['set shutdown 1', 'set power 0'], self.requests())
+        self.assertEqual('off', self.bmc.state)
+
+    def test_pw17_two_feeds(self):
+        other, device = self.start_bmc('second')
+        confirm.fence(self.feeds(self.device, device))
+        self.assertEqual(['off', 'off'], [self.bmc.state, other.state])
+
+    def test_reset(self):
+        confirm.reset(self.feeds())
+        self.assertEqual(['set reset 1'], self.requests())
+
+    def test_pw10_fence_of_a_bmc_that_comes_back(self):
+        self.bmc.pause()
+        timer = threading.Timer(4, self.bmc.resume)
+        timer.start()
+        self.addCleanup(timer.join)
+        self.conf.config(group='power', confirm_timeout=20.0)
+        confirm.fence(self.feeds())
+        self.assertEqual('off', self.bmc.state)
+
+
+class FailuresTestCase(IPMITestCase):
+
+    def test_wrong_password(self):
+        wrong = dataclasses.replace(self.device, password='not-this-one')
+        self.fails(exceptions.PowerCredentials, self.state, wrong)
+        # PW4: and the right one is not taken for it afterwards.
+        self.assertEqual(ON, self.state())
+        self.fails(exceptions.PowerCredentials, self.state, wrong)
+
+    def test_wrong_user(self):
+        wrong = dataclasses.replace(self.device, login='nobody')
+        self.fails(exceptions.PowerCredentials, self.state, wrong)
+
+    def test_pw1_closed_port(self):
+        closed = dataclasses.replace(self.device,
+                                     port=ipmisimlib.free_port())
+        self.fails(exceptions.PowerUnreachable, self.state, closed,
+                   within=DEADLINE + 0.5)
+
+    def test_unknown_host(self):
+        unknown = dataclasses.replace(self.device, host='bmc.invalid')
+        self.fails(exceptions.PowerUnreachable, self.state, unknown,
+                   within=DEADLINE + 0.5)
+
+    def test_pw1_silent_from_the_start(self):
+        self.bmc.pause()
+        self.fails(exceptions.PowerUnreachable, self.state,
+                   within=DEADLINE + 0.5)
+        self.bmc.resume()
+        self.assertEqual(ON, self.state())
+
+    def test_pw10_silent_in_mid_session(self):
+        """It lets us in and falls silent when it gets the command."""
+        relay = self.useFixture(Relay(self.bmc.host, self.bmc.port))
+        device = dataclasses.replace(self.device, port=relay.port)
+        self.assertEqual(ON, self.state(device))
+        relay.silence_after(LOGIN_ANSWERS)
+        self.fails(exceptions.PowerUnreachable, self.state, device,
+                   within=DEADLINE + 0.5)
+        self.assertEqual(LOGIN_ANSWERS, relay.answers)
+        relay.silence_after(None)
+        start = time.monotonic()
+        self.assertEqual(ON, self.state(device))
+        self.assertLess(time.monotonic() - start, PROMPT)
+
+    def test_pw5_restarted_bmc(self):
+        self.assertEqual(ON, self.state())
+        self.bmc.stop()
+        self.bmc.start()
+        self.assertEqual(ON, self.state())
+
+    def test_pw4_changed_password(self):
+        self.assertEqual(ON, self.state())
+        self.bmc.stop()
+        changed = ipmisimlib.create(self.directory, 'first', self.bmc.port,
+                                    password='another')
+        changed.start()
+        self.fails(exceptions.PowerCredentials, self.state)
+        self.assertEqual(ON, self.state(dataclasses.replace(
+            self.device, password='another')))
+
+    def test_lost_packets(self):
+        """Each packet that is lost is sent again."""
+        self.conf.config(group='power', call_deadline=10.0)
+        relay = self.useFixture(Relay(self.bmc.host, self.bmc.port))
+        device = dataclasses.replace(self.device, port=relay.port)
+        for number in (0, 3, 6):
+            relay.lose(number)
+            self.driver.power_off(device, '1')
+        self.assertEqual('off', self.bmc.state)
+
+    def test_a_reset_is_never_sent_twice(self):
+        relay = self.useFixture(Relay(self.bmc.host, self.bmc.port))
+        device = dataclasses.replace(self.device, port=relay.port)
+        relay.silence_after(LOGIN_ANSWERS)
+        self.fails(exceptions.PowerUnreachable, self.driver.reset, device,
+                   '1', within=DEADLINE + 0.5)
+        self.assertEqual(['set reset 1'], self.requests())
+
+
+class ManyTestCase(IPMITestCase):
+
+    def test_pw1_a_black_hole_delays_nobody(self):
+        hole, hole_device = self.start_bmc('hole')
+        hole.pause()
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            lost = pool.submit(self.fails, exceptions.PowerUnreachable,
+                               self.state, hole_device,
+                               within=DEADLINE + 0.5)
+            longest = calls = 0
+            while not lost.done():
+                start = time.monotonic()
+                self.assertEqual(ON, self.state())
+                longest = max(longest, time.monotonic() - start)
+                calls += 1
+            lost.result()
+        self.assertLess(longest, 0.5)
+        self.assertGreater(calls, 20)
+
+    def test_pw4_twenty_calls_leave_nothing(self):
+        self.state()
+        gc.collect()
+        threads = threading.active_count()
+        files = len(os.listdir('/proc/self/fd'))
+        for _ in range(20):
+            self.assertEqual(ON, self.state())
+            self.driver.power_on(self.device, '1')
+        self.assertEqual(threads, threading.active_count())
+        self.assertEqual(files, len(os.listdir('/proc/self/fd')))
+        # One of them is that of ipmitool itself.
+        self.assertIn('active sessions               : 1',
+                      self.ipmitool('session', 'info', 'active'))
+
+    def test_many_threads_and_one_bmc(self):
+        """It is asked one after the other, and everybody gets an answer."""
+        self.conf.config(group='power', call_deadline=20.0)
+        with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+            found = list(pool.map(lambda _: self.state(), range(THREADS)))
+        self.assertEqual([ON] * THREADS, found)
+
+    def test_many_threads_and_many_bmcs(self):
+        devices = [self.device] + [self.start_bmc(f'bmc{number}')[1]
+                                   for number in range(5)]
+        with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+            for function in (self.driver.power_off, self.driver.power_on):
+                list(pool.map(lambda device, function=function:
+                              function(device, '1'), devices))
+            found = list(pool.map(self.state, devices * 10))
+        self.assertEqual([ON] * len(found), found)
+
+
+class Relay(fixtures.Fixture):
+    """Stands before a BMC and loses packets as it is told."""
+
+    def __init__(self, host, port):
+        super().__init__()
+        self._bmc = (host, port)
+        self._limit = None
+        self._lost = None
+        self._requests = 0
+        self.answers = 0
+
+    def _setUp(self):
+        self._front = self._socket()
+        self._front.bind(('127.0.0.1', 0))
+        self.port = self._front.getsockname()[1]
+        self._back = self._socket()
+        self._back.connect(self._bmc)
+        self._client = None
+        self._stopping = threading.Event()
+        for function in (self._forward, self._return):
+            thread = threading.Thread(target=function)
+            thread.start()
+            self.addCleanup(thread.join, 10)
+        self.addCleanup(self._stopping.set)
+
+    def _socket(self):
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made.settimeout(0.1)
+        self.addCleanup(made.close)
+        return made
+
+    def silence_after(self, answers):
+        """Let so many answers pass from now on; None is all."""
+        self.answers, self._limit = 0, answers
+
+    def lose(self, number):
+        """Lose one of the requests from now on, counting from 0."""
+        self._requests, self._lost = 0, number
+
+    def _forward(self):
+        while not self._stopping.is_set():
+            try:
+                packet, self._client = self._front.recvfrom(3000)
+            except TimeoutError:
+                continue
+            if self._requests != self._lost:
+                self._back.send(packet)
+            self._requests += 1
+
+    def _return(self):
+        while not self._stopping.is_set():
+            try:
+                packet = self._back.recv(3000)
+            except TimeoutError:
+                continue
+            if self._limit is None or self.answers < self._limit:
+                self._front.sendto(packet, self._client)
+                self.answers += 1

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Migrations, on every database."""
+
+from alembic import autogenerate
+from alembic.runtime import migration as migration_context
+import sqlalchemy as sa
+
+from cloudmanager.conductor.engine import persistence
+from cloudmanager.db import api as db_api
+from cloudmanager.db import migration
+from cloudmanager.db import models
+from cloudmanager.tests import base
+
+
+@base.databases()
+class ModelsSyncTestCase(base.DbTestCase):
+    """What the migrations make is what the models say."""
+
+    @staticmethod
+    def _is_ours(thing, name, kind, reflected, compare_to):
+        # TaskFlow's tables and the version tables are not the models'.
+        return (kind != 'table'
+                or name in models.Base.metadata.tables)
+
+    def _differences(self, metadata):
+        with db_api.get_engine().connect() as connection:
+            context = migration_context.MigrationContext.configure(
+                connection, opts={'include_object': self._is_ours,
+                                  'compare_type': True})
+            return autogenerate.compare_metadata(context, metadata)
+
+    def test_models_agree(self):
+        self.assertEqual([], self._differences(models.Base.metadata))
+
+    def test_difference_is_seen(self):
+        """The comparison does find a column that is missing."""
+        metadata = sa.MetaData(naming_convention=models.NAMING)
+        for table in models.Base.metadata.tables.values():
+            table.to_metadata(metadata)
+        metadata.tables['tasks'].append_column(
+            sa.Column('surplus', sa.Integer))
+
+        (found,) = self._differences(metadata)
+
+        self.assertEqual(('add_column', None, 'tasks', 'surplus'),
+                         (*found[:3], found[3].name))
+
+
+@base.databases()
+class UpgradeTestCase(base.DbTestCase):
+
+    migrated = False
+
+    def setUp(self):
+        super().setUp()
+        if self.backend != 'sqlite':
+            self.addCleanup(self._drop_tables)
+
+    def _drop_tables(self):
+        engine = db_api.get_engine()
+        metadata = sa.MetaData()
+        metadata.reflect(engine)
+        metadata.drop_all(engine)
+
+    def test_upgrade_empty(self):
+        """An empty database gets the tables and the rows to start with."""
+        self.assertIsNone(migration.version())
+
+        migration.upgrade()
+
+        self.assertEqual(migration.head(), migration.version())
+        classes = self.execute(sa.select(
+            models.NodeClass.id, models.NodeClass.name,
+            models.NodeClass.is_default).order_by(models.NodeClass.id))
+        self.assertEqual([(1, 'hypervisor', True),
+                          (2, 'Storage host', False),
+                          (3, 'Network host', False),
+                          (4, 'Server', False)],
+                         [tuple(row) for row in classes])
+        kvm = self.execute(sa.select(models.NodeType.id).where(
+            models.NodeType.name == 'KVM',
+            models.NodeType.node_class_id == 1))
+        self.assertEqual([(3,)], [tuple(row) for row in kvm])
+        self.assertEqual([(1, 'default')], [
+            tuple(row) for row in self.execute(sa.select(
+                models.NodeImage.id, models.NodeImage.name))])
+
+    def test_upgrade_twice(self):
+        migration.upgrade()
+        persistence.upgrade()
+
+        migration.upgrade()
+        persistence.upgrade()
+
+        self.assertEqual(4, len(self.execute(
+            sa.select(models.NodeClass.id))))
+
+    def test_ids_go_on_after_seeds(self):
+        """Rows with given ids do not make later inserts collide."""
+        migration.upgrade()
+        with db_api.get_engine().begin() as connection:
+            new = connection.execute(sa.insert(models.NodeClass).values(
+                name='new')).inserted_primary_key[0]
+        self.assertEqual(5, new)
+
+    def test_taskflow_has_its_own_history(self):
+        """TaskFlow's version table does not disturb ours."""
+        persistence.upgrade()
+        migration.upgrade()
+
+        names = set(sa.inspect(db_api.get_engine()).get_table_names())
+        self.assertLessEqual({'logbooks', 'flowdetails', 'atomdetails',
+                              'tasks', migration.VERSION_TABLE}, names)
+        self.assertEqual(migration.head(), migration.version())

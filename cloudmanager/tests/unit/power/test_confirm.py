@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+from cloudmanager.power import confirm
+from cloudmanager.power import exceptions
+from cloudmanager.power import states
+from cloudmanager.tests.unit.power import base
+
+ON, OFF, UNKNOWN = states.POWER_ON, states.POWER_OFF, states.UNKNOWN
+
+
+class ConfirmTestCase(base.PowerTestCase):
+
+    def reach_off(self, *feeds, timeout=60.0, **values):
+        confirm.reach(list(feeds), OFF, timeout, pause=self.clock.sleep,
+                      **values)
+
+    def fence(self, *feeds):
+        confirm.fence(list(feeds), pause=self.clock.sleep)
+
+
+class ReachTestCase(ConfirmTestCase):
+
+    def test_switches_and_confirms(self):
+        driver = base.SlowDriver(self.clock)
+        self.reach_off(self.feed(driver))
+        self.assertEqual(['off'], driver.asked)
+
+    def test_pw8_a_stale_reading_is_waited_out(self):
+        driver = base.SlowDriver(self.clock, off_after=45)
+        self.reach_off(self.feed(driver))
+        # Asked again at half of the time, as requests get lost.
+        self.assertEqual(['off', 'off'], driver.asked)
+        self.assertGreaterEqual(self.clock.now - 1000, 45)
+
+    def test_what_is_off_is_not_asked(self):
+        driver = base.ScriptedDriver([OFF])
+        self.reach_off(self.feed(driver))
+        self.assertEqual([], driver.asked)
+
+    def test_one_reading_is_not_enough(self):
+        """A single reading of off, then on for ever."""
+        driver = base.ScriptedDriver([ON, OFF, ON])
+        self.assertRaises(exceptions.PowerTimeout, self.reach_off,
+                          self.feed(driver))
+
+    def test_first_reading_of_off_was_stale(self):
+        driver = base.ScriptedDriver([OFF, ON, OFF, OFF])
+        self.reach_off(self.feed(driver))
+        self.assertEqual(['off'], driver.asked)
+
+    def test_flapping_is_never_confirmed(self):
+        driver = base.ScriptedDriver([ON] + [OFF, ON] * 100)
+        self.assertRaises(exceptions.PowerTimeout, self.reach_off,
+                          self.feed(driver))
+
+    def test_pw12_unknown_is_never_off(self):
+        driver = base.ScriptedDriver([UNKNOWN])
+        error = self.assertRaises(exceptions.PowerTimeout, self.reach_off,
+                                  self.feed(driver))
+        self.assertIn('last read: unknown', str(error))
+
+    def test_unknown_between_two_readings_starts_over(self):
+        driver = base.ScriptedDriver([ON, OFF, UNKNOWN, OFF, ON])
+        self.assertRaises(exceptions.PowerTimeout, self.reach_off,
+                          self.feed(driver))
+
+    def test_trouble_while_reading_is_unknown(self):
+        device = base.device()
+        driver = base.ScriptedDriver([
+            exceptions.PowerUnreachable(device=device),
+            exceptions.PowerBusy(device=device),
+            exceptions.PowerRefused(device=device, request='power status',
+                                    reason='Unspecified'), OFF])
+        self.reach_off(self.feed(driver))
+        self.assertEqual(['off'], driver.asked)
+
+    def test_refused_off_on_a_chassis_that_is_off(self):
+        refusal = exceptions.PowerRefused(device=base.device(),
+                                          request='power off', reason='off')
+        driver = base.ScriptedDriver([UNKNOWN, OFF], refusal)
+        self.reach_off(self.feed(driver))
+        self.assertEqual(['off'], driver.asked)
+
+    def test_refused_off_on_a_chassis_that_is_on(self):
+        refusal = exceptions.PowerRefused(device=base.device(),
+                                          request='power off', reason='no')
+        driver = base.ScriptedDriver([ON], refusal)
+        self.assertRaises(exceptions.PowerTimeout, self.reach_off,
+                          self.feed(driver))
+        self.assertEqual(['off', 'off'], driver.asked)
+
+    def test_a_request_that_did_not_arrive_is_repeated(self):
+        driver = base.ScriptedDriver(
+            [ON, ON, ON, OFF],
+            exceptions.PowerUnreachable(device=base.device()))
+        self.reach_off(self.feed(driver))
+        self.assertEqual(['off'] * 3, driver.asked)
+
+    def test_wrong_credentials_are_not_tried_again(self):
+        error = exceptions.PowerCredentials(device=base.device())
+        reading = base.ScriptedDriver([error])
+        self.assertIs(error, self.assertRaises(
+            exceptions.PowerCredentials, self.reach_off,
+            self.feed(reading)))
+        self.assertEqual([], reading.asked)
+        asking = base.ScriptedDriver([ON], error)
+        self.assertRaises(exceptions.PowerCredentials, self.reach_off,
+                          self.feed(asking))
+        self.assertEqual(['off'], asking.asked)
+
+    def test_message_of_a_timeout(self):
+        driver = base.ScriptedDriver([ON])
+        error = self.assertRaises(exceptions.PowerTimeout, self.reach_off,
+                                  self.feed(driver), timeout=7.0)
+        self.assertEqual(
+            'IPMI://FakeDevice@bmc.example:623 did not confirm power_off '
+            'within 7 s; last read: power_on.', str(error))
+        self.assertEqual(503, error.code)
+        self.assertEqual('cloudmanager.power.timeout', error.error_code)
+
+    def test_ends_in_time(self):
+        self.assertRaises(exceptions.PowerTimeout, self.reach_off,
+                          self.feed(base.ScriptedDriver([ON])), timeout=9.0)
+        self.assertLessEqual(self.clock.now - 1000, 9.2)
+
+    def test_the_caller_can_end_it(self):
+        class Stopped(Exception):
+            pass
+
+        def pause(seconds):
+            raise Stopped
+
+        self.assertRaises(
+            Stopped, confirm.reach,
+            [self.feed(base.ScriptedDriver([ON]))], OFF, 60.0, pause=pause)
+
+    def test_a_node_without_feeds_is_not_taken_for_off(self):
+        self.assertRaises(ValueError, self.reach_off)
+
+    def test_no_secret_in_logs(self):
+        error = exceptions.PowerUnreachable(device=base.device())
+        driver = base.ScriptedDriver([error], error)
+        self.assertRaises(exceptions.PowerTimeout, self.reach_off,
+                          self.feed(driver))
+        self.assertIn('cannot be reached', self.logger.output)
+        self.assertNotIn(base.PASSWORD, self.logger.output)
+
+
+class FeedsTestCase(ConfirmTestCase):
+    """PW17: nodes with two supplies."""
+
+    def test_all_feeds_are_cut(self):
+        drivers = [base.SlowDriver(self.clock),
+                   base.SlowDriver(self.clock, off_after=5)]
+        self.fence(*[self.feed(driver) for driver in drivers])
+        self.assertEqual([['off'], ['off']],
+                         [driver.asked for driver in drivers])
+
+    def test_one_feed_that_stays_on(self):
+        good = base.SlowDriver(self.clock)
+        bad = base.SlowDriver(self.clock, off_after=None)
+        error = self.assertRaises(
+            exceptions.PowerTimeout, self.fence, self.feed(good),
+            self.feed(bad, host='other.example'))
+        self.assertIn('other.example', str(error))
+        self.assertIn('last read: power_on', str(error))
+
+    def test_one_feed_that_is_unknown(self):
+        error = exceptions.PowerUnreachable(device=base.device())
+        silent = base.ScriptedDriver([error], error)
+        good = base.SlowDriver(self.clock)
+        self.assertRaises(exceptions.PowerTimeout, self.fence,
+                          self.feed(silent), self.feed(good))
+        self.assertEqual(['off'], good.asked)
+
+    def test_a_feed_that_comes_back_while_others_are_waited_for(self):
+        comes_back = base.ScriptedDriver([ON, OFF, OFF, ON])
+        slow = base.SlowDriver(self.clock, off_after=20)
+        self.assertRaises(exceptions.PowerTimeout, self.fence,
+                          self.feed(comes_back), self.feed(slow))
+
+
+class SwitchOffTestCase(ConfirmTestCase):
+    """PW18: softly first, then hard."""
+
+    def switch_off(self, *feeds):
+        confirm.switch_off(list(feeds), pause=self.clock.sleep)
+
+    def test_soft_is_enough(self):
+        driver = base.SlowDriver(self.clock, soft_after=90)
+        self.switch_off(self.feed(driver))
+        self.assertEqual(['soft'], driver.asked)
+
+    def test_soft_then_hard(self):
+        driver = base.SlowDriver(self.clock, soft_after=None)
+        self.switch_off(self.feed(driver))
+        self.assertEqual(['soft', 'off'], driver.asked)
+        self.assertGreaterEqual(self.clock.now - 1000, 120)
+        self.assertIn('A soft shutdown did not help', self.logger.output)
+
+    def test_hard_where_soft_is_not_supported(self):
+        driver = base.SlowDriver(self.clock)
+        driver.supports_soft = False
+        self.switch_off(self.feed(driver))
+        self.assertEqual(['off'], driver.asked)
+
+    def test_hard_where_one_feed_cannot_do_it_softly(self):
+        soft = base.SlowDriver(self.clock)
+        hard = base.SlowDriver(self.clock)
+        hard.supports_soft = False
+        self.switch_off(self.feed(soft), self.feed(hard))
+        self.assertEqual([['off'], ['off']], [soft.asked, hard.asked])
+
+    def test_a_fence_is_never_soft(self):
+        driver = base.SlowDriver(self.clock, soft_after=0)
+        self.fence(self.feed(driver))
+        self.assertEqual(['off'], driver.asked)
+
+    def test_neither_helps(self):
+        driver = base.SlowDriver(self.clock, off_after=None)
+        self.assertRaises(exceptions.PowerTimeout, self.switch_off,
+                          self.feed(driver))
+
+
+class SwitchOnAndResetTestCase(ConfirmTestCase):
+
+    def reset(self, *feeds):
+        confirm.reset(list(feeds), pause=self.clock.sleep)
+
+    def test_switch_on(self):
+        driver = base.ScriptedDriver([OFF, ON])
+        confirm.switch_on([self.feed(driver)], pause=self.clock.sleep)
+        self.assertEqual(['on'], driver.asked)
+
+    def test_reset_by_the_device(self):
+        driver = base.ScriptedDriver([ON])
+        self.reset(self.feed(driver))
+        self.assertEqual(['reset'], driver.asked)
+
+    def test_reset_of_what_is_off_switches_on(self):
+        driver = base.ScriptedDriver([OFF, OFF, ON])
+        self.reset(self.feed(driver))
+        self.assertEqual(['on'], driver.asked)
+
+    def test_reset_without_help_of_the_device(self):
+        driver = base.SlowDriver(self.clock)
+        self.reset(self.feed(driver))
+        self.assertEqual(['off', 'on'], driver.asked)
+
+    def test_pw7_nothing_is_switched_on_when_off_failed(self):
+        driver = base.SlowDriver(self.clock, off_after=None)
+        self.assertRaises(exceptions.PowerTimeout, self.reset,
+                          self.feed(driver))
+        self.assertNotIn('on', driver.asked)
+
+    def test_pw7_a_refused_reset_is_a_failure(self):
+        driver = base.ScriptedDriver([ON], exceptions.PowerRefused(
+            device=base.device(), request='power reset', reason='no'))
+        self.assertRaises(exceptions.PowerRefused, self.reset,
+                          self.feed(driver))
+        self.assertEqual(['reset'], driver.asked)
+
+    def test_reset_with_two_feeds_cuts_both(self):
+        drivers = [base.SlowDriver(self.clock), base.SlowDriver(self.clock)]
+        self.reset(*[self.feed(driver) for driver in drivers])
+        self.assertEqual([['off', 'on']] * 2,
+                         [driver.asked for driver in drivers])
