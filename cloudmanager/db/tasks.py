@@ -80,7 +80,8 @@ def create_task(context: Any, name: str, *, targets: list[str],
                 holder = find_running(context, target)
                 if holder is None:
                     continue
-                if (holder['name'], holder['params']) == (name, params):
+                if all(holder[key] == values[key] for key in
+                       ('name', 'params', 'host', 'server_id')):
                     return holder, False
                 raise exception.TaskConflict(
                     task=holder['id'], name=holder['name'],

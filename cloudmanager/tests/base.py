@@ -7,6 +7,7 @@ Tests with a database run on SQLite always, and by the decorator
 on this machine with the credentials below, and skipped without.
 """
 
+import atexit
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
@@ -184,11 +185,39 @@ def unreachable(backend: str) -> str | None:
                 f'({type(exc).__name__})')
 
 
+def _create_database(backend: str, migrated: bool) -> sa.URL:
+    name = f'cloudmanager_test_{uuid.uuid4().hex[:16]}'
+    with server_connection(backend) as connection:
+        connection.exec_driver_sql(f'CREATE DATABASE {name}')
+    url = _server_url(backend).set(database=name)
+    if migrated:
+        _upgrade(_render(url))
+    return url
+
+
+def _drop_database(backend: str, url: sa.URL) -> None:
+    force = ' WITH (FORCE)' if backend == 'postgresql' else ''
+    with server_connection(backend) as connection:
+        connection.exec_driver_sql(f'DROP DATABASE {url.database}{force}')
+
+
+# Migrated databases that no class uses, by backend. Making one takes longer
+# than most tests, so the next class gets it, and the process drops it.
+_spare: dict[str, list[sa.URL]] = {backend: [] for backend in URLS}
+
+
+@atexit.register
+def _drop_spare() -> None:
+    for backend, urls in _spare.items():
+        while urls:
+            _drop_database(backend, urls.pop())
+
+
 class DbTestCase(TestCase):
     """A migrated database: a fresh file of SQLite for each test.
 
-    With ``databases`` subclasses use a server: a database for each class,
-    emptied before each test.
+    With ``databases`` subclasses use a server: a database that no other
+    class uses meanwhile, emptied before each test.
     """
 
     backend: ClassVar[str] = 'sqlite'
@@ -201,19 +230,19 @@ class DbTestCase(TestCase):
         super().setUpClass()
         if cls.backend == 'sqlite' or unreachable(cls.backend):
             return
-        name = f'cloudmanager_test_{uuid.uuid4().hex[:16]}'
-        with server_connection(cls.backend) as connection:
-            connection.exec_driver_sql(f'CREATE DATABASE {name}')
-        cls._url = _server_url(cls.backend).set(database=name)
-        cls.addClassCleanup(cls._drop, name)
-        if cls.migrated:
-            _upgrade(_render(cls._url))
+        spare = _spare[cls.backend]
+        if cls.migrated and spare:
+            cls._url = spare.pop()
+        else:
+            cls._url = _create_database(cls.backend, cls.migrated)
+        cls.addClassCleanup(cls._release, cls._url)
 
     @classmethod
-    def _drop(cls, name: str) -> None:
-        force = ' WITH (FORCE)' if cls.backend == 'postgresql' else ''
-        with server_connection(cls.backend) as connection:
-            connection.exec_driver_sql(f'DROP DATABASE {name}{force}')
+    def _release(cls, url: sa.URL) -> None:
+        if cls.migrated:
+            _spare[cls.backend].append(url)
+        else:
+            _drop_database(cls.backend, url)
         cls._url = None
 
     def setUp(self) -> None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steps on a compute host: disable, plan, move, fence, power, verify."""
 
+from concurrent import futures
+import threading
 from typing import Any
 
 from oslo_config import cfg
@@ -18,6 +20,8 @@ LOG = logging.getLogger(__name__)
 
 DRAIN_ACTIONS = frozenset((observe.LIVE, observe.COLD, observe.OFFLOAD))
 EMPTY_READINGS = 2
+# After this long look whether Nova has disabled a host already.
+DISABLE_SECONDS = 2
 
 
 def _service(step: Step) -> Any:
@@ -37,7 +41,31 @@ class DisableHost(Step):
             self.run.remember(was_enabled=service.status == 'enabled',
                               reason_before=service.disabled_reason)
         if service.status == 'enabled':
-            self.tools.nova.disable_service(service.id, self._reason())
+            self._disable(service)
+
+    def _disable(self, service: Any) -> None:
+        """Disable the service, without waiting for a host that is dead.
+
+        Nova stores the new status first and then calls the host, for a
+        minute when the host has died a moment ago.
+        """
+        call: futures.Future[None] = futures.Future()
+
+        def ask() -> None:
+            try:
+                self.tools.nova.disable_service(service.id, self._reason())
+                call.set_result(None)
+            except exception.CloudManagerException as exc:
+                call.set_exception(exc)
+
+        threading.Thread(target=ask, daemon=True, name='disable').start()
+        while True:
+            try:
+                return call.result(DISABLE_SECONDS)
+            except futures.TimeoutError:
+                self.run.guard()
+                if _service(self).status == 'disabled':
+                    return
 
     def _reason(self) -> str:
         return f'cloudmanager: {self.run.name}, task {self.run.task_id}'

@@ -34,7 +34,7 @@ ON, OFF = states.POWER_ON, states.POWER_OFF
 PASSWORD = unit_base.PASSWORD[:16]
 DEADLINE = 3.0
 # Seconds within which a call that needs no waiting is over.
-PROMPT = 1.0
+PROMPT = 2.0
 THREADS = 32
 # Until ipmi_sim has let us in; one of them refuses a cipher suite.
 LOGIN_ANSWERS = 6
@@ -214,17 +214,17 @@ class FailuresTestCase(IPMITestCase):
         closed = dataclasses.replace(self.device,
                                      port=ipmisimlib.free_port())
         self.fails(exceptions.PowerUnreachable, self.state, closed,
-                   within=DEADLINE + 0.5)
+                   within=DEADLINE + PROMPT)
 
     def test_unknown_host(self):
         unknown = dataclasses.replace(self.device, host='bmc.invalid')
         self.fails(exceptions.PowerUnreachable, self.state, unknown,
-                   within=DEADLINE + 0.5)
+                   within=DEADLINE + PROMPT)
 
     def test_pw1_silent_from_the_start(self):
         self.bmc.pause()
         self.fails(exceptions.PowerUnreachable, self.state,
-                   within=DEADLINE + 0.5)
+                   within=DEADLINE + PROMPT)
         self.bmc.resume()
         self.assertEqual(ON, self.state())
 
@@ -235,7 +235,7 @@ class FailuresTestCase(IPMITestCase):
         self.assertEqual(ON, self.state(device))
         relay.silence_after(LOGIN_ANSWERS)
         self.fails(exceptions.PowerUnreachable, self.state, device,
-                   within=DEADLINE + 0.5)
+                   within=DEADLINE + PROMPT)
         self.assertEqual(LOGIN_ANSWERS, relay.answers)
         relay.silence_after(None)
         start = time.monotonic()
@@ -273,7 +273,7 @@ class FailuresTestCase(IPMITestCase):
         device = dataclasses.replace(self.device, port=relay.port)
         relay.silence_after(LOGIN_ANSWERS)
         self.fails(exceptions.PowerUnreachable, self.driver.reset, device,
-                   '1', within=DEADLINE + 0.5)
+                   '1', within=DEADLINE + PROMPT)
         self.assertEqual(['set reset 1'], self.requests())
 
 
@@ -285,7 +285,7 @@ class ManyTestCase(IPMITestCase):
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             lost = pool.submit(self.fails, exceptions.PowerUnreachable,
                                self.state, hole_device,
-                               within=DEADLINE + 0.5)
+                               within=DEADLINE + PROMPT)
             longest = calls = 0
             while not lost.done():
                 start = time.monotonic()
@@ -293,8 +293,8 @@ class ManyTestCase(IPMITestCase):
                 longest = max(longest, time.monotonic() - start)
                 calls += 1
             lost.result()
-        self.assertLess(longest, 0.5)
-        self.assertGreater(calls, 20)
+        self.assertLess(longest, PROMPT)
+        self.assertGreater(calls, 5)
 
     def test_pw4_twenty_calls_leave_nothing(self):
         self.state()

@@ -367,7 +367,7 @@ class PurgeTestCase(TaskCase):
         self.addCleanup(engine.dispose)
         book = tf_models.LogBook('host.shutdown', uuid=task_id)
         flow = tf_models.FlowDetail('host.shutdown', uuid=task_id)
-        flow.add(tf_models.TaskDetail('step'))
+        flow.add(tf_models.TaskDetail('step', task_id))
         book.add(flow)
         persistence.Backend(engine).get_connection().save_logbook(book)
 

@@ -14,6 +14,9 @@ from cloudmanager.power import ipmi_session
 from cloudmanager.power import states
 from cloudmanager.tests.unit.power import base
 
+# Seconds for what takes 1 on an idle machine, and for ever or 28 with
+# pyghmi alone.
+PATIENCE = 3
 # Packets with a header as IPMI has it, and nonsense behind it.
 NONSENSE = [
     b'', b'\x06', b'\x06\x00\xff\x07', b'\xff' * 64,
@@ -176,7 +179,7 @@ class PeerTestCase(base.PowerTestCase):
         """Return the error of a request, and the seconds it took."""
         start = time.monotonic()
         error = self.assertRaises(kind, self.driver.state, self.device, '1')
-        self.assertLess(time.monotonic() - start, 1.3)
+        self.assertLess(time.monotonic() - start, PATIENCE)
         # As long as the process lives, nothing of a session may stay.
         self.assertEqual({}, simplesession.Session.keepalive_sessions)
         self.assertNotIn(base.PASSWORD, base.everything_of(error))
@@ -231,7 +234,7 @@ class PeerTestCase(base.PowerTestCase):
                      for _ in range(4)]
             kinds = sorted(type(each.exception()).__name__
                            for each in found)
-        self.assertLess(time.monotonic() - start, 1.5)
+        self.assertLess(time.monotonic() - start, PATIENCE)
         self.assertEqual(['PowerBusy'] * 3 + ['PowerUnreachable'], kinds)
 
     def test_256_threads_and_as_many_bmcs(self):
@@ -245,5 +248,6 @@ class PeerTestCase(base.PowerTestCase):
                      for device in devices]
             kinds = {type(each.exception()) for each in found}
         self.assertEqual({exceptions.PowerUnreachable}, kinds)
-        self.assertLess(time.monotonic() - start, 4)
+        # One after the other it would be 256.
+        self.assertLess(time.monotonic() - start, 20)
         self.assertEqual(before, threading.active_count())

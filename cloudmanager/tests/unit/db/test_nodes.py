@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes: defaults, agreement of class and type, unique names, size."""
+
+import sqlalchemy as sa
+
+from cloudmanager.common import exception
+from cloudmanager.common import query as common_query
+from cloudmanager.db import models
+from cloudmanager.db import nodes
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.tests import base
+
+UUID = '11111111-2222-3333-4444-555555555555'
+
+
+@base.databases()
+class NodesTestCase(base.DbTestCase):
+
+    def create(self, **values):
+        return nodes.create_node(self.context, values)
+
+    def invalid(self, **values):
+        return str(self.assertRaises(exception.Invalid, self.create,
+                                     **values))
+
+    def test_defaults(self):
+        node = self.create()
+        self.assertEqual(
+            ('hypervisor', '', 'default', True, False, False, 0, True,
+             False, None, []),
+            tuple(node[key] for key in (
+                'class_name', 'type_name', 'image_name', 'active',
+                'is_reserved', 'is_controller', 'condition', 'dcc',
+                'nodesafe', 'power_state', 'controls')))
+        self.assertIsNotNone(node['created_at'])
+
+    def test_type_names_the_class(self):
+        node = self.create(node_type_id=9)
+        self.assertEqual(('Storage host', 'Ceph'),
+                         (node['class_name'], node['type_name']))
+
+    def test_class_alone_gets_its_nameless_type(self):
+        node = self.create(node_class_id=4)
+        self.assertEqual(('Server', ''),
+                         (node['class_name'], node['type_name']))
+
+    def test_type_of_another_class(self):
+        self.assertIn('node_type_id', self.invalid(node_class_id=1,
+                                                   node_type_id=9))
+
+    def test_unknown_references(self):
+        self.assertIn('node_type_id', self.invalid(node_type_id=999))
+        self.assertIn('node_class_id', self.invalid(node_class_id=999))
+        self.assertIn('image_id', self.invalid(image_id=999))
+
+    def test_update_class_changes_the_type(self):
+        node = self.create(node_type_id=3)
+        changed = nodes.update_node(self.context, node['id'],
+                                    {'node_class_id': 2})
+        self.assertEqual(('Storage host', ''),
+                         (changed['class_name'], changed['type_name']))
+
+    def test_update_to_the_same_class_keeps_the_type(self):
+        node = self.create(node_type_id=3)
+        changed = nodes.update_node(
+            self.context, node['id'], {'node_class_id': 1, 'ram_mb': 5})
+        self.assertEqual(('KVM', 5), (changed['type_name'],
+                                      changed['ram_mb']))
+
+    def test_update_nothing(self):
+        node = self.create(name='a')
+        self.assertEqual(node, nodes.update_node(self.context, node['id'],
+                                                 {}))
+
+    def test_unknown(self):
+        for function, args in ((nodes.get_node, ()),
+                               (nodes.update_node, ({'name': 'a'},)),
+                               (nodes.delete_node, ())):
+            self.assertRaises(exception.NodeNotFound, function,
+                              self.context, 10 ** 6, *args)
+
+    def test_name_is_unique(self):
+        self.create(name='a')
+        other = self.create(name='b')
+        for action in (lambda: self.create(name='a'),
+                       lambda: nodes.update_node(
+                           self.context, other['id'], {'name': 'a'})):
+            error = self.assertRaises(exception.NameTaken, action)
+            self.assertEqual('The name a is in use already.', str(error))
+        self.assertEqual('b', nodes.get_node(self.context,
+                                             other['id'])['name'])
+
+    def test_hypervisor_is_unique(self):
+        self.create(name='a', hypervisor_id=UUID)
+        error = self.assertRaises(exception.NameTaken, self.create,
+                                  name='b', hypervisor_id=UUID)
+        self.assertIn('hypervisor_id', str(error))
+
+    def test_nameless_nodes_do_not_collide(self):
+        self.assertNotEqual(self.create()['id'], self.create()['id'])
+
+    def test_find_by_name(self):
+        node = self.create(name='Node')
+        self.create(name='node')
+        self.assertEqual(node['id'], nodes.find_by_name(
+            self.context, 'Node')['id'])
+        self.assertIsNone(nodes.find_by_name(self.context, 'NODE'))
+
+    def test_unique_name_raced(self):
+        """EV2: of sixteen nodes of one name at once one is made."""
+        calls = base.Together(16, lambda number: self.create(
+            name='same', ram_mb=number))
+        made = [node for node in calls.results if node]
+        self.assertEqual(1, len(made))
+        self.assertEqual({exception.NameTaken},
+                         {type(error) for error in calls.raised})
+        self.assertEqual(1, nodes.count_nodes(self.context,
+                                              common_query.Query()))
+
+    def test_delete(self):
+        node = self.create()
+        self.execute(sa.insert(models.PowerAction).values(
+            node_id=node['id'], action='on', result='ok'))
+        nodes.delete_node(self.context, node['id'])
+        self.assertRaises(exception.NodeNotFound, nodes.get_node,
+                          self.context, node['id'])
+        self.assertEqual([], self.execute(sa.select(models.PowerAction.id)))
+
+    def test_delete_while_a_task_acts_on_it(self):
+        node = self.create()
+        db_tasks.create_task(self.context, 'node.power',
+                             targets=[f'node:{node["id"]}'], params={})
+        error = self.assertRaises(exception.TaskConflict,
+                                  nodes.delete_node, self.context,
+                                  node['id'])
+        self.assertEqual(409, error.code)
+        self.assertEqual(node['id'], nodes.get_node(self.context,
+                                                    node['id'])['id'])
+
+    def test_power_state(self):
+        node = self.create()
+        nodes.set_power_state(self.context, node['id'], None, 'no answer')
+        found = nodes.get_node(self.context, node['id'])
+        self.assertEqual((None, 'no answer'), (
+            found['power_state'], found['power_state_reason']))
+        self.assertIsNotNone(found['power_state_at'])
+
+    def test_statements_of_a_list(self):
+        """DB2, DB3: 1000 nodes with controls are two statements."""
+        self.execute(sa.insert(models.Node).values([
+            {'name': f'n{number}', 'node_class_id': 1, 'node_type_id': 3,
+             'image_id': 1} for number in range(1000)]))
+        self.execute(sa.insert(models.PowerControl).values(
+            id=1, title='PDU', control_type='FakeDevice',
+            protocol_type='fake', host='10.0.0.1', port_number=1))
+        ids = [row[0] for row in self.execute(
+            sa.select(models.Node.id).order_by(models.Node.id))]
+        self.execute(sa.insert(models.NodePowerControl).values([
+            {'node_id': node_id, 'power_control_id': 1,
+             'power_control_port': str(number), 'is_default': True}
+            for number, node_id in enumerate(ids)]))
+
+        for limit in (5, None):
+            with self.statements() as sent:
+                found = nodes.list_nodes(self.context,
+                                         common_query.Query(limit=limit))
+            selects = [line for line in sent if 'SELECT' in line]
+            self.assertEqual(2, len(selects), sent)
+            self.assertEqual(limit or 1000, len(found))
+            self.assertEqual({1}, {len(node['controls'])
+                                   for node in found})
+            self.assertEqual('4', found[4]['controls'][0][
+                'power_control_port'])
