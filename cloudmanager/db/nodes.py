@@ -194,8 +194,9 @@ def _set_defaults(context: Any, values: dict[str, Any]) -> None:
 
 def _taken(exc: db_exc.DBDuplicateEntry,
            values: dict[str, Any]) -> exception.NameTaken:
+    # Of PostgreSQL's constraint names oslo.db cuts the last word off.
     columns = ' '.join(exc.columns or ())
-    field = 'hypervisor_id' if ('hypervisor_id' in columns
+    field = 'hypervisor_id' if ('hypervisor' in columns
                                 or 'name' not in values) else 'name'
     return exception.NameTaken(field=field, value=values.get(field))
 

@@ -300,19 +300,21 @@ class DbTestCase(TestCase):
 
 
 
-def databases(*backends: str) -> Callable[[type], type]:
+def databases(*backends: str,
+              sqlite: bool = True) -> Callable[[type], type | None]:
     """Run a ``DbTestCase`` on the other databases as well.
 
     Puts a subclass for each of them into the class's module.
 
     :param backends: some of ``mysql`` and ``postgresql``; both by default
+    :param sqlite: whether the class itself stays, with SQLite
     """
-    def decorate(cls: type) -> type:
+    def decorate(cls: type) -> type | None:
         module = sys.modules[cls.__module__]
         for backend in backends or tuple(URLS):
             name = f'{cls.__name__}_{backend}'
             setattr(module, name, type(name, (cls,), {
                 'backend': backend, '__module__': cls.__module__,
                 '__qualname__': name, '__doc__': cls.__doc__}))
-        return cls
+        return cls if sqlite else None
     return decorate

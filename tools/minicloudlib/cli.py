@@ -5,7 +5,6 @@ import argparse
 import contextlib
 import fcntl
 import signal
-import sys
 
 from minicloudlib import cloud
 from minicloudlib import faults

@@ -29,7 +29,8 @@ class Client:
         domain = {'name': 'Default'}
         user = {
             'name': 'admin', 'domain': domain, 'password': config.PASSWORD}
-        headers, document = self._exchange('POST', IDENTITY, '/v3/auth/tokens', {
+        headers, document = self._exchange(
+            'POST', IDENTITY, '/v3/auth/tokens', {
             'auth': {
                 'identity': {
                     'methods': ['password'], 'password': {'user': user}},

@@ -203,8 +203,9 @@ class SQLJobBoard(base.JobBoard):
             'generation': 0, 'created_at': clock.utcnow(),
             'priority': PRIORITIES.index(
                 base.JobPriority.convert(priority).value),
-            'book_uuid': book.uuid if book else None,
-            'book_name': book.name if book else None}
+            # An empty logbook is false.
+            'book_uuid': book.uuid if book is not None else None,
+            'book_name': book.name if book is not None else None}
         with self._engine.begin() as connection:
             connection.execute(JOBS.insert().values(**values))
             row = connection.execute(self._select().where(

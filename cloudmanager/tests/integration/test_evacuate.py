@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers of dead hosts come back elsewhere, after fencing."""
+
+import datetime
+
+from cloudmanager.tests.integration import base
+from cloudmanager.tests.integration import cloud
+
+
+def _time(text):
+    return datetime.datetime.fromisoformat(text).replace(
+        tzinfo=datetime.UTC).timestamp()
+
+
+class EvacuateCase(base.IntegrationCase):
+
+    more = '[host_tasks]\nmax_moves = 2\nheartbeat_silence = 12\n'
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.bmc = cls.enrol_ipmi('cmp1')
+
+    def setUp(self):
+        super().setUp()
+        self.bmc.switch(True)
+
+    def test_fence_comes_first(self):
+        """Killed host: fenced, forced down, then rebuilt by priority."""
+        ids = []
+        for priority in ('1', '9', '5', '0'):
+            ids += self.cloud.boot('cmp1', 1, meta={
+                'recovery_priority': priority})
+        stopped = self.cloud.boot('cmp1', 1)[0]
+        self.cloud.nova.servers.stop(stopped)
+        cloud.wait(lambda: self.cloud.server(stopped).status == 'SHUTOFF',
+                   30, 'a server is stopped')
+        cloud.minicloud('kill', 'cmp1')
+        task = self.finish(self.evacuate('cmp1'))
+        off = [moment for moment, text in self.bmc.log()
+               if text == 'power is 0'][-1]
+        began = {server: _time(self.cloud.actions(server, 'evacuate')[0]
+                               .start_time)
+                 for server in (*ids[:3], stopped)}
+        # Nova's times are whole seconds.
+        self.assertLess(off, min(began.values()) + 1)
+        self.assertEqual('Chassis Power is off', self.ipmitool(self.bmc))
+        self.assertTrue(self.cloud.service('cmp1').forced_down)
+        low, high, middle = (began[server] for server in ids[:3])
+        self.assertLessEqual(high, middle)
+        self.assertLess(high, low)
+        self.assert_moved_once(ids[:3], 'cmp1', 'evacuate')
+        self.assertEqual('SHUTOFF', self.cloud.server(stopped).status)
+        self.assertNotEqual('cmp1', self.cloud.host_of(
+            self.cloud.server(stopped)))
+        never = next(item for item in task['items'] if item['id'] == ids[3])
+        self.assertEqual('SKIPPED', never['state'])
+        self.assertEqual('cmp1',
+                         self.cloud.host_of(self.cloud.server(ids[3])))
+
+    def test_living_host_without_proof(self):
+        """409, and nothing is touched."""
+        server = self.cloud.boot('cmp2', 1)[0]
+        answer = self.client.request(
+            'POST', '/v1/hosts/cmp2/actions/evacuate', {})
+        self.assertEqual(409, answer.status_code)
+        self.assertIn('not_fenced', answer.text)
+        self.assertEqual('enabled', self.cloud.service('cmp2').status)
+        self.assertEqual([], self.cloud.actions(server, 'evacuate'))
+
+    def test_word_of_an_administrator_against_heartbeats(self):
+        """fenced is not believed while nova-compute is heard of."""
+        server = self.cloud.boot('cmp2', 1)[0]
+        task = self.finish(self.evacuate('cmp2', fenced=True), 'FAILURE')
+        self.assertIn('heartbeat', task['result']['error'])
+        self.assertEqual('enabled', self.cloud.service('cmp2').status)
+        self.assertEqual([], self.cloud.actions(server, 'evacuate'))
+
+    def test_word_of_an_administrator(self):
+        """A silent host without power control, declared off."""
+        servers = self.cloud.boot('cmp2', 3)
+        cloud.minicloud('kill', 'cmp2')
+        self.finish(self.evacuate('cmp2', fenced=True))
+        self.assert_moved_once(servers, 'cmp2', 'evacuate')
+
+    def test_fencing_fails(self):
+        """A BMC that refuses proves nothing: the host is left as it was."""
+        servers = self.cloud.boot('cmp1', 1)
+        self.bmc.set_refusing_off(True)
+        self.addCleanup(self.bmc.set_refusing_off, False)
+        task = self.finish(self.evacuate('cmp1'), 'FAILURE')
+        self.assertIn('proven', task['result']['error'])
+        service = self.cloud.service('cmp1')
+        self.assertEqual('enabled', service.status)
+        self.assertFalse(service.forced_down)
+        self.assertEqual([], self.cloud.actions(servers[0], 'evacuate'))
+        self.assertNotIn(base.BMC_PASSWORD, str(task))
+        for process in self.installation.processes:
+            self.assertNotIn(base.BMC_PASSWORD, process.text())
+
+    def test_deleted_in_between(self):
+        """A server that its tenant deletes meanwhile is no failure."""
+        servers = self.cloud.boot('cmp1', 6)
+        cloud.minicloud('kill', 'cmp1')
+        task_id = self.evacuate('cmp1')
+        cloud.wait(lambda: self.client.task(task_id)['progress']['running'],
+                   60, 'evacuations run', 0.05)
+        waiting = [item['id'] for item in self.client.task(task_id)['items']
+                   if item['state'] == 'PENDING']
+        self.cloud.nova.servers.force_delete(waiting[-1])
+        task = self.finish(task_id)
+        states = {item['id']: item['state'] for item in task['items']}
+        self.assertEqual('SKIPPED', states[waiting[-1]])
+        self.assert_moved_once(
+            [server for server in servers if server != waiting[-1]],
+            'cmp1', 'evacuate')

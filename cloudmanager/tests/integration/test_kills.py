@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conductors are killed at random instants; no work is lost or doubled.
+
+The seed of the instants is in the details of a failure and can be given in
+the environment: CLOUDMANAGER_TEST_SEED.
+"""
+
+import os
+import random
+import time
+
+import pymysql
+import testtools
+
+from cloudmanager.tests.integration import base
+from cloudmanager.tests.integration import cloud
+
+# A kill within this many seconds after a conductor took the task.
+LATEST_KILL = 3.0
+TAKEOVER_SECONDS = 10.0
+
+
+class KillsCase(base.IntegrationCase):
+    """Two conductors, one of them killed again and again."""
+
+    conductors = 2
+    kills_wanted = 14
+    more = '[host_tasks]\nmax_moves = 3\n'
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for number, host in enumerate(cloud.COMPUTES, 1):
+            cls.enrol_fake(host, number)
+
+    def setUp(self):
+        super().setUp()
+        seed = int(os.environ.get('CLOUDMANAGER_TEST_SEED',
+                                  time.time_ns() % 10 ** 6))
+        self.random = random.Random(seed)
+        self.addDetail('seed', testtools.content.text_content(str(seed)))
+        self.kills = 0
+        self.takeovers = []
+
+    def row(self, task_id):
+        """Read who owns a task, which the API does not tell."""
+        connection = pymysql.connect(
+            host='127.0.0.1', user='root', autocommit=True,
+            database=self.installation.name)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    'SELECT status, owner, generation FROM tasks '
+                    'WHERE id = %s', (task_id,))
+                return cursor.fetchone()
+        finally:
+            connection.close()
+
+    def ended(self, task_id):
+        return self.row(task_id)[0] not in ('PENDING', 'STARTED', 'RETRY')
+
+    def harass(self, task_id):
+        """Kill whoever has the task until it has ended."""
+        generation, killed_at = 0, None
+
+        def taken():
+            return (self.ended(task_id)
+                    or self.row(task_id)[2] > generation)
+
+        while True:
+            cloud.wait(taken, 60, 'somebody takes the task', 0.05)
+            if killed_at is not None and not self.ended(task_id):
+                self.takeovers.append(time.monotonic() - killed_at)
+            if self.ended(task_id):
+                return
+            _, owner, generation = self.row(task_id)
+            time.sleep(self.random.uniform(0, LATEST_KILL))
+            victim = next((worker for worker in self.workers if owner
+                           and owner.startswith(worker.name + ':')), None)
+            if victim is None or self.ended(task_id):
+                return
+            victim.kill()
+            killed_at = time.monotonic()
+            self.kills += 1
+            victim.start()
+
+    def check(self, task_id, source, moved, action):
+        task = self.finish(task_id, seconds=120)
+        self.assertEqual(set(moved), {item['id'] for item in task['items']})
+        servers = self.cloud.all_servers()
+        for server_id, before in moved.items():
+            server = servers[server_id]
+            self.assertEqual('ACTIVE', server.status)
+            self.assertNotEqual(source, self.cloud.host_of(server))
+            self.assertFalse(server.locked)
+            self.assertEqual(
+                before + 1, len(self.cloud.actions(server_id, action)),
+                f'{server.name}: not asked {action} exactly once')
+
+    def counts(self, host, action):
+        return {server: len(self.cloud.actions(server, action))
+                for server in self.cloud.servers_on(host)}
+
+    def drain(self, host):
+        before = self.counts(host, 'live-migration')
+        task_id = self.shutdown(host)
+        self.harass(task_id)
+        self.check(task_id, host, before, 'live-migration')
+        self.cloud.nova.services.enable(self.cloud.service(host).id)
+
+    def rescue(self, host):
+        before = self.counts(host, 'evacuate')
+        cloud.minicloud('kill', host)
+        task_id = self.evacuate(host)
+        self.harass(task_id)
+        self.check(task_id, host, before, 'evacuate')
+        self.cloud.restore_hosts()
+
+    def test_kills(self):
+        """Nothing lost, nothing twice, goes on within 10 s (CC11, EV4,
+        EV15)."""
+        for host in cloud.COMPUTES:
+            self.cloud.boot(host, 4)
+        hosts = list(cloud.COMPUTES)
+        rounds = 0
+        while self.kills < self.kills_wanted:
+            host = hosts[rounds % len(hosts)]
+            (self.rescue if rounds % 3 == 2 else self.drain)(host)
+            rounds += 1
+        print(f'{self.kills} kills in {rounds} tasks on the {self.board} '
+              f'jobboard; taken over after at most '
+              f'{max(self.takeovers):.1f} s')
+        self.assertLess(max(self.takeovers), TAKEOVER_SECONDS)
+
+
+class RedisKillsCase(KillsCase):
+
+    board = 'redis'
+
+
+class QuickLeaseKillsCase(KillsCase):
+    """Many more kills, with a lease of two seconds."""
+
+    kills_wanted = 26
+    more = '[host_tasks]\nmax_moves = 3\n[conductor]\nlease = 2\n'

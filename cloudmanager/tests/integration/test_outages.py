@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a task needs goes away for a while, in the middle of its work."""
+
+import subprocess
+import sys
+import time
+
+from cloudmanager.tests.integration import base
+from cloudmanager.tests.integration import cloud
+from cloudmanager.tests.integration import processes
+from cloudmanager.tests.integration import servers
+
+
+class OutagesCase(base.IntegrationCase):
+
+    more = '[host_tasks]\nmax_moves = 2\n'
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.enrol_fake('cmp1', 1)
+
+    def begin(self, count=8):
+        """Boot servers and begin a drain; return ids and task."""
+        ids = self.cloud.boot('cmp1', count)
+        task_id = self.shutdown('cmp1')
+        cloud.wait(lambda: self.client.task(task_id)['progress']['done'],
+                   60, 'the drain moves servers', 0.1)
+        return ids, task_id
+
+    def test_nova_answers_503(self):
+        """Twenty seconds without Nova's API; nothing is asked twice."""
+        ids, task_id = self.begin()
+        fault = subprocess.Popen(
+            [sys.executable, str(cloud.MINICLOUD), 'fault', 'nova-api',
+             '503', '20'], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL)
+        self.addCleanup(fault.wait, 120)
+        self.assertEqual(0, fault.wait(120))
+        self.finish(task_id)
+        self.assert_moved_once(ids, 'cmp1')
+
+    def test_message_bus_restarts(self):
+        """The drain does not need the bus; new work finds it again."""
+        ids, task_id = self.begin()
+        servers.restart_rabbitmq()
+        self.finish(task_id)
+        self.assert_moved_once(ids, 'cmp1')
+        cloud.wait(lambda: self._dry_run().status_code == 200, 90,
+                   'conductors answer over the bus again', 1)
+
+    def _dry_run(self):
+        return self.client.request(
+            'POST', '/v1/hosts/cmp2/actions/shutdown', {'dry_run': True})
+
+    def test_database_restarts(self):
+        """The task stops where it stands and goes on afterwards (CC6)."""
+        ids, task_id = self.begin()
+        servers.restart_mariadb()
+        cloud.wait(self.client.answers, 60, 'the API has its database')
+        self.finish(task_id)
+        self.assert_moved_once(ids, 'cmp1')
+
+
+class StopCase(base.IntegrationCase):
+    """An orderly stop in the middle of a drain."""
+
+    conductors = 2
+    more = '[host_tasks]\nmax_moves = 2\n'
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.enrol_fake('cmp1', 1)
+
+    def test_sigterm(self):
+        """The work is handed over at once (CC5, CC14)."""
+        ids = self.cloud.boot('cmp1', 8)
+        task_id = self.shutdown('cmp1')
+        cloud.wait(lambda: self.client.task(task_id)['progress']['running'],
+                   60, 'moves are under way', 0.05)
+        busy = next(worker for worker in self.workers
+                    if task_id in worker.text())
+        other = next(worker for worker in self.workers
+                     if worker is not busy)
+        self.assertLess(busy.stop(), 30)
+        begun = time.monotonic()
+        cloud.wait(lambda: task_id in other.text(), 10,
+                   'the other conductor goes on', 0.1)
+        self.assertLess(time.monotonic() - begun, 5)
+        self.finish(task_id)
+        self.assert_moved_once(ids, 'cmp1')
+        busy.start()
+
+    def test_lost_cast(self):
+        """A task whose message was lost is found (EV4)."""
+        processes.mysql(
+            f'INSERT INTO {self.installation.name}.tasks (id, name, status, '
+            'params, generation, created_at, heartbeat_at) VALUES '
+            "('11111111-2222-3333-4444-555555555555', 'node.power', "
+            "'PENDING', '{\"node_id\": 1, \"action\": \"power-off\"}', 0, "
+            'UTC_TIMESTAMP(), UTC_TIMESTAMP())')
+        self.finish('11111111-2222-3333-4444-555555555555', seconds=20)

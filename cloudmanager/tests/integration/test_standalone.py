@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything in one process, killed and started again."""
+
+import os
+import pathlib
+import random
+import shutil
+import tempfile
+import time
+
+import testtools
+
+from cloudmanager.tests.integration import cloud
+from cloudmanager.tests.integration import processes
+
+PORT = 9372
+KILLS = 6
+
+
+class StandaloneCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix='cm-test-'))
+        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        self.client = processes.Client(PORT, user=None)
+
+    def standalone(self, *arguments, **env):
+        kept = {key: value for key, value in os.environ.items()
+                if not key.startswith('OS_')}
+        process = processes.Process('standalone', [
+            str(processes.PROGRAMS / 'cloudmanager-standalone'),
+            '--state-dir', str(self.directory / 'state'), '--port',
+            str(PORT), '--auth', 'noauth', *arguments],
+            self.directory / 'log', {**kept, **env})
+        self.addCleanup(process.kill)
+        return process
+
+    def start(self, process):
+        process.start()
+        cloud.wait(self.client.answers, 60, 'standalone answers', 0.1)
+
+    def test_kills_in_mid_drain(self):
+        """Killed six times in a drain; nothing is lost or doubled."""
+        cloud.start()
+        bed = cloud.Cloud()
+        bed.restore_hosts()
+        bed.clear()
+        self.addCleanup(bed.clear)
+        self.addCleanup(bed.restore_hosts)
+        servers = bed.boot('cmp1', 12)
+        process = self.standalone(
+            OS_AUTH_URL=cloud.AUTH_URL, OS_USERNAME='cloudmanager',
+            OS_PASSWORD=cloud.PASSWORD, OS_PROJECT_NAME='service',
+            OS_USER_DOMAIN_NAME='Default', OS_PROJECT_DOMAIN_NAME='Default',
+            OS_REGION_NAME='RegionOne')
+        self.start(process)
+        self.enrol('cmp1')
+        task_id = self.client.start_task(
+            '/v1/hosts/cmp1/actions/shutdown')
+        for _ in range(KILLS):
+            time.sleep(random.uniform(0.2, 3))
+            process.kill()
+            self.start(process)
+        task = self.client.wait_for_task(task_id, 180)
+        self.assertEqual('SUCCESS', task['status'], task['result'])
+        self.assertEqual(12, task['progress']['done'])
+        for server in servers:
+            self.assertEqual(1, len(bed.actions(server, 'live-migration')))
+            self.assertNotEqual('cmp1', bed.host_of(bed.server(server)))
+
+    def enrol(self, name):
+        made = self.client.call('POST', '/v1/power-controls/', {
+            'power_control': {
+                'control_type': 'FakeDevice', 'protocol_type': 'fake',
+                'host': '127.0.0.1', 'port_number': 1}}, 201)
+        node = self.client.call('POST', '/v1/nodes/',
+                                {'node': {'name': name}}, 201)['node']
+        self.client.call(
+            'POST', f'/v1/nodes/{node["id"]}/power-controls/',
+            {'power_control_id': made['power_control']['id'],
+             'power_control_port': '1'}, 201)
+        return node['id']
+
+    def test_without_cloud(self):
+        """Inventory and power work; what needs a cloud says what misses."""
+        process = self.standalone()
+        self.start(process)
+        node_id = self.enrol('mnode1')
+        task_id = self.client.start_task(
+            f'/v1/nodes/{node_id}/actions/power-off')
+        self.assertEqual('SUCCESS', self.client.wait_for_task(
+            task_id, 60)['status'])
+        self.assertEqual('power_off', self.client.call(
+            'GET', f'/v1/nodes/{node_id}')['node']['power_state'])
+        answer = self.client.request(
+            'POST', '/v1/hosts/mnode1/actions/shutdown', {})
+        self.assertEqual(503, answer.status_code)
+        self.assertIn('OS_AUTH_URL', answer.text)
+        self.assertLess(process.stop(), 30)
+        self.assertIn('task', self.client_after_restart(process, task_id))
+
+    def client_after_restart(self, process, task_id):
+        self.start(process)
+        return self.client.call('GET', f'/v1/tasks/{task_id}')

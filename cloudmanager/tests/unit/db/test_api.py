@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Transactions: repetition, isolation, and writing on SQLite."""
+
+import threading
+
+from oslo_db import exception as db_exc
+import sqlalchemy as sa
+
+from cloudmanager.common import context as cm_context
+from cloudmanager.db import api as db_api
+from cloudmanager.db import models
+from cloudmanager.db import services
+from cloudmanager.tests import base
+
+
+@db_api.writer
+def insert_and_fail(context, error):
+    context.session.execute(sa.insert(models.NodeImage).values(name='new'))
+    raise error
+
+
+@db_api.writer
+def rename_image(context, change):
+    """Read, then write: what SQLite refuses without its write lock."""
+    image = context.session.get(models.NodeImage, 1)
+    image.file_data = change(image.file_data or '')
+
+
+@base.databases()
+class TransactionsTestCase(base.DbTestCase):
+
+    def images(self):
+        return [row[0] for row in self.execute(
+            sa.select(models.NodeImage.name))]
+
+    def test_error_rolls_back(self):
+        self.assertRaises(KeyError, insert_and_fail, self.context,
+                          KeyError('any'))
+        self.assertEqual(['default'], self.images())
+
+    def test_deadlock_is_repeated(self):
+        calls = []
+
+        @db_api.writer
+        def insert(context):
+            calls.append(None)
+            context.session.execute(
+                sa.insert(models.Service).values(
+                    binary='b', host=str(len(calls)),
+                    heartbeat_at=sa.func.now()))
+            if len(calls) < 3:
+                raise db_exc.DBDeadlock()
+
+        insert(self.context)
+
+        self.assertEqual(['3'], [row[0] for row in self.execute(
+            sa.select(models.Service.host))])
+
+    def test_other_errors_are_not(self):
+        calls = []
+
+        @db_api.reader
+        def fail(context):
+            calls.append(None)
+            raise db_exc.DBDuplicateEntry()
+
+        self.assertRaises(db_exc.DBDuplicateEntry, fail, self.context)
+        self.assertEqual(1, len(calls))
+
+    def test_reads_then_writes(self):
+        """Transactions that read first and write later all succeed."""
+        def add(number):
+            context = cm_context.admin_context()
+            for _ in range(3):
+                services.heartbeat(context, 'b', str(number))
+                if self.backend == 'sqlite':
+                    rename_image(context, lambda text: text + 'x')
+
+        self.addCleanup(self.execute, sa.update(models.NodeImage).values(
+            file_data=None))
+        calls = base.Together(8, add)
+
+        self.assertEqual([], calls.raised)
+        if self.backend == 'sqlite':
+            self.assertEqual('x' * 24, self.execute(sa.select(
+                models.NodeImage.file_data))[0][0])
+
+    def test_reset_points_to_another_database(self):
+        services.heartbeat(self.context, 'b', 'first')
+        path = self.directory / 'other.sqlite'
+        path.write_bytes(base._sqlite_template())
+        self.config(group='database', connection=f'sqlite:///{path}')
+        db_api.reset()
+        db_api.configure()
+
+        self.assertEqual([], self.execute(sa.select(models.Service.id)))
+
+
+class SQLiteTestCase(base.DbTestCase):
+
+    def test_reader_does_not_wait_for_a_writer(self):
+        """Reading goes on while somebody writes."""
+        writing, done = threading.Event(), threading.Event()
+
+        @db_api.writer
+        def write(context):
+            context.session.execute(sa.insert(models.Service).values(
+                binary='b', host='h', heartbeat_at=sa.func.now()))
+            writing.set()
+            done.wait(10)
+
+        thread = threading.Thread(target=write, args=(self.context,),
+                                  daemon=True)
+        thread.start()
+        self.addCleanup(thread.join, 10)
+        self.addCleanup(done.set)
+        self.assertTrue(writing.wait(10))
+
+        @db_api.reader
+        def read(context):
+            return context.session.scalar(
+                sa.select(sa.func.count()).select_from(models.Service))
+
+        self.assertEqual(0, read(cm_context.admin_context()))
+        done.set()
+        thread.join(10)
+        self.assertEqual(1, read(cm_context.admin_context()))
+
+
+@base.databases(sqlite=False)
+class ConnectionsTestCase(base.DbTestCase):
+    """CC6: a connection that was cut is replaced."""
+
+    KILL = {'mysql': ('SELECT connection_id()', 'KILL {}'),
+            'postgresql': ('SELECT pg_backend_pid()',
+                           'SELECT pg_terminate_backend({})')}
+
+    def _cut(self, number):
+        with base.server_connection(self.backend) as connection:
+            connection.exec_driver_sql(
+                self.KILL[self.backend][1].format(number))
+
+    def _number(self, context):
+        return context.session.scalar(sa.text(self.KILL[self.backend][0]))
+
+    def test_cut_in_the_middle(self):
+        """What was done before the cut is undone, and done again."""
+        numbers = []
+
+        @db_api.writer
+        def insert(context):
+            numbers.append(self._number(context))
+            for host in ('one', 'two'):
+                context.session.execute(sa.insert(models.Service).values(
+                    binary='b', host=host, heartbeat_at=sa.func.now()))
+                if len(numbers) == 1:
+                    self._cut(numbers[0])
+
+        insert(self.context)
+
+        self.assertEqual(2, len(set(numbers)))
+        self.assertEqual({'one', 'two'}, {row[0] for row in self.execute(
+            sa.select(models.Service.host))})
+
+    def test_cut_while_idle(self):
+        @db_api.reader
+        def number(context):
+            return self._number(context)
+
+        first = number(self.context)
+        self._cut(first)
+        self.assertNotEqual(first, number(self.context))

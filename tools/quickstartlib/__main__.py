@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demonstration: with a cloud, or of the service alone."""
+
+import argparse
+import os
+from pathlib import Path
+import sys
+import time
+import warnings
+
+warnings.filterwarnings('ignore')
+
+from quickstartlib import with_cloud  # noqa: E402  warnings come first
+from quickstartlib import without_cloud  # noqa: E402
+from quickstartlib.console import note  # noqa: E402
+from quickstartlib.console import QuickstartError  # noqa: E402
+from quickstartlib.console import say  # noqa: E402
+from quickstartlib.service import Service  # noqa: E402
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='tools/quickstart.sh')
+    parser.add_argument('--keep', action='store_true')
+    parser.add_argument('--no-cloud', action='store_true')
+    return parser.parse_args()
+
+
+def _how_to_reach(service: Service, directory: Path, cloud: bool) -> None:
+    say('everything is left running')
+    note(f'API:   curl {service.url}/v1/nodes/')
+    note(f'log:   {service.log}')
+    if cloud:
+        note('cloud: eval "$(tools/minicloud env)"')
+        note(f'BMCs:  tools/ipmisim status --dir {directory / "bmcs"}')
+        note('end:   tools/minicloud stop; tools/ipmisim stop --dir '
+             f'{directory / "bmcs"}; kill {service.pid()}')
+    else:
+        note(f'end:   kill {service.pid()}')
+
+
+def main() -> int:
+    """Run; 0 only if everything went as it should."""
+    options = _arguments()
+    directory = Path(os.environ['QUICKSTART_DIR']).absolute()
+    directory.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    service = Service(directory)
+    service.stop()
+    demonstration = with_cloud.Demonstration(service, directory)
+    well = False
+    try:
+        well = (without_cloud.run(service) if options.no_cloud
+                else demonstration.run())
+    except QuickstartError as exc:
+        print(f'quickstart: {exc}', file=sys.stderr)
+    finally:
+        if options.keep:
+            _how_to_reach(service, directory, not options.no_cloud)
+        else:
+            say('stopping what was started')
+            service.stop()
+            if not options.no_cloud:
+                demonstration.stop()
+    say(f'{"done" if well else "FAILED"} after '
+        f'{time.monotonic() - begun:.0f} s')
+    return 0 if well else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
