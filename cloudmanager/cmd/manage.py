@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """cloudmanager-manage: the database and the encryption keys."""
 
+import argparse
 import sys
 from typing import Any
 
@@ -63,6 +64,13 @@ def prune() -> None:
         print(f'Removed {path}.')
 
 
+def _days(text: str) -> int:
+    days = int(text)
+    if days < 1:
+        raise argparse.ArgumentTypeError('must be at least 1')
+    return days
+
+
 def _commands(subparsers: Any) -> None:
     db = subparsers.add_parser('db').add_subparsers(required=True)
     upgrade = db.add_parser('upgrade')
@@ -73,7 +81,7 @@ def _commands(subparsers: Any) -> None:
     revision.add_argument('message')
     revision.set_defaults(function=db_revision)
     purge = db.add_parser('purge')
-    purge.add_argument('--days', type=int)
+    purge.add_argument('--days', type=_days)
     purge.set_defaults(function=db_purge)
     keys = subparsers.add_parser('secrets').add_subparsers(required=True)
     keys.add_parser('create-key').set_defaults(function=create_key)

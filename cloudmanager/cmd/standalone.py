@@ -16,6 +16,7 @@ from oslo_log import log as logging
 from cloudmanager.api import app
 from cloudmanager.api import server
 from cloudmanager.cmd import runner
+from cloudmanager.common import rpc
 from cloudmanager.common import secrets
 from cloudmanager.common import setup
 from cloudmanager.conductor import service
@@ -51,7 +52,7 @@ def _configure(chosen: argparse.Namespace, rest: list[str]) -> None:
         setup.prepare(rest)
     CONF.set_override('state_path', str(state))
     CONF.set_override('auth_strategy', chosen.auth, group='api')
-    CONF.set_override('transport_url', 'kombu+memory://')
+    rpc.init('kombu+memory://')
     CONF.set_override('connection', f'sqlite:///{state}/cloudmanager.sqlite',
                       group='database')
     db_api.configure()

@@ -10,11 +10,13 @@ from oslo_messaging.rpc import dispatcher
 from cloudmanager.common import context as cm_context
 
 CONF = cfg.CONF
+AMQP_PORT = 5672
 CONDUCTOR_TOPIC = 'cloudmanager-conductor'
 ALLOWED_REMOTE_EXMODS = ['cloudmanager.common.exception',
                          'cloudmanager.power.exceptions']
 
 _TRANSPORT: Any = None
+_URL: str | None = None
 
 
 class ContextSerializer(messaging.NoOpSerializer):
@@ -28,13 +30,24 @@ class ContextSerializer(messaging.NoOpSerializer):
         return cm_context.RequestContext.from_dict(context)
 
 
-def init() -> Any:
-    """Open the transport of this process, once."""
-    global _TRANSPORT
+def init(url: str | None = None) -> Any:
+    """Open the transport of this process, once.
+
+    :param url: instead of ``[DEFAULT] transport_url``
+    """
+    global _TRANSPORT, _URL
     if _TRANSPORT is None:
+        _URL = url
         _TRANSPORT = messaging.get_rpc_transport(
-            CONF, allowed_remote_exmods=ALLOWED_REMOTE_EXMODS)
+            CONF, url=url, allowed_remote_exmods=ALLOWED_REMOTE_EXMODS)
     return _TRANSPORT
+
+
+def brokers() -> list[tuple[str, int]]:
+    """Return the addresses of the brokers; none for a bus in memory."""
+    found = messaging.TransportURL.parse(CONF, _URL)
+    return [(host.hostname, host.port or AMQP_PORT)
+            for host in found.hosts if host.hostname]
 
 
 def cleanup() -> None:

@@ -59,7 +59,7 @@ def _prepare_engine(engine: sa.Engine, always_writing: bool = False) -> None:
     def _begin_immediate(connection: Any, cursor: Any, statement: str,
                          parameters: Any, *_: Any) -> tuple[str, Any]:
         if statement == 'BEGIN' and (always_writing
-                                     or getattr(_local, 'writing', 0)):
+                                     or getattr(_local, 'writing', False)):
             statement = 'BEGIN IMMEDIATE'
         return statement, parameters
 
@@ -77,7 +77,8 @@ def create_engine() -> sa.Engine:
     """
     engine = engines.create_engine(
         CONF.database.connection, sqlite_fk=True,
-        mysql_sql_mode=CONF.database.mysql_sql_mode)
+        mysql_sql_mode=CONF.database.mysql_sql_mode,
+        sqlite_synchronous=CONF.database.sqlite_synchronous)
     _prepare_engine(engine, always_writing=True)
     return engine
 

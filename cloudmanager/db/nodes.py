@@ -279,6 +279,11 @@ def delete_node(context: Any, node_id: int) -> None:
     :raises NodeNotFound: there is none with this id
     :raises TaskConflict: a task acts on it
     """
+    # Locked against new assignments, as those lock it.
+    if context.session.scalar(
+            sa.select(models.Node.id).where(models.Node.id == node_id)
+            .with_for_update()) is None:
+        raise exception.NodeNotFound(node=node_id)
     target = f'node:{node_id}'
     task = context.session.execute(
         sa.select(models.Task.id, models.Task.name)
@@ -291,7 +296,5 @@ def delete_node(context: Any, node_id: int) -> None:
                   models.PowerAction):
         context.session.execute(
             sa.delete(model).where(model.node_id == node_id))
-    removed = context.session.execute(
-        sa.delete(models.Node).where(models.Node.id == node_id)).rowcount
-    if not removed:
-        raise exception.NodeNotFound(node=node_id)
+    context.session.execute(
+        sa.delete(models.Node).where(models.Node.id == node_id))

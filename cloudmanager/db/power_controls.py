@@ -247,6 +247,10 @@ def assign(context: Any, node_id: int,
     except db_exc.DBDuplicateEntry as exc:
         raise _output_taken(values['power_control_id'],
                             values['power_control_port']) from exc
+    except db_exc.DBReferenceError as exc:
+        # The node is locked; so the control was deleted meanwhile.
+        raise exception.PowerControlNotFound(
+            power_control=values['power_control_id']) from exc
     return get_assignment(context, node_id, values['power_control_id'])
 
 

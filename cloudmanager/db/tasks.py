@@ -354,9 +354,10 @@ def purge(context: Any, days: int, batch: int = 500) -> int:
     if old:
         context.session.execute(sa.delete(models.TaskItem).where(
             models.TaskItem.task_id.in_(old)))
-        for column in (_ATOMS.c.parent_uuid, _FLOWS.c.uuid, _BOOKS.c.uuid):
+        for table, key in ((_ATOMS, 'parent_uuid'), (_FLOWS, 'uuid'),
+                           (_BOOKS, 'uuid')):
             context.session.execute(
-                sa.delete(column.table).where(column.in_(old)))
+                sa.delete(table).where(table.c[key].in_(old)))
         context.session.execute(sa.delete(models.Task).where(
             models.Task.id.in_(old)))
     return len(old)

@@ -251,7 +251,9 @@ class DbTestCase(TestCase):
         if reason:
             self.skipTest(reason)
         self.url = self._make_url()
-        self.config(group='database', connection=self.url)
+        # No test survives a power failure anyway.
+        self.config(group='database', connection=self.url,
+                    sqlite_synchronous=False)
         db_api.reset()
         db_api.configure()
         self.addCleanup(db_api.reset)
@@ -277,10 +279,11 @@ class DbTestCase(TestCase):
                     connection.execute(sa.delete(table))
             connection.execute(sa.delete(books))
 
-    def execute(self, statement: Any) -> Any:
+    def execute(self, statement: Any,
+                rows: list[dict[str, Any]] | None = None) -> Any:
         """Carry out a statement past the functions under test."""
         with db_api.get_engine().begin() as connection:
-            result = connection.execute(statement)
+            result = connection.execute(statement, rows)
             return result.fetchall() if result.returns_rows else None
 
     @contextlib.contextmanager

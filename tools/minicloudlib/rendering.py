@@ -7,7 +7,7 @@ import string
 
 from minicloudlib import settings as config
 
-FAST_DRIVER = 'fake.FakeDriverWithoutFakeNodes'
+FAST_DRIVER = 'minicloud_virt.Driver'
 SLOW_DRIVER = 'minicloud_virt.SlowMigrationDriver'
 CONTROLLER = 'ctl'
 DIRECTORIES = (

@@ -72,6 +72,14 @@ def _daemon(settings, program, config_file, **env):
         [settings.program(program), f'--config-file={path}'], env)
 
 
+def _compute(settings, name):
+    """Return nova-compute with the drivers of ours."""
+    program = config.PACKAGE / 'nova_drivers' / 'compute.py'
+    return Service([
+        settings.program('python'), str(program),
+        f'--config-file={settings.etc / f"{name}.conf"}'])
+
+
 def _cinder_path(settings):
     """Return a PATH on which sudo and mount are stubs."""
     stubs = config.PACKAGE / 'stubs'
@@ -88,9 +96,7 @@ def catalogue(settings, layout):
     for name in ('nova-conductor', 'nova-scheduler'):
         services[name] = _daemon(settings, name, 'nova.conf')
     for name in layout.names:
-        services[name] = _daemon(
-            settings, 'nova-compute', f'{name}.conf',
-            PYTHONPATH=str(config.PACKAGE / 'nova_drivers'))
+        services[name] = _compute(settings, name)
     services['cinder-scheduler'] = _daemon(
         settings, 'cinder-scheduler', 'cinder.conf')
     services['cinder-volume'] = _daemon(

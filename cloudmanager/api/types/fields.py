@@ -93,7 +93,8 @@ class Field:
         return result
 
 
-@dataclasses.dataclass(frozen=True)
+# Compared and cached by identity: there is one of each kind.
+@dataclasses.dataclass(frozen=True, eq=False)
 class Resource:
     """What the API needs to know about one kind of object.
 

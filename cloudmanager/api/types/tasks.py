@@ -14,7 +14,7 @@ TASK = fields.Resource('task', 'tasks', (
     Field('host', operators=_TEXT, sortable=True),
     Field('server_id', operators=_TEXT, sortable=True),
     Field('params', fields.OBJECT),
-    Field('result', fields.OBJECT),
+    Field('result'),
     Field('cancel'),
     Field('user_id'),
     Field('request_id'),

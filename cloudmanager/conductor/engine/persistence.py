@@ -30,6 +30,8 @@ class _Connection(impl_sqlalchemy.Connection):
 class Backend(impl_sqlalchemy.SQLAlchemyBackend):
     """TaskFlow's SQL backend with tables made once."""
 
+    _validated: bool
+
     def __init__(self, engine: sa.Engine) -> None:
         super().__init__({'connection': str(engine.url)}, engine=engine)
         metadata = sa.MetaData()

@@ -30,7 +30,7 @@ JOBS: Any = models.Job.__table__
 PRIORITIES = ('VERY_HIGH', 'HIGH', 'NORMAL', 'LOW', 'VERY_LOW')
 POLL_SECONDS = 0.5
 
-_DATABASE_CLOCK = {
+_DATABASE_CLOCK: dict[str, Any] = {
     'postgresql': sa.literal_column(
         'CAST(extract(epoch FROM clock_timestamp()) AS double precision)'),
     # By UTC: a change to or from summer time must not move a lease.

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from concurrent import futures
 import threading
 import time
-import traceback
 from typing import Any
 
 from oslo_config import cfg
@@ -229,8 +228,8 @@ class Worker:
             db_tasks.finish(
                 run.context, run.task_id, run.generation, status,
                 result=run.result or None,
-                traceback=_traceback(error) if status == db_tasks.FAILURE
-                else None)
+                traceback=_traceback(error) if error is not None
+                and status == db_tasks.FAILURE else None)
         except exception.LeaseLost:
             run.lost.set()
             raise engine_run.HandOver() from None
@@ -287,9 +286,9 @@ class Worker:
         return book, detail
 
 
-def _traceback(error: failure.Failure | None) -> str | None:
-    if error is None:
-        return None
-    text = error.traceback_str or ''.join(
-        traceback.format_exception_only(type(error), error.exception))
-    return strutils.mask_password(text)
+def _traceback(error: failure.Failure) -> str:
+    lines = error.traceback_str or ''
+    if lines:
+        lines = f'Traceback (most recent call last):\n{lines}'
+    kind = next(iter(error))
+    return strutils.mask_password(f'{lines}{kind}: {error.exception_str}')

@@ -67,6 +67,7 @@ class Mover:
                  actions: frozenset[str]) -> None:
         self.run = run
         self.nova = tools.nova
+        self._tools = tools
         self.actions = actions
         self.source = run.host
         self._since = run.created_at - CLOCK_SKEW
@@ -460,9 +461,8 @@ class Mover:
         LOG.warning('Server %(server)s: %(action)s failed: %(reason)s',
                     {'server': server.id, 'action': item['action'],
                      'reason': reason})
-        # The planned destination did not take it: Nova chooses from now on.
-        item['destination'] = None
-        item['memory'] = {**item['memory'], 'force': False}
+        refused = migration.destination if migration else None
+        self._forget_destination(item, refused or item['destination'])
         if migration is not None:
             item['memory']['after_migration'] = migration.id
         if self._cancel:
@@ -472,6 +472,15 @@ class Mover:
             self._replan(item, server)
         else:
             self._climb(item, reason)
+
+    @staticmethod
+    def _forget_destination(item: dict[str, Any],
+                            refused: str | None) -> None:
+        """Remember which host did not take a server."""
+        memory = {**item['memory'], 'force': False}
+        if refused:
+            memory['refused'] = [*memory.get('refused', ()), refused]
+        item.update(destination=None, memory=memory)
 
     @staticmethod
     def _changed(item: dict[str, Any], server: Any) -> bool:
@@ -489,10 +498,16 @@ class Mover:
         ladder = memory['ladder']
         if tries[item['action']] > self._retries(item['action']):
             ladder = ladder[1:]
-        if not ladder and memory.get('blockers'):
+        target = None
+        if ladder and ladder[0] in plans.TARGETED:
+            # Nova's scheduler would choose the host that failed again.
+            target = plans.other_destination(
+                self._tools, self.run, item['object_id'],
+                memory.get('refused', ()))
+        elif not ladder and memory.get('blockers'):
             reason = f'{reason} ({memory["blockers"]})'
         self._write(
-            item, destination=None, error=reason,
+            item, destination=target, error=reason,
             memory={**memory, 'tries': tries, 'ladder': ladder},
             state=db_tasks.ITEM_PENDING if ladder else db_tasks.ITEM_FAILED)
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a request to a plan, and from a plan to the items of a task."""
 
+from collections.abc import Collection
 from typing import Any
 
 from oslo_config import cfg
+from oslo_log import log as logging
 
 from cloudmanager.common import clock
+from cloudmanager.common import exception
 from cloudmanager.conductor import cloud_model
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.db import tasks as db_tasks
@@ -15,28 +18,53 @@ from cloudmanager.planning import options
 from cloudmanager.planning import plan as planning_plan
 
 CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
 
 
-def plan_options(params: dict[str, Any]) -> options.Options:
+#: Actions for which a destination can be named.
+TARGETED = frozenset((observe.LIVE, observe.COLD, observe.EVACUATE))
+
+
+def plan_options(params: dict[str, Any],
+                 **more: Any) -> options.Options:
     """Translate the flags of a request for the planner."""
     return options.Options(
+        **more,
         allow_off_vm=bool(params.get('allow_off_vm')),
         allow_evacuate=bool(params.get('allow_evacuate')),
         move_locked=True,
         priority_key=CONF.host_tasks.priority_key)
 
 
-def make_plan(tools: Any, action: str, host: str,
-              params: dict[str, Any]) -> planning_plan.Plan:
+def make_plan(tools: Any, action: str, host: str, params: dict[str, Any],
+              **more: Any) -> planning_plan.Plan:
     """Plan what an action would do now, without touching anything.
 
     :param tools: ``cloudmanager.conductor.tasks.base.Tools``
     :param action: ``shutdown`` or ``evacuate``
+    :param more: further options of the planner
     """
     cloud = cloud_model.load(tools.nova, tools.placement, [host])
     make = (drain.plan_evacuation if action == 'evacuate'
             else drain.plan_drain)
-    return make(cloud, host, plan_options(params))
+    return make(cloud, host, plan_options(params, **more))
+
+
+def other_destination(tools: Any, run: Any, server_id: str,
+                      refused: Collection[str]) -> str | None:
+    """Choose another host for a server that some hosts did not take.
+
+    :returns: ``None`` leaves the choice to Nova
+    """
+    try:
+        plan = make_plan(tools, run.name.removeprefix('host.'), run.host,
+                         run.params, only=frozenset((server_id,)),
+                         refused={server_id: tuple(refused)})
+    except (exception.CloudManagerException, LookupError) as exc:
+        LOG.warning('No other host was found for server %(server)s: '
+                    '%(why)s', {'server': server_id, 'why': exc})
+        return None
+    return plan.destinations.get(server_id)
 
 
 def ladder_of(server: Any, params: dict[str, Any]) -> dict[str, Any]:

@@ -1,1 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Version 1: importing a module adds its operations to the routes."""
+
+from cloudmanager.api.controllers.v1 import hosts  # noqa: F401
+from cloudmanager.api.controllers.v1 import info  # noqa: F401
+from cloudmanager.api.controllers.v1 import node_power  # noqa: F401
+from cloudmanager.api.controllers.v1 import nodes  # noqa: F401
+from cloudmanager.api.controllers.v1 import power_controls  # noqa: F401
+from cloudmanager.api.controllers.v1 import tasks  # noqa: F401

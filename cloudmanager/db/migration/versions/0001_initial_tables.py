@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first tables and the rows that every installation starts with."""
 
+from typing import Any
+
 from alembic import op
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -12,8 +14,8 @@ depends_on = None
 
 TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
 LONG_TEXT = sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
-OPTIONS = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4',
-           'mysql_collate': 'utf8mb4_bin'}
+OPTIONS: dict[str, Any] = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4',
+                           'mysql_collate': 'utf8mb4_bin'}
 
 # The classes and types of the REST document's samples, in its order, so
 # that they get its ids.

@@ -84,31 +84,24 @@ class UpgradeTestCase(base.DbTestCase):
         self.assertEqual([(1, 'default')], [
             tuple(row) for row in self.execute(sa.select(
                 models.NodeImage.id, models.NodeImage.name))])
+        self._check_ids_go_on()
 
-    def test_upgrade_twice(self):
-        migration.upgrade()
-        persistence.upgrade()
-
-        migration.upgrade()
-        persistence.upgrade()
-
-        self.assertEqual(4, len(self.execute(
-            sa.select(models.NodeClass.id))))
-
-    def test_ids_go_on_after_seeds(self):
+    def _check_ids_go_on(self):
         """Rows with given ids do not make later inserts collide."""
-        migration.upgrade()
         with db_api.get_engine().begin() as connection:
             new = connection.execute(sa.insert(models.NodeClass).values(
                 name='new')).inserted_primary_key[0]
         self.assertEqual(5, new)
 
-    def test_taskflow_has_its_own_history(self):
-        """TaskFlow's version table does not disturb ours."""
-        persistence.upgrade()
-        migration.upgrade()
+    def test_upgrade_twice(self):
+        """Twice does no harm, nor does TaskFlow's version table."""
+        for _ in range(2):
+            persistence.upgrade()
+            migration.upgrade()
 
         names = set(sa.inspect(db_api.get_engine()).get_table_names())
         self.assertLessEqual({'logbooks', 'flowdetails', 'atomdetails',
                               'tasks', migration.VERSION_TABLE}, names)
         self.assertEqual(migration.head(), migration.version())
+        self.assertEqual(4, len(self.execute(
+            sa.select(models.NodeClass.id))))

@@ -147,18 +147,18 @@ class NodesTestCase(base.DbTestCase):
 
     def test_statements_of_a_list(self):
         """DB2, DB3: 1000 nodes with controls are two statements."""
-        self.execute(sa.insert(models.Node).values([
+        self.execute(sa.insert(models.Node), [
             {'name': f'n{number}', 'node_class_id': 1, 'node_type_id': 3,
-             'image_id': 1} for number in range(1000)]))
+             'image_id': 1} for number in range(1000)])
         self.execute(sa.insert(models.PowerControl).values(
             id=1, title='PDU', control_type='FakeDevice',
             protocol_type='fake', host='10.0.0.1', port_number=1))
         ids = [row[0] for row in self.execute(
             sa.select(models.Node.id).order_by(models.Node.id))]
-        self.execute(sa.insert(models.NodePowerControl).values([
+        self.execute(sa.insert(models.NodePowerControl), [
             {'node_id': node_id, 'power_control_id': 1,
              'power_control_port': str(number), 'is_default': True}
-            for number, node_id in enumerate(ids)]))
+            for number, node_id in enumerate(ids)])
 
         for limit in (5, None):
             with self.statements() as sent:

@@ -190,6 +190,24 @@ class AssignmentsTestCase(ControlsCase):
         self.assertEqual(set(controls), set(found))
         self.assertEqual(1, sum(found.values()))
 
+    def test_node_deleted_meanwhile(self):
+        """An assignment and the deletion of its node do not collide."""
+        node = self.nodes[0]
+
+        def act(number):
+            if number == 3:
+                return nodes.delete_node(self.context, node)
+            return self.assign(node, self.controls[number])
+
+        calls = base.Together(4, act)
+
+        self.assertLessEqual({type(error) for error in calls.raised},
+                             {exception.NodeNotFound})
+        self.assertRaises(exception.NodeNotFound, nodes.get_node,
+                          self.context, node)
+        self.assertEqual([], self.execute(
+            sa.select(models.NodePowerControl.id)))
+
     def test_output_raced(self):
         """One of many nodes gets an output."""
         chosen = [self.node() for _ in range(8)]

@@ -20,9 +20,9 @@ Query = common_query.Query
 class NodesCase(base.DbTestCase):
 
     def insert(self, rows):
-        self.execute(sa.insert(models.Node).values([
+        self.execute(sa.insert(models.Node), [
             {'node_class_id': 1, 'node_type_id': 3, 'image_id': 1, **row}
-            for row in rows]))
+            for row in rows])
 
     def names(self, *filters, **kwargs):
         return [node['name'] for node in nodes.list_nodes(
@@ -134,7 +134,7 @@ class PagesTestCase(NodesCase):
 
     def _sorts(self, rand):
         for count in (0, 1, 2, 3):
-            for _ in range(6):
+            for _ in range(4):
                 yield tuple((name, rand.choice(('asc', 'desc')))
                             for name in rand.sample(self.COLUMNS, count))
 
@@ -143,7 +143,7 @@ class PagesTestCase(NodesCase):
         rand = random.Random(seed)
         self._fill(rand)
         for sort in self._sorts(rand):
-            limit = rand.choice((1, 3, 7, 29, 40))
+            limit = rand.choice((3, 7, 29, 40))
             self.assertEqual(
                 self.ids(Query(sort=sort)), list(self._pages(sort, limit)),
                 f'seed {seed}, sort {sort}, limit {limit}')

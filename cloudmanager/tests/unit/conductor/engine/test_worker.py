@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine runs tasks to their end."""
 
+import sqlite3
 import time
 
+import fixtures
 import sqlalchemy as sa
+from sqlalchemy import event
 from taskflow.types import failure
 
 from cloudmanager.common import exception
@@ -16,9 +19,13 @@ from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base
 from cloudmanager.tests.unit.conductor.engine import worker_case
 
+#: Makes workers miss a lost job after one lease.
+ONE_LEASE = fixtures.MonkeyPatch(
+    'cloudmanager.conductor.engine.worker.LOST_JOB_LEASES', 1)
+
 
 class RunMixin:
-    """What holds on every jobboard."""
+    """What holds with every jobboard and database."""
 
     def test_success(self):
         self.script.actions['b'] = lambda run: run.result.update(moved=3)
@@ -52,6 +59,81 @@ class RunMixin:
         self.assertIn('Traceback', row['traceback'])
         self.assertNotIn('hunter2', str(row))
         self.no_jobs()
+
+    def test_graceful_stop(self):
+        """CC5, CC14: a stop leaves no claimed job, and others go on."""
+        gate = worker_case.PoliteGate(self)
+        self.script.actions['b'] = gate
+        one, task_id = self.worker('one'), self.create()
+        one.post(task_id)
+        self.assertTrue(gate.entered.wait(10))
+
+        one.stop(5)
+
+        (job,) = self.jobs(only_unclaimed=True)
+        self.assertEqual(task_id, job.details['task_id'])
+        self.assertEqual('STARTED', self.row(task_id)['status'])
+        self.script.actions.clear()
+        self.worker('two')
+        row = self.ended(task_id)
+        self.assertEqual(('SUCCESS', 2), (row['status'],
+                                          row['generation']))
+        # CC11: the finished step is not run again.
+        self.assertEqual(['b', 'c'], self.script.steps('two'))
+
+    def test_dead_worker(self):
+        """CC3: the task of a dead worker goes on, and it writes nothing."""
+        gate = worker_case.Gate(self)
+        self.script.actions['b'] = lambda run: dead_runs.append(run) or gate(
+            run)
+        dead_runs = []
+        dead, task_id = self.dead(), self.create()
+        dead.post(task_id)
+        self.assertTrue(gate.entered.wait(10))
+        self.freeze(dead)
+        self.script.actions.clear()
+
+        started = time.monotonic()
+        self.worker('two')
+        row = self.ended(task_id)
+
+        self.assertLess(time.monotonic() - started, worker_case.TAKE_OVER)
+        self.assertEqual(('SUCCESS', 2), (row['status'],
+                                          row['generation']))
+        self.assertEqual(['a', 'b'], self.script.steps('dead'))
+        self.assertEqual(['b', 'c'], self.script.steps('two'))
+        self._wakes_up(gate, dead_runs[0], row)
+
+    def _wakes_up(self, gate, run, row):
+        """The dead worker goes on: nothing of it is seen any more."""
+        self.assertRaises(exception.LeaseLost, run.remember, late=True)
+        self.assertRaises(engine_run.HandOver, run.guard)
+        gate.opened.set()
+        base.wait_for(lambda: run.lost.is_set(), 5)
+        self.assertEqual(row, self.row(row['id']))
+        self.assertEqual(['a', 'b'], self.script.steps('dead'))
+
+    def test_lost_job(self):
+        """A job that the board forgot is posted again."""
+        task_id = self.create()
+        self.useFixture(ONE_LEASE)
+        poster = self.worker('poster', start=False)
+        poster._board = boards.connect()
+        self.addCleanup(poster._board.close)
+        poster.post(task_id)
+        token = self.row(task_id)['post_token']
+        self.lose_jobs()
+        self.worker()
+
+        row = self.ended(task_id, 15)
+
+        self.assertEqual('SUCCESS', row['status'])
+        self.assertNotEqual(token, row['post_token'])
+        self.assertEqual(['a', 'b', 'c'], self.script.steps())
+
+
+class BoardMixin(RunMixin):
+    """What has to do with the jobboard more than with the database."""
 
     def test_cancel(self):
         """A cancelled task ends as REVOKED, its steps put back."""
@@ -89,27 +171,6 @@ class RunMixin:
             self.assertIn(said, row['result']['error'])
         self.no_jobs()
 
-    def test_graceful_stop(self):
-        """CC5, CC14: a stop leaves no claimed job, and others go on."""
-        gate = worker_case.PoliteGate(self)
-        self.script.actions['b'] = gate
-        one, task_id = self.worker('one'), self.create()
-        one.post(task_id)
-        self.assertTrue(gate.entered.wait(10))
-
-        one.stop(5)
-
-        (job,) = self.jobs(only_unclaimed=True)
-        self.assertEqual(task_id, job.details['task_id'])
-        self.assertEqual('STARTED', self.row(task_id)['status'])
-        self.script.actions.clear()
-        self.worker('two')
-        row = self.ended(task_id)
-        self.assertEqual(('SUCCESS', 2), (row['status'],
-                                          row['generation']))
-        # CC11: the finished step is not run again.
-        self.assertEqual(['b', 'c'], self.script.steps('two'))
-
     def test_stopped_worker_takes_no_work(self):
         """CC14"""
         worker = self.worker()
@@ -121,38 +182,6 @@ class RunMixin:
         self.assertEqual([], self.script.steps())
         self.assertEqual('PENDING', self.row(task_id)['status'])
 
-    def test_dead_worker(self):
-        """CC3: the task of a dead worker goes on, and it writes nothing."""
-        gate = worker_case.Gate(self)
-        self.script.actions['b'] = lambda run: dead_runs.append(run) or gate(
-            run)
-        dead_runs = []
-        dead, task_id = self.dead(), self.create()
-        dead.post(task_id)
-        self.assertTrue(gate.entered.wait(10))
-        self.freeze(dead)
-        self.script.actions.clear()
-
-        started = time.monotonic()
-        self.worker('two')
-        row = self.ended(task_id)
-
-        self.assertLess(time.monotonic() - started, worker_case.TAKE_OVER)
-        self.assertEqual(('SUCCESS', 2), (row['status'],
-                                          row['generation']))
-        self.assertEqual(['a', 'b'], self.script.steps('dead'))
-        self.assertEqual(['b', 'c'], self.script.steps('two'))
-        self._wakes_up(gate, dead_runs[0], row)
-
-    def _wakes_up(self, gate, run, row):
-        """The dead worker goes on: nothing of it is seen any more."""
-        self.assertRaises(exception.LeaseLost, run.remember, late=True)
-        self.assertRaises(engine_run.HandOver, run.guard)
-        gate.opened.set()
-        base.wait_for(lambda: run.lost.is_set(), 5)
-        self.assertEqual(row, self.row(row['id']))
-        self.assertEqual(['a', 'b'], self.script.steps('dead'))
-
     def test_lost_cast(self):
         """A task that nobody was told of is found by the sweep."""
         task_id = self.create()
@@ -160,25 +189,9 @@ class RunMixin:
         self.assertEqual('SUCCESS', self.ended(task_id)['status'])
         self.assertEqual(['a', 'b', 'c'], self.script.steps())
 
-    def test_lost_job(self):
-        """A job that the board forgot is posted again."""
-        task_id = self.create()
-        poster = self.worker('poster', start=False)
-        poster._board = boards.connect()
-        self.addCleanup(poster._board.close)
-        poster.post(task_id)
-        token = self.row(task_id)['post_token']
-        self.lose_jobs()
-        self.worker()
-
-        row = self.ended(task_id, 15)
-
-        self.assertEqual('SUCCESS', row['status'])
-        self.assertNotEqual(token, row['post_token'])
-        self.assertEqual(['a', 'b', 'c'], self.script.steps())
-
     def test_lost_job_of_a_running_task(self):
         """A board that forgets a running task's job disturbs nothing."""
+        self.useFixture(ONE_LEASE)
         gate = worker_case.Gate(self)
         self.script.actions['b'] = gate
         worker, task_id = self.worker(), self.create()
@@ -186,7 +199,7 @@ class RunMixin:
         self.assertTrue(gate.entered.wait(10))
         self.lose_jobs()
         self.worker('two')
-        time.sleep(4 * worker_case.LEASE)
+        time.sleep(2 * worker_case.LEASE)
         gate.opened.set()
 
         row = self.ended(task_id)
@@ -228,7 +241,7 @@ class RunMixin:
         one.post(task_id)
         self.assertTrue(gate.entered.wait(10))
         self.worker('two')
-        time.sleep(2.5 * worker_case.LEASE)
+        time.sleep(1.7 * worker_case.LEASE)
         gate.opened.set()
         row = self.ended(task_id)
         self.assertEqual(('SUCCESS', 1), (row['status'],
@@ -236,12 +249,16 @@ class RunMixin:
         self.assertEqual([], self.script.steps('two'))
 
 
-@base.databases()
-class SQLBoardTestCase(RunMixin, worker_case.WorkerCase):
-    """Jobboard, tasks and flows in one database."""
+@base.databases(sqlite=False)
+class ServersTestCase(RunMixin, worker_case.WorkerCase):
+    """Jobboard, tasks and flows in one database on a server."""
 
 
-class RedisBoardTestCase(RunMixin, worker_case.WorkerCase):
+class SQLiteTestCase(BoardMixin, worker_case.WorkerCase):
+    """Jobboard, tasks and flows in one file."""
+
+
+class RedisTestCase(BoardMixin, worker_case.WorkerCase):
     """Jobboard on Redis, the rest on SQLite."""
 
     board = 'redis'
@@ -253,12 +270,12 @@ class EndsTestCase(worker_case.WorkerCase):
     def test_many_tasks(self):
         """More tasks than threads all end, each run once."""
         one, two = self.worker('one'), self.worker('two')
-        tasks = [self.create(target=f'host:{n}') for n in range(12)]
+        tasks = [self.create(target=f'host:{n}') for n in range(8)]
         for number, task_id in enumerate(tasks):
             (one, two)[number % 2].post(task_id)
         for task_id in tasks:
             self.assertEqual('SUCCESS', self.ended(task_id, 30)['status'])
-        self.assertEqual(12 * 3, len(self.script.log))
+        self.assertEqual(8 * 3, len(self.script.log))
 
     def test_posts_raced(self):
         """EV1: a task that is cast to eight conductors is run once."""
@@ -284,6 +301,7 @@ class EndsTestCase(worker_case.WorkerCase):
 
         self.assertEqual(('SUCCESS', 2), (row['status'],
                                           row['generation']))
+        gate.opened.set()
 
     def test_undo_that_fails(self):
         """A revert that raises hides no error and stops no other one."""
@@ -400,3 +418,61 @@ class EndsTestCase(worker_case.WorkerCase):
         self.assertEqual([(task_id,)] * 3, [tuple(row) for row in
                          self.execute(sa.text(
                              'SELECT parent_uuid FROM atomdetails'))])
+
+
+class Outage:
+    """Cuts every connection to SQLite and lets none be made."""
+
+    def __enter__(self):
+        event.listen(sa.Engine, 'do_execute', self._fail)
+        event.listen(sa.Engine, 'do_connect', self._fail)
+
+    def __exit__(self, *args):
+        event.remove(sa.Engine, 'do_execute', self._fail)
+        event.remove(sa.Engine, 'do_connect', self._fail)
+
+    @staticmethod
+    def _fail(*args):
+        raise sqlite3.ProgrammingError(
+            'Cannot operate on a closed database.')
+
+
+class OutageTestCase(worker_case.WorkerCase):
+    """CC6: the engine outlives an outage of the database."""
+
+    SECONDS = 3 * worker_case.LEASE
+
+    def _begin(self, count):
+        gate = worker_case.Gate(self)
+        self.script.actions['b'] = gate
+        workers = [self.worker('one'), self.worker('two')]
+        tasks = [self.create(target=f'host:{n}') for n in range(count)]
+        for task_id in tasks:
+            workers[0].post(task_id)
+        base.wait_for(lambda: self.script.steps().count('b') == count)
+        return gate, tasks
+
+    def _check(self, tasks):
+        for task_id in tasks:
+            self.assertEqual('SUCCESS', self.ended(task_id, 20)['status'])
+        counts = {name: self.script.steps().count(name) for name in 'abc'}
+        self.assertEqual(len(tasks), counts['a'])
+        # What ran when the lights went out may be begun a second time.
+        self.assertLessEqual(counts['b'], 2 * len(tasks))
+        self.no_jobs(10)
+
+    def test_step_ends_in_the_outage(self):
+        gate, tasks = self._begin(3)
+        with Outage():
+            gate.opened.set()
+            time.sleep(self.SECONDS)
+        self._check(tasks)
+
+    def test_step_outlasts_the_outage(self):
+        """Nobody takes a living conductor's task in or after it."""
+        gate, tasks = self._begin(1)
+        with Outage():
+            time.sleep(self.SECONDS)
+        time.sleep(worker_case.LEASE)
+        gate.opened.set()
+        self._check(tasks)

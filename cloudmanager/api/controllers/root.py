@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where Pecan hands requests over to the table of routes."""
+
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+import pecan
+import webob
+
+from cloudmanager.api import errors
+from cloudmanager.api import rendering
+from cloudmanager.api import routing
+from cloudmanager.api.controllers import v1  # noqa: F401  their routes
+from cloudmanager.api.controllers import versions  # noqa: F401  its routes
+from cloudmanager.common import context as cm_context
+from cloudmanager.common import exception
+from cloudmanager.common import policy
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+WITH_BODY = ('POST', 'PUT', 'PATCH')
+
+
+def _read(request: Any) -> bytes:
+    """Read a body, never more than is allowed.
+
+    :raises BodyTooLarge: it is larger
+    """
+    limit = CONF.api.max_body_bytes
+    too_large = errors.BodyTooLarge(limit=limit)
+    if request.content_length is not None:
+        if request.content_length > limit:
+            raise too_large
+        return request.body
+    if request.headers.get('Transfer-Encoding', '').lower() != 'chunked':
+        return b''
+    found = request.environ['wsgi.input'].read(limit + 1)
+    if len(found) > limit:
+        raise too_large
+    return found
+
+
+def _document(request: Any) -> Any:
+    """Return the body of a request as a document.
+
+    :raises UnsupportedMediaType: it is no JSON
+    :raises Invalid: it is no JSON object
+    """
+    if request.method not in WITH_BODY:
+        return {}
+    body = _read(request)
+    if not body:
+        return {}
+    if request.content_type != 'application/json':
+        raise errors.UnsupportedMediaType()
+    document = rendering.loads(body)
+    if not isinstance(document, dict):
+        raise exception.Invalid(reason='The body must be a JSON object.')
+    return document
+
+
+def _params(request: Any) -> list[tuple[str, str]]:
+    try:
+        return list(request.GET.items())
+    except UnicodeDecodeError as exc:
+        raise exception.Invalid(
+            reason='The query string is not UTF-8.') from exc
+
+
+class RootController:
+    """The only controller of Pecan."""
+
+    @pecan.expose()
+    def _route(self, remainder: list[str],
+               request: Any) -> tuple[Any, list[str]]:
+        """Find the operation and read the request, strictly."""
+        request.found = routing.find(request.method, request.path_info)
+        route, _ = request.found
+        request.call = routing.Call(
+            cm_context.RequestContext.from_environ(request.environ),
+            request.path_url, _params(request), None)
+        if route.rule is not None:
+            policy.authorize(request.call.context, route.rule)
+        request.call.body = _document(request)
+        # Pecan would read the body by its own, looser rules.
+        request.content_type = 'application/octet-stream'
+        request.pecan['content_type'] = 'application/json'
+        return self.answer, []
+
+    @pecan.expose(content_type='application/json')
+    def answer(self) -> webob.Response:
+        """Call the operation and make the answer."""
+        request = pecan.request
+        route, params = request.found
+        found = route.function(request.call, **params)
+        if not isinstance(found, routing.Answer):
+            found = routing.Answer(document=found)
+        made = webob.Response(status=found.status)
+        if found.document is None:
+            made.content_type = None
+        else:
+            made.content_type = 'application/json'
+            made.charset = 'UTF-8'
+            made.body = rendering.dumps(found.document)
+        made.headers.update(found.headers)
+        return made

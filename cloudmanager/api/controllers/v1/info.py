@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What this service is."""
+
+from typing import Any
+
+from cloudmanager import version
+from cloudmanager.api import routing
+from cloudmanager.policies import info as policies
+
+
+@routing.route('GET', '/v1/info', policies.GET)
+def show(call: routing.Call) -> Any:
+    """Show the version of the service."""
+    call.no_params()
+    return {'info': {'version': version.version_info.version_string()}}

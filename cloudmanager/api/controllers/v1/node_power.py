@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Power actions on nodes, and their log."""
+
+from typing import Any
+
+from cloudmanager.api import listing
+from cloudmanager.api import routing
+from cloudmanager.api import types
+from cloudmanager.api import work
+from cloudmanager.api.controllers.v1 import nodes
+from cloudmanager.api.types import fields
+from cloudmanager.api.types import nodes as node_types
+from cloudmanager.common import exception
+from cloudmanager.common import power_types
+from cloudmanager.db import nodes as db_nodes
+from cloudmanager.db import power_actions as db_power_actions
+from cloudmanager.policies import nodes as policies
+
+ACTION = node_types.POWER_ACTION
+NO_FIELDS = fields.Resource('', '', ())
+_ONE = '/v1/nodes/{node_id}'
+
+
+def _switch(call: routing.Call, node_id: str, action: str) -> Any:
+    call.no_params()
+    types.parse(NO_FIELDS, call.body, 'create')
+    node = db_nodes.get_node(call.context, nodes.node_key(node_id))
+    if not node['controls']:
+        raise exception.NoPowerControl(node=node_id)
+    for control in node['controls']:
+        power_types.require_driver(control['control_type'])
+    return work.accepted(work.start(
+        call, 'node.power', targets=[f'node:{node["id"]}'],
+        params={'node_id': node['id'], 'action': action}))
+
+
+@routing.route('POST', f'{_ONE}/actions/power-on', policies.POWER)
+def power_on(call: routing.Call, node_id: str) -> Any:
+    """Switch a node on."""
+    return _switch(call, node_id, 'power-on')
+
+
+@routing.route('POST', f'{_ONE}/actions/power-off', policies.POWER)
+def power_off(call: routing.Call, node_id: str) -> Any:
+    """Switch a node off, softly first where its device can."""
+    return _switch(call, node_id, 'power-off')
+
+
+@routing.route('POST', f'{_ONE}/actions/reset', policies.POWER)
+def reset(call: routing.Call, node_id: str) -> Any:
+    """Restart a node at once."""
+    return _switch(call, node_id, 'reset')
+
+
+@routing.route('GET', f'{_ONE}/power-actions', policies.POWER_ACTIONS)
+def list_actions(call: routing.Call, node_id: str) -> Any:
+    """List the power actions on a node, the newest first."""
+    key = nodes.node_key(node_id)
+    return listing.page(
+        call, ACTION,
+        lambda context, query: db_power_actions.list_actions(
+            context, key, query),
+        lambda rows: [ACTION.render(row) for row in rows],
+        sort=(('id', 'desc'),))
+
+
+@routing.route('GET', _ONE + '/power-actions/{power_action_id}',
+               policies.POWER_ACTIONS)
+def show_action(call: routing.Call, node_id: str,
+                power_action_id: str) -> Any:
+    """Show a power action on a node."""
+    call.no_params()
+    key = routing.integer(power_action_id, exception.PowerActionNotFound(
+        power_action=power_action_id))
+    row = db_power_actions.get_action(call.context,
+                                      nodes.node_key(node_id), key)
+    return {'power_action': ACTION.render(row)}

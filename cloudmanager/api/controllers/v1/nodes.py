@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes and the power controls assigned to them."""
+
+from typing import Any
+
+from cloudmanager.api import listing
+from cloudmanager.api import routing
+from cloudmanager.api import types
+from cloudmanager.api.types import nodes as node_types
+from cloudmanager.common import exception
+from cloudmanager.common import power_types
+from cloudmanager.db import nodes as db_nodes
+from cloudmanager.db import power_controls as db_power_controls
+from cloudmanager.policies import nodes as policies
+
+NODE = node_types.NODE
+ASSIGNMENT = node_types.ASSIGNMENT
+_LIST, _ONE = '/v1/nodes', '/v1/nodes/{node_id}'
+_CONTROLS = f'{_ONE}/power-controls'
+_CONTROL = _CONTROLS + '/{power_control_id}'
+
+
+def node_key(node_id: str) -> int:
+    """Return the id of a node in a path."""
+    return routing.integer(node_id, exception.NodeNotFound(node=node_id))
+
+
+def control_key(control_id: str) -> int:
+    """Return the id of a power control in a path."""
+    return routing.integer(control_id, exception.PowerControlNotFound(
+        power_control=control_id))
+
+
+def render(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a node as it is answered."""
+    return NODE.render(row) | {
+        'node_class': {'id': row['node_class_id'],
+                       'name': row['class_name'],
+                       'is_default': row['class_is_default']},
+        'node_type': {'id': row['node_type_id'], 'name': row['type_name']},
+        'image': {'id': row['image_id'], 'name': row['image_name']},
+        'node_controls': [ASSIGNMENT.render(control)
+                          for control in row['controls']]}
+
+
+@routing.route('GET', _LIST, policies.LIST)
+def list_nodes(call: routing.Call) -> Any:
+    """List nodes."""
+    return listing.page(call, NODE, db_nodes.list_nodes,
+                        lambda rows: [render(row) for row in rows])
+
+
+@routing.route('GET', f'{_LIST}/count', policies.LIST)
+def count_nodes(call: routing.Call) -> Any:
+    """Count nodes."""
+    return listing.count(call, NODE, db_nodes.count_nodes)
+
+
+@routing.route('POST', _LIST, policies.CREATE)
+def create_node(call: routing.Call) -> Any:
+    """Create a node."""
+    call.no_params()
+    values = types.parse(NODE, call.body, 'create')
+    row = db_nodes.create_node(call.context, values)
+    return routing.Answer(201, {'node': render(row)})
+
+
+@routing.route('GET', _ONE, policies.GET)
+def show_node(call: routing.Call, node_id: str) -> Any:
+    """Show a node."""
+    call.no_params()
+    row = db_nodes.get_node(call.context, node_key(node_id))
+    return {'node': render(row)}
+
+
+@routing.route('PUT', _ONE, policies.UPDATE)
+def update_node(call: routing.Call, node_id: str) -> Any:
+    """Change a node."""
+    call.no_params()
+    values = types.parse(NODE, call.body, 'update')
+    row = db_nodes.update_node(call.context, node_key(node_id), values)
+    return {'node': render(row)}
+
+
+@routing.route('DELETE', _ONE, policies.DELETE)
+def delete_node(call: routing.Call, node_id: str) -> Any:
+    """Delete a node."""
+    call.no_params()
+    db_nodes.delete_node(call.context, node_key(node_id))
+    return routing.Answer(204)
+
+
+# Power controls of a node
+
+def _check_output(call: routing.Call, control_id: int, port: str) -> None:
+    """Check that a power control has an output.
+
+    :raises Invalid: it has not
+    """
+    control = db_power_controls.get_control(call.context, control_id)
+    outputs = power_types.POWER_TYPES[control['control_type']].coils_count
+    if outputs is None:
+        return
+    if not (port.isascii() and port.isdigit()
+            and 1 <= int(port[:9]) <= outputs and str(int(port)) == port):
+        raise exception.Invalid(
+            reason=f'Field power_control_port must be a number from 1 to '
+                   f'{outputs} for a {control["control_type"]}.')
+
+
+@routing.route('GET', _CONTROLS, policies.CONTROLS_GET)
+def list_controls(call: routing.Call, node_id: str) -> Any:
+    """List the power controls of a node."""
+    call.no_params()
+    rows = db_power_controls.list_assignments(call.context,
+                                              node_key(node_id))
+    return {'power_controls': [ASSIGNMENT.render(row) for row in rows]}
+
+
+@routing.route('POST', _CONTROLS, policies.CONTROLS_CHANGE)
+def assign_control(call: routing.Call, node_id: str) -> Any:
+    """Assign an output of a power control to a node."""
+    call.no_params()
+    values = types.parse(ASSIGNMENT, call.body, 'create')
+    key = node_key(node_id)
+    db_nodes.get_node(call.context, key)
+    _check_output(call, values['power_control_id'],
+                  values['power_control_port'])
+    row = db_power_controls.assign(call.context, key, values)
+    return routing.Answer(201, {'power_control': ASSIGNMENT.render(row)})
+
+
+@routing.route('GET', _CONTROL, policies.CONTROLS_GET)
+def show_control(call: routing.Call, node_id: str,
+                 power_control_id: str) -> Any:
+    """Show a power control of a node."""
+    call.no_params()
+    row = db_power_controls.get_assignment(
+        call.context, node_key(node_id), control_key(power_control_id))
+    return {'power_control': ASSIGNMENT.render(row)}
+
+
+@routing.route('PUT', _CONTROL, policies.CONTROLS_CHANGE)
+def update_control(call: routing.Call, node_id: str,
+                   power_control_id: str) -> Any:
+    """Change the output of a power control of a node, or its default."""
+    call.no_params()
+    values = types.parse(ASSIGNMENT, call.body, 'update')
+    keys = node_key(node_id), control_key(power_control_id)
+    if 'power_control_port' in values:
+        db_power_controls.get_assignment(call.context, *keys)
+        _check_output(call, keys[1], values['power_control_port'])
+    row = db_power_controls.update_assignment(call.context, *keys, values)
+    return {'power_control': ASSIGNMENT.render(row)}
+
+
+@routing.route('DELETE', _CONTROL, policies.CONTROLS_CHANGE)
+def unassign_control(call: routing.Call, node_id: str,
+                     power_control_id: str) -> Any:
+    """Take a power control from a node."""
+    call.no_params()
+    db_power_controls.unassign(call.context, node_key(node_id),
+                               control_key(power_control_id))
+    return routing.Answer(204)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Power controls."""
+
+from typing import Any
+
+from cloudmanager.api import listing
+from cloudmanager.api import routing
+from cloudmanager.api import types
+from cloudmanager.api.controllers.v1 import nodes
+from cloudmanager.api.types import power_controls as control_types
+from cloudmanager.common import exception
+from cloudmanager.common import power_types
+from cloudmanager.common import secrets
+from cloudmanager.db import nodes as db_nodes
+from cloudmanager.db import power_controls as db_power_controls
+from cloudmanager.policies import power_controls as policies
+
+CONTROL = control_types.POWER_CONTROL
+SECRETS = ('password', 'ssh_key')
+_LIST = '/v1/power-controls'
+_ONE = '/v1/power-controls/{power_control_id}'
+
+
+def render(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a power control as it is answered."""
+    outputs = {output['power_control_port']: {
+        name: output[name] for name in (
+            'is_default', 'is_initialized', 'node_id', 'node_name',
+            'power_control_port', 'power_state')}
+        for output in row['outputs']}
+    count = power_types.POWER_TYPES[row['control_type']].coils_count
+    free = {str(number): None for number in range(1, (count or 0) + 1)}
+    return CONTROL.render(row) | {
+        'coil_map': free | outputs,
+        'coils_count': len(outputs) if count is None else count,
+        'used_coils_count': len(outputs)}
+
+
+def _complete(values: dict[str, Any],
+              current: dict[str, Any]) -> dict[str, Any]:
+    """Check what belongs together, set the title, encrypt secrets.
+
+    :param current: the values that are not changed
+    """
+    merged = {**current, **values}
+    kind = power_types.POWER_TYPES[merged['control_type']]
+    if merged['protocol_type'] != kind.protocol_type:
+        raise exception.Invalid(
+            reason=f'Field protocol_type must be {kind.protocol_type} for '
+                   f'control_type {kind.control_type}.')
+    default = _title(current) if current else None
+    if not values.get('title') and merged.get('title') == default:
+        values['title'] = _title(merged)
+    for name in SECRETS:
+        if name in values:
+            values[name] = secrets.encrypt(values[name])
+    return values
+
+
+def _title(values: dict[str, Any]) -> str:
+    text = (f'{values["protocol_type"]}://{values["control_type"]}@'
+            f'{values["host"]}:{values["port_number"]}')
+    return text[:255]
+
+
+@routing.route('GET', _LIST, policies.LIST)
+def list_controls(call: routing.Call) -> Any:
+    """List power controls."""
+    return listing.page(call, CONTROL, db_power_controls.list_controls,
+                        lambda rows: [render(row) for row in rows])
+
+
+@routing.route('GET', f'{_LIST}/count', policies.LIST)
+def count_controls(call: routing.Call) -> Any:
+    """Count power controls."""
+    return listing.count(call, CONTROL, db_power_controls.count_controls)
+
+
+@routing.route('GET', f'{_LIST}/types', policies.LIST)
+def list_types(call: routing.Call) -> Any:
+    """List the types of power controls with their protocols."""
+    call.no_params()
+    return {'types': [[kind.control_type, kind.protocol_type]
+                      for kind in power_types.POWER_TYPES.values()]}
+
+
+@routing.route('GET', f'{_LIST}/protocols', policies.LIST)
+def list_protocols(call: routing.Call) -> Any:
+    """List the protocols of power controls."""
+    call.no_params()
+    return {'protocols': list(power_types.PROTOCOLS)}
+
+
+@routing.route('POST', _LIST, policies.CREATE)
+def create_control(call: routing.Call) -> Any:
+    """Create a power control."""
+    call.no_params()
+    values = types.parse(CONTROL, call.body, 'create')
+    row = db_power_controls.create_control(call.context,
+                                           _complete(values, {}))
+    return routing.Answer(201, {'power_control': render(row)})
+
+
+@routing.route('GET', _ONE, policies.GET)
+def show_control(call: routing.Call, power_control_id: str) -> Any:
+    """Show a power control."""
+    call.no_params()
+    row = db_power_controls.get_control(
+        call.context, nodes.control_key(power_control_id))
+    return {'power_control': render(row)}
+
+
+@routing.route('PUT', _ONE, policies.UPDATE)
+def update_control(call: routing.Call, power_control_id: str) -> Any:
+    """Change a power control."""
+    call.no_params()
+    values = types.parse(CONTROL, call.body, 'update')
+    key = nodes.control_key(power_control_id)
+    current = db_power_controls.get_control(call.context, key)
+    if current['outputs'] and values.get(
+            'control_type', current['control_type']
+            ) != current['control_type']:
+        raise exception.InUse(what=f'Power control {key}',
+                              by='a node; its type cannot change')
+    row = db_power_controls.update_control(
+        call.context, key, _complete(values, current))
+    return {'power_control': render(row)}
+
+
+@routing.route('DELETE', _ONE, policies.DELETE)
+def delete_control(call: routing.Call, power_control_id: str) -> Any:
+    """Delete a power control."""
+    call.no_params()
+    db_power_controls.delete_control(call.context,
+                                     nodes.control_key(power_control_id))
+    return routing.Answer(204)
+
+
+@routing.route('GET', f'{_ONE}/nodes', policies.GET)
+def list_nodes(call: routing.Call, power_control_id: str) -> Any:
+    """List the nodes that a power control is assigned to."""
+    call.no_params()
+    rows = db_nodes.list_by_control(call.context,
+                                    nodes.control_key(power_control_id))
+    classes = db_nodes.types_of_classes(
+        call.context, {row['node_class_id'] for row in rows})
+    return {'nodes': [_with_managers(row, classes) for row in rows]}
+
+
+def _with_managers(row: dict[str, Any],
+                   classes: dict[int, Any]) -> dict[str, Any]:
+    """Return a node with what only this list shows of it."""
+    node = nodes.render(row)
+    node['node_class']['node_types'] = classes[row['node_class_id']]
+    return node | {'cloud_managers': node['node_controls'],
+                   'controller_login': None, 'controller_password': None}

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks."""
+
+from typing import Any
+
+from cloudmanager.api import filters
+from cloudmanager.api import listing
+from cloudmanager.api import routing
+from cloudmanager.api import types
+from cloudmanager.api import work
+from cloudmanager.api.types import tasks as task_types
+from cloudmanager.common import exception
+from cloudmanager.common import policy
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.policies import tasks as policies
+
+TASK = task_types.TASK
+ITEM = task_types.ITEM
+NEWEST_FIRST = (('created_at', 'desc'),)
+_LIST, _ONE = '/v1/tasks', '/v1/tasks/{task_id}'
+
+
+@routing.route('GET', _LIST, policies.LIST)
+def list_tasks(call: routing.Call) -> Any:
+    """List tasks: their ids, or with ``detail`` what they do."""
+    detail = _detail(call)
+
+    def render(rows: listing.Rows) -> list[Any]:
+        if not detail:
+            return [row['id'] for row in rows]
+        counts = db_tasks.progress(call.context,
+                                   [row['id'] for row in rows])
+        return [TASK.render(row) | {'progress': counts[row['id']]}
+                for row in rows]
+
+    return listing.page(call, TASK, db_tasks.list_tasks, render,
+                        extra=('detail',), sort=NEWEST_FIRST)
+
+
+def _detail(call: routing.Call) -> bool:
+    values = [value for name, value in call.params if name == 'detail']
+    try:
+        return bool(values) and filters.boolean(values[-1])
+    except ValueError as exc:
+        raise exception.Invalid(reason=f'Parameter detail {exc}.') from exc
+
+
+@routing.route('GET', _ONE, policies.GET)
+def show_task(call: routing.Call, task_id: str) -> Any:
+    """Show a task with its items."""
+    call.no_params()
+    row = db_tasks.get_task(call.context, task_id)
+    items = db_tasks.items(call.context, [task_id])[task_id]
+    counts = db_tasks.progress(call.context, [task_id])[task_id]
+    return TASK.render(row) | {
+        'traceback': _traceback(call, row), 'progress': counts,
+        'items': [ITEM.render(item) for item in items]}
+
+
+def _traceback(call: routing.Call, row: dict[str, Any]) -> str | None:
+    try:
+        policy.authorize(call.context, policies.TRACEBACK)
+    except exception.Forbidden:
+        return None
+    return row['traceback']
+
+
+@routing.route('POST', f'{_ONE}/actions/cancel', policies.CANCEL)
+def cancel_task(call: routing.Call, task_id: str) -> Any:
+    """Start nothing more; let what runs finish, or abort it."""
+    call.no_params()
+    values = types.parse(task_types.CANCEL, call.body, 'create')
+    db_tasks.request_cancel(call.context, task_id,
+                            values.get('running', 'finish'))
+    return work.accepted(task_id)

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Version documents, in the form that keystoneauth discovers."""
+
+from typing import Any
+import urllib.parse
+
+from cloudmanager.api import routing
+
+
+def _version(url: str) -> dict[str, Any]:
+    parts = urllib.parse.urlsplit(url)
+    return {'id': 'v1.0', 'status': 'CURRENT',
+            'links': [{'rel': 'self',
+                       'href': f'{parts.scheme}://{parts.netloc}/v1/'}]}
+
+
+@routing.route('GET', '/', None)
+def root(call: routing.Call) -> Any:
+    """List the versions of the API."""
+    return {'name': 'CloudManager API', 'versions': [_version(call.url)]}
+
+
+@routing.route('GET', '/v1', None)
+def v1(call: routing.Call) -> Any:
+    """Show the version."""
+    return {'version': _version(call.url)}

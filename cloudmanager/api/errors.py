@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One body for every error, whatever raised it."""
+
+import http
+from typing import Any
+
+from oslo_log import log as logging
+import webob
+
+from cloudmanager.api import rendering
+from cloudmanager.common import exception
+
+LOG = logging.getLogger(__name__)
+
+INTERNAL = 'An internal error occurred. The log of the service has more.'
+_CODES = {
+    400: 'cloudmanager.invalid', 401: 'cloudmanager.unauthorized',
+    403: 'cloudmanager.forbidden', 404: 'cloudmanager.not_found',
+    405: 'cloudmanager.method_not_allowed', 409: 'cloudmanager.conflict',
+    413: 'cloudmanager.body_too_large',
+    415: 'cloudmanager.unsupported_media_type',
+    503: 'cloudmanager.unavailable'}
+_DETAILS = {
+    400: 'The request is not valid.',
+    401: 'The request needs authentication.',
+    403: 'Policy does not allow this.',
+    404: 'The resource could not be found.',
+    503: 'The service is not available.'}
+
+
+class MethodNotAllowed(exception.CloudManagerException):
+    """The resource exists, but has no such method."""
+
+    code = 405
+    error_code = _CODES[405]
+    template = 'This resource supports: %(allowed)s.'
+
+
+class BodyTooLarge(exception.CloudManagerException):
+    code = 413
+    error_code = _CODES[413]
+    template = 'The body has more than %(limit)d bytes.'
+
+
+class UnsupportedMediaType(exception.CloudManagerException):
+    code = 415
+    error_code = _CODES[415]
+    template = 'Only application/json is accepted.'
+
+
+def _title(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return 'Error'
+
+
+def response(status: int, code: str, detail: str, request_id: str | None,
+             headers: dict[str, str] | None = None) -> webob.Response:
+    """Make the answer of an error.
+
+    :param status: HTTP status
+    :param code: stable name of the error, for programs
+    :param detail: text for people
+    """
+    document = {'errors': [{
+        'status': status, 'code': code, 'title': _title(status),
+        'detail': detail, 'request_id': request_id}]}
+    made = webob.Response(
+        status=status, body=rendering.dumps(document),
+        content_type='application/json', charset='UTF-8')
+    made.headers.update(headers or {})
+    return made
+
+
+def from_exception(exc: Exception,
+                   request_id: str | None) -> webob.Response:
+    """Make the answer of an exception; one of unknown kind says nothing."""
+    if not isinstance(exc, exception.CloudManagerException) or (
+            exc.code == 500):
+        return response(500, 'cloudmanager.internal', INTERNAL, request_id)
+    headers = {}
+    if isinstance(exc, MethodNotAllowed):
+        headers['Allow'] = exc.kwargs['allowed']
+    return response(exc.code, exc.error_code, exc.message, request_id,
+                    headers)
+
+
+class ErrorsMiddleware:
+    """Gives errors of everything inside it their one body.
+
+    That is exceptions of ours, programming errors, and what libraries
+    (Pecan, keystonemiddleware) answer in forms of their own.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any],
+                 start_response: Any) -> Any:
+        request_id = environ.get('openstack.request_id')
+        try:
+            # Undecodable paths fail deep inside of libraries.
+            environ['PATH_INFO'].encode('latin-1').decode('utf-8')
+            answer = webob.Request(environ).get_response(self._application)
+        except exception.CloudManagerException as exc:
+            if exc.code == 500:
+                LOG.exception('A request failed.')
+            answer = from_exception(exc, request_id)
+        except UnicodeDecodeError:
+            answer = response(400, _CODES[400], 'The path is not UTF-8.',
+                              request_id)
+        except Exception:
+            # The boundary of the service: whatever went wrong, the caller
+            # gets no internal text.
+            LOG.exception('A request failed.')
+            answer = response(500, 'cloudmanager.internal', INTERNAL,
+                              request_id)
+        if answer.status_int >= 400 and not self._is_ours(answer):
+            answer = self._translate(answer, request_id)
+        return answer(environ, start_response)
+
+    @staticmethod
+    def _is_ours(answer: webob.Response) -> bool:
+        return answer.body.startswith(b'{"errors":[')
+
+    @staticmethod
+    def _translate(answer: webob.Response,
+                   request_id: str | None) -> webob.Response:
+        status = answer.status_int
+        kept = {name: answer.headers[name] for name in
+                ('WWW-Authenticate', 'Allow', 'Retry-After')
+                if name in answer.headers}
+        detail = (INTERNAL if status == 500
+                  else _DETAILS.get(status, _title(status) + '.'))
+        return response(status, _CODES.get(status, 'cloudmanager.error'),
+                        detail, request_id, kept)

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GET /healthcheck: whether this process reaches what it needs."""
+
+import socket
+from typing import Any
+
+from oslo_db import exception as db_exc
+from oslo_log import log as logging
+import sqlalchemy as sa
+
+from cloudmanager.api import routing
+from cloudmanager.common import rpc
+from cloudmanager.db import api as db_api
+
+LOG = logging.getLogger(__name__)
+BUS_SECONDS = 3
+
+
+def _database() -> bool:
+    try:
+        with db_api.get_engine().connect() as connection:
+            connection.execute(sa.text('SELECT 1'))
+    except (db_exc.DBError, sa.exc.SQLAlchemyError) as exc:
+        LOG.warning('The database does not answer: %s', exc)
+        return False
+    return True
+
+
+def _messaging() -> bool:
+    """Tell whether a broker accepts connections, if one is needed."""
+    places = rpc.brokers()
+    for place in places:
+        try:
+            with socket.create_connection(place, BUS_SECONDS):
+                return True
+        except OSError as exc:
+            LOG.warning('A message broker does not answer: %s', exc)
+    return not places
+
+
+@routing.route('GET', '/healthcheck', None)
+def healthcheck(call: routing.Call) -> Any:
+    """Answer 200 if all is reached, else 503 with what is not."""
+    found = {'database': _database(), 'messaging': _messaging()}
+    return routing.Answer(200 if all(found.values()) else 503, {
+        name: 'OK' if well else 'out of reach'
+        for name, well in found.items()})

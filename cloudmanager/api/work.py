@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starting work: a row in the database, a message to the conductors."""
+
+from typing import Any
+
+from oslo_log import log as logging
+import oslo_messaging as messaging
+
+from cloudmanager.api import routing
+from cloudmanager.conductor import rpcapi
+from cloudmanager.db import tasks as db_tasks
+
+LOG = logging.getLogger(__name__)
+
+
+def start(call: routing.Call, name: str, **values: Any) -> str:
+    """Create a task, or find the equal one that runs, and return its id.
+
+    A message that cannot be sent is only a delay: conductors look for
+    tasks that nobody told them of.
+
+    :param values: see ``cloudmanager.db.tasks.create_task``
+    :raises TaskConflict: another task is in the way
+    """
+    task, new = db_tasks.create_task(call.context, name, **values)
+    if new:
+        try:
+            rpcapi.ConductorAPI().run_task(call.context, task['id'])
+        except messaging.MessagingException as exc:
+            LOG.warning('Conductors were not told of task %(task)s: '
+                        '%(why)s', {'task': task['id'], 'why': exc})
+    return task['id']
+
+
+def accepted(task_id: str, document: Any = None) -> routing.Answer:
+    """Answer that a task was begun, with the way to follow it."""
+    return routing.Answer(202, document,
+                          {'Location': f'/v1/tasks/{task_id}'})

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""cloudmanager-status."""
+
+from oslo_upgradecheck import upgradecheck
+
+from cloudmanager.cmd import status
+from cloudmanager.common import secrets
+from cloudmanager.db import migration
+from cloudmanager.tests import base
+
+Code = upgradecheck.Code
+
+
+class ChecksCase(base.DbTestCase):
+
+    def results(self):
+        checks = status.Checks()
+        return {name: function(checks)
+                for name, function in checks._upgrade_checks}
+
+
+class UpgradedTestCase(ChecksCase):
+
+    def test_well(self):
+        secrets.create_key()
+        self.assertEqual({Code.SUCCESS}, {
+            result.code for result in self.results().values()})
+        self.assertEqual(Code.SUCCESS, status.Checks().check())
+
+    def test_no_keys(self):
+        result = self.results()['Encryption keys']
+        self.assertEqual(Code.FAILURE, result.code)
+        self.assertIn('create-key', result.details)
+        self.assertEqual(Code.FAILURE, status.Checks().check())
+
+    def test_bad_key(self):
+        secrets.create_key().write_bytes(b'short')
+        self.assertEqual(Code.FAILURE,
+                         self.results()['Encryption keys'].code)
+
+
+class EmptyTestCase(ChecksCase):
+
+    migrated = False
+
+    def test_not_upgraded(self):
+        result = self.results()['Database schema']
+        self.assertEqual(Code.FAILURE, result.code)
+        self.assertIn('db upgrade', result.details)
+        migration.upgrade()
+        self.assertEqual(Code.SUCCESS,
+                         self.results()['Database schema'].code)
