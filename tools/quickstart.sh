@@ -77,7 +77,7 @@ if [ "$(cat "$venv/made-of" 2>/dev/null)" != "$wanted" ]; then
     say "making the Python environment in $venv (a minute, once)"
     mkdir -p "$state"
     python3 -m venv --clear "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check \
+    "$venv/bin/pip" install -qq --disable-pip-version-check \
         --editable "$root" ||
         fail "the installation failed; is a package index reachable?"
     printf '%s\n' "$wanted" >"$venv/made-of"

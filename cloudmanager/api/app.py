@@ -2,6 +2,7 @@
 """The WSGI application: Pecan inside of middleware."""
 
 from typing import Any
+import urllib.parse
 
 from oslo_config import cfg
 from oslo_middleware import cors
@@ -20,6 +21,28 @@ CONF = cfg.CONF
 HEADERS = ['X-Auth-Token', 'X-OpenStack-Request-ID']
 
 
+class _PlainLocation:
+    """Leaves the Location of answers a path, as it is documented.
+
+    The libraries inside of it put in front what this process takes for its
+    address, which need not be the one that callers use.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any],
+                 start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]],
+                  *more: Any) -> Any:
+            plain = [
+                (name, urllib.parse.urlsplit(value).path
+                 if name.lower() == 'location' else value)
+                for name, value in headers]
+            return start_response(status, plain, *more)
+        return self._application(environ, start)
+
+
 def build() -> Any:
     """Build the application; options must have been read before."""
     policy.init(policies.list_rules())
@@ -33,4 +56,4 @@ def build() -> Any:
     application = errors.ErrorsMiddleware(application)
     application = cors.CORS(application, CONF)
     application = http_proxy_to_wsgi.HTTPProxyToWSGI(application, CONF)
-    return request_id.RequestId(application)
+    return _PlainLocation(request_id.RequestId(application))

@@ -3,6 +3,7 @@
 
 import http
 from typing import Any
+import urllib.parse
 
 from oslo_log import log as logging
 import webob
@@ -100,15 +101,17 @@ class ErrorsMiddleware:
                  start_response: Any) -> Any:
         request_id = environ.get('openstack.request_id')
         try:
-            # Undecodable paths fail deep inside of libraries.
+            # What is not UTF-8 would fail deep inside of libraries.
             environ['PATH_INFO'].encode('latin-1').decode('utf-8')
+            urllib.parse.unquote_to_bytes(
+                environ.get('QUERY_STRING', '')).decode('utf-8')
             answer = webob.Request(environ).get_response(self._application)
         except exception.CloudManagerException as exc:
             if exc.code == 500:
                 LOG.exception('A request failed.')
             answer = from_exception(exc, request_id)
         except UnicodeDecodeError:
-            answer = response(400, _CODES[400], 'The path is not UTF-8.',
+            answer = response(400, _CODES[400], 'The URL is not UTF-8.',
                               request_id)
         except Exception:
             # The boundary of the service: whatever went wrong, the caller

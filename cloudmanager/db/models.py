@@ -213,7 +213,7 @@ class Task(Base):
     server_id: Mapped[str | None] = mapped_column(sa.String(36))
     params: Mapped[dict[str, Any]]
     memory: Mapped[dict[str, Any] | None]
-    result: Mapped[dict[str, Any] | None]
+    result: Mapped[str | None] = mapped_column(LongText)
     traceback: Mapped[str | None] = mapped_column(LongText)
     cancel: Mapped[str | None] = mapped_column(sa.String(8))
     user_id: Mapped[str | None] = mapped_column(sa.String(64))

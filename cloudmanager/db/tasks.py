@@ -298,7 +298,7 @@ def remember(context: Any, task_id: str, generation: int,
 
 @api.writer
 def finish(context: Any, task_id: str, generation: int, status: str, *,
-           result: dict[str, Any] | None = None,
+           result: str | None = None,
            traceback: str | None = None) -> None:
     """End a task and free what it acted on."""
     _guard(context, task_id, generation)

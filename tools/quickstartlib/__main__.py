@@ -51,7 +51,7 @@ def main() -> int:
     try:
         well = (without_cloud.run(service) if options.no_cloud
                 else demonstration.run())
-    except QuickstartError as exc:
+    except (QuickstartError, OSError) as exc:
         print(f'quickstart: {exc}', file=sys.stderr)
     finally:
         if options.keep:

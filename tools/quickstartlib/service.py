@@ -124,7 +124,7 @@ class Service:
         note(f'task {location.rpartition("/")[2]}')
         last, begun = '', time.monotonic()
         while True:
-            task = self.request('GET', location)[0]['task']
+            task = self.request('GET', location)[0]
             counts = task['progress']
             text = (f'{task["status"]:<8} {counts["done"]} of '
                     f'{counts["total"]} done, {counts["running"]} under '

@@ -60,14 +60,6 @@ def _document(request: Any) -> Any:
     return document
 
 
-def _params(request: Any) -> list[tuple[str, str]]:
-    try:
-        return list(request.GET.items())
-    except UnicodeDecodeError as exc:
-        raise exception.Invalid(
-            reason='The query string is not UTF-8.') from exc
-
-
 class RootController:
     """The only controller of Pecan."""
 
@@ -79,7 +71,7 @@ class RootController:
         route, _ = request.found
         request.call = routing.Call(
             cm_context.RequestContext.from_environ(request.environ),
-            request.path_url, _params(request), None)
+            request.path_url, list(request.GET.items()), None)
         if route.rule is not None:
             policy.authorize(request.call.context, route.rule)
         request.call.body = _document(request)

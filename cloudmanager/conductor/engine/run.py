@@ -38,7 +38,8 @@ class Run:
         self.created_at = task['created_at']
         self.user_id: str | None = task['user_id']
         self.memory: dict[str, Any] = dict(task['memory'] or {})
-        self.result: dict[str, Any] = {}
+        #: What came of it, in words.
+        self.result: str | None = None
         self.lost = threading.Event()
         self.stopping = stopping
 

@@ -227,7 +227,7 @@ class Worker:
         try:
             db_tasks.finish(
                 run.context, run.task_id, run.generation, status,
-                result=run.result or None,
+                result=run.result,
                 traceback=_traceback(error) if error is not None
                 and status == db_tasks.FAILURE else None)
         except exception.LeaseLost:
@@ -239,7 +239,7 @@ class Worker:
     @staticmethod
     def _explain(run: engine_run.Run, error: failure.Failure) -> str:
         text = strutils.mask_password(error.exception_str)
-        run.result = {**run.result, 'error': text}
+        run.result = text
         if error.check(exception.TaskCancelled):
             return db_tasks.REVOKED
         LOG.error('Task %(task)s (%(name)s) failed: %(error)s',

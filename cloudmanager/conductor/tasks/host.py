@@ -248,11 +248,9 @@ class VerifyItems(Step):
                 self._judge(item)
         failed = [item for item in items
                   if item['state'] == db_tasks.ITEM_FAILED]
-        self.run.result = {
-            'host': self.run.host,
-            'done': [item['object_id'] for item in items
-                     if item['state'] == db_tasks.ITEM_DONE],
-            'failed': [item['object_id'] for item in failed]}
+        moved = sum(item['state'] == db_tasks.ITEM_DONE for item in items)
+        self.run.result = (f'{moved} of {len(items)} server(s) moved from '
+                           f'{self.run.host}')
         if failed:
             raise exception.TaskFailed(reason=_names(self.run.host, failed))
 

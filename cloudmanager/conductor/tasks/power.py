@@ -152,3 +152,4 @@ class SwitchNode(Step):
         power = self.tools.power
         {ON: power.switch_on, OFF: power.switch_off,
          RESET: power.reset}[self.run.params['action']](node, self.run)
+        self.run.result = f'{self.run.params["action"]} is confirmed'

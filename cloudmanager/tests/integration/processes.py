@@ -231,7 +231,7 @@ class Client:
         return answer.headers['Location'].rpartition('/')[2]
 
     def task(self, task_id: str) -> dict[str, Any]:
-        return self.call('GET', f'/v1/tasks/{task_id}')['task']
+        return self.call('GET', f'/v1/tasks/{task_id}')
 
     def wait_for_task(self, task_id: str,
                       seconds: float) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def _create_tables() -> None:
         sa.Column('server_id', sa.String(length=36), nullable=True),
         sa.Column('params', sa.JSON(), nullable=False),
         sa.Column('memory', sa.JSON(), nullable=True),
-        sa.Column('result', sa.JSON(), nullable=True),
+        sa.Column('result', LONG_TEXT, nullable=True),
         sa.Column('traceback', LONG_TEXT, nullable=True),
         sa.Column('cancel', sa.String(length=8), nullable=True),
         sa.Column('user_id', sa.String(length=64), nullable=True),

@@ -281,9 +281,9 @@ class LifeTestCase(TaskCase):
     def test_finish(self):
         task = self.claimed()
         db_tasks.finish(self.context, task['id'], 1, db_tasks.FAILURE,
-                        result={'error': 'no'}, traceback='lines')
+                        result='no', traceback='lines')
         row = self.row(task['id'])
-        self.assertEqual(('FAILURE', {'error': 'no'}, 'lines', None), (
+        self.assertEqual(('FAILURE', 'no', 'lines', None), (
             row['status'], row['result'], row['traceback'], row['owner']))
         self.assertIsNotNone(row['finished_at'])
 

@@ -28,13 +28,14 @@ class RunMixin:
     """What holds with every jobboard and database."""
 
     def test_success(self):
-        self.script.actions['b'] = lambda run: run.result.update(moved=3)
+        self.script.actions['b'] = lambda run: setattr(
+            run, 'result', '3 moved')
         worker, task_id = self.worker(), self.create()
         worker.post(task_id)
 
         row = self.ended(task_id)
 
-        self.assertEqual(('SUCCESS', {'moved': 3}, None, None, 1), (
+        self.assertEqual(('SUCCESS', '3 moved', None, None, 1), (
             row['status'], row['result'], row['traceback'], row['owner'],
             row['generation']))
         self.assertEqual(['a', 'b', 'c'], self.script.steps())
@@ -55,7 +56,7 @@ class RunMixin:
 
         self.assertEqual('FAILURE', row['status'])
         self.assertEqual(['a', 'b', '-b', '-a'], self.script.steps())
-        self.assertIn('refused', row['result']['error'])
+        self.assertIn('refused', row['result'])
         self.assertIn('Traceback', row['traceback'])
         self.assertNotIn('hunter2', str(row))
         self.no_jobs()
@@ -168,7 +169,7 @@ class BoardMixin(RunMixin):
             row = self.ended(task_id)
             self.assertEqual(('FAILURE', 1), (row['status'],
                                               row['generation']))
-            self.assertIn(said, row['result']['error'])
+            self.assertIn(said, row['result'])
         self.no_jobs()
 
     def test_stopped_worker_takes_no_work(self):
@@ -317,7 +318,7 @@ class EndsTestCase(worker_case.WorkerCase):
         worker.post(task_id)
         row = self.ended(task_id)
         self.assertEqual('FAILURE', row['status'])
-        self.assertEqual('the first error', row['result']['error'])
+        self.assertEqual('the first error', row['result'])
         self.assertEqual(['a', 'b', 'c', '-c', '-b', '-a'],
                          self.script.steps())
 
@@ -347,7 +348,7 @@ class EndsTestCase(worker_case.WorkerCase):
 
         self.assertEqual(('FAILURE', []), (row['status'],
                                            self.script.steps()))
-        self.assertIn('no way', row['result']['error'])
+        self.assertIn('no way', row['result'])
         self.assertIn('Traceback', row['traceback'])
 
     def _run_flow_alone(self, task_id):
@@ -387,7 +388,7 @@ class EndsTestCase(worker_case.WorkerCase):
         row = self.ended(task_id)
 
         self.assertEqual('FAILURE', row['status'])
-        self.assertEqual('no way', row['result']['error'])
+        self.assertEqual('no way', row['result'])
         self.assertEqual(['-b', '-a'], self.script.steps('two'))
 
     def test_own_job_is_not_claimed_twice(self):
