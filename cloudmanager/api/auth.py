@@ -1,18 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who calls: Keystone, a file of passwords, or nobody in particular."""
 
+import hmac
+import secrets
 from typing import Any
 
 from keystonemiddleware import auth_token
 from oslo_config import cfg
+from oslo_log import log as logging
 from oslo_middleware import basic_auth
+from oslo_middleware import exceptions as mw_exc
+import webob
 
+from cloudmanager.api import errors
 from cloudmanager.api import routing
+from cloudmanager.common import exception
 
 CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+CHALLENGE = {'WWW-Authenticate': 'Basic realm="CloudManager"'}
+# Length of the columns that keep who did something.
+_MAX_USER = 64
 # Headers that only the authentication may set.
 _IDENTITY = ('HTTP_X_ROLES', 'HTTP_X_USER_ID', 'HTTP_X_USER_NAME',
+             'HTTP_X_USER_DOMAIN_ID', 'HTTP_X_USER_DOMAIN_NAME',
              'HTTP_X_PROJECT_ID', 'HTTP_X_PROJECT_NAME',
+             'HTTP_X_PROJECT_DOMAIN_ID', 'HTTP_X_PROJECT_DOMAIN_NAME',
+             'HTTP_X_DOMAIN_ID', 'HTTP_X_DOMAIN_NAME',
+             'HTTP_OPENSTACK_SYSTEM_SCOPE', 'HTTP_X_SERVICE_ROLES',
              'HTTP_X_IDENTITY_STATUS', 'HTTP_X_IS_ADMIN_PROJECT')
 
 
@@ -32,7 +47,7 @@ class _Administrator:
 
     def __call__(self, environ: dict[str, Any],
                  start_response: Any) -> Any:
-        user = environ.get('REMOTE_USER') or 'admin'
+        user = (environ.get('REMOTE_USER') or 'admin')[:_MAX_USER]
         for name in _IDENTITY:
             environ.pop(name, None)
         environ.update(HTTP_X_ROLES='admin', HTTP_X_USER_ID=user,
@@ -46,12 +61,84 @@ def _keystone(application: Any) -> Any:
         application, {'oslo_config_config': CONF})
 
 
-def _http_basic(application: Any) -> Any:
-    return basic_auth.BasicAuthMiddleware(
-        _Administrator(application), CONF.api.http_basic_auth_user_file)
+class Passwords:
+    """A file of ``user:bcrypt-hash`` lines, read anew for each request.
+
+    :param path: of the file
+    :raises ValueError: it cannot be used
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._key = secrets.token_bytes(32)
+        # bcrypt takes its time; what it has let in once is remembered by
+        # the line of the file, so that a change there is effective at once.
+        self._known: dict[str, bytes] = {}
+        try:
+            basic_auth.validate_auth_file(path)
+        except (mw_exc.ConfigInvalid, webob.exc.HTTPException,
+                UnicodeDecodeError) as exc:
+            raise ValueError('[api] http_basic_auth_user_file: no readable '
+                             f'file of bcrypt hashes at {path}') from exc
+
+    def _line(self, user: str) -> str | None:
+        try:
+            with open(self._path, encoding='utf-8') as lines:
+                return next((line.strip() for line in lines
+                             if line.startswith(f'{user}:')), None)
+        except (OSError, UnicodeDecodeError) as exc:
+            LOG.error('The file of passwords cannot be read: %s', exc)
+            raise exception.Unavailable(
+                reason='Passwords cannot be checked now.') from exc
+
+    def check(self, user: str, password: bytes) -> bool:
+        """Tell whether a password is right.
+
+        :raises Unavailable: the file cannot be read
+        """
+        line = self._line(user)
+        if line is None:
+            return False
+        digest = hmac.digest(self._key, password, 'sha256')
+        if hmac.compare_digest(self._known.get(line, b''), digest):
+            return True
+        try:
+            basic_auth.auth_entry(line, password)
+        except (webob.exc.HTTPException, ValueError):
+            return False
+        self._known[line] = digest
+        return True
 
 
-_STRATEGIES = {'keystone': _keystone, 'http_basic': _http_basic,
+class _HttpBasic:
+    """Asks for a name and a password.
+
+    oslo.middleware's own class answers whatever goes wrong inside of it,
+    errors of the application too, with 401 and without a challenge; what it
+    consists of is used here instead.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = _Administrator(application)
+        self._passwords = Passwords(CONF.api.http_basic_auth_user_file)
+
+    def __call__(self, environ: dict[str, Any],
+                 start_response: Any) -> Any:
+        try:
+            user, password = basic_auth.parse_token(
+                basic_auth.parse_header(environ))
+            known = self._passwords.check(user, password)
+        except webob.exc.HTTPException:
+            known = False
+        if not known:
+            answer = errors.of_status(
+                401, environ.get('openstack.request_id'), CHALLENGE)
+            return answer(environ, start_response)
+        environ['REMOTE_USER'] = user
+        return self._application(environ, start_response)
+
+
+_STRATEGIES = {'keystone': _keystone, 'http_basic': _HttpBasic,
                'noauth': _Administrator}
 
 

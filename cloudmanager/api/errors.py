@@ -5,7 +5,10 @@ import http
 from typing import Any
 import urllib.parse
 
+from oslo_db import exception as db_exc
 from oslo_log import log as logging
+from oslo_policy import policy
+from sqlalchemy import exc as sa_exc
 import webob
 
 from cloudmanager.api import rendering
@@ -20,6 +23,7 @@ _CODES = {
     405: 'cloudmanager.method_not_allowed', 409: 'cloudmanager.conflict',
     413: 'cloudmanager.body_too_large',
     415: 'cloudmanager.unsupported_media_type',
+    500: 'cloudmanager.internal',
     503: 'cloudmanager.unavailable'}
 _DETAILS = {
     400: 'The request is not valid.',
@@ -74,6 +78,15 @@ def response(status: int, code: str, detail: str, request_id: str | None,
     return made
 
 
+def of_status(status: int, request_id: str | None,
+              headers: dict[str, str] | None = None) -> webob.Response:
+    """Make the answer of an error of which only the status is known."""
+    detail = (INTERNAL if status == 500
+              else _DETAILS.get(status, _title(status) + '.'))
+    return response(status, _CODES.get(status, 'cloudmanager.error'),
+                    detail, request_id, headers)
+
+
 def from_exception(exc: Exception,
                    request_id: str | None) -> webob.Response:
     """Make the answer of an exception; one of unknown kind says nothing."""
@@ -85,6 +98,21 @@ def from_exception(exc: Exception,
         headers['Allow'] = exc.kwargs['allowed']
     return response(exc.code, exc.error_code, exc.message, request_id,
                     headers)
+
+
+def _from_database(exc: db_exc.DBError,
+                   request_id: str | None) -> webob.Response:
+    """Make the answer of an error of the database."""
+    LOG.exception('The database failed.')
+    if isinstance(exc, db_exc.DBConnectionError):
+        return response(503, _CODES[503], 'The database is out of reach.',
+                        request_id)
+    if isinstance(exc, db_exc.DBDataError) or isinstance(
+            exc.inner_exception, sa_exc.DataError):
+        return response(400, _CODES[400],
+                        'The database cannot store one of the values.',
+                        request_id)
+    return of_status(500, request_id)
 
 
 class ErrorsMiddleware:
@@ -110,6 +138,10 @@ class ErrorsMiddleware:
             if exc.code == 500:
                 LOG.exception('A request failed.')
             answer = from_exception(exc, request_id)
+        except policy.InvalidScope:
+            answer = of_status(403, request_id)
+        except db_exc.DBError as exc:
+            answer = _from_database(exc, request_id)
         except UnicodeDecodeError:
             answer = response(400, _CODES[400], 'The URL is not UTF-8.',
                               request_id)
@@ -134,7 +166,4 @@ class ErrorsMiddleware:
         kept = {name: answer.headers[name] for name in
                 ('WWW-Authenticate', 'Allow', 'Retry-After')
                 if name in answer.headers}
-        detail = (INTERNAL if status == 500
-                  else _DETAILS.get(status, _title(status) + '.'))
-        return response(status, _CODES.get(status, 'cloudmanager.error'),
-                        detail, request_id, kept)
+        return of_status(status, request_id, kept)

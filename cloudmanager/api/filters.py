@@ -39,6 +39,18 @@ def boolean(text: str) -> bool:
         raise ValueError('must be true or false') from None
 
 
+def flag(params: Iterable[tuple[str, str]], name: str) -> bool:
+    """Read a parameter that is false when it is not given.
+
+    :raises Invalid: it is neither true nor false
+    """
+    values = [value for key, value in params if key == name]
+    try:
+        return bool(values) and boolean(values[-1])
+    except ValueError as exc:
+        raise exception.Invalid(reason=f'Parameter {name} {exc}.') from exc
+
+
 def _string(text: str) -> str:
     if '\x00' in text:
         raise ValueError('must not contain a NUL character')
@@ -50,11 +62,21 @@ _READERS: dict[str, Callable[[str], Any]] = {
     fields.STRING: _string, fields.TIME: formats.time}
 
 
+def _value(field: fields.Field, operator: str, text: str) -> Any:
+    read = _READERS[field.type]
+    if operator not in ('in', 'nin'):
+        return read(text)
+    parts = text.split(',')
+    if len(parts) > _MAX_VALUES:
+        raise ValueError(f'has more than {_MAX_VALUES} values')
+    return tuple(read(part) for part in parts)
+
+
 def _condition(name: str, field: fields.Field,
                text: str) -> Iterable[Filter]:
     column = field.attribute
     if text in ('null', 'not:null'):
-        operator, value = ('null' if text == 'null' else 'notnull'), None
+        operator = 'null' if text == 'null' else 'notnull'
     else:
         prefix, separator, rest = text.partition(':')
         if separator and prefix in _PREFIXES:
@@ -66,15 +88,8 @@ def _condition(name: str, field: fields.Field,
             reason=f'Parameter {name} does not support {operator}.')
     if operator in ('null', 'notnull'):
         return (Filter(column, operator),)
-    read = _READERS[field.type]
     try:
-        if operator in ('in', 'nin'):
-            parts = text.split(',')
-            if len(parts) > _MAX_VALUES:
-                raise ValueError(f'has more than {_MAX_VALUES} values')
-            value = tuple(read(part) for part in parts)
-        else:
-            value = read(text)
+        value = _value(field, operator, text)
     except ValueError as exc:
         raise exception.Invalid(reason=f'Parameter {name} {exc}.') from exc
     if field.type == fields.TIME:
@@ -105,6 +120,13 @@ def _page(name: str, value: str) -> int:
     except ValueError as exc:
         raise exception.Invalid(reason=f'Parameter {name} {exc}.') from exc
     return number
+
+
+def _text(name: str, value: str) -> str:
+    try:
+        return _string(value)
+    except ValueError as exc:
+        raise exception.Invalid(reason=f'Parameter {name} {exc}.') from exc
 
 
 def _sort(resource: fields.Resource, text: str) -> Any:
@@ -160,8 +182,10 @@ def _with_page(resource: fields.Resource, conditions: tuple[Filter, ...],
     if 'limit' in page:
         limit = min(limit, _page('limit', page['limit']))
     marker: Any = page.get('marker')
-    if marker is not None and resource.identity == fields.INTEGER:
-        marker = _page('marker', marker)
+    if marker is not None:
+        marker = (_page('marker', marker)
+                  if resource.identity == fields.INTEGER
+                  else _text('marker', marker))
     if 'sort' in page:
         sort = _sort(resource, page['sort'])
     return common_query.Query(

@@ -9,6 +9,7 @@ from oslo_log import log as logging
 import sqlalchemy as sa
 
 from cloudmanager.api import routing
+from cloudmanager.common import exception
 from cloudmanager.common import rpc
 from cloudmanager.db import api as db_api
 
@@ -40,8 +41,14 @@ def _messaging() -> bool:
 
 @routing.route('GET', '/healthcheck', None)
 def healthcheck(call: routing.Call) -> Any:
-    """Answer 200 if all is reached, else 503 with what is not."""
+    """Answer 200 if all is reached, else 503 with what is not.
+
+    :raises Unavailable: something is not
+    """
+    call.no_params()
     found = {'database': _database(), 'messaging': _messaging()}
-    return routing.Answer(200 if all(found.values()) else 503, {
-        name: 'OK' if well else 'out of reach'
-        for name, well in found.items()})
+    missing = [name for name, well in found.items() if not well]
+    if missing:
+        raise exception.Unavailable(
+            reason=f'Out of reach: {", ".join(missing)}.')
+    return dict.fromkeys(found, 'OK')

@@ -4,23 +4,11 @@
 import io
 import re
 from typing import Any
-from typing import BinaryIO
-from typing import Protocol
 
 _LENGTH = re.compile(r'[0-9]{1,18}')
 _CHUNK = re.compile(rb'([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r?\n')
 _MAX_LINE = 4096
 _MAX_TRAILERS = 100
-
-
-class Body(Protocol):
-    """What ``wsgi.input`` must be able to do, and the server asks for."""
-
-    def read(self, size: int = -1) -> bytes:
-        """Read some of the body."""
-
-    def ended(self, most: int) -> bool:
-        """Tell whether all was read, after reading so much of the rest."""
 
 
 class _Reader(io.RawIOBase):
@@ -60,7 +48,7 @@ class _Reader(io.RawIOBase):
 class Sized(_Reader):
     """A body whose length was given."""
 
-    def __init__(self, stream: BinaryIO, length: int) -> None:
+    def __init__(self, stream: Any, length: int) -> None:
         super().__init__()
         self._stream = stream
         self._left = length
@@ -79,7 +67,7 @@ class Sized(_Reader):
 class Chunked(_Reader):
     """A body that comes in chunks."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Any) -> None:
         super().__init__()
         self._stream = stream
         self._left = 0
@@ -115,7 +103,7 @@ class Chunked(_Reader):
         raise ConnectionError('the body has no end')
 
 
-def of_headers(stream: BinaryIO, headers: Any) -> Sized | Chunked:
+def of_headers(stream: Any, headers: Any) -> Sized | Chunked:
     """Return the body that the headers of a request announce.
 
     :raises ValueError: they contradict each other, as when somebody hides a

@@ -9,6 +9,8 @@ from typing import Any
 from cloudmanager.api import filters
 from cloudmanager.api import routing
 from cloudmanager.api.types import fields
+from cloudmanager.common import exception
+from cloudmanager.common import query as common_query
 
 Rows = list[dict[str, Any]]
 
@@ -25,6 +27,7 @@ def page(call: routing.Call, resource: fields.Resource,
     :param sort: order when none is asked for
     """
     query = filters.parse(resource, call.params, extra=extra, sort=sort)
+    _check_marker(call, query, fetch)
     # One more than asked for tells whether there is more.
     limit = query.limit or 0
     rows = fetch(call.context, dataclasses.replace(query, limit=limit + 1))
@@ -35,6 +38,23 @@ def page(call: routing.Call, resource: fields.Resource,
         document[f'{resource.collection}_links'] = filters.next_link(
             call.url, call.params, rows[-1]['id'])
     return document
+
+
+def _check_marker(call: routing.Call, query: common_query.Query,
+                  fetch: Callable[..., Rows]) -> None:
+    """Check that the last entry of the page before is still there.
+
+    Without it nobody knows where to go on; an empty page would look like
+    the end.
+
+    :raises Invalid: it is gone
+    """
+    if query.marker is not None and not fetch(
+            call.context, common_query.Query(filters=(
+                common_query.Filter('id', 'eq', query.marker),), limit=1)):
+        raise exception.Invalid(
+            reason=f'Parameter marker: there is no {query.marker} (any '
+                   'more).')
 
 
 def count(call: routing.Call, resource: fields.Resource,

@@ -48,14 +48,15 @@ class Call:
     params: list[tuple[str, str]]
     body: Any
 
-    def no_params(self) -> None:
-        """Check that nothing was asked in the query string.
+    def no_params(self, *known: str) -> None:
+        """Check that nothing else was asked in the query string.
 
         :raises Invalid: something was
         """
         for name, _ in self.params:
-            raise exception.Invalid(
-                reason=f'Unknown parameter: {name[:255]}.')
+            if name not in known:
+                raise exception.Invalid(
+                    reason=f'Unknown parameter: {name[:255]}.')
 
 
 @dataclasses.dataclass
@@ -110,7 +111,8 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
     :raises NotFound: there is no such path
     :raises MethodNotAllowed: it has no such method
     """
-    given = split(path)
+    # No name contains a NUL, and databases refuse it.
+    given = split(path) if '\x00' not in path else ('\x00',)
     wanted = 'GET' if method == 'HEAD' else method
     matches = [(candidate, params) for candidate in TABLE
                if (params := _match(candidate.segments, given)) is not None]

@@ -39,7 +39,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: Any) -> None:
-        LOG.debug('%s: ' + format, self.client_address[0], *args)
+        LOG.debug('%(client)s: %(what)s', {
+            'client': self.client_address[0], 'what': format % args})
 
     def version_string(self) -> str:
         return 'cloudmanager'
@@ -78,11 +79,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_error(400)
             return
         environ = httpd_environ.make(self, body)
-        started: list[Any] = []
+        status, headers = '', []
 
-        def start_response(status: str, headers: list[tuple[str, str]],
+        def start_response(new_status: str,
+                           new_headers: list[tuple[str, str]],
                            exc_info: Any = None) -> None:
-            started[:] = [status, headers]
+            nonlocal status, headers
+            status, headers = new_status, new_headers
 
         parts = self.server.application(environ, start_response)
         try:
@@ -92,7 +95,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 parts.close()
         if self.server.stopping.is_set() or not body.ended(MAX_DRAINED):
             self.close_connection = True
-        self._send(*started, content)
+        self._send(status, headers, content)
 
     def _send(self, status: str, headers: list[tuple[str, str]],
               content: bytes) -> None:
@@ -203,7 +206,9 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
             self._end(found)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        LOG.exception('The connection of %s broke.', client_address)
+        # Called from an except block of the standard library.
+        LOG.exception('The connection of %s broke.',  # noqa: LOG004
+                      client_address)
 
     def end_connections(self, seconds: float) -> None:
         """Wait until what is under way is answered, within bounds."""

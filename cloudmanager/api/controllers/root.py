@@ -26,8 +26,16 @@ def _read(request: Any) -> bytes:
     """Read a body, never more than is allowed.
 
     :raises BodyTooLarge: it is larger
+    :raises Invalid: the client did not send all of it
     """
-    limit = CONF.api.max_body_bytes
+    try:
+        return _read_some(request, CONF.api.max_body_bytes)
+    except OSError as exc:
+        raise exception.Invalid(
+            reason='The body did not arrive as a whole.') from exc
+
+
+def _read_some(request: Any, limit: int) -> bytes:
     too_large = errors.BodyTooLarge(limit=limit)
     if request.content_length is not None:
         if request.content_length > limit:

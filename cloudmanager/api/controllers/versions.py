@@ -2,25 +2,23 @@
 """Version documents, in the form that keystoneauth discovers."""
 
 from typing import Any
-import urllib.parse
 
 from cloudmanager.api import routing
 
 
 def _version(url: str) -> dict[str, Any]:
-    parts = urllib.parse.urlsplit(url)
     return {'id': 'v1.0', 'status': 'CURRENT',
-            'links': [{'rel': 'self',
-                       'href': f'{parts.scheme}://{parts.netloc}/v1/'}]}
+            'links': [{'rel': 'self', 'href': url}]}
 
 
 @routing.route('GET', '/', None)
 def root(call: routing.Call) -> Any:
     """List the versions of the API."""
-    return {'name': 'CloudManager API', 'versions': [_version(call.url)]}
+    return {'name': 'CloudManager API',
+            'versions': [_version(call.url.rstrip('/') + '/v1/')]}
 
 
 @routing.route('GET', '/v1', None)
 def v1(call: routing.Call) -> Any:
     """Show the version."""
-    return {'version': _version(call.url)}
+    return {'version': _version(call.url.rstrip('/') + '/')}

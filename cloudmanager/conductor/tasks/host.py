@@ -96,6 +96,15 @@ class PlanMoves(Step):
         self.run.checkpoint()
         add_planned(self, self.action)
 
+    def undo(self, causes: list[Any]) -> None:
+        """Leave no server waiting for what a cancelled task will not do."""
+        if not any(cause.check(exception.TaskCancelled) for cause in causes):
+            return
+        for item in self.run.items():
+            if item['state'] == db_tasks.ITEM_PENDING:
+                self.run.update_item(item, state=db_tasks.ITEM_SKIPPED,
+                                     error='The task was cancelled.')
+
 
 class PlanEvacuation(PlanMoves):
     action = 'evacuate'
@@ -142,10 +151,21 @@ class EvacuateServers(Step):
         for item in self.run.items():
             if not item['memory'].get('lock') or not item['attempts']:
                 continue
-            server = self.tools.nova.server(item['object_id'])
-            if (server is not None and server.locked_reason
-                    == moves.lock_reason(self.run)):
-                self.tools.nova.unlock(server.id)
+            try:
+                unlock(self, self.tools.nova.server(item['object_id']))
+            except exception.CloudManagerException as exc:
+                LOG.error('Server %(server)s may still be locked by task '
+                          '%(task)s: %(why)s', {
+                              'server': item['object_id'],
+                              'task': self.run.task_id, 'why': exc})
+
+
+def unlock(step: Step, server: Any) -> None:
+    """Take our own lock off a server, never another one."""
+    if (server is not None
+            and server.locked_reason == moves.lock_reason(step.run)):
+        step.run.guard()
+        step.tools.nova.unlock(server.id)
 
 
 class EvacuateLeftovers(EvacuateServers):
@@ -167,6 +187,9 @@ class EvacuateLeftovers(EvacuateServers):
                     error='the host is not fenced while other servers '
                           'cannot leave it')
             return
+        if not self.run.memory.get('fenced'):
+            # The last moment at which a cancel leaves the host running.
+            self.run.checkpoint()
         fence(self)
         force_down(self)
         super().do()
@@ -208,12 +231,14 @@ def fence(step: Step) -> None:
 def _believe(step: Step) -> None:
     """Believe that the host is off, unless its heartbeat says otherwise."""
     service = _service(step)
-    if service.state != 'up':
+    if service.state != 'up' and not service.forced_down:
         return
+    # One that was forced down reads as down, but its heartbeats are noted.
     seen = service.updated_at
     step.run.pause(CONF.host_tasks.heartbeat_silence)
     service = _service(step)
-    if service.updated_at != seen:
+    if service.updated_at != seen or (seen is None
+                                      and service.state == 'up'):
         raise exception.HostNotFenced(
             host=step.run.host,
             reason='its nova-compute still sends heartbeats')
@@ -260,9 +285,9 @@ class VerifyItems(Step):
         if server is None or server.status in observe.GONE:
             self.run.update_item(item, state=db_tasks.ITEM_SKIPPED,
                                  error='The server was deleted.')
-        elif (observe.arrived(server, self.run.host)
-                and server.status != 'ERROR'):
-            self.run.update_item(item, state=db_tasks.ITEM_DONE,
+        elif observe.came_through(server, self.run.host):
+            unlock(self, server)
+            self.run.update_item(item, state=db_tasks.ITEM_DONE, error=None,
                                  destination=server.host)
         elif item['state'] == db_tasks.ITEM_PENDING:
             # Nothing on its ladder was left that may be done.

@@ -192,7 +192,7 @@ class Mover:
         return waited > CONF.host_tasks.settle_timeout
 
     def _settled(self, item: dict[str, Any], server: Any) -> None:
-        if observe.arrived(server, self.source):
+        if observe.left(server, self.source):
             # What it was doing took it off the host.
             self._done(item, server.host)
         elif observe.EVACUATE in self.actions:
@@ -336,8 +336,7 @@ class Mover:
         if seconds_since(asked_at) < CONF.host_tasks.adopt_grace:
             return
         since = datetime.datetime.fromisoformat(asked_at) - CLOCK_SKEW
-        if observe.asked(self.nova.actions(item['object_id']), action,
-                         since):
+        if observe.asked(self._actions(item), action, since):
             self._accepted(item)
             return
         if self._is_gone(self.nova.server(item['object_id'])):
@@ -347,6 +346,15 @@ class Mover:
                  item['object_id'])
         self._note(item, asked_at=clock.utcnow().isoformat())
         self._call(item, self._ask, item, action)
+
+    def _actions(self, item: dict[str, Any]) -> list[Any]:
+        """Return what Nova knows to have been asked of a server."""
+        try:
+            found: list[Any] = self.nova.actions(item['object_id'])
+        except exception.NotFound:
+            # Deleted a moment ago; the next look at it tells.
+            return []
+        return found
 
     def _follow(self, item: dict[str, Any], migrations: list[Any]) -> None:
         migration = self._migration(item, migrations)
@@ -372,10 +380,13 @@ class Mover:
         server = self.nova.server(item['object_id'])
         if self._is_gone(server):
             self._gone(item)
-        elif server.task_state is None:
+        elif observe.came_through(server, self.source):
+            # Somebody else moved it before our request came.
+            self._came(item, server)
+        else:
             since = datetime.datetime.fromisoformat(asked_at) - CLOCK_SKEW
-            if observe.action_failed(self.nova.actions(server.id),
-                                     item['action'], since):
+            if server.task_state is None and observe.action_failed(
+                    self._actions(item), item['action'], since):
                 self._failed(item, 'Nova found no host that takes it')
             else:
                 self._check_deadline(item, None)
@@ -395,17 +406,21 @@ class Mover:
         if self._is_gone(server):
             self._gone(item)
         elif observe.arrived(server, self.source):
-            self._slots.finish(item['object_id'])
-            if server.locked_reason == lock_reason(self.run):
-                self._write(item, destination=server.host, memory={
-                    **item['memory'], 'phase': UNLOCK})
-                self._call(item, self.nova.unlock, server.id)
-            else:
-                self._done(item, server.host)
+            self._came(item, server)
         elif (seconds_since(item['memory']['asked_at'])
               > self._limit(item)):
             self._failed(item, 'Nova says that the migration is over, but '
                                f'the server is still on {server.host}')
+
+    def _came(self, item: dict[str, Any], server: Any) -> None:
+        """Take our lock off a server that is elsewhere; the end of it."""
+        self._slots.finish(item['object_id'])
+        if server.locked_reason == lock_reason(self.run):
+            self._write(item, destination=server.host, memory={
+                **item['memory'], 'phase': UNLOCK})
+            self._call(item, self.nova.unlock, server.id)
+        else:
+            self._done(item, server.host)
 
     def _unlock(self, item: dict[str, Any]) -> None:
         server = self.nova.server(item['object_id'])
@@ -455,6 +470,10 @@ class Mover:
         server = self.nova.server(item['object_id'])
         if self._is_gone(server):
             self._gone(item)
+            return
+        if observe.came_through(server, self.source):
+            # Late, or by somebody else; it must not be moved once more.
+            self._came(item, server)
             return
         if server.fault:
             reason = f'{reason}: {server.fault}'
@@ -526,12 +545,21 @@ class Mover:
         if taken < limit:
             return
         if taken > HARD_LIMIT * limit:
-            self._failed(item, f'it was not over after {taken:.0f} s',
-                         migration)
+            self._overdue(item, f'it was not over after {taken:.0f} s',
+                          migration)
         elif migration is None and item['action'] != observe.OFFLOAD:
             self._failed(item, 'Nova has no record of the move')
         elif self._abortable(item, migration):
             self._check_progress(item, migration)
+
+    def _overdue(self, item: dict[str, Any], reason: str,
+                 migration: Any | None) -> None:
+        """Give up; what Nova still works on is never asked for again."""
+        if migration is None:
+            self._failed(item, reason)
+            return
+        self._slots.finish(item['object_id'])
+        self._write(item, state=db_tasks.ITEM_FAILED, error=reason)
 
     @staticmethod
     def _abortable(item: dict[str, Any], migration: Any) -> bool:

@@ -91,7 +91,20 @@ def action_failed(actions: list[Any], action: str,
     return False
 
 
+def left(server: Any, source: str) -> bool:
+    """Tell whether a server is at rest on another host, or on none."""
+    return server.task_state is None and server.host != source
+
+
 def arrived(server: Any, source: str) -> bool:
     """Tell whether a server is at rest on another host."""
-    return (server.task_state is None and server.host is not None
-            and server.host != source)
+    return left(server, source) and server.host is not None
+
+
+def came_through(server: Any, source: str) -> bool:
+    """Tell whether a server left a host and nothing of it stays there.
+
+    Of a resize that waits for confirmation half is still on the source.
+    """
+    return (left(server, source)
+            and server.status not in ('ERROR', 'VERIFY_RESIZE'))

@@ -14,6 +14,7 @@ from cloudmanager.conductor.tasks import observe
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.planning import classify
 from cloudmanager.planning import drain
+from cloudmanager.planning import model
 from cloudmanager.planning import options
 from cloudmanager.planning import plan as planning_plan
 
@@ -43,11 +44,16 @@ def make_plan(tools: Any, action: str, host: str, params: dict[str, Any],
     :param tools: ``cloudmanager.conductor.tasks.base.Tools``
     :param action: ``shutdown`` or ``evacuate``
     :param more: further options of the planner
+    :raises HostNotFound: there is no such compute host
     """
     cloud = cloud_model.load(tools.nova, tools.placement, [host])
     make = (drain.plan_evacuation if action == 'evacuate'
             else drain.plan_drain)
-    return make(cloud, host, plan_options(params, **more))
+    try:
+        return make(cloud, host, plan_options(params, **more))
+    except model.UnknownHost:
+        # It has a service, but no hypervisor.
+        raise exception.HostNotFound(host=host) from None
 
 
 def other_destination(tools: Any, run: Any, server_id: str,
@@ -60,7 +66,7 @@ def other_destination(tools: Any, run: Any, server_id: str,
         plan = make_plan(tools, run.name.removeprefix('host.'), run.host,
                          run.params, only=frozenset((server_id,)),
                          refused={server_id: tuple(refused)})
-    except (exception.CloudManagerException, LookupError) as exc:
+    except exception.CloudManagerException as exc:
         LOG.warning('No other host was found for server %(server)s: '
                     '%(why)s', {'server': server_id, 'why': exc})
         return None

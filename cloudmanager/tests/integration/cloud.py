@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The mini cloud as tests use it: an administrator's view of Nova."""
 
+import datetime
 import os
 import pathlib
 import subprocess
@@ -125,23 +126,30 @@ class Cloud:
     def service(self, host: str) -> Any:
         return self.nova.services.list(host=host, binary='nova-compute')[0]
 
-    def wait_for_host(self, host: str, state: str,
-                      seconds: float = 60) -> None:
-        wait(lambda: self.service(host).state == state, seconds,
-             f'nova-compute of {host} is {state}', 0.5)
-
     def restore_hosts(self) -> None:
         """Bring all computes back to life and into use."""
         for host in COMPUTES:
             service = self.service(host)
             if service.state != 'up' or service.forced_down:
-                minicloud('kill', host)
-                minicloud('run', host)
-                wait(lambda service=service: self._lift(service), 60,
-                     f'{host} is no longer forced down', 0.5)
-                self.wait_for_host(host, 'up')
+                self._revive(host, service)
             if service.status != 'enabled':
                 self.nova.services.enable(service.id)
+
+    def _revive(self, host: str, service: Any) -> None:
+        minicloud('kill', host)
+        # Nova tells whole seconds of UTC.
+        begun = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+        minicloud('run', host)
+
+        def reports() -> bool:
+            # A new report: only then does it take orders.
+            found = self.service(host)
+            return found.state == 'up' and (
+                datetime.datetime.fromisoformat(found.updated_at) > begun)
+
+        wait(lambda: self._lift(service), 90,
+             f'{host} is no longer forced down', 0.5)
+        wait(reports, 90, f'nova-compute of {host} reports', 0.5)
 
     def _lift(self, service: Any) -> bool:
         """Undo forced_down, which Nova refuses until it has cleaned up."""

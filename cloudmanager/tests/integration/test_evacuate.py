@@ -37,7 +37,7 @@ class EvacuateCase(base.IntegrationCase):
                    30, 'a server is stopped')
         cloud.minicloud('kill', 'cmp1')
         task = self.finish(self.evacuate('cmp1'))
-        off = [moment for moment, text in self.bmc.log()
+        off = [moment for moment, text in self.bmc.log
                if text == 'power is 0'][-1]
         began = {server: _time(self.cloud.actions(server, 'evacuate')[0]
                                .start_time)

@@ -14,7 +14,8 @@ from cloudmanager.db import tasks as db_tasks
 from cloudmanager.policies import hosts as policies
 
 _PATH = '/v1/hosts/{host_name}/actions'
-_MAX_NAME = 255
+# As much of a name as fits into a target of a task.
+_MAX_NAME = 250
 
 
 def _act(call: routing.Call, host: str, action: str) -> Any:
@@ -28,7 +29,8 @@ def _act(call: routing.Call, host: str, action: str) -> Any:
     dry_run = params.pop('dry_run', False)
     flags = {field.name: params.get(field.name, False)
              for field in body.fields if field.name != 'dry_run'}
-    if len(host) > _MAX_NAME:
+    if len(host) > _MAX_NAME or not host.isprintable() or ' ' in host:
+        # No host has such a name, and some databases take "a " for "a".
         raise exception.HostNotFound(host=host[:_MAX_NAME])
     name, target = f'host.{action}', f'host:{host}'
     if not dry_run:

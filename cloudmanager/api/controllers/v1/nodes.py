@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from cloudmanager.api import filters
 from cloudmanager.api import listing
 from cloudmanager.api import routing
 from cloudmanager.api import types
@@ -17,6 +18,9 @@ NODE = node_types.NODE
 ASSIGNMENT = node_types.ASSIGNMENT
 _LIST, _ONE = '/v1/nodes', '/v1/nodes/{node_id}'
 _CONTROLS = f'{_ONE}/power-controls'
+HYPERVISOR = 'hypervisor'
+# Objects that other services keep, by the parameter that asks for them.
+_EXTENSIONS = {'with_os_object': 'os_hypervisor', 'with_hwinfo': 'hwinfo'}
 _CONTROL = _CONTROLS + '/{power_control_id}'
 
 
@@ -43,11 +47,31 @@ def render(row: dict[str, Any]) -> dict[str, Any]:
                           for control in row['controls']]}
 
 
+def _extend(call: routing.Call, document: dict[str, Any],
+            nodes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Add the objects that were asked for besides the nodes.
+
+    Nobody knows them yet, which is answered as if their service were out
+    of reach: with nothing in their place, and a warning.
+    """
+    wanted = [name for parameter, name in _EXTENSIONS.items()
+              if filters.flag(call.params, parameter)]
+    if not wanted:
+        return document
+    for node in nodes:
+        if node['node_class']['name'] == HYPERVISOR:
+            node.update(dict.fromkeys(wanted))
+    return document | {'warnings': [f'{name} could not be read.'
+                                    for name in wanted]}
+
+
 @routing.route('GET', _LIST, policies.LIST)
 def list_nodes(call: routing.Call) -> Any:
     """List nodes."""
-    return listing.page(call, NODE, db_nodes.list_nodes,
-                        lambda rows: [render(row) for row in rows])
+    document = listing.page(call, NODE, db_nodes.list_nodes,
+                            lambda rows: [render(row) for row in rows],
+                            extra=_EXTENSIONS)
+    return _extend(call, document, document['nodes'])
 
 
 @routing.route('GET', f'{_LIST}/count', policies.LIST)
@@ -68,9 +92,9 @@ def create_node(call: routing.Call) -> Any:
 @routing.route('GET', _ONE, policies.GET)
 def show_node(call: routing.Call, node_id: str) -> Any:
     """Show a node."""
-    call.no_params()
-    row = db_nodes.get_node(call.context, node_key(node_id))
-    return {'node': render(row)}
+    call.no_params(*_EXTENSIONS)
+    node = render(db_nodes.get_node(call.context, node_key(node_id)))
+    return _extend(call, {'node': node}, [node])
 
 
 @routing.route('PUT', _ONE, policies.UPDATE)

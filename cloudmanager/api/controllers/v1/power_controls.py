@@ -17,6 +17,7 @@ from cloudmanager.policies import power_controls as policies
 
 CONTROL = control_types.POWER_CONTROL
 SECRETS = ('password', 'ssh_key')
+SSH_TYPE = 'SshDevice'
 _LIST = '/v1/power-controls'
 _ONE = '/v1/power-controls/{power_control_id}'
 
@@ -48,8 +49,13 @@ def _complete(values: dict[str, Any],
         raise exception.Invalid(
             reason=f'Field protocol_type must be {kind.protocol_type} for '
                    f'control_type {kind.control_type}.')
+    if values.get('ssh_key') is not None and (
+            kind.control_type != SSH_TYPE):
+        raise exception.Invalid(
+            reason=f'Field ssh_key is for control_type {SSH_TYPE} only.')
     default = _title(current) if current else None
-    if not values.get('title') and merged.get('title') == default:
+    if not values.get('title') and merged.get('title') in (default, '',
+                                                           None):
         values['title'] = _title(merged)
     for name in SECRETS:
         if name in values:

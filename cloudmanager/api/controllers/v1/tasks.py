@@ -23,7 +23,7 @@ _LIST, _ONE = '/v1/tasks', '/v1/tasks/{task_id}'
 @routing.route('GET', _LIST, policies.LIST)
 def list_tasks(call: routing.Call) -> Any:
     """List tasks: their ids, or with ``detail`` what they do."""
-    detail = _detail(call)
+    detail = filters.flag(call.params, 'detail')
 
     def render(rows: listing.Rows) -> list[Any]:
         if not detail:
@@ -37,21 +37,14 @@ def list_tasks(call: routing.Call) -> Any:
                         extra=('detail',), sort=NEWEST_FIRST)
 
 
-def _detail(call: routing.Call) -> bool:
-    values = [value for name, value in call.params if name == 'detail']
-    try:
-        return bool(values) and filters.boolean(values[-1])
-    except ValueError as exc:
-        raise exception.Invalid(reason=f'Parameter detail {exc}.') from exc
-
-
 @routing.route('GET', _ONE, policies.GET)
 def show_task(call: routing.Call, task_id: str) -> Any:
     """Show a task with its items."""
     call.no_params()
     row = db_tasks.get_task(call.context, task_id)
-    items = db_tasks.items(call.context, [task_id])[task_id]
-    counts = db_tasks.progress(call.context, [task_id])[task_id]
+    key = row['id']
+    items = db_tasks.items(call.context, [key])[key]
+    counts = db_tasks.progress(call.context, [key])[key]
     return TASK.render(row) | {
         'traceback': _traceback(call, row), 'progress': counts,
         'items': [ITEM.render(item) for item in items]}

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole API over a real database; only the conductor is not there."""
+
+import json
+from typing import Any
+import uuid
+
+import fixtures
+from keystoneauth1 import fixture as auth_fixture
+from keystonemiddleware import fixture as token_fixture
+import webtest
+
+from cloudmanager.api import app
+from cloudmanager.common import secrets
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.tests import base
+
+ROLES = {'admin': ['admin'], 'reader': ['cloudmanager_reader'],
+         'stranger': ['member']}
+
+
+class Conductor(fixtures.Fixture):
+    """Stands at the place of the client to the conductors.
+
+    :ivar posted: ids of the tasks that were announced
+    :ivar checked: what was asked before actions on hosts
+    :ivar post_error: raised instead of taking an announcement
+    :ivar check_error: raised instead of an answer
+    """
+
+    def _setUp(self) -> None:
+        self.posted: list[str] = []
+        self.checked: list[tuple[str, str, dict[str, Any]]] = []
+        self.post_error: Exception | None = None
+        self.check_error: Exception | None = None
+        self.plan: dict[str, Any] = {'host': 'cmp1', 'moves': []}
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.conductor.rpcapi.ConductorAPI', lambda: self))
+
+    def run_task(self, context: Any, task_id: str) -> None:
+        if self.post_error is not None:
+            raise self.post_error
+        self.posted.append(task_id)
+
+    def check_host_action(self, context: Any, action: str, host: str,
+                          params: dict[str, Any]) -> dict[str, Any]:
+        self.checked.append((action, host, dict(params)))
+        if self.check_error is not None:
+            raise self.check_error
+        return {'plan': self.plan} if params.get('dry_run') else {}
+
+
+class ApiTestCase(base.DbTestCase):
+    """Requests with the token of an administrator, if not said otherwise."""
+
+    auth_strategy = 'keystone'
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.config(group='api', auth_strategy=self.auth_strategy)
+        self.config(group='keystone_authtoken',
+                    www_authenticate_uri='http://keystone.example')
+        secrets.create_key()
+        self.conductor = self.useFixture(Conductor())
+        self.tokens = self.make_tokens()
+        self.app = self.make_app()
+
+    def _make_url(self) -> str:
+        url = super()._make_url()
+        # Without it oslo.db speaks to MySQL in a subset of Unicode.
+        return url + '?charset=utf8mb4' if self.backend == 'mysql' else url
+
+    def make_tokens(self) -> dict[str, str]:
+        """Return tokens that the middleware takes for valid."""
+        known = self.useFixture(token_fixture.AuthTokenFixture())
+        for name, roles in ROLES.items():
+            known.add_token_data(
+                token_id=f'{name}-token', user_id=f'{name}-id',
+                user_name=name, project_id='project', role_list=roles)
+        system = auth_fixture.V3Token(user_id='system-id')
+        system.add_role(name='admin')
+        system.set_system_scope()
+        known.add_token(system, 'system-token')
+        return {name: f'{name}-token' for name in (*ROLES, 'system')}
+
+    @staticmethod
+    def make_app() -> webtest.TestApp:
+        return webtest.TestApp(app.build())
+
+    def call(self, method: str, path: str, body: Any = None,
+             status: int | None = None, user: str | None = 'admin',
+             headers: dict[str, str] | None = None) -> Any:
+        """Send a request.
+
+        :param body: a document, or bytes as they are
+        :param status: checked; by default anything goes
+        """
+        headers = dict(headers or {})
+        if user is not None:
+            headers['X-Auth-Token'] = self.tokens[user]
+        if body is not None:
+            headers.setdefault('Content-Type', 'application/json')
+            if not isinstance(body, bytes):
+                body = json.dumps(body).encode()
+        answer = self.app.request(path, method=method, headers=headers,
+                                  body=body or b'', expect_errors=True)
+        if status is not None:
+            self.assertEqual(status, answer.status_int, answer.text)
+        if answer.status_int >= 300:
+            self.check_error(answer, with_body=method != 'HEAD')
+        return answer
+
+    def get(self, path: str, **kwargs: Any) -> Any:
+        """Return the document of a path."""
+        return self.call('GET', path, status=200, **kwargs).json
+
+    def error(self, method: str, path: str, body: Any = None,
+              status: int = 400, **kwargs: Any) -> dict[str, Any]:
+        """Send a request that must fail; return its error."""
+        answer = self.call(method, path, body, status, **kwargs)
+        return answer.json['errors'][0]
+
+    def check_error(self, answer: Any, with_body: bool = True) -> None:
+        """Check the one form of errors."""
+        self.assertIn('X-OpenStack-Request-ID', answer.headers)
+        self.assertEqual('application/json', answer.content_type)
+        if not with_body:
+            self.assertEqual(b'', answer.body)
+            return
+        self.assertEqual(['errors'], list(answer.json))
+        (error,) = answer.json['errors']
+        self.assertEqual({'status', 'code', 'title', 'detail',
+                          'request_id'}, set(error))
+        self.assertEqual(answer.status_int, error['status'])
+        self.assertEqual(answer.headers['X-OpenStack-Request-ID'],
+                         error['request_id'])
+        self.assertRegex(error['code'], r'^cloudmanager(\.[a-z_]+)+$')
+        self.assertTrue(error['title'] and error['detail'])
+
+    # What tests begin with
+
+    def node(self, **values: Any) -> dict[str, Any]:
+        """Create a node."""
+        return self.call('POST', '/v1/nodes/', {'node': values},
+                         201).json['node']
+
+    def control(self, control_type: str = 'FakeDevice',
+                protocol_type: str = 'fake', **values: Any
+                ) -> dict[str, Any]:
+        """Create a power control."""
+        body = {'control_type': control_type, 'host': '10.0.0.1',
+                'protocol_type': protocol_type, 'port_number': 1}
+        return self.call('POST', '/v1/power-controls/',
+                         {'power_control': {**body, **values}},
+                         201).json['power_control']
+
+    def assign(self, node_id: int, control_id: int, port: str | int = '1',
+               **values: Any) -> dict[str, Any]:
+        """Assign an output of a power control to a node."""
+        return self.call(
+            'POST', f'/v1/nodes/{node_id}/power-controls/',
+            {'power_control_id': control_id, 'power_control_port': port,
+             **values}, 201).json['power_control']
+
+    def powered_node(self, **values: Any) -> dict[str, Any]:
+        """Create a node with a power control of its own."""
+        node = self.node(**values)
+        control = self.control(host=f'bmc{node["id"]}')
+        self.assign(node['id'], control['id'])
+        return node
+
+    def finish(self, task_id: str, status: str = db_tasks.SUCCESS,
+               **values: Any) -> None:
+        """End a task as a conductor would."""
+        task = db_tasks.get_task(self.context, task_id)
+        db_tasks.finish(self.context, task_id, task['generation'], status,
+                        **values)
+
+    @staticmethod
+    def uuid() -> str:
+        return str(uuid.uuid4())

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is let in."""
+
+import base64
+import os
+import socket
+
+import bcrypt
+import fixtures
+from keystoneauth1 import loading
+from oslo_config import cfg
+import webtest
+
+from cloudmanager.api import app
+from cloudmanager.api import auth
+from cloudmanager.tests.functional import base
+
+CONF = cfg.CONF
+OPTIONS = loading.get_auth_plugin_conf_options('password')
+
+SPOOFED = {'X-Roles': 'admin', 'X-User-Id': 'root', 'X-Project-Id': 'p',
+           'X-Identity-Status': 'Confirmed',
+           'OpenStack-System-Scope': 'all'}
+
+
+class KeystoneTestCase(base.ApiTestCase):
+
+    def test_no_token(self):
+        for path in ('/v1/nodes/', '/v1/info', '/v1/no/such/path'):
+            answer = self.call('GET', path, status=401, user=None)
+            self.assertIn('keystone.example',
+                          answer.headers['WWW-Authenticate'])
+            self.assertEqual('cloudmanager.unauthorized',
+                             answer.json['errors'][0]['code'])
+
+    def test_bad_token(self):
+        self.call('GET', '/v1/nodes/', status=401, user=None,
+                  headers={'X-Auth-Token': 'x'})
+
+    def test_identity_is_not_taken_from_headers(self):
+        self.call('GET', '/v1/nodes/', status=401, user=None,
+                  headers=SPOOFED)
+        self.call('POST', '/v1/nodes/', {'node': {}}, 403, user='reader',
+                  headers=SPOOFED)
+
+    def test_scope_of_the_system(self):
+        """A token of another scope is refused, and that is no accident."""
+        self.assertEqual('cloudmanager.forbidden', self.error(
+            'GET', '/v1/nodes/', status=403, user='system')['code'])
+
+
+class KeystoneGoneTestCase(base.ApiTestCase):
+
+    def make_tokens(self):
+        closed = socket.socket()
+        self.addCleanup(closed.close)
+        closed.bind(('127.0.0.1', 0))
+        self.config(group='keystone_authtoken', http_request_max_retries=0)
+        self.addCleanup(self.forget_options)
+        for options in (loading.get_auth_common_conf_options(), OPTIONS):
+            CONF.register_opts(options, group='keystone_authtoken')
+        self.config(
+            group='keystone_authtoken', auth_type='password',
+            auth_url=f'http://127.0.0.1:{closed.getsockname()[1]}',
+            username='cloudmanager', password='secret',
+            project_name='service', user_domain_id='default',
+            project_domain_id='default')
+        return {'admin': 'some-token'}
+
+    @staticmethod
+    def forget_options():
+        # Some of them are required, which would be an error in other tests.
+        CONF.reset()
+        CONF.unregister_opts(OPTIONS, group='keystone_authtoken')
+
+    def test_keystone_is_out_of_reach(self):
+        answer = self.call('GET', '/v1/nodes/', status=503)
+        self.assertNotIn('secret', answer.text)
+        self.call('GET', '/v1', status=200)
+
+
+class NoauthTestCase(base.ApiTestCase):
+
+    auth_strategy = 'noauth'
+
+    def test_everybody_is_an_administrator(self):
+        self.call('POST', '/v1/nodes/', {'node': {}}, 201, user=None)
+        self.call('POST', '/v1/nodes/', {'node': {}}, 201, user=None,
+                  headers={'X-Roles': 'nothing',
+                           'OpenStack-System-Scope': 'all'})
+
+
+class HttpBasicTestCase(base.ApiTestCase):
+
+    auth_strategy = 'http_basic'
+
+    def make_app(self):
+        self.path = self.directory / 'htpasswd'
+        self.write('ann', b'right')
+        self.config(group='api', http_basic_auth_user_file=str(self.path))
+        return webtest.TestApp(app.build())
+
+    def write(self, user, password):
+        hashed = bcrypt.hashpw(password, bcrypt.gensalt(4)).decode()
+        self.path.write_text(f'# users\n\n{user}:{hashed}\n')
+
+    def ask(self, status, user='ann', password='right', **kwargs):
+        text = base64.b64encode(f'{user}:{password}'.encode()).decode()
+        return self.call('GET', '/v1/nodes/', status=status, user=None,
+                         headers={'Authorization': f'Basic {text}'},
+                         **kwargs)
+
+    def test_right(self):
+        self.write('ann', b'right')
+        for _ in range(2):
+            self.ask(200)
+
+    def test_wrong(self):
+        with self.path.open('a') as stream:
+            stream.write('old:plain\n')
+        for user, password in (
+                ('ann', 'wrong'), ('bob', 'right'), ('', 'right'),
+                ('ann', ''), ('# users', ''), ('old', 'plain'),
+                ('ann', 'x' * 100), ('ann', 'right\0'), ('an', 'right'),
+                ('ann:', 'right')):
+            answer = self.ask(401, user, password)
+            self.assertEqual('Basic realm="CloudManager"',
+                             answer.headers['WWW-Authenticate'])
+
+    def test_remembered_no_longer_than_it_holds(self):
+        self.ask(200)
+        self.write('ann', b'other')
+        self.ask(401)
+        self.ask(200, password='other')
+        self.write('bob', b'other')
+        self.ask(401, password='other')
+
+    def test_malformed(self):
+        for text in ('', 'Basic', 'Basic !', 'Bearer abc', 'Basic YQ=='):
+            self.call('GET', '/v1/nodes/', status=401, user=None,
+                      headers={'Authorization': text})
+        self.call('GET', '/v1/nodes/', status=401, user=None)
+
+    def test_errors_are_not_taken_for_bad_passwords(self):
+        text = base64.b64encode(b'ann:right').decode()
+        self.call('GET', '/v1/nodes/99', status=404, user=None,
+                  headers={'Authorization': f'Basic {text}'})
+
+    def test_file_is_gone(self):
+        os.unlink(self.path)
+        self.ask(503)
+
+    def test_file_that_cannot_be_used(self):
+        self.path.write_text('ann:plain text')
+        self.assertRaises(ValueError, auth.Passwords, str(self.path))
+        self.path.unlink()
+        self.assertRaises(ValueError, app.build)
+
+    def test_who_did_it(self):
+        text = base64.b64encode(b'ann:right').decode()
+        headers = {'Authorization': f'Basic {text}', **SPOOFED}
+        log = self.useFixture(fixtures.FakeLogger())
+        answer = self.call(
+            'POST', '/v1/hosts/cmp1/actions/shutdown', status=202,
+            user=None, headers=headers)
+        task = self.call('GET', answer.headers['Location'], user=None,
+                         status=200, headers=headers).json
+        self.assertEqual('ann', task['user_id'])
+        self.assertNotIn('right', log.output)

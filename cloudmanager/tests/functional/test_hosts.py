@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Actions on compute hosts: checks, tasks, and doing nothing twice."""
+
+import fixtures
+import oslo_messaging as messaging
+
+from cloudmanager.common import exception
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.tests import base as tests_base
+from cloudmanager.tests.functional import base
+
+SHUTDOWN = '/v1/hosts/cmp1/actions/shutdown'
+EVACUATE = '/v1/hosts/cmp1/actions/evacuate'
+
+
+class HostsCase(base.ApiTestCase):
+
+    def start(self, path, body=None):
+        answer = self.call('POST', path, body, 202)
+        self.assertEqual(['task_id'], list(answer.json))
+        task_id = answer.json['task_id']
+        self.assertEqual(f'/v1/tasks/{task_id}', answer.headers['Location'])
+        return task_id
+
+    def targets(self, task_id):
+        return {target for target in (
+            'host:cmp1', 'host:cmp2', 'node:1')
+            if (found := db_tasks.find_running(self.context, target))
+            and found['id'] == task_id}
+
+
+class ActionsTestCase(HostsCase):
+
+    def test_shutdown(self):
+        task_id = self.start(SHUTDOWN, {'allow_off_vm': True})
+        flags = {'allow_off_vm': True, 'allow_evacuate': False}
+        self.assertEqual(
+            [('shutdown', 'cmp1', flags | {'dry_run': False})],
+            self.conductor.checked)
+        self.assertEqual([task_id], self.conductor.posted)
+        task = self.get(f'/v1/tasks/{task_id}')
+        self.assertEqual(('host.shutdown', 'cmp1', flags, 'PENDING'),
+                         tuple(task[key] for key in (
+                             'name', 'host', 'params', 'status')))
+        self.assertEqual({'host:cmp1'}, self.targets(task_id))
+
+    def test_evacuate(self):
+        task_id = self.start(EVACUATE, {'fenced': True})
+        self.assertEqual(('host.evacuate', {'fenced': True}), tuple(
+            self.get(f'/v1/tasks/{task_id}')[key]
+            for key in ('name', 'params')))
+
+    def test_node_of_the_host(self):
+        """The node of exactly this name is taken hold of, too."""
+        self.node(name='cmp1')
+        self.node(name='cmp10')
+        task_id = self.start(SHUTDOWN)
+        self.assertEqual({'host:cmp1', 'node:1'}, self.targets(task_id))
+
+    def test_node_is_busy(self):
+        node = self.powered_node(name='cmp1')
+        location = self.call(
+            'POST', f'/v1/nodes/{node["id"]}/actions/reset',
+            status=202).headers['Location']
+        found = self.error('POST', SHUTDOWN, status=409)
+        self.assertIn(location.rsplit('/', 1)[1], found['detail'])
+        self.assertEqual(1, len(self.get('/v1/tasks/')['tasks']))
+
+    def test_dry_run(self):
+        for path in (SHUTDOWN, EVACUATE):
+            answer = self.call('POST', path, {'dry_run': True}, 200)
+            self.assertEqual({'plan': self.conductor.plan}, answer.json)
+            self.assertNotIn('Location', answer.headers)
+        self.assertEqual({'tasks': []}, self.get('/v1/tasks/'))
+        self.assertEqual([], self.conductor.posted)
+        self.assertTrue(self.conductor.checked[0][2]['dry_run'])
+
+    def test_dry_run_while_a_task_runs(self):
+        self.start(SHUTDOWN)
+        self.call('POST', SHUTDOWN, {'dry_run': True}, 200)
+
+    def test_names(self):
+        """The name is taken to the letter, or there is no such host."""
+        self.start('/v1/hosts/Cmp-1.example_2/actions/shutdown')
+        self.assertEqual('Cmp-1.example_2', self.conductor.checked[0][1])
+        for name in ('x' * 251, 'cmp1%20', '%20cmp1', 'cmp%00', 'cmp%0a',
+                     'a%2fb', '%00'):
+            self.error('POST', f'/v1/hosts/{name}/actions/shutdown',
+                       status=404)
+        self.start(f'/v1/hosts/{"x" * 250}/actions/shutdown')
+        self.assertEqual(2, len(self.conductor.checked))
+
+    def test_refused_bodies(self):
+        """AP1"""
+        for body in ({'allow_off_vm': 'true'}, {'allow_off_vm': 1},
+                     {'allow_evacuate': None}, {'dry_run': 'yes'},
+                     {'fenced': True}, {'x': 1}, []):
+            self.error('POST', SHUTDOWN, body)
+        for body in ({'fenced': 'yes'}, {'fenced': None},
+                     {'allow_off_vm': True}):
+            self.error('POST', EVACUATE, body)
+        self.error('POST', f'{SHUTDOWN}?dry_run=true')
+        self.assertEqual([], self.conductor.checked)
+
+    def test_what_the_check_says(self):
+        for status, error in (
+                (404, exception.HostNotFound(host='cmp1')),
+                (409, exception.HostNotFenced(host='cmp1', reason='it is '
+                                                                  'up')),
+                (409, exception.Conflict(reason='not allowed')),
+                (503, exception.CloudNotConfigured(setting='x')),
+                (503, exception.Unavailable(reason='nobody answered'))):
+            self.conductor.check_error = error
+            found = self.error('POST', EVACUATE, status=status)
+            self.assertEqual((error.error_code, error.message),
+                             (found['code'], found['detail']))
+        self.conductor.check_error = RuntimeError('S3cret')
+        self.assertNotIn('S3cret', str(
+            self.error('POST', EVACUATE, status=500)))
+        self.assertEqual({'tasks': []}, self.get('/v1/tasks/'))
+
+    def test_bus_is_down(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.conductor.post_error = messaging.MessageDeliveryFailure('x')
+        task_id = self.start(SHUTDOWN)
+        self.assertIn(task_id, log.output)
+
+
+@tests_base.databases()
+class TwiceTestCase(HostsCase):
+    """AP12: the same request is the same task, another one waits."""
+
+    def test_double_click(self):
+        first = self.start(EVACUATE, {'fenced': True})
+        # What the first has begun must not be held against the second.
+        self.conductor.check_error = exception.HostNotFenced(
+            host='cmp1', reason='it changes')
+        self.assertEqual(first, self.start(EVACUATE, {'fenced': True}))
+        self.assertEqual([first], self.conductor.posted)
+        self.assertEqual({'tasks': [first]}, self.get('/v1/tasks/'))
+
+    def test_defaults_do_not_make_a_difference(self):
+        first = self.start(SHUTDOWN)
+        for body in ({}, {'allow_off_vm': False}, {'dry_run': False},
+                     {'allow_evacuate': False, 'allow_off_vm': False}):
+            self.assertEqual(first, self.start(SHUTDOWN, body))
+
+    def test_second_action(self):
+        first = self.start(SHUTDOWN)
+        for path, body in ((EVACUATE, None), (EVACUATE, {'fenced': True}),
+                           (SHUTDOWN, {'allow_off_vm': True})):
+            found = self.error('POST', path, body, 409)
+            self.assertEqual('cloudmanager.task.conflict', found['code'])
+            self.assertIn(first, found['detail'])
+        self.assertNotEqual(first, self.start(
+            '/v1/hosts/cmp2/actions/shutdown'))
+
+    def test_after_the_end(self):
+        first = self.start(SHUTDOWN)
+        self.finish(first)
+        self.assertNotEqual(first, self.start(SHUTDOWN))
+
+    def test_clicks_at_the_same_moment(self):
+        """Whoever comes first makes the task; the others get it."""
+        clicks = tests_base.Together(
+            4, lambda number: self.call('POST', SHUTDOWN))
+        self.assertEqual([], clicks.raised)
+        self.assertEqual({202}, {answer.status_int
+                                 for answer in clicks.results})
+        self.assertEqual(1, len({answer.json['task_id']
+                                 for answer in clicks.results}))
+        self.assertEqual(1, len(self.conductor.posted))

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes: create, show, change, delete, and what is refused."""
+
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.tests import base as tests_base
+from cloudmanager.tests.functional import base
+
+UUID = '2239c611-523c-44d2-9feb-2c6905fbb5c8'
+FULL = {
+    'image_id': 1, 'node_class_id': 1, 'node_type_id': 2,
+    'hypervisor_id': UUID, 'name': 'mnode1.example',
+    'ip_addresses': ['10.35.22.11', 'fd00::1'], 'controller_id': UUID,
+    'controller_type': 'ctl', 'description': 'Узел', 'dtc_number': 1,
+    'unit_number': 99, 'rack_number': 2, 'row_number': 3, 'cpu_amount': 4,
+    'ram_mb': 4096, 'hdd_gb': 100, 'mac_address': '52:54:00:12:34:56',
+    'title': '😀 <b>"', 'is_reserved': True, 'is_controller': True,
+    'inventory_code': 'UU', 'power_state': 'power_on', 'owner': 'ann',
+    'active': False, 'condition': 4, 'created_at': '2018-10-15T12:59:50'}
+REFERENCES = ('image_id', 'node_class_id', 'node_type_id')
+# The answer to the creation of a node in the documentation.
+SAMPLE = {
+    'active': True, 'condition': 0, 'controller_id': None,
+    'controller_type': None, 'cpu_amount': None, 'description': None,
+    'dtc_number': None, 'hdd_gb': None, 'hypervisor_id': None,
+    'image': {'id': 1, 'name': 'default'}, 'inventory_code': None,
+    'ip_addresses': ['10.35.22.11'], 'is_controller': False,
+    'is_reserved': False, 'mac_address': None, 'name': 'test-node',
+    'node_class': {'id': 1, 'is_default': True, 'name': 'hypervisor'},
+    'node_type': {'id': 1, 'name': ''}, 'owner': None, 'power_state': None,
+    'rack_number': None, 'ram_mb': None, 'row_number': None, 'title': None,
+    'unit_number': None}
+# Fields and values that they must refuse.
+BAD = {
+    'name': (1, '', 'x' * 256, [], {}, True),
+    'title': (1, 'x' * 256), 'description': (1, 'x' * 16001),
+    'node_class_id': (None, 'x', 0, -1, 2 ** 31, 1.5, True, 999),
+    'node_type_id': (None, 999), 'image_id': (None, 999, '1'),
+    'hypervisor_id': ('x', 1, UUID + '0'), 'controller_id': ('x',),
+    'ip_addresses': ('10.0.0.1', ['x'], [1], [None], ['10.0.0.256'],
+                     ['10.0.0.0/8'], ['10.0.0.1'] * 65, {}),
+    'mac_address': ('x', '52:54:00:12:34', 1),
+    'unit_number': (0, 100, '1', True, 1.0), 'cpu_amount': (0, 100),
+    'ram_mb': (-1, 2 ** 31, '1'), 'is_reserved': (None, 1, 'true', 'x'),
+    'active': (None, 0), 'is_controller': (None,), 'power_state': ('on',),
+    'condition': (None, -1, 5, '0'), 'created_at': (None, 'x', 1, ''),
+    'inventory_code': ([], 1.5), 'owner': (1,)}
+
+
+@tests_base.databases()
+class NodesTestCase(base.ApiTestCase):
+
+    def test_as_documented(self):
+        answer = self.call('POST', '/v1/nodes/', {'node': {
+            'name': 'test-node', 'ip_addresses': ['10.35.22.11']}}, 201)
+        node = answer.json['node']
+        self.assertEqual(SAMPLE, {key: node[key] for key in SAMPLE})
+        self.assertEqual([], node['node_controls'])
+        self.assertRegex(node['created_at'],
+                         r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$')
+        one = f'/v1/nodes/{node["id"]}'
+        self.assertEqual(answer.json, self.get(one))
+        self.assertEqual({'nodes': [node]}, self.get('/v1/nodes/'))
+        changed = self.call('PUT', one, {'node': {'title': 'node title'}},
+                            200).json['node']
+        self.assertEqual(node | {'title': 'node title'}, changed)
+        deleted = self.call('DELETE', one, status=204)
+        self.assertEqual(b'', deleted.body)
+        found = self.error('GET', one, status=404)
+        self.assertEqual('cloudmanager.node.not_found', found['code'])
+        self.assertIn(str(node['id']), found['detail'])
+
+    def test_all_fields(self):
+        node = self.node(**FULL)
+        self.assertEqual(
+            {key: value for key, value in FULL.items()
+             if key not in REFERENCES},
+            {key: node[key] for key in FULL if key not in REFERENCES})
+        self.assertEqual('QEMU', node['node_type']['name'])
+        self.assertEqual(node, self.get(f'/v1/nodes/{node["id"]}')['node'])
+
+    def test_all_fields_change(self):
+        node = self.node(name='a')
+        changed = self.call('PUT', f'/v1/nodes/{node["id"]}',
+                            {'node': FULL}, 200).json['node']
+        self.assertEqual({key: FULL[key] for key in node if key in FULL},
+                         {key: changed[key] for key in node
+                          if key in FULL})
+
+    def test_values_go_away_again(self):
+        node = self.node(**FULL)
+        empty = dict.fromkeys((
+            'hypervisor_id', 'name', 'ip_addresses', 'controller_id',
+            'controller_type', 'description', 'dtc_number', 'unit_number',
+            'rack_number', 'row_number', 'cpu_amount', 'ram_mb', 'hdd_gb',
+            'mac_address', 'title', 'inventory_code', 'power_state',
+            'owner'))
+        changed = self.call('PUT', f'/v1/nodes/{node["id"]}',
+                            {'node': empty}, 200).json['node']
+        self.assertEqual(empty, {key: changed[key] for key in empty})
+
+    def test_forms_of_values(self):
+        node = self.node(mac_address='52-54-00-AB-CD-EF',
+                         hypervisor_id=UUID.upper(),
+                         ip_addresses=['10.0.0.1', '10.0.0.1', 'FD00::01'],
+                         inventory_code=7,
+                         created_at='2018-10-15T14:59:50+02:00')
+        self.assertEqual(
+            ('52:54:00:ab:cd:ef', UUID, ['10.0.0.1', 'fd00::1'], '7',
+             '2018-10-15T12:59:50'),
+            tuple(node[key] for key in (
+                'mac_address', 'hypervisor_id', 'ip_addresses',
+                'inventory_code', 'created_at')))
+
+    def test_taken(self):
+        first = self.node(name='a', hypervisor_id=UUID)
+        second = self.node(name='b')
+        for body in ({'name': 'a'}, {'hypervisor_id': UUID}):
+            for method, path in (('POST', '/v1/nodes/'),
+                                 ('PUT', f'/v1/nodes/{second["id"]}')):
+                found = self.error(method, path, {'node': body}, 409)
+                self.assertEqual('cloudmanager.name_taken', found['code'])
+                self.assertIn(next(iter(body)), found['detail'])
+        self.call('PUT', f'/v1/nodes/{first["id"]}',
+                  {'node': {'name': 'a'}}, 200)
+
+    def test_nodes_without_a_name(self):
+        self.assertNotEqual(self.node()['id'], self.node()['id'])
+
+    def test_unknown_node(self):
+        for method, body in (('GET', None), ('PUT', {'node': {}}),
+                             ('DELETE', None)):
+            self.error(method, '/v1/nodes/99', body, 404)
+
+    def test_delete_while_a_task_runs(self):
+        node = self.powered_node(name='a')
+        control = self.get('/v1/power-controls/')['power_controls'][0]
+        one = f'/v1/nodes/{node["id"]}'
+        location = self.call('POST', f'{one}/actions/reset',
+                             status=202).headers['Location']
+        found = self.error('DELETE', one, status=409)
+        self.assertIn(location.rsplit('/', 1)[1], found['detail'])
+        self.finish(location.rsplit('/', 1)[1], db_tasks.FAILURE)
+        self.call('DELETE', one, status=204)
+        self.call('DELETE', f'/v1/power-controls/{control["id"]}',
+                  status=204)
+
+
+class RefusedTestCase(base.ApiTestCase):
+    """AP1: what a field does not take is a 400 that names the field."""
+
+    def test_create(self):
+        for name, values in BAD.items():
+            for value in values:
+                found = self.error('POST', '/v1/nodes/',
+                                   {'node': {name: value}})
+                self.assertIn(f'Field {name}', found['detail'], value)
+        self.assertEqual({'count': 0}, self.get('/v1/nodes/count'))
+
+    def test_update(self):
+        node = self.node(name='a')
+        one = f'/v1/nodes/{node["id"]}'
+        for name, values in BAD.items():
+            for value in values:
+                self.assertIn(f'Field {name}', self.error(
+                    'PUT', one, {'node': {name: value}})['detail'])
+        self.assertEqual(node, self.get(one)['node'])
+
+    def test_what_is_only_answered(self):
+        for name in ('id', 'node_class', 'image', 'node_controls',
+                     'updated_at', 'dcc'):
+            self.assertIn(name, self.error(
+                'POST', '/v1/nodes/', {'node': {name: 1}})['detail'])
+
+    def test_type_of_another_class(self):
+        self.assertIn('node_type_id', self.error(
+            'POST', '/v1/nodes/', {'node': {
+                'node_class_id': 1, 'node_type_id': 9}})['detail'])
+
+    def test_values_are_not_repeated(self):
+        """What was refused may have been a secret, in the wrong field."""
+        for name in ('name', 'mac_address', 'power_state', 'created_at'):
+            text = 'S3cret!' * 50
+            found = self.error('POST', '/v1/nodes/',
+                               {'node': {name: text}})
+            self.assertNotIn('S3cret', str(found))
+
+
+class ExtensionsTestCase(base.ApiTestCase):
+    """Objects of other services that nobody reads yet."""
+
+    def test_null_and_a_warning(self):
+        node = self.node(name='a')
+        self.node(name='b', node_class_id=2)
+        found = self.get('/v1/nodes/?with_os_object=true&with_hwinfo=1')
+        self.assertEqual(2, len(found['warnings']))
+        self.assertIsNone(found['nodes'][0]['os_hypervisor'])
+        self.assertIsNone(found['nodes'][0]['hwinfo'])
+        self.assertNotIn('hwinfo', found['nodes'][1])
+        one = f'/v1/nodes/{node["id"]}'
+        found = self.get(f'{one}?with_hwinfo=true')
+        self.assertIsNone(found['node']['hwinfo'])
+        self.assertEqual(1, len(found['warnings']))
+        for path in ('/v1/nodes/', one):
+            found = self.get(f'{path}?with_os_object=false')
+            self.assertNotIn('warnings', found)
+            self.assertIn('with_hwinfo', self.error(
+                'GET', f'{path}?with_hwinfo=perhaps')['detail'])
+        self.error('GET', '/v1/nodes/count?with_hwinfo=true')
+
+    def test_page(self):
+        for name in 'abc':
+            self.node(name=name)
+        found = self.get('/v1/nodes/?with_hwinfo=true&limit=2')
+        self.assertIn('with_hwinfo=true',
+                      found['nodes_links'][0]['href'])

@@ -1,0 +1,551 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cloud at its edge: what Nova and Placement answer, on a fake clock.
+
+``FakeNova`` has the interface of ``cloudmanager.clients.nova.Nova`` and
+behaves as Nova does at microversion 2.96. It counts what arrived, so that
+tests can prove that nothing was asked twice.
+"""
+
+import collections
+import datetime
+import functools
+import heapq
+import itertools
+import threading
+import types
+
+from cloudmanager.clients import nova
+from cloudmanager.clients import placement
+from cloudmanager.common import exception
+from cloudmanager.conductor.engine import run as engine_run
+
+BEGINNING = datetime.datetime(2031, 5, 6)
+# Nothing in these tests takes longer; a loop without an end does.
+ETERNITY = 10 ** 6
+
+# What becomes of a request; anything else is carried out and succeeds.
+LOST = 'lost'                   # never arrived, and nobody can tell
+ANSWER_LOST = 'answer-lost'     # carried out, and nobody can tell
+REFUSED = 'refused'
+FAILS = 'fails'                 # accepted, then an error
+NO_HOST = 'no-host'             # accepted, then no valid host
+NO_RECORD = 'no-record'         # no valid host, before there was a record
+STUCK = 'stuck'                 # accepted, never ends
+
+ACTION = {'live_migrate': 'live-migration', 'cold_migrate': 'migrate',
+          'evacuate': 'evacuate', 'shelve_offload': 'shelveOffload'}
+TYPE = {'live_migrate': 'live-migration', 'cold_migrate': 'migration',
+        'evacuate': 'evacuation'}
+STATUS = {'active': 'ACTIVE', 'stopped': 'SHUTOFF', 'paused': 'PAUSED',
+          'error': 'ERROR', 'suspended': 'SUSPENDED', 'rescued': 'RESCUED',
+          'resized': 'VERIFY_RESIZE', 'shelved': 'SHELVED',
+          'shelved_offloaded': 'SHELVED_OFFLOADED', 'building': 'BUILD',
+          'soft-delete': 'SOFT_DELETED', 'deleted': 'DELETED'}
+POWER = {'active': 1, 'paused': 3, 'rescued': 1, 'suspended': 4}
+MOVING = ('accepted', 'running', 'finished', 'confirming')
+
+
+class Clock:
+    """Time that passes when somebody waits, with what happens then."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self._events = []
+        self._order = itertools.count()
+        self._lock = threading.RLock()
+
+    def monotonic(self):
+        return self.now
+
+    def utcnow(self):
+        return BEGINNING + datetime.timedelta(seconds=self.now)
+
+    def at(self, seconds, function, *args, **kwargs):
+        """Do something so many seconds from now."""
+        call = functools.partial(function, *args, **kwargs)
+        with self._lock:
+            heapq.heappush(self._events, (self.now + seconds,
+                                          next(self._order), call))
+
+    def sleep(self, seconds):
+        # A little more: of sums of seconds some are a little less.
+        with self._lock:
+            end = self.now + seconds + 1e-6
+            while self._events and self._events[0][0] <= end:
+                when, _, call = heapq.heappop(self._events)
+                self.now = max(self.now, when)
+                call()
+            self.now = max(self.now, end)
+        if self.now > ETERNITY:
+            raise AssertionError('The work does not come to an end.')
+
+
+class Stopping(threading.Event):
+    """The stop signal of a conductor, whose waits cost no time."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, timeout=None):
+        if not self.is_set():
+            self._clock.sleep(timeout)
+        return self.is_set()
+
+
+def refusal(request, reason, status=409):
+    error = exception.CloudRequestRefused(service='Nova', request=request,
+                                          reason=reason)
+    error.http_status = status
+    return error
+
+
+class FakeNova:
+    """Nova, with a script of what goes wrong.
+
+    :ivar arrived: ``(request, target)`` of all changes Nova carried out
+    :ivar sent: the same of all that were sent
+    :ivar reads: how often each reading request was made
+    :ivar script: by ``(request, target)`` the outcomes of coming requests
+    :ivar seconds: how long moves take; ``slow`` has it by server
+    :ivar outages: ``(from, until)`` on the clock: it answers 503
+    :ivar kill_at: number of the changing request at which the conductor
+        dies, and whether that one still arrives
+    """
+
+    def __init__(self, clock, hosts=('src', 'dst1', 'dst2')):
+        self.clock = clock
+        self.lock_ = threading.RLock()
+        self.vms, self.computes = {}, {}
+        self.records, self.log, self.server_groups = [], [], []
+        self.aggregate_list = []
+        self.arrived, self.sent = [], []
+        self.targets = {}
+        self.reads = collections.Counter()
+        self.script = collections.defaultdict(list)
+        self.seconds, self.slow, self.remaining = 1.0, {}, {}
+        self.outages = []
+        self.kill_at, self.dead = None, False
+        self.peak = 0
+        self._ids = itertools.count(101)
+        for host in hosts:
+            self.add_host(host)
+
+    # What tests set up and look at
+
+    def add_host(self, name, **values):
+        self.computes[name] = types.SimpleNamespace(**{
+            'host': name, 'status': 'enabled', 'alive': True, 'zone': 'nova',
+            'forced_down': False, 'disabled_reason': None,
+            'heard': self.clock.utcnow(), **values})
+
+    def add(self, *names, host='src', vm_state='active', **values):
+        """Put servers on a host."""
+        for name in names:
+            self.vms[name] = types.SimpleNamespace(**{
+                'id': name, 'name': f'name-{name}', 'host': host,
+                'vm_state': vm_state, 'task_state': None, 'locked': False,
+                'locked_reason': None, 'metadata': {}, 'fault': '',
+                'pinned_zone': '', 'image': 'image', 'before': vm_state,
+                'flavor': {'vcpus': 1, 'ram': 1024, 'disk': 10}, **values})
+
+    def count(self, request, target=None):
+        """Return how many requests arrived."""
+        return sum(1 for name, about in self.arrived if name == request
+                   and target in (None, about))
+
+    def on(self, host):
+        return sorted(vm.id for vm in self.vms.values() if vm.host == host)
+
+    def die(self, host, seen_down=True):
+        """Let a host lose its power."""
+        compute = self.computes[host]
+        compute.heard = self.clock.utcnow()
+        compute.alive = not seen_down
+        compute.silent = True
+
+    def delete(self, name):
+        del self.vms[name]
+
+    def set(self, name, **values):
+        vars(self.vms[name]).update(values)
+
+    def revive(self):
+        """Let another conductor take the place of the dead one."""
+        self.kill_at, self.dead = None, False
+
+    # The way of a request
+
+    def _out(self):
+        if self.dead:
+            raise engine_run.HandOver()
+        if any(begin <= self.clock.now < end for begin, end in self.outages):
+            raise exception.CloudUnreachable(service='Nova', reason='503')
+
+    def _read(self, name):
+        self.reads[name] += 1
+        self._out()
+
+    def _request(self, name, target, function, *args):
+        """Carry out a changing request, or what the script says."""
+        with self.lock_:
+            self._out()
+            self.sent.append((name, target))
+            killed = (self.kill_at is not None
+                      and len(self.sent) == self.kill_at[0])
+            self.dead = self.dead or killed
+            if killed and not self.kill_at[1]:
+                raise engine_run.HandOver()
+            planned = self.script[name, target]
+            outcome = planned.pop(0) if planned else None
+            if isinstance(outcome, Exception):
+                raise outcome
+            if outcome == LOST:
+                raise exception.CloudOutcomeUnknown(service='Nova',
+                                                    reason='lost')
+            if outcome == REFUSED:
+                raise refusal(name, 'not now')
+            function(outcome, *args)
+            self.arrived.append((name, target))
+            if killed:
+                raise engine_run.HandOver()
+            if outcome == ANSWER_LOST:
+                raise exception.CloudOutcomeUnknown(service='Nova',
+                                                    reason='no answer')
+
+    def _vm(self, name):
+        if name not in self.vms:
+            raise exception.NotFound(f'Nova: server {name}')
+        return self.vms[name]
+
+    # Services
+
+    def _service(self, compute):
+        beats = compute.alive and not getattr(compute, 'silent', False)
+        up = compute.alive and not compute.forced_down
+        return nova.Service(
+            id=f'id-{compute.host}', host=compute.host,
+            status=compute.status, state='up' if up else 'down',
+            zone=compute.zone, forced_down=compute.forced_down,
+            disabled_reason=compute.disabled_reason,
+            updated_at=self.clock.utcnow() if beats else compute.heard)
+
+    def services(self):
+        self._read('services')
+        return [self._service(item) for item in self.computes.values()]
+
+    def service(self, host):
+        self._read('service')
+        found = self.computes.get(host)
+        return self._service(found) if found else None
+
+    def _change(self, request, service_id, **values):
+        host = service_id.removeprefix('id-')
+        self._request(request, host, lambda outcome: vars(
+            self.computes[host]).update(values))
+
+    def disable_service(self, service_id, reason):
+        self._change('disable_service', service_id, status='disabled',
+                     disabled_reason=reason)
+
+    def enable_service(self, service_id):
+        self._change('enable_service', service_id, status='enabled',
+                     disabled_reason=None)
+
+    def force_down(self, service_id, down):
+        self._change('force_down', service_id, forced_down=down)
+
+    # Servers
+
+    def servers_on(self, host):
+        self._read('servers_on')
+        with self.lock_:
+            return [self._server(vm) for vm in self.vms.values()
+                    if vm.host == host]
+
+    def server(self, server_id):
+        self._read('server')
+        with self.lock_:
+            vm = self.vms.get(server_id)
+            return self._server(vm) if vm else None
+
+    @staticmethod
+    def _server(vm):
+        status = STATUS[vm.vm_state]
+        if vm.task_state == 'migrating':
+            status = 'MIGRATING'
+        elif vm.task_state in ('resize_prep', 'resize_migrating'):
+            status = 'RESIZE'
+        elif vm.task_state == 'rebuilding':
+            status = 'REBUILD'
+        return nova.Server(
+            id=vm.id, name=vm.name, status=status, vm_state=vm.vm_state,
+            task_state=vm.task_state,
+            power_state=POWER.get(vm.vm_state, 4), host=vm.host,
+            zone='nova', locked=vm.locked, locked_reason=vm.locked_reason,
+            metadata=vm.metadata, flavor=vm.flavor, fault=vm.fault,
+            pinned_zone=vm.pinned_zone, volumes=(), image=vm.image)
+
+    def live_migrate(self, server_id, host=None, force=False):
+        self._move('live_migrate', server_id, host, ('active', 'paused'),
+                   'migrating', force)
+
+    def cold_migrate(self, server_id, host=None):
+        self._move('cold_migrate', server_id, host, ('active', 'stopped'),
+                   'resize_prep')
+
+    def evacuate(self, server_id, host=None, force=False):
+        self._move('evacuate', server_id, host,
+                   ('active', 'stopped', 'error'), 'rebuilding', force)
+
+    def shelve_offload(self, server_id):
+        self._request('shelve_offload', server_id, self._offload, server_id)
+
+    def _offload(self, outcome, name):
+        vm = self._vm(name)
+        if vm.vm_state != 'shelved' or vm.task_state:
+            raise refusal('shelve_offload', f'vm_state {vm.vm_state}')
+        vm.task_state = 'shelving_offloading'
+        self._log(name, 'shelve_offload')
+        if outcome != STUCK:
+            self.clock.at(self.seconds, self.set, name, host=None,
+                          vm_state='shelved_offloaded', task_state=None)
+
+    def start(self, server_id):
+        self._request('start', server_id, lambda outcome: self.set(
+            server_id, vm_state='active'))
+
+    def reset_state(self, server_id, state):
+        self._request('reset_state', server_id, lambda outcome: self.set(
+            server_id, vm_state=state, task_state=None))
+
+    def lock(self, server_id, reason):
+        self._request('lock', server_id, lambda outcome: self.set(
+            server_id, locked=True, locked_reason=reason))
+
+    def unlock(self, server_id):
+        self._request('unlock', server_id, lambda outcome: self.set(
+            server_id, locked=False, locked_reason=None))
+
+    # Moves
+
+    def _move(self, request, name, target, states, task, force=False):
+        self._request(request, name, self._begin, request, name, target,
+                      states, task, force)
+
+    def _begin(self, outcome, request, name, target, states, task, force):
+        vm = self._vm(name)
+        dead = not self._service(self.computes[vm.host]).state == 'up'
+        evacuation = request == 'evacuate'
+        if vm.vm_state not in states or (vm.task_state and not evacuation):
+            raise refusal(request, f'{vm.vm_state}, {vm.task_state}')
+        if evacuation is not dead:
+            raise refusal(request, f'service of {vm.host}', 400)
+        action = self._log(name, request)
+        chosen = self._schedule(vm, target)
+        self.targets.setdefault(name, []).append((target, force))
+        if outcome == NO_RECORD:
+            action.message, vm.fault = 'Error', 'No valid host was found.'
+            return
+        record = types.SimpleNamespace(
+            id=next(self._ids), server_id=name, type=TYPE[request],
+            status='accepted', source=vm.host, destination=chosen,
+            updated_at=self.clock.utcnow())
+        self.records.append(record)
+        vm.before, vm.task_state = vm.vm_state, task
+        self.clock.at(0.05, self._run, record)
+        self.peak = max(self.peak, len(self.under_way()))
+        seconds = self.slow.get(name, self.seconds)
+        if outcome == NO_HOST or chosen is None:
+            self.clock.at(0.1, self._broken, request, record, action,
+                          'No valid host was found.')
+        elif outcome == FAILS:
+            self.clock.at(seconds, self._broken, request, record, action,
+                          'It broke.')
+        elif outcome != STUCK:
+            self.clock.at(seconds, self._over, request, record)
+
+    def _log(self, name, request):
+        action = types.SimpleNamespace(
+            server_id=name, request_id=f'req-{len(self.log)}',
+            action=ACTION[request], start_time=self.clock.utcnow(),
+            message=None)
+        self.log.append(action)
+        return action
+
+    def _schedule(self, vm, target):
+        free = [name for name, compute in self.computes.items()
+                if name != vm.host and compute.status == 'enabled'
+                and compute.alive and not compute.forced_down]
+        if target is not None:
+            return target if target in free else None
+        return free[0] if free else None
+
+    def under_way(self):
+        return [record for record in self.records
+                if record.status in MOVING]
+
+    def _set(self, record, status):
+        record.status, record.updated_at = status, self.clock.utcnow()
+
+    def _run(self, record):
+        if record.status == 'accepted':
+            self._set(record, 'running')
+
+    def _broken(self, request, record, action, fault):
+        if record.status not in MOVING:
+            return
+        action.message = 'Error'
+        self._set(record, 'error')
+        vm = self.vms.get(record.server_id)
+        if vm is None:
+            return
+        vm.task_state, vm.fault = None, fault
+        if request == 'evacuate':
+            vm.vm_state = 'error'
+        if fault.startswith('No valid'):
+            record.destination = None
+
+    def _over(self, request, record):
+        vm = self.vms.get(record.server_id)
+        if record.status not in MOVING:
+            return
+        if vm is None:
+            self._set(record, 'error')
+            return
+        vm.host, vm.task_state, vm.fault = record.destination, None, ''
+        if request == 'cold_migrate':
+            vm.vm_state = 'resized'
+            self._set(record, 'finished')
+            return
+        if request == 'evacuate':
+            vm.vm_state = ('stopped' if vm.before == 'stopped'
+                           else 'active')
+        self._set(record,
+                  'done' if request == 'evacuate' else 'completed')
+
+    def confirm_resize(self, server_id):
+        self._request('confirm_resize', server_id, self._confirm, server_id)
+
+    def _confirm(self, outcome, name):
+        vm = self._vm(name)
+        record = next((item for item in self.records
+                       if item.server_id == name
+                       and item.status == 'finished'), None)
+        if record is None or vm.vm_state != 'resized':
+            raise refusal('confirm_resize', 'no finished migration', 400)
+        self._set(record, 'confirming')
+        self.clock.at(0.4, self._confirmed, record, vm)
+
+    def _confirmed(self, record, vm):
+        self._set(record, 'confirmed')
+        vm.vm_state = vm.before
+
+    def abort_migration(self, server_id, migration_id):
+        self._request('abort_migration', server_id, self._abort, server_id,
+                      migration_id)
+
+    def _abort(self, outcome, name, migration_id):
+        record = next((item for item in self.records
+                       if item.id == migration_id), None)
+        if record is None or record.server_id != name:
+            raise exception.NotFound(f'Nova: migration {migration_id}')
+        if record.status not in ('running', 'queued'):
+            raise refusal('abort', record.status, 400)
+        self._set(record, 'cancelled')
+        self._vm(name).task_state = None
+
+    @staticmethod
+    def _migration(record, remaining=None):
+        return nova.Migration(
+            id=record.id, server_id=record.server_id, type=record.type,
+            status=record.status, source=record.source,
+            destination=record.destination,
+            memory_remaining_bytes=remaining)
+
+    def migrations(self, source, since):
+        self._read('migrations')
+        with self.lock_:
+            return [self._migration(item) for item in reversed(self.records)
+                    if item.source == source and item.updated_at >= since]
+
+    def latest_migration_id(self, source):
+        self._read('latest_migration_id')
+        return max((item.id for item in self.records
+                    if item.source == source), default=0)
+
+    def server_migrations(self, server_id):
+        self._read('server_migrations')
+        left = self.remaining.get(server_id, lambda: None)
+        return [self._migration(item, left()) for item in self.records
+                if item.server_id == server_id
+                and item.status in ('accepted', 'running')]
+
+    def actions(self, server_id):
+        self._read('actions')
+        self._vm(server_id)
+        return [nova.Action(item.request_id, item.action, item.start_time,
+                            item.message) for item in reversed(self.log)
+                if item.server_id == server_id]
+
+    # Where servers may go
+
+    def hypervisors(self):
+        self._read('hypervisors')
+        return [nova.Hypervisor(
+            id=f'rp-{item.host}', hostname=item.host, host=item.host,
+            state='up', status=item.status, kind='QEMU', version=1)
+            for item in self.computes.values()]
+
+    def aggregates(self):
+        self._read('aggregates')
+        return list(self.aggregate_list)
+
+    def groups(self):
+        self._read('groups')
+        return list(self.server_groups)
+
+
+class FakePlacement:
+    """Placement, as it follows from the servers and their migrations."""
+
+    def __init__(self, cloud):
+        self.cloud = cloud
+        self.inventory = {'VCPU': 64, 'MEMORY_MB': 65536, 'DISK_GB': 2000}
+        self.nested = {}
+        self.reads = collections.Counter()
+
+    def _held(self, host):
+        """Return consumer to flavor of what takes room on a host."""
+        held = {vm.id: vm.flavor for vm in self.cloud.vms.values()
+                if vm.host == host}
+        for record in self.cloud.under_way():
+            vm = self.cloud.vms.get(record.server_id)
+            if vm is not None and record.source == host != vm.host:
+                held[f'migration-{record.id}'] = vm.flavor
+        return held
+
+    @staticmethod
+    def _resources(flavor):
+        return {'VCPU': flavor['vcpus'], 'MEMORY_MB': flavor['ram'],
+                'DISK_GB': flavor['disk']}
+
+    def snapshot(self, names=None, workers=8):
+        self.reads['snapshot'] += 1
+        found = {}
+        for host in self.cloud.computes:
+            usages = collections.Counter()
+            for flavor in self._held(host).values():
+                usages.update(self._resources(flavor))
+            found[host] = placement.Provider(
+                uuid=f'rp-{host}', name=host, root=f'rp-{host}',
+                generation=1, usages=dict(usages), traits=frozenset(),
+                aggregates=frozenset(), inventories={
+                    name: {'total': total} for name, total in
+                    self.inventory.items()})
+        return {**found, **self.nested}
+
+    def allocations_of_provider(self, uuid):
+        self.reads['allocations_of_provider'] += 1
+        return {consumer: self._resources(flavor) for consumer, flavor in
+                self._held(uuid.removeprefix('rp-')).items()}
