@@ -103,7 +103,7 @@ def from_exception(exc: Exception,
 def _from_database(exc: db_exc.DBError,
                    request_id: str | None) -> webob.Response:
     """Make the answer of an error of the database."""
-    LOG.exception('The database failed.')
+    LOG.error('The database failed.', exc_info=exc)
     if isinstance(exc, db_exc.DBConnectionError):
         return response(503, _CODES[503], 'The database is out of reach.',
                         request_id)

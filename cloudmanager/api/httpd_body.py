@@ -14,6 +14,8 @@ _MAX_TRAILERS = 100
 class _Reader(io.RawIOBase):
     """What both forms of bodies have in common."""
 
+    _usable = True
+
     def readable(self) -> bool:
         return True
 
@@ -24,6 +26,11 @@ class _Reader(io.RawIOBase):
 
     def _some(self, size: int) -> bytes:
         raise NotImplementedError
+
+    def _broken(self, text: str) -> ConnectionError:
+        """Note that nothing more can be read, and return the error."""
+        self._usable = False
+        return ConnectionError(text)
 
     def read(self, size: int | None = -1) -> bytes:
         """Read as much as was asked for, or less at the end only."""
@@ -40,7 +47,7 @@ class _Reader(io.RawIOBase):
     def ended(self, most: int) -> bool:
         """Tell whether all was read, after reading so much of the rest."""
         try:
-            return len(self.read(most)) < most
+            return self._usable and len(self.read(most)) < most
         except OSError:
             return False
 
@@ -56,7 +63,7 @@ class Sized(_Reader):
     def _some(self, size: int) -> bytes:
         found = self._stream.read(min(size, self._left))
         if len(found) < min(size, self._left):
-            raise ConnectionError('the body ended early')
+            raise self._broken('the body ended early')
         self._left -= len(found)
         return found
 
@@ -80,10 +87,10 @@ class Chunked(_Reader):
             return b''
         found = self._stream.read(min(size, self._left))
         if not found:
-            raise ConnectionError('the body ended early')
+            raise self._broken('the body ended early')
         self._left -= len(found)
         if not self._left and self._line() not in (b'\r\n', b'\n'):
-            raise ConnectionError('a chunk is longer than it said')
+            raise self._broken('a chunk is longer than it said')
         return found
 
     def _line(self) -> bytes:
@@ -92,7 +99,7 @@ class Chunked(_Reader):
     def _next_chunk(self) -> None:
         found = _CHUNK.fullmatch(self._line())
         if found is None:
-            raise ConnectionError('a chunk does not begin with its size')
+            raise self._broken('a chunk does not begin with its size')
         self._left = int(found[1], 16)
         if self._left:
             return
@@ -100,7 +107,7 @@ class Chunked(_Reader):
             if self._line() in (b'\r\n', b'\n'):
                 self._over = True
                 return
-        raise ConnectionError('the body has no end')
+        raise self._broken('the body has no end')
 
 
 def of_headers(stream: Any, headers: Any) -> Sized | Chunked:

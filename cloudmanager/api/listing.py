@@ -27,10 +27,11 @@ def page(call: routing.Call, resource: fields.Resource,
     :param sort: order when none is asked for
     """
     query = filters.parse(resource, call.params, extra=extra, sort=sort)
-    _check_marker(call, query, fetch)
     # One more than asked for tells whether there is more.
     limit = query.limit or 0
     rows = fetch(call.context, dataclasses.replace(query, limit=limit + 1))
+    if not rows:
+        _check_marker(call, query, fetch)
     more = len(rows) > limit
     rows = rows[:limit]
     document: dict[str, Any] = {resource.collection: render(rows)}

@@ -128,6 +128,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         deadline = time.monotonic() + LINGER_SECONDS
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
+            self.server.set_idle(self.connection, True)
             while (left := deadline - time.monotonic()) > 0:
                 self.connection.settimeout(left)
                 if not self.connection.recv(65536):

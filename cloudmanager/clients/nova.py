@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import functools
 from typing import Any
+from urllib import parse
 
 from novaclient import api_versions
 from novaclient import client
@@ -104,17 +105,16 @@ class Hypervisor:
     version: int
 
 
-def _service(found: Any) -> Service:
+def _service(values: dict[str, Any]) -> Service:
     return Service(
-        id=str(found.id), host=found.host, status=found.status,
-        state=found.state, zone=getattr(found, 'zone', '') or '',
-        forced_down=bool(getattr(found, 'forced_down', False)),
-        disabled_reason=getattr(found, 'disabled_reason', None),
-        updated_at=records.parse_time(getattr(found, 'updated_at', None)))
+        id=str(values['id']), host=values['host'], status=values['status'],
+        state=values['state'], zone=values.get('zone') or '',
+        forced_down=bool(values.get('forced_down')),
+        disabled_reason=values.get('disabled_reason'),
+        updated_at=records.parse_time(values.get('updated_at')))
 
 
-def _server(found: Any) -> Server:
-    values = found.to_dict()
+def _server(values: dict[str, Any]) -> Server:
     image = values.get('image') or {}
     return Server(
         id=values['id'], name=values['name'], status=values['status'],
@@ -134,8 +134,7 @@ def _server(found: Any) -> Server:
         image=image.get('id') if isinstance(image, dict) else None)
 
 
-def _migration(found: Any) -> Migration:
-    values = found.to_dict()
+def _migration(values: dict[str, Any]) -> Migration:
     return Migration(
         id=int(values['id']),
         server_id=values.get('instance_uuid')
@@ -145,6 +144,15 @@ def _migration(found: Any) -> Migration:
         source=values.get('source_compute'),
         destination=values.get('dest_compute'),
         memory_remaining_bytes=values.get('memory_remaining_bytes'))
+
+
+def _next_marker(body: dict[str, Any], key: str) -> str | None:
+    """Return where the next page of a list begins, if there is one."""
+    for link in body.get(f'{key}_links') or ():
+        if link.get('rel') == 'next':
+            query = parse.parse_qs(parse.urlsplit(link['href']).query)
+            return query.get('marker', [None])[0]
+    return None
 
 
 def choose_version(server_max: Any, wanted: str) -> Any:
@@ -192,6 +200,24 @@ class Nova:
         return retry.call(Kind.READ, 'Nova', request, function, *args,
                           **kwargs)
 
+    def _page(self, request: str, path: str,
+              query: dict[str, Any]) -> dict[str, Any]:
+        _, body = self._read(request, self._client.client.get,
+                             f'{path}?{parse.urlencode(query)}')
+        return body or {}
+
+    def _list(self, request: str, path: str, key: str,
+              **query: Any) -> list[dict[str, Any]]:
+        """Return a whole list, whatever Nova's own limit of a page is."""
+        found: list[dict[str, Any]] = []
+        while True:
+            body = self._page(request, path, query)
+            found.extend(body.get(key) or ())
+            marker = _next_marker(body, key)
+            if marker is None:
+                return found
+            query['marker'] = marker
+
     def _set(self, request: str, function: Any, *args: Any,
              **kwargs: Any) -> None:
         """Ask for what is the same when it is asked for twice."""
@@ -207,51 +233,45 @@ class Nova:
 
     def services(self) -> list[Service]:
         """Return all nova-compute services."""
-        return [_service(found) for found in self._read(
-            'list services', self._client.services.list,
-            binary='nova-compute') or ()]
+        return [_service(item) for item in self._list(
+            'list services', '/os-services', 'services',
+            binary='nova-compute')]
 
     def service(self, host: str) -> Service | None:
         """Return the service of the host of exactly this name."""
-        found = self._read('list services', self._client.services.list,
-                           host=host, binary='nova-compute') or ()
+        found = self._list('list services', '/os-services', 'services',
+                           binary='nova-compute', host=host)
         return next((_service(item) for item in found
-                     if item.host == host), None)
+                     if item['host'] == host), None)
 
     def disable_service(self, service_id: str, reason: str) -> None:
         self._set('disable service',
-                     self._client.services.disable_log_reason,
-                     service_id, reason[:255])
+                  self._client.services.disable_log_reason,
+                  service_id, reason[:255])
 
     def enable_service(self, service_id: str) -> None:
         self._set('enable service', self._client.services.enable,
-                     service_id)
+                  service_id)
 
     def force_down(self, service_id: str, down: bool) -> None:
         self._set('force service down',
-                     self._client.services.force_down, service_id, down)
+                  self._client.services.force_down, service_id, down)
 
     # Servers
 
     def servers_on(self, host: str) -> list[Server]:
         """Return the servers of exactly this host, of all projects."""
-        found: list[Server] = []
-        marker = None
-        while True:
-            page = self._read(
-                'list servers', self._client.servers.list, detailed=True,
-                search_opts={'all_tenants': 1, 'host': host},
-                limit=PAGE, marker=marker)
-            found.extend(map(_server, page))
-            if len(page) < PAGE:
-                return [item for item in found if item.host == host]
-            marker = page[-1].id
+        found = map(_server, self._list(
+            'list servers', '/servers/detail', 'servers', all_tenants=1,
+            host=host, limit=PAGE))
+        return [item for item in found if item.host == host]
 
     def server(self, server_id: str) -> Server | None:
         """Return a server, or ``None`` when there is none any more."""
         try:
             return _server(self._read('show server',
-                                      self._client.servers.get, server_id))
+                                      self._client.servers.get,
+                                      server_id).to_dict())
         except exception.NotFound:
             return None
 
@@ -271,11 +291,11 @@ class Nova:
 
     def cold_migrate(self, server_id: str, host: str | None = None) -> None:
         self._once('migrate', self._client.servers.migrate, server_id,
-                     host=host)
+                   host=host)
 
     def confirm_resize(self, server_id: str) -> None:
         self._once('confirm', self._client.servers.confirm_resize,
-                     server_id)
+                   server_id)
 
     def evacuate(self, server_id: str, host: str | None = None,
                  force: bool = False) -> None:
@@ -289,18 +309,18 @@ class Nova:
 
     def shelve_offload(self, server_id: str) -> None:
         self._once('shelve-offload', self._client.servers.shelve_offload,
-                     server_id)
+                   server_id)
 
     def start(self, server_id: str) -> None:
         self._once('start', self._client.servers.start, server_id)
 
     def reset_state(self, server_id: str, state: str) -> None:
         self._set('reset state', self._client.servers.reset_state,
-                     server_id, state)
+                  server_id, state)
 
     def lock(self, server_id: str, reason: str) -> None:
         self._set('lock', self._client.servers.lock, server_id,
-                     reason=reason)
+                  reason=reason)
 
     def unlock(self, server_id: str) -> None:
         self._set('unlock', self._client.servers.unlock, server_id)
@@ -310,38 +330,31 @@ class Nova:
     def migrations(self, source: str,
                    since: datetime.datetime) -> list[Migration]:
         """Return migrations away from a host that changed since a time."""
-        found: list[Migration] = []
-        marker = None
-        while True:
-            page = self._read(
-                'list migrations', self._client.migrations.list,
-                source_compute=source, limit=PAGE, marker=marker,
-                changes_since=since.isoformat() + 'Z') or []
-            found.extend(map(_migration, page))
-            if len(page) < PAGE:
-                return found
-            marker = page[-1].uuid
+        return [_migration(item) for item in self._list(
+            'list migrations', '/os-migrations', 'migrations',
+            **{'changes-since': since.isoformat() + 'Z'},
+            source_compute=source, limit=PAGE)]
 
     def latest_migration_id(self, source: str) -> int:
         """Return the id of the newest migration off a host, 0 without any.
 
         Ids count per cell; all migrations off one host are in one.
         """
-        newest = self._read('list migrations',
-                            self._client.migrations.list, limit=1,
-                            source_compute=source) or []
-        return max((int(item.id) for item in newest), default=0)
+        newest = self._page('list migrations', '/os-migrations',
+                            {'source_compute': source, 'limit': 1})
+        return max((int(item['id']) for item in
+                    newest.get('migrations') or ()), default=0)
 
     def server_migrations(self, server_id: str) -> list[Migration]:
         """Return a server's live migrations under way, with progress."""
-        return [_migration(item) for item in self._read(
-            'list server migrations',
-            self._client.server_migrations.list, server_id) or ()]
+        return [_migration(item) for item in self._list(
+            'list server migrations', f'/servers/{server_id}/migrations',
+            'migrations')]
 
     def abort_migration(self, server_id: str, migration_id: int) -> None:
         self._once('abort migration',
-                     self._client.server_migrations.live_migration_abort,
-                     server_id, migration_id)
+                   self._client.server_migrations.live_migration_abort,
+                   server_id, migration_id)
 
     def actions(self, server_id: str) -> list[Action]:
         """Return a server's newest actions, newest first."""

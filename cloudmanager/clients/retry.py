@@ -69,6 +69,17 @@ def _status(exc: Exception) -> int | None:
     return found if isinstance(found, int) else None
 
 
+def _is_a_clients(exc: Exception) -> bool:
+    """Tell errors of clients, which have no common base, from others.
+
+    Our own have a code too, but that is for the answers of our API.
+    """
+    if isinstance(exc, exception.CloudManagerException):
+        return False
+    return (isinstance(exc, ks_exc.ClientException)
+            or _status(exc) is not None)
+
+
 def _never_sent(exc: Exception) -> bool:
     """Tell whether no connection was made at all.
 
@@ -149,10 +160,7 @@ def call(kind: Kind, service: str, request: str,
         try:
             return function(*args, **kwargs)
         except Exception as exc:
-            # Clients raise families of errors with no common base; what is
-            # not one of them goes on unchanged.
-            if not (isinstance(exc, ks_exc.ClientException)
-                    or _status(exc) is not None):
+            if not _is_a_clients(exc):
                 raise
             pause = next(pauses, None)
             if pause is not None:

@@ -111,7 +111,7 @@ def _from_clouds_yaml(name: str) -> _Cloud:
 
 
 def _from_environment() -> _Cloud:
-    loader = loading.get_plugin_loader(
+    loader: Any = loading.get_plugin_loader(
         os.environ.get('OS_AUTH_TYPE') or 'password')
     values = {}
     for option in loader.get_options():

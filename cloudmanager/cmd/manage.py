@@ -53,9 +53,14 @@ def create_key() -> None:
 def rotate() -> None:
     """Add a key and encrypt all stored secrets with it."""
     create_key()
+    reencrypt()
+
+
+def reencrypt() -> None:
+    """Encrypt all stored secrets with the newest key."""
     count = power_controls.reencrypt(cm_context.admin_context())
-    print(f'{count} power controls re-encrypted. Once every process has '
-          'read the new key, remove old ones with secrets prune.')
+    print(f'{count} power controls re-encrypted. Old keys can be removed '
+          'with secrets prune.')
 
 
 def prune() -> None:
@@ -86,6 +91,7 @@ def _commands(subparsers: Any) -> None:
     keys = subparsers.add_parser('secrets').add_subparsers(required=True)
     keys.add_parser('create-key').set_defaults(function=create_key)
     keys.add_parser('rotate').set_defaults(function=rotate)
+    keys.add_parser('reencrypt').set_defaults(function=reencrypt)
     keys.add_parser('prune').set_defaults(function=prune)
 
 

@@ -7,6 +7,7 @@ from oslo_config import cfg
 from oslo_policy import opts as policy_opts
 from oslo_policy import policy
 
+from cloudmanager import policies
 from cloudmanager.common import exception
 
 CONF = cfg.CONF
@@ -28,9 +29,7 @@ def init(rules: list[policy.RuleDefault]) -> policy.Enforcer:
 
 def get_enforcer() -> policy.Enforcer:
     """Return the enforcer, for oslo.policy's own tools."""
-    if _ENFORCER is None:
-        raise RuntimeError('cloudmanager.common.policy.init was not called')
-    return _ENFORCER
+    return _ENFORCER or init(policies.list_rules())
 
 
 def authorize(context: Any, action: str,

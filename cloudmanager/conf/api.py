@@ -19,10 +19,9 @@ OPTS = [
                help='File of user:bcrypt-hash lines for http_basic.'),
     cfg.HostAddressOpt('host_ip',
                        default='127.0.0.1',
-                       help='Address that cloudmanager-api and '
-                            'cloudmanager-standalone listen on.'),
+                       help='Address that cloudmanager-api listens on.'),
     cfg.PortOpt('port', default=9362,
-                help='Port that they listen on.'),
+                help='Port that it listens on.'),
     cfg.IntOpt('max_limit', default=1000, min=1,
                help='Most entries in one page of a list.'),
     cfg.IntOpt('max_body_bytes', default=1048576, min=1024,

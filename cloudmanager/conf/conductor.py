@@ -17,7 +17,7 @@ OPTS = [
     cfg.DictOpt('jobboard_options', default={},
                 help='Options of the jobboard as TaskFlow names them, such '
                      'as host:10.0.0.5,port:6379 for redis.'),
-    cfg.FloatOpt('lease', default=6.0, min=1.0,
+    cfg.FloatOpt('lease', default=5.0, min=1.0,
                  help='Seconds after which the task of a conductor that no '
                       'longer answers is taken over.'),
     cfg.FloatOpt('poll_interval', default=1.0, min=0.05,

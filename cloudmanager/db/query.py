@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 
 from cloudmanager.common import query as common_query
 
@@ -70,9 +71,13 @@ def page(statement: Any, model: Any, query: common_query.Query,
 
 def _after(model: Any, sort: list[tuple[str, str]], marker: Any,
            identity: str) -> Any:
-    """Condition for rows that come after the marker's row."""
+    """Condition for rows that come after the marker's row.
+
+    No row does when there is no such row.
+    """
     alternatives = []
     equal: list[Any] = []
+    key = getattr(orm.aliased(model), identity)
     for name, direction in sort:
         column = getattr(model, name)
         value = (sa.select(column)
@@ -92,4 +97,9 @@ def _after(model: Any, sort: list[tuple[str, str]], marker: Any,
             same = column == value
         alternatives.append(sa.and_(*equal, further))
         equal.append(same)
-    return sa.or_(*alternatives)
+    after = sa.or_(*alternatives)
+    if any(model.__table__.c[name].nullable for name, _ in sort):
+        # Without its row a marker would look like one without values.
+        after = sa.and_(
+            sa.exists().where(key == marker).correlate(None), after)
+    return after

@@ -308,6 +308,14 @@ def finish(context: Any, task_id: str, generation: int, status: str, *,
                 finished_at=clock.utcnow(), owner=None))
     context.session.execute(sa.delete(models.TaskTarget).where(
         models.TaskTarget.task_id == task_id))
+    # What was never begun, or whose end nobody will look at any more.
+    for state, end in ((ITEM_PENDING, ITEM_SKIPPED),
+                       (ITEM_RUNNING, ITEM_FAILED)):
+        context.session.execute(
+            sa.update(models.TaskItem)
+            .where(models.TaskItem.task_id == task_id,
+                   models.TaskItem.state == state)
+            .values(state=end, error='The task ended before.'))
 
 
 @api.writer

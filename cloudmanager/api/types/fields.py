@@ -150,7 +150,12 @@ class Resource:
 
     @functools.cached_property
     def wsme_type(self) -> type:
-        """The WSME type of the resource, for generated documentation."""
+        """The WSME type of the resource, for generated documentation.
+
+        WSME describes the resources and does not read requests: it takes
+        null for a mandatory value, "1" for a number, values from the query
+        string and XML, and it answers with the text of internal errors.
+        """
         attributes: dict[str, Any] = {
             field.name: wsme.wsattr(_WSME[field.type],
                                     mandatory=field.required)

@@ -46,15 +46,20 @@ class Step(task.Task):
         self.tools = tools
 
     def execute(self) -> None:
-        since = time.monotonic()
+        failing_since = time.monotonic()
         while True:
+            begun = time.monotonic()
             try:
                 self.run.guard()
                 return self.do()
             except (db_exc.DBError, exception.LeaseLost) as exc:
                 self._hand_over(exc)
             except exception.CloudUnreachable as exc:
-                if time.monotonic() - since > CONF.cloud.outage_timeout:
+                if time.monotonic() - begun > CONF.cloud.retry_total:
+                    # For so long it can only have worked in between.
+                    failing_since = time.monotonic()
+                if (time.monotonic() - failing_since
+                        > CONF.cloud.outage_timeout):
                     raise
                 LOG.warning('Step %(step)s of task %(task)s waits for the '
                             'cloud: %(why)s', {

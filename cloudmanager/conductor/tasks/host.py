@@ -73,14 +73,18 @@ class DisableHost(Step):
     def undo(self, causes: list[Any]) -> None:
         """Enable the host again where nothing bad can come of it.
 
-        That is after a cancel and when the host could not be fenced. A
-        drain that left servers behind keeps the host disabled: the
-        operator decides.
+        That is after a cancel, and when a host was to be evacuated that
+        could not be fenced. A drain that left servers behind keeps the
+        host disabled, and so does a fence: the operator decides.
         """
-        harmless = (exception.TaskCancelled, exception.HostNotFenced)
-        if not self.run.memory.get('was_enabled') or not causes:
+        harmless: list[type[Exception]] = [exception.TaskCancelled]
+        if self.run.name == 'host.evacuate':
+            harmless.append(exception.HostNotFenced)
+        memory = self.run.memory
+        if memory.get('fenced') or not memory.get('was_enabled'):
             return
-        if not all(cause.check(*harmless) for cause in causes):
+        if not causes or not all(cause.check(*harmless)
+                                 for cause in causes):
             return
         service = self.tools.nova.service(self.run.host)
         if service is not None and service.disabled_reason == self._reason():

@@ -239,6 +239,10 @@ class Mover:
         """Send the request; runs in a thread, touches no database."""
         server_id, target = item['object_id'], item['destination']
         force = bool(item['memory'].get('force'))
+        server = self.nova.server(server_id)
+        if server is None or server.host != self.source:
+            # Somebody else took it away while it waited for its turn.
+            raise exception.NotFound('The server is no longer there.')
         if action == observe.LIVE:
             self.nova.live_migrate(server_id, target, force)
         elif action == observe.COLD:
@@ -246,13 +250,11 @@ class Mover:
         elif action == observe.OFFLOAD:
             self.nova.shelve_offload(server_id)
         elif action == observe.EVACUATE:
-            self._prepare_evacuation(item)
+            self._prepare_evacuation(item, server)
             self.nova.evacuate(server_id, target, force)
 
-    def _prepare_evacuation(self, item: dict[str, Any]) -> None:
-        server = self.nova.server(item['object_id'])
-        if server is None:
-            raise exception.NotFound('The server is gone.')
+    def _prepare_evacuation(self, item: dict[str, Any],
+                            server: Any) -> None:
         if item['memory'].get('lock') and not server.locked:
             self.nova.lock(server.id, lock_reason(self.run))
         if server.vm_state not in observe.EVACUATED_STATES:
@@ -303,10 +305,18 @@ class Mover:
             migrations = self.nova.migrations(
                 source=self.source, since=self._since)
             for item in idle:
-                self._step(item, migrations)
+                self._step_or_skip(item, migrations)
         except exception.CloudUnreachable as exc:
             LOG.warning('Nova is out of reach, moves go on unwatched: %s',
                         exc)
+
+    def _step_or_skip(self, item: dict[str, Any],
+                      migrations: list[Any]) -> None:
+        try:
+            self._step(item, migrations)
+        except exception.NotFound as exc:
+            # Deleted between two requests; the next look at it tells.
+            LOG.info('%s', exc)
 
     def _step(self, item: dict[str, Any], migrations: list[Any]) -> None:
         phase = item['memory']['phase']

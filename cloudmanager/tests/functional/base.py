@@ -61,7 +61,7 @@ class ApiTestCase(base.DbTestCase):
         self.config(group='keystone_authtoken',
                     www_authenticate_uri='http://keystone.example')
         secrets.create_key()
-        self.conductor = self.useFixture(Conductor())
+        self.conductor = self.make_conductor()
         self.tokens = self.make_tokens()
         self.app = self.make_app()
 
@@ -69,6 +69,10 @@ class ApiTestCase(base.DbTestCase):
         url = super()._make_url()
         # Without it oslo.db speaks to MySQL in a subset of Unicode.
         return url + '?charset=utf8mb4' if self.backend == 'mysql' else url
+
+    def make_conductor(self) -> Any:
+        """Return who stands for the conductors."""
+        return self.useFixture(Conductor())
 
     def make_tokens(self) -> dict[str, str]:
         """Return tokens that the middleware takes for valid."""

@@ -61,7 +61,8 @@ BOARD_OPTIONS = {
 
 def mysql(*statements: str) -> None:
     """Run statements on the local MariaDB as its root."""
-    connection = pymysql.connect(host='127.0.0.1', user=DATABASE_USER)
+    connection = pymysql.connect(host='127.0.0.1', user=DATABASE_USER,
+                                 autocommit=True)
     try:
         with connection.cursor() as cursor:
             for statement in statements:
@@ -80,6 +81,7 @@ class Process:
         self.log = log
         self._env = env
         self._process: subprocess.Popen[bytes] | None = None
+        self.starts = 0
 
     @property
     def running(self) -> bool:
@@ -91,6 +93,7 @@ class Process:
         return self._process.pid
 
     def start(self) -> 'Process':
+        self.starts += 1
         with self.log.open('ab') as output:
             self._process = subprocess.Popen(
                 self._argv, stdin=subprocess.DEVNULL, stdout=output,
@@ -119,6 +122,10 @@ class Process:
 
     def text(self) -> str:
         return self.log.read_text(errors='replace')
+
+    def lines(self, end: str) -> int:
+        """Count the lines of the log that end like this."""
+        return sum(line.endswith(end) for line in self.text().splitlines())
 
 
 class Installation:

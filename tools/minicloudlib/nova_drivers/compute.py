@@ -8,7 +8,7 @@ from pathlib import Path
 import sys
 
 # First of all: it sets up Nova's runtime.
-from nova.cmd import compute
+from nova.cmd import compute  # isort: skip
 from nova import virt
 
 virt.__path__.append(str(Path(__file__).resolve().parent))

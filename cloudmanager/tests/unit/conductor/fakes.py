@@ -476,6 +476,7 @@ class FakeNova:
 
     def server_migrations(self, server_id):
         self._read('server_migrations')
+        self._vm(server_id)
         left = self.remaining.get(server_id, lambda: None)
         return [self._migration(item, left()) for item in self.records
                 if item.server_id == server_id

@@ -79,6 +79,7 @@ class ConductorCase(base.DbTestCase):
             power=power_steps.NodePower())
         self.task_id = None
         self.config(group='host_tasks', poll_interval=1.0)
+        self.config(group='power', fake_state_dir=str(self.directory))
 
     # Tasks and runs
 
@@ -144,7 +145,7 @@ class ConductorCase(base.DbTestCase):
 
     # Whole flows
 
-    def execute(self, run=None, **kwargs):
+    def run_flow(self, run=None, **kwargs):
         """Run the task's flow as a conductor does; return its row."""
         run = run or self.run_of(**kwargs)
         made = engine_worker.Worker('me', lambda found: flows.BUILDERS[

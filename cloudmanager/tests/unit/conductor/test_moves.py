@@ -150,7 +150,6 @@ class DrainTestCase(fakes_case.ConductorCase):
         self.nova.add(*names, flavor={'vcpus': 0, 'ram': 64, 'disk': 1})
         self.nova.slow = {name: 9 + number % 3 for number, name
                           in enumerate(names)}
-        self.config(group='host_tasks', poll_interval=0.5)
         begin = self.clock.now
         self.drain()
         self.assertEqual([], self.nova.on('src'))
@@ -170,7 +169,7 @@ class ProgressTestCase(fakes_case.ConductorCase):
 
     def setUp(self):
         super().setUp()
-        self.config(group='host_tasks', move_timeout=60,
+        self.config(group='host_tasks', move_timeout=60, poll_interval=5,
                     move_timeout_per_gib=0, migration_retries=0)
 
     def test_never_converges(self):
@@ -299,6 +298,22 @@ class ChangeTestCase(fakes_case.ConductorCase):
         self.plan(run)
         self.clock.at(2, self.nova.delete, 'vm1')
         self.drive(run)
+        self.assertEqual({'vm1': 'SKIPPED', 'vm2': 'DONE'}, self.states())
+
+    def test_deleted_after_its_time(self):
+        """Nova has no progress of it any more; the others go on."""
+        self.config(group='host_tasks', move_timeout=10,
+                    move_timeout_per_gib=0)
+        self.nova.add('vm1', 'vm2')
+        self.nova.slow = {'vm1': 40, 'vm2': 5}
+        listed = self.nova.server_migrations
+
+        def listing(name):
+            self.nova.vms.pop('vm1', None)
+            return listed(name)
+
+        self.nova.server_migrations = listing
+        self.drain()
         self.assertEqual({'vm1': 'SKIPPED', 'vm2': 'DONE'}, self.states())
 
     def test_stopped_by_its_tenant(self):

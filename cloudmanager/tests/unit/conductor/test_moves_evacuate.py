@@ -6,8 +6,8 @@ from cloudmanager.conductor.tasks import moves
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
 
-VERSION_STATES = ('active', 'stopped', 'paused', 'suspended', 'rescued',
-                  'error', 'resized', 'shelved')
+STATES = ('active', 'stopped', 'paused', 'suspended', 'rescued',
+          'error', 'resized', 'shelved')
 
 
 class EvacuationTestCase(fakes_case.ConductorCase):
@@ -31,7 +31,7 @@ class EvacuationTestCase(fakes_case.ConductorCase):
 
     def test_every_state(self):
         """What Nova does not rebuild as it is, is reset first."""
-        for state in VERSION_STATES:
+        for state in STATES:
             self.nova.add(state, vm_state=state)
         items = self.evacuate()
         self.assertEqual({'DONE'},
@@ -171,7 +171,7 @@ class LostTestCase(fakes_case.ConductorCase):
         super().setUp()
         self.nova.add('vm1')
 
-    def outcome(self, request, outcome, action=None):
+    def outcome(self, request, outcome):
         self.nova.script[request, 'vm1'] = [outcome]
         return self.drain()['vm1']['state']
 

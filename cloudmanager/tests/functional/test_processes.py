@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API as a process: under a WSGI server, and by itself."""
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import cloudmanager
+from cloudmanager.tests import base
+
+ROOT = pathlib.Path(cloudmanager.__file__).parents[1]
+IMPORT = """
+import sys
+sys.argv = ['uwsgi', '--no-such-option']
+from cloudmanager.wsgi import api
+import eventlet.patcher
+import webob
+from oslo_service import backend
+assert not eventlet.patcher.is_monkey_patched('thread')
+assert backend.get_backend_type() is backend.BackendType.THREADING
+for path in ('/healthcheck', '/v1/', '/v1/nodes/', '/v1/nope'):
+    answer = webob.Request.blank(path).get_response(api.application)
+    print(answer.status_int)
+"""
+
+
+class ProcessCase(base.DbTestCase):
+
+    def setUp(self):
+        super().setUp()
+        with socket.socket() as found:
+            found.bind(('127.0.0.1', 0))
+            self.port = found.getsockname()[1]
+        self.file = self.directory / 'cloudmanager.conf'
+        self.file.write_text(f"""
+[DEFAULT]
+state_path = {self.directory}
+transport_url = fake://
+[api]
+auth_strategy = noauth
+port = {self.port}
+[database]
+connection = {self.url}
+""")
+
+
+class WsgiTestCase(ProcessCase):
+
+    def test_application(self):
+        """The options come from files alone, never from the arguments."""
+        done = subprocess.run(
+            [sys.executable, '-c', IMPORT], cwd=ROOT, timeout=60,
+            capture_output=True, text=True, check=False,
+            env={**os.environ,
+                 'OS_CLOUDMANAGER_CONFIG_FILES': str(self.file)})
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual(['200', '200', '200', '404'], done.stdout.split())
+
+
+class ProgramTestCase(ProcessCase):
+
+    def test_until_sigterm(self):
+        with (self.directory / 'log').open('wb') as log:
+            process = subprocess.Popen(
+                [sys.executable, '-m', 'cloudmanager.cmd.api',
+                 '--config-file', str(self.file)], cwd=ROOT, stderr=log,
+                stdout=log)
+        self.addCleanup(process.wait, 30)
+        self.addCleanup(process.kill)
+        base.wait_for(lambda: self.answers(process), 60, 'the API')
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        self.assertTrue(self.answers(process))
+        process.terminate()
+        self.assertEqual(0, process.wait(10), self.log())
+        self.assertNotIn('Traceback', self.log())
+
+    def log(self):
+        return (self.directory / 'log').read_text()
+
+    def answers(self, process):
+        self.assertIsNone(process.poll(), self.log())
+        try:
+            with urllib.request.urlopen(
+                    f'http://127.0.0.1:{self.port}/v1/nodes/',
+                    timeout=5) as answer:
+                return answer.status == 200
+        except urllib.error.URLError:
+            return False

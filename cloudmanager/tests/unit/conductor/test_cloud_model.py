@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The planner's picture of the cloud, and the fakes it is tested with."""
+
+import inspect
+
+from cloudmanager.clients import nova
+from cloudmanager.clients import placement
+from cloudmanager.conductor import cloud_model
+from cloudmanager.tests.unit.conductor import fakes
+from cloudmanager.tests.unit.conductor import fakes_case
+
+
+def group(name, *members, policy='anti-affinity'):
+    return nova.Group(id=name, name=name, policy=policy, members=members,
+                      rules={'max_server_per_host': 2})
+
+
+class LoadTestCase(fakes_case.ConductorCase):
+
+    def load(self, *sources, reserved=()):
+        return cloud_model.load(self.nova, self.placement,
+                                sources or ['src'], reserved)
+
+    def test_servers_of_the_sources(self):
+        self.nova.add('vm1', 'vm2')
+        self.nova.add('other', host='dst1')
+        cloud = self.load()
+        self.assertEqual({'vm1', 'vm2'}, set(cloud.servers))
+        self.assertEqual({'VCPU': 1, 'MEMORY_MB': 1024, 'DISK_GB': 10},
+                         cloud.servers['vm1'].resources)
+
+    def test_only_groups_of_concerned_servers(self):
+        self.nova.add('vm1')
+        self.nova.add('mate', host='dst1')
+        self.nova.add('stranger', host='dst1')
+        self.nova.server_groups = [
+            group('g1', 'vm1', 'mate', 'deleted'), group('g2', 'stranger')]
+        cloud = self.load()
+        self.assertEqual({'g1'}, set(cloud.groups))
+        self.assertEqual({'vm1', 'mate'}, set(cloud.servers))
+        self.assertEqual('dst1', cloud.servers['mate'].host)
+        self.assertEqual(2, cloud.groups['g1'].max_per_host)
+        self.assertEqual(2, self.nova.reads['server'])
+
+    def test_nested_providers_are_summed(self):
+        self.nova.add('vm1')
+        for number in (1, 2):
+            self.placement.nested[f'src_gpu{number}'] = placement.Provider(
+                uuid=f'gpu{number}', name=f'src_gpu{number}', root='rp-src',
+                generation=1, usages={'VGPU': 1},
+                inventories={'VGPU': {'total': 4, 'reserved': 1}},
+                traits=frozenset((f'CUSTOM_GPU{number}',)),
+                aggregates=frozenset())
+        original = self.placement.allocations_of_provider
+        self.placement.allocations_of_provider = lambda uuid: (
+            {'vm1': {'VGPU': 1}} if uuid.startswith('gpu')
+            else original(uuid))
+        cloud = self.load()
+        host = cloud.hosts['src']
+        self.assertEqual((8, 2), (host.inventory['VGPU'].total,
+                                  host.inventory['VGPU'].reserved))
+        self.assertEqual(2, host.used['VGPU'])
+        self.assertEqual({'CUSTOM_GPU1', 'CUSTOM_GPU2'}, set(host.traits))
+        self.assertEqual(2, cloud.servers['vm1'].resources['VGPU'])
+        self.assertNotIn('VGPU', cloud.hosts['dst1'].inventory)
+
+    def test_requests_are_bounded(self):
+        """More servers and more hosts cost no more requests of Nova."""
+        def cost():
+            self.nova.reads.clear()
+            self.placement.reads.clear()
+            self.load()
+            return (sum(self.nova.reads.values()),
+                    sum(self.placement.reads.values()))
+
+        self.nova.add('vm1')
+        few = cost()
+        self.nova.add(*(f'vm{number}' for number in range(2, 50)))
+        for number in range(40):
+            self.nova.add_host(f'more{number}')
+        self.assertEqual(few, cost())
+        self.assertLessEqual(sum(few), 7)
+
+    def test_states_of_hosts(self):
+        """DR13 DR26: what is down, disabled or reserved is no target."""
+        self.nova.computes['dst1'].status = 'disabled'
+        self.nova.computes['dst2'].forced_down = True
+        for name in ('dead', 'kept', 'alone'):
+            self.nova.add_host(name)
+        self.nova.die('dead')
+        self.nova.aggregate_list.append(nova.Aggregate(
+            7, 'a', None, ('src', 'kept'), {}))
+        cloud = self.load(reserved=['kept'])
+        self.assertEqual(
+            {'src': '', 'dst1': 'disabled', 'dst2': 'down', 'dead': 'down',
+             'kept': 'reserved', 'alone': ''},
+            {name: host.out_of_use for name, host in cloud.hosts.items()})
+        self.assertEqual({'7'}, set(cloud.hosts['kept'].aggregates))
+
+    def test_hypervisor_without_service(self):
+        hypervisors = self.nova.hypervisors()
+        del self.nova.computes['dst2']
+        self.nova.hypervisors = lambda: hypervisors
+        self.assertNotIn('dst2', self.load().hosts)
+
+    def test_source_without_provider(self):
+        """What Placement does not know counts by its flavor."""
+        self.nova.add('vm1')
+        self.placement.snapshot = dict
+        server = self.load().servers['vm1']
+        self.assertEqual((1, 1024), (server.resources['VCPU'],
+                                     server.resources['MEMORY_MB']))
+
+
+class FakesTestCase(fakes_case.ConductorCase):
+    """A fake that is not like the real one proves nothing."""
+
+    def test_same_interface(self):
+        for real, fake in ((nova.Nova, fakes.FakeNova),):
+            for name, method in inspect.getmembers(
+                    real, inspect.isfunction):
+                if name.startswith('_'):
+                    continue
+                self.assertEqual(
+                    list(inspect.signature(method).parameters),
+                    list(inspect.signature(
+                        getattr(fake, name)).parameters), name)
+
+    def test_placement(self):
+        for name in ('snapshot', 'allocations_of_provider'):
+            self.assertEqual(*(
+                list(inspect.signature(getattr(kind, name)).parameters)
+                for kind in (placement.Placement, fakes.FakePlacement)))

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the API asks a conductor before it accepts a request."""
+
+import oslo_messaging as messaging
+
+from cloudmanager.common import exception
+from cloudmanager.conductor import manager
+from cloudmanager.tests.unit.conductor import fakes_case
+
+
+class Board:
+
+    def __init__(self):
+        self.posted = []
+
+    def post(self, task_id):
+        self.posted.append(task_id)
+
+
+class ManagerTestCase(fakes_case.ConductorCase):
+
+    def setUp(self):
+        super().setUp()
+        self.board = Board()
+        self.manager = manager.ConductorManager(self.board,
+                                                lambda: self.tools)
+
+    def check(self, action='evacuate', host='src', **params):
+        return self.manager.check_host_action(self.context, action, host,
+                                              params)
+
+    def refused(self, expected, *args, **kwargs):
+        """Return the error as the API process gets it."""
+        error = self.assertRaises(messaging.ExpectedException, self.check,
+                                  *args, **kwargs).exc_info[1]
+        self.assertIsInstance(error, expected)
+        return error
+
+    def test_run_task(self):
+        self.manager.run_task(self.context, 'task')
+        self.assertEqual(['task'], self.board.posted)
+
+    def test_dry_run(self):
+        self.nova.add('vm1', 'vm2')
+        self.nova.add('vm3', vm_state='error')
+        plan = self.check('shutdown', dry_run=True)['plan']
+        self.assertEqual({'vm1', 'vm2', 'vm3'},
+                         {item['id'] for item in plan['servers']})
+        self.assertFalse(plan['feasible'])
+        self.assertEqual([], self.nova.sent)
+
+    def test_dry_run_of_a_host_that_cannot_be_fenced(self):
+        """A plan is only a plan."""
+        self.nova.add('vm1')
+        self.assertIn('plan', self.check(dry_run=True))
+
+    def test_unknown_host(self):
+        """DR2 404: also for a part of a name."""
+        for host in ('nowhere', 'sr', 'src1'):
+            for action in ('shutdown', 'evacuate'):
+                self.assertEqual(404, self.refused(
+                    exception.HostNotFound, action, host).code)
+
+    def test_dry_run_without_hypervisor(self):
+        self.nova.hypervisors = list
+        self.refused(exception.HostNotFound, 'shutdown', dry_run=True)
+
+    def test_evacuation_is_off(self):
+        self.config(group='host_tasks', allow_evacuate_host=False)
+        self.assertEqual(409, self.refused(exception.Conflict,
+                                           fenced=True).code)
+
+    def test_denied_host(self):
+        self.config(group='host_tasks', deny_evacuate=['src'])
+        self.assertIn('src', str(self.refused(exception.Conflict,
+                                              fenced=True)))
+        self.assertEqual({}, self.check(host='dst1', fenced=True))
+
+    def test_not_fenced(self):
+        """A host that cannot be proven to be off: 409."""
+        error = self.refused(exception.HostNotFenced)
+        self.assertEqual(409, error.code)
+        self.assertIn('no power control', str(error))
+
+    def test_fenced(self):
+        self.assertEqual({}, self.check(fenced=True))
+        self.add_power()
+        self.assertEqual({}, self.check())
+
+    def test_shutdown(self):
+        self.assertEqual({}, self.check('shutdown'))
+
+    def test_no_cloud(self):
+        def missing():
+            raise exception.CloudNotConfigured(setting='[cloud] auth_type')
+
+        self.manager = manager.ConductorManager(self.board, missing)
+        self.assertIn('auth_type', str(self.refused(
+            exception.CloudNotConfigured)))

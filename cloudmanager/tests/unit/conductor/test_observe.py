@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Nova's records say of a move."""
+
+import datetime
+import types
+
+import testtools
+
+from cloudmanager.clients import nova
+from cloudmanager.conductor.tasks import observe
+from cloudmanager.conductor.tasks.observe import Verdict
+
+NOW = datetime.datetime(2031, 1, 1)
+
+
+def migration(number=1, server='vm1', kind='live-migration',
+              status='running'):
+    return nova.Migration(id=number, server_id=server, type=kind,
+                          status=status, source='src', destination='dst')
+
+
+def action(name, seconds, message=None):
+    return nova.Action('req', name, NOW + datetime.timedelta(seconds=seconds),
+                       message)
+
+
+def server(task=None, host='dst', status='ACTIVE'):
+    return types.SimpleNamespace(task_state=task, host=host, status=status)
+
+
+class ObserveTestCase(testtools.TestCase):
+
+    def test_latest(self):
+        """Of this server, by this action, newer than a certain one."""
+        found = [migration(5), migration(7), migration(9, 'vm2'),
+                 migration(8, kind='evacuation')]
+        for after, expected in ((0, 7), (6, 7), (7, None)):
+            made = observe.latest(found, 'vm1', observe.LIVE, after)
+            self.assertEqual(expected, made and made.id)
+        self.assertIsNone(observe.latest(found, 'vm1', observe.OFFLOAD, 0))
+
+    def test_verdicts(self):
+        """DR3 DR23: what is over, by Nova's word of each kind of move."""
+        table = {
+            observe.LIVE: {'completed': Verdict.FINISHED},
+            observe.COLD: {'finished': Verdict.CONFIRM,
+                           'confirming': Verdict.RUNNING,
+                           'confirmed': Verdict.FINISHED,
+                           'reverted': Verdict.FAILED},
+            observe.EVACUATE: {'done': Verdict.FINISHED,
+                               'completed': Verdict.FINISHED}}
+        for name, statuses in table.items():
+            for status, expected in {
+                    'accepted': Verdict.RUNNING, 'queued': Verdict.RUNNING,
+                    'pre-migrating': Verdict.RUNNING,
+                    'post-migrating': Verdict.RUNNING,
+                    'error': Verdict.FAILED, 'failed': Verdict.FAILED,
+                    'cancelled': Verdict.FAILED, 'of the future':
+                    Verdict.RUNNING, **statuses}.items():
+                found = observe.by_migration(name,
+                                             migration(status=status))
+                self.assertEqual(expected, found.verdict, (name, status))
+
+    def test_asked(self):
+        found = [action('live-migration', 10), action('migrate', 30)]
+        for since, expected in ((0, True), (10, True), (11, False)):
+            self.assertEqual(expected, observe.asked(
+                found, observe.LIVE,
+                NOW + datetime.timedelta(seconds=since)))
+
+    def test_action_failed(self):
+        """Only the newest one counts."""
+        found = [action('evacuate', 20), action('evacuate', 10, 'Error')]
+        self.assertFalse(observe.action_failed(found, observe.EVACUATE, NOW))
+        self.assertTrue(observe.action_failed(found[1:], observe.EVACUATE,
+                                              NOW))
+        self.assertFalse(observe.action_failed([], observe.EVACUATE, NOW))
+
+    def test_left(self):
+        for found, left, arrived, through in (
+                (server(), True, True, True),
+                (server('migrating'), False, False, False),
+                (server(host='src'), False, False, False),
+                (server(host=None, status='SHELVED_OFFLOADED'), True, False,
+                 True),
+                (server(status='ERROR'), True, True, False),
+                (server(status='VERIFY_RESIZE'), True, True, False)):
+            self.assertEqual(
+                (left, arrived, through),
+                (observe.left(found, 'src'), observe.arrived(found, 'src'),
+                 observe.came_through(found, 'src')), found)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From plans to the items of a task."""
+
+from cloudmanager.common import exception
+from cloudmanager.conductor.tasks import observe
+from cloudmanager.conductor.tasks import plans
+from cloudmanager.tests.unit.conductor import fakes_case
+
+OFF = {'allow_off_vm': True}
+REBUILD = {'allow_evacuate': True}
+BOTH = {**OFF, **REBUILD}
+LIVE, COLD = observe.LIVE, observe.COLD
+EVACUATE, OFFLOAD = observe.EVACUATE, observe.OFFLOAD
+# vm_state: ladders without flags, with allow_off_vm, with allow_evacuate
+# and with both
+LADDERS = {
+    'active': ([LIVE], [LIVE, COLD], [LIVE, EVACUATE],
+               [LIVE, COLD, EVACUATE]),
+    'paused': ([LIVE], [LIVE], [LIVE, EVACUATE], [LIVE, EVACUATE]),
+    'stopped': ([COLD], [COLD], [COLD, EVACUATE], [COLD, EVACUATE]),
+    'shelved': ([OFFLOAD],) * 4,
+    'suspended': ([], [], [EVACUATE], [EVACUATE]),
+    'rescued': ([], [], [EVACUATE], [EVACUATE]),
+    'error': ([], [], [EVACUATE], [EVACUATE]),
+    'resized': ([], [], [EVACUATE], [EVACUATE]),
+    'soft-delete': ([],) * 4,
+}
+
+
+class LadderTestCase(fakes_case.ConductorCase):
+
+    def ladder(self, params, **values):
+        self.nova.add('vm1', **values)
+        return plans.ladder_of(self.nova.server('vm1'), params)
+
+    def test_every_state(self):
+        """DR4 DR14: what may be done in each state, by what is allowed."""
+        for state, ladders in LADDERS.items():
+            for params, expected in zip(({}, OFF, REBUILD, BOTH), ladders,
+                                        strict=True):
+                found = self.ladder(params, vm_state=state)
+                self.assertEqual(expected, found['ladder'], (state, params))
+                self.assertEqual(not expected, bool(found['error']),
+                                 (state, params))
+                self.assertFalse(found['wait'])
+
+    def test_busy(self):
+        found = self.ladder({}, task_state='rebooting')
+        self.assertEqual((True, [LIVE], None),
+                         (found['wait'], found['ladder'], found['error']))
+
+    def test_leaving(self):
+        found = self.ladder({}, task_state='migrating')
+        self.assertEqual((True, [], None),
+                         (found['wait'], found['ladder'], found['error']))
+
+
+class ItemTestCase(fakes_case.ConductorCase):
+
+    def items_of(self, action='shutdown', **params):
+        plan = plans.make_plan(self.tools, action, 'src', params)
+        return {entry.id: plans.item_of(entry, action)
+                for entry in plan.servers}
+
+    def test_states(self):
+        self.nova.add('runs')
+        self.nova.add('error', vm_state='error')
+        self.nova.add('busy', task_state='rebooting')
+        self.nova.add('never', metadata={'recovery_priority': '0'})
+        found = self.items_of()
+        self.assertEqual(
+            {'runs': 'PENDING', 'error': 'FAILED', 'busy': 'PENDING',
+             'never': 'PENDING'},
+            {key: item['state'] for key, item in found.items()})
+        self.assertIn('repair it', found['error']['error'])
+        self.assertTrue(found['busy']['memory']['wait'])
+        self.assertIn(found['runs']['destination'], ('dst1', 'dst2'))
+        self.assertEqual('SKIPPED',
+                         self.items_of('evacuate')['never']['state'])
+
+    def test_locks_are_for_evacuations(self):
+        """EV8."""
+        self.nova.add('vm1')
+        self.assertFalse(self.items_of()['vm1']['memory']['lock'])
+        self.assertTrue(self.items_of('evacuate')['vm1']['memory']['lock'])
+        self.config(group='host_tasks', lock_servers=False)
+        self.assertFalse(self.items_of('evacuate')['vm1']['memory']['lock'])
+
+    def test_priority_key(self):
+        self.config(group='host_tasks', priority_key='urgency')
+        self.nova.add('vm1', metadata={'urgency': '9',
+                                       'recovery_priority': '1'})
+        self.assertEqual(9, self.items_of('evacuate')['vm1']['priority'])
+
+    def test_nothing_is_touched(self):
+        self.nova.add('vm1')
+        self.items_of()
+        self.assertEqual([], self.nova.sent)
+
+    def test_unknown_host(self):
+        """DR2: names are exact; a part of one is another host."""
+        self.assertRaises(exception.HostNotFound, plans.make_plan,
+                          self.tools, 'shutdown', 'sr', {})
+
+    def test_other_destination(self):
+        self.nova.add('vm1')
+        run = self.run_of()
+        for refused, expected in ((['dst1'], 'dst2'), (['dst2'], 'dst1'),
+                                  (['dst1', 'dst2'], None)):
+            self.assertEqual(expected, plans.other_destination(
+                self.tools, run, 'vm1', refused))
+
+    def test_other_destination_unreadable(self):
+        """Then the choice is left to Nova."""
+        self.nova.outages = [(0, 10 ** 9)]
+        self.assertIsNone(plans.other_destination(
+            self.tools, self.run_of(), 'vm1', []))
