@@ -52,10 +52,10 @@ def brokers() -> list[tuple[str, int]]:
 
 def cleanup() -> None:
     """Close the transport, at the end of a process or a test."""
-    global _TRANSPORT
+    global _TRANSPORT, _URL
     if _TRANSPORT is not None:
         _TRANSPORT.cleanup()
-        _TRANSPORT = None
+        _TRANSPORT = _URL = None
 
 
 def get_client(topic: str, version: str) -> Any:

@@ -30,8 +30,20 @@ context_manager = enginefacade.transaction_context()
 
 def configure() -> None:
     """Prepare the engine from ``[database]``; call once per process."""
-    context_manager.configure(sqlite_fk=True)
+    context_manager.configure(connection=_url(), sqlite_fk=True)
     context_manager.append_on_engine_create(_prepare_engine)
+
+
+def _url() -> str:
+    """Return the database's URL, on MySQL with all of Unicode.
+
+    oslo.db connects with MySQL's old ``utf8`` unless the URL says more.
+    """
+    url = sa.make_url(CONF.database.connection)
+    if (url.get_backend_name() in ('mysql', 'mariadb')
+            and 'charset' not in url.query):
+        url = url.update_query_dict({'charset': 'utf8mb4'})
+    return url.render_as_string(hide_password=False)
 
 
 def reset() -> None:
@@ -76,7 +88,7 @@ def create_engine() -> sa.Engine:
     before it writes.
     """
     engine = engines.create_engine(
-        CONF.database.connection, sqlite_fk=True,
+        _url(), sqlite_fk=True,
         mysql_sql_mode=CONF.database.mysql_sql_mode,
         sqlite_synchronous=CONF.database.sqlite_synchronous)
     _prepare_engine(engine, always_writing=True)

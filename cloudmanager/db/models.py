@@ -173,6 +173,7 @@ class PowerAction(Base):
     result: Mapped[str] = mapped_column(sa.String(16))
     error: Mapped[str | None] = mapped_column(sa.Text)
     user_id: Mapped[str | None] = mapped_column(sa.String(64))
+    user_name: Mapped[str | None] = mapped_column(sa.String(255))
     task_id: Mapped[str | None] = mapped_column(sa.String(36))
     created_at: Mapped[datetime.datetime] = mapped_column(
         default=clock.utcnow)
@@ -217,6 +218,7 @@ class Task(Base):
     traceback: Mapped[str | None] = mapped_column(LongText)
     cancel: Mapped[str | None] = mapped_column(sa.String(8))
     user_id: Mapped[str | None] = mapped_column(sa.String(64))
+    user_name: Mapped[str | None] = mapped_column(sa.String(255))
     project_id: Mapped[str | None] = mapped_column(sa.String(64))
     request_id: Mapped[str | None] = mapped_column(sa.String(64))
     created_at: Mapped[datetime.datetime] = mapped_column(

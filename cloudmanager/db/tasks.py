@@ -68,7 +68,8 @@ def create_task(context: Any, name: str, *, targets: list[str],
     values = {
         'id': uuidutils.generate_uuid(), 'name': name, 'status': PENDING,
         'params': params, 'host': host, 'server_id': server_id,
-        'user_id': context.user_id, 'project_id': context.project_id,
+        'user_id': context.user_id,
+        'user_name': context.user_name, 'project_id': context.project_id,
         'request_id': context.global_request_id or context.request_id,
         'created_at': clock.utcnow(), 'heartbeat_at': clock.utcnow(),
         'generation': 0}

@@ -20,6 +20,14 @@ from quickstartlib.console import wait
 ENDED = ('SUCCESS', 'FAILURE', 'REVOKED')
 
 
+def _progress(task: dict[str, Any]) -> str:
+    counts = task['progress']
+    if not counts['total']:
+        return task['status']
+    return (f'{task["status"]:<8} {counts["done"]} of {counts["total"]} '
+            f'done, {counts["running"]} under way, {counts["failed"]} failed')
+
+
 class Service:
     """The service with a state directory of its own.
 
@@ -125,10 +133,7 @@ class Service:
         last, begun = '', time.monotonic()
         while True:
             task = self.request('GET', location)[0]
-            counts = task['progress']
-            text = (f'{task["status"]:<8} {counts["done"]} of '
-                    f'{counts["total"]} done, {counts["running"]} under '
-                    f'way, {counts["failed"]} failed')
+            text = _progress(task)
             if text != last:
                 note(f'[{time.monotonic() - begun:5.1f}s] {text}')
                 last = text

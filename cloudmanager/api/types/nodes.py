@@ -90,7 +90,7 @@ POWER_ACTION = fields.Resource('power_action', 'power_actions', (
     Field('start_time', fields.TIME, column='created_at', sortable=True,
           operators=fields.OPERATORS[fields.TIME],
           aliases=('created_at',)),
-    Field('user_name', column='user_id', sortable=True,
+    Field('user_name', sortable=True,
           operators=fields.OPERATORS[fields.STRING]),
     Field('power_control_id', fields.INTEGER, sortable=True,
           operators=fields.OPERATORS[fields.INTEGER]),

@@ -18,6 +18,7 @@ TASK = fields.Resource('task', 'tasks', (
     Field('result'),
     Field('cancel'),
     Field('user_id'),
+    Field('user_name'),
     Field('request_id'),
     Field('created_at', fields.TIME, operators=_TIME, sortable=True),
     Field('started_at', fields.TIME, operators=_TIME, sortable=True),

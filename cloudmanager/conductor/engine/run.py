@@ -37,6 +37,7 @@ class Run:
         self.generation: int = task['generation']
         self.created_at = task['created_at']
         self.user_id: str | None = task['user_id']
+        self.user_name: str | None = task['user_name']
         self.memory: dict[str, Any] = dict(task['memory'] or {})
         #: What came of it, in words.
         self.result: str | None = None

@@ -358,13 +358,13 @@ class Mover:
         self._call(item, self._ask, item, action)
 
     def _actions(self, item: dict[str, Any]) -> list[Any]:
-        """Return what Nova knows to have been asked of a server."""
+        """Return what was asked of a server since its last try failed."""
         try:
-            found: list[Any] = self.nova.actions(item['object_id'])
+            found = self.nova.actions(item['object_id'])
         except exception.NotFound:
             # Deleted a moment ago; the next look at it tells.
             return []
-        return found
+        return observe.newer(found, item['memory'].get('known_request'))
 
     def _follow(self, item: dict[str, Any], migrations: list[Any]) -> None:
         migration = self._migration(item, migrations)
@@ -528,6 +528,10 @@ class Mover:
         if tries[item['action']] > self._retries(item['action']):
             ladder = ladder[1:]
         target = None
+        if ladder:
+            # The next request is not to be mistaken for an earlier one.
+            for newest in self._actions(item)[:1]:
+                memory['known_request'] = newest.request_id
         if ladder and ladder[0] in plans.TARGETED:
             # Nova's scheduler would choose the host that failed again.
             target = plans.other_destination(

@@ -69,6 +69,16 @@ def by_migration(action: str, migration: Any) -> Finding:
     return Finding(Verdict.RUNNING, migration.destination)
 
 
+def newer(actions: list[Any], known: str | None) -> list[Any]:
+    """Return the actions, newest first, that came after a known request."""
+    found = []
+    for item in actions:
+        if item.request_id == known:
+            break
+        found.append(item)
+    return found
+
+
 def asked(actions: list[Any], action: str,
           since: datetime.datetime) -> bool:
     """Tell whether Nova has a request for an action since a time.

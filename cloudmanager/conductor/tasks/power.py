@@ -111,7 +111,8 @@ class NodePower:
             'node_id': node['id'], 'power_control_id': default,
             'action': action, 'result': 'failure' if error else 'success',
             'error': str(error) if error else None,
-            'user_id': run.user_id, 'task_id': run.task_id,
+            'user_id': run.user_id, 'user_name': run.user_name,
+            'task_id': run.task_id,
             'created_at': begun,
             'duration': (clock.utcnow() - begun).total_seconds()})
         if error:

@@ -65,11 +65,6 @@ class ApiTestCase(base.DbTestCase):
         self.tokens = self.make_tokens()
         self.app = self.make_app()
 
-    def _make_url(self) -> str:
-        url = super()._make_url()
-        # Without it oslo.db speaks to MySQL in a subset of Unicode.
-        return url + '?charset=utf8mb4' if self.backend == 'mysql' else url
-
     def make_conductor(self) -> Any:
         """Return who stands for the conductors."""
         return self.useFixture(Conductor())

@@ -200,7 +200,7 @@ class LogTestCase(base.ApiTestCase):
     def record(self, node_id, action, **values):
         return db_power_actions.record(self.context, {
             'node_id': node_id, 'action': action, 'result': 'success',
-            'user_id': 'ann', 'power_control_id': 1, **values})
+            'user_name': 'ann', 'power_control_id': 1, **values})
 
     def test_log(self):
         node, other = self.powered_node(name='a'), self.node(name='b')

@@ -80,7 +80,7 @@ class DisableTestCase(StepCase):
     def test_undo(self):
         for error, status in (
                 (exception.TaskCancelled(task='t'), 'enabled'),
-                (exception.HostNotFenced(host='src', reason='x'), 'enabled'),
+                (exception.HostNotFenced(host='src', reason='x'), 'disabled'),
                 (exception.TaskFailed(reason='x'), 'disabled'),
                 (UNREACHABLE, 'disabled')):
             step = self.step(steps.DisableHost)
@@ -88,6 +88,18 @@ class DisableTestCase(StepCase):
             step.execute()
             step.revert(None, {'flow': cause(error)})
             self.assertEqual(status, self.host.status, error)
+
+    def test_undo_of_an_evacuation(self):
+        """A host that was not fenced is as before; a fenced one is not."""
+        error = exception.HostNotFenced(host='src', reason='x')
+        for memory, status in (({}, 'enabled'),
+                               ({'fenced': 'power'}, 'disabled')):
+            run = self.run_of('host.evacuate')
+            step = self.step(steps.DisableHost, run)
+            step.execute()
+            run.remember(**memory)
+            step.revert(None, {'flow': cause(error)})
+            self.assertEqual(status, self.host.status)
 
     def test_undo_leaves_an_operators_disabling(self):
         """DR26: disabled by an operator before, so it stays."""

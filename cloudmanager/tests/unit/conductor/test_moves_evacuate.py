@@ -223,6 +223,13 @@ class LostTestCase(fakes_case.ConductorCase):
         self.assertEqual('DONE', self.drain()['vm1']['state'])
         self.assertEqual(2, self.nova.count('live_migrate'))
 
+    def test_second_try_never_arrived(self):
+        """The record of the first try does not pass for the second."""
+        self.nova.script['live_migrate', 'vm1'] = [fakes.FAILS, fakes.LOST]
+        item = self.drain()['vm1']
+        self.assertEqual(('DONE', 2), (item['state'], item['attempts']))
+        self.assertEqual(2, self.nova.count('live_migrate'))
+
     def test_outage(self):
         """SE10 in kind: Nova is away for a while, moves go on after it."""
         self.nova.add('vm2', vm_state='stopped')

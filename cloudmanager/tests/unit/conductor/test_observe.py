@@ -68,6 +68,13 @@ class ObserveTestCase(testtools.TestCase):
                 found, observe.LIVE,
                 NOW + datetime.timedelta(seconds=since)))
 
+    def test_newer(self):
+        found = [nova.Action(name, 'migrate', NOW, None) for name in 'cba']
+        for known, expected in (('a', 'cb'), ('c', ''), (None, 'cba'),
+                                ('long ago', 'cba')):
+            self.assertEqual(list(expected), [
+                item.request_id for item in observe.newer(found, known)])
+
     def test_action_failed(self):
         """Only the newest one counts."""
         found = [action('evacuate', 20), action('evacuate', 10, 'Error')]

@@ -78,13 +78,14 @@ class ItemTestCase(fakes_case.ConductorCase):
         self.assertEqual('SKIPPED',
                          self.items_of('evacuate')['never']['state'])
 
-    def test_locks_are_for_evacuations(self):
-        """EV8."""
+    def test_locks(self):
+        """EV8: what may come to be evacuated is locked then."""
         self.nova.add('vm1')
-        self.assertFalse(self.items_of()['vm1']['memory']['lock'])
-        self.assertTrue(self.items_of('evacuate')['vm1']['memory']['lock'])
-        self.config(group='host_tasks', lock_servers=False)
-        self.assertFalse(self.items_of('evacuate')['vm1']['memory']['lock'])
+        for locked in (True, False):
+            self.config(group='host_tasks', lock_servers=locked)
+            for action in ('shutdown', 'evacuate'):
+                self.assertEqual(locked, self.items_of(action)['vm1'][
+                    'memory']['lock'])
 
     def test_priority_key(self):
         self.config(group='host_tasks', priority_key='urgency')
