@@ -113,9 +113,13 @@ class FakeNova:
         dies, and whether that one still arrives
     """
 
-    def __init__(self, clock, hosts=('src', 'dst1', 'dst2')):
+    def __init__(self, clock):
         self.clock = clock
         self.lock_ = threading.RLock()
+        self.reset()
+
+    def reset(self, hosts=('src', 'dst1', 'dst2')):
+        """Begin anew: a cloud with some hosts, and no servers."""
         self.vms, self.computes = {}, {}
         self.records, self.log, self.server_groups = [], [], []
         self.aggregate_list = []
