@@ -23,8 +23,13 @@ OPTS = [
                help='Servers that one task moves at a time.'),
     cfg.IntOpt('max_moves_per_destination', default=4, min=1,
                help='Servers that one task moves to one host at a time.'),
-    cfg.FloatOpt('poll_interval', default=0.5, min=0.05,
-                 help='Seconds between two looks at all moves in flight.'),
+    cfg.FloatOpt('poll_interval', default=0.3, min=0.05,
+                 help='Shortest time between two looks at all moves in '
+                      'flight, in seconds. One request looks at all of '
+                      'them.'),
+    cfg.FloatOpt('poll_interval_max', default=5.0, min=0.05,
+                 help='Longest time between two looks, for moves that take '
+                      'minutes.'),
     cfg.IntOpt('move_timeout', default=300, min=1,
                help='Seconds that a move may take whatever its size.'),
     cfg.IntOpt('move_timeout_per_gib', default=60, min=0,

@@ -262,6 +262,7 @@ class _Planner:
                 else None
             ),
             reset_state=choice.reset_state,
+            locked=server.locked,
         )
 
     def _unmoved(

@@ -36,6 +36,7 @@ class Entry:
     group_id: str | None = None
     force: bool = False
     reset_state: str = ''
+    locked: bool = False
 
     def to_dict(self) -> dict[str, typing.Any]:
         """JSON-safe form."""

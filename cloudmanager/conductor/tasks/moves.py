@@ -21,8 +21,10 @@ from cloudmanager.clients import retry
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.tasks import items
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import plans
+from cloudmanager.conductor.tasks import requests
 from cloudmanager.conductor.tasks.base import Tools
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.planning import order
@@ -34,21 +36,15 @@ LOG = logging.getLogger(__name__)
 CLOCK_SKEW = datetime.timedelta(seconds=10)
 # After this many seconds without a migration record look at the server.
 NO_RECORD_SECONDS = 3
+# A move is looked at this many times as often as it is old.
+POLLS_PER_AGE = 10
 # A move that Nova still works on is waited for this many times its limit.
 HARD_LIMIT = 4
 # Seconds between looks at the progress of a slow migration.
 PROGRESS_SECONDS = 10
-# How often a server that changed its state meanwhile is decided on anew.
-MAX_REPLANS = 3
 
 # Phases of an item under way.
 ASK, FOLLOW, CONFIRM, UNLOCK = 'ask', 'follow', 'confirm', 'unlock'
-
-
-def seconds_since(text: str) -> float:
-    """Return the seconds that have passed since a stored time."""
-    then = datetime.datetime.fromisoformat(text)
-    return (clock.utcnow() - then).total_seconds()
 
 
 def lock_reason(run: engine_run.Run) -> str:
@@ -74,7 +70,7 @@ class Mover:
         self._calls: dict[str, futures.Future[Any]] = {}
         self._items: list[dict[str, Any]] = []
         self._cancel: str | None = None
-        self._looked_at = 0.0
+        self._look_at = 0.0
         self._slots = order.Slots(order.Limits(
             total=CONF.host_tasks.max_moves,
             per_destination=CONF.host_tasks.max_moves_per_destination))
@@ -94,7 +90,7 @@ class Mover:
                        if self._is_mine(item)]
         for item in self._running():
             if item['memory']['phase'] != UNLOCK:
-                self._slots.start(self._order(item))
+                self._slots.start(items.as_move(item, self.source))
         with futures.ThreadPoolExecutor(
                 CONF.host_tasks.max_moves,
                 thread_name_prefix='move') as self._pool:
@@ -111,20 +107,7 @@ class Mover:
             return True
         return (item['state'] == db_tasks.ITEM_PENDING
                 and (item['memory']['wait']
-                     or self._next_action(item) in self.actions))
-
-    @staticmethod
-    def _next_action(item: dict[str, Any]) -> str | None:
-        ladder = item['memory']['ladder']
-        return ladder[0] if ladder else None
-
-    def _order(self, item: dict[str, Any]) -> order.Item:
-        memory = item['memory']
-        return order.Item(
-            id=item['object_id'], source=self.source,
-            destination=item['destination'],
-            group_id=memory.get('group_id'), priority=item['priority'],
-            size_mb=memory.get('size_mb', 0))
+                     or items.next_action(item) in self.actions))
 
     def _round(self) -> bool:
         """Take everything one step further; false when all is over."""
@@ -133,9 +116,8 @@ class Mover:
             self._cancel = cancel
             self._skip_waiting()
         self._collect()
-        now = time.monotonic()
-        if now - self._looked_at >= CONF.host_tasks.poll_interval:
-            self._looked_at = now
+        if self._until_look() <= 0:
+            self._look_at = time.monotonic() + self._interval()
             self._settle()
             self._advance()
         self._fill()
@@ -143,8 +125,7 @@ class Mover:
 
     def _pause(self) -> None:
         """Wait for the next answer of Nova or the next look at it."""
-        left = (self._looked_at + CONF.host_tasks.poll_interval
-                - time.monotonic())
+        left = self._until_look()
         if left <= 0:
             return
         if self._calls:
@@ -153,11 +134,26 @@ class Mover:
         else:
             self.run.pause(left)
 
+    def _until_look(self) -> float:
+        # A millisecond early is no harm, and no float is exact.
+        return self._look_at - time.monotonic() - 0.001
+
+    def _interval(self) -> float:
+        """Return the seconds between two looks at Nova.
+
+        Moves that take long are looked at less often.
+        """
+        ages = [items.seconds_since(item['memory']['asked_at'])
+                for item in self._running()]
+        return min(max(CONF.host_tasks.poll_interval,
+                       min(ages, default=0) / POLLS_PER_AGE),
+                   CONF.host_tasks.poll_interval_max)
+
     def _waiting(self) -> list[dict[str, Any]]:
         return [item for item in self._items
                 if item['state'] == db_tasks.ITEM_PENDING
                 and (item['memory']['wait']
-                     or self._next_action(item) in self.actions)]
+                     or items.next_action(item) in self.actions)]
 
     def _running(self) -> list[dict[str, Any]]:
         return [item for item in self._items
@@ -170,7 +166,8 @@ class Mover:
         waiting = {item['object_id']: item for item in self._waiting()
                    if not item['memory']['wait']}
         for chosen in self._slots.next_items(
-                map(self._order, waiting.values())):
+                items.as_move(item, self.source)
+                for item in waiting.values()):
             self._begin(waiting[chosen.id])
 
     # Servers in the middle of something else
@@ -183,13 +180,8 @@ class Mover:
             server = self.nova.server(item['object_id'])
             if self._is_gone(server):
                 self._gone(item)
-            elif server.task_state is None or self._waited_enough(item):
+            elif server.task_state is None or items.waited_enough(item):
                 self._settled(item, server)
-
-    @staticmethod
-    def _waited_enough(item: dict[str, Any]) -> bool:
-        waited = (clock.utcnow() - item['created_at']).total_seconds()
-        return waited > CONF.host_tasks.settle_timeout
 
     def _settled(self, item: dict[str, Any], server: Any) -> None:
         if observe.left(server, self.source):
@@ -206,7 +198,7 @@ class Mover:
         memory = {**item['memory'], **found, 'tries': {},
                   'replans': item['memory'].get('replans', 0) + 1}
         error = memory.pop('error')
-        if found['wait'] and self._waited_enough(item):
+        if found['wait'] and items.waited_enough(item):
             error = (f'its task {server.task_state} did not end within '
                      f'{CONF.host_tasks.settle_timeout} s')
         self._write(item, memory=memory, error=error, state=(
@@ -216,12 +208,12 @@ class Mover:
 
     def _begin(self, item: dict[str, Any]) -> None:
         """Write the intent, then ask Nova in a thread."""
-        action = self._next_action(item)
+        action = item['memory']['ladder'][0]
         memory = {**item['memory'], 'phase': ASK,
                   'asked_at': clock.utcnow().isoformat()}
         self._write(item, state=db_tasks.ITEM_RUNNING, action=action,
                     attempts=item['attempts'] + 1, memory=memory)
-        self._call(item, self._ask, item, action)
+        self._ask(item, action)
 
     def _write(self, item: dict[str, Any], **values: Any) -> None:
         self.run.update_item(item, **values)
@@ -236,30 +228,8 @@ class Mover:
             retry.only_while, self.run.is_owned, function, *args)
 
     def _ask(self, item: dict[str, Any], action: str) -> None:
-        """Send the request; runs in a thread, touches no database."""
-        server_id, target = item['object_id'], item['destination']
-        force = bool(item['memory'].get('force'))
-        server = self.nova.server(server_id)
-        if server is None or server.host != self.source:
-            # Somebody else took it away while it waited for its turn.
-            raise exception.NotFound('The server is no longer there.')
-        if action == observe.LIVE:
-            self.nova.live_migrate(server_id, target, force)
-        elif action == observe.COLD:
-            self.nova.cold_migrate(server_id, target)
-        elif action == observe.OFFLOAD:
-            self.nova.shelve_offload(server_id)
-        elif action == observe.EVACUATE:
-            self._prepare_evacuation(item, server)
-            self.nova.evacuate(server_id, target, force)
-
-    def _prepare_evacuation(self, item: dict[str, Any],
-                            server: Any) -> None:
-        if item['memory'].get('lock') and not server.locked:
-            self.nova.lock(server.id, lock_reason(self.run))
-        if server.vm_state not in observe.EVACUATED_STATES:
-            # Nova rebuilds no others; the state that counts is in the item.
-            self.nova.reset_state(server.id, 'error')
+        self._call(item, requests.send, self.nova, item, action,
+                   self.source, lock_reason(self.run))
 
     def _collect(self) -> None:
         """Take the results of calls that have ended."""
@@ -343,7 +313,7 @@ class Mover:
             self._accepted(item)
             return
         asked_at = item['memory']['asked_at']
-        if seconds_since(asked_at) < CONF.host_tasks.adopt_grace:
+        if items.seconds_since(asked_at) < CONF.host_tasks.adopt_grace:
             return
         since = datetime.datetime.fromisoformat(asked_at) - CLOCK_SKEW
         if observe.asked(self._actions(item), action, since):
@@ -355,7 +325,7 @@ class Mover:
         LOG.info('Nova never got the request for server %s; asking again.',
                  item['object_id'])
         self._note(item, asked_at=clock.utcnow().isoformat())
-        self._call(item, self._ask, item, action)
+        self._ask(item, action)
 
     def _actions(self, item: dict[str, Any]) -> list[Any]:
         """Return what was asked of a server since its last try failed."""
@@ -378,14 +348,14 @@ class Mover:
             self._failed(item, found.reason, migration)
         elif found.verdict is observe.Verdict.CONFIRM:
             self._confirm(item)
-        elif self._cancel == 'abort' and self._abortable(item, migration):
+        elif self._cancel == 'abort' and items.is_abortable(item, migration):
             self._abort(item, migration)
         else:
             self._check_deadline(item, migration)
 
     def _without_record(self, item: dict[str, Any]) -> None:
         asked_at = item['memory']['asked_at']
-        if seconds_since(asked_at) < NO_RECORD_SECONDS:
+        if items.seconds_since(asked_at) < NO_RECORD_SECONDS:
             return
         server = self.nova.server(item['object_id'])
         if self._is_gone(server):
@@ -417,8 +387,8 @@ class Mover:
             self._gone(item)
         elif observe.arrived(server, self.source):
             self._came(item, server)
-        elif (seconds_since(item['memory']['asked_at'])
-              > self._limit(item)):
+        elif (items.seconds_since(item['memory']['asked_at'])
+              > items.limit(item)):
             self._failed(item, 'Nova says that the migration is over, but '
                                f'the server is still on {server.host}')
 
@@ -467,12 +437,6 @@ class Mover:
                     error='The server was deleted.')
         self._slots.finish(item['object_id'])
 
-    @staticmethod
-    def _retries(action: str) -> int:
-        if action == observe.EVACUATE:
-            return CONF.host_tasks.evacuation_retries
-        return CONF.host_tasks.migration_retries
-
     def _failed(self, item: dict[str, Any], reason: str,
                 migration: Any = None) -> None:
         """Decide anew, try again, climb the ladder, or give up."""
@@ -491,41 +455,23 @@ class Mover:
                     {'server': server.id, 'action': item['action'],
                      'reason': reason})
         refused = migration.destination if migration else None
-        self._forget_destination(item, refused or item['destination'])
+        items.forget_destination(item, refused or item['destination'])
         if migration is not None:
             item['memory']['after_migration'] = migration.id
         if self._cancel:
             self._write(item, state=db_tasks.ITEM_SKIPPED, destination=None,
                         error=f'The task was cancelled; {reason}')
-        elif self._changed(item, server):
+        elif items.has_changed(item, server):
             self._replan(item, server)
         else:
             self._climb(item, reason)
-
-    @staticmethod
-    def _forget_destination(item: dict[str, Any],
-                            refused: str | None) -> None:
-        """Remember which host did not take a server."""
-        memory = {**item['memory'], 'force': False}
-        if refused:
-            memory['refused'] = [*memory.get('refused', ()), refused]
-        item.update(destination=None, memory=memory)
-
-    @staticmethod
-    def _changed(item: dict[str, Any], server: Any) -> bool:
-        """Tell whether a tenant or Nova changed the server meanwhile."""
-        memory = item['memory']
-        if (item['action'] == observe.EVACUATE
-                or memory.get('replans', 0) >= MAX_REPLANS):
-            return False
-        return bool(server.task_state) or server.status != memory['status']
 
     def _climb(self, item: dict[str, Any], reason: str) -> None:
         memory = item['memory']
         tries = dict(memory.get('tries', {}))
         tries[item['action']] = tries.get(item['action'], 0) + 1
         ladder = memory['ladder']
-        if tries[item['action']] > self._retries(item['action']):
+        if tries[item['action']] > items.retries(item['action']):
             ladder = ladder[1:]
         target = None
         if ladder:
@@ -546,16 +492,10 @@ class Mover:
 
     # Deadlines
 
-    @staticmethod
-    def _limit(item: dict[str, Any]) -> float:
-        gib = item['memory'].get('size_mb', 0) / 1024
-        return (CONF.host_tasks.move_timeout
-                + CONF.host_tasks.move_timeout_per_gib * gib)
-
     def _check_deadline(self, item: dict[str, Any],
                         migration: Any | None) -> None:
-        taken = seconds_since(item['memory']['asked_at'])
-        limit = self._limit(item)
+        taken = items.seconds_since(item['memory']['asked_at'])
+        limit = items.limit(item)
         if taken < limit:
             return
         if taken > HARD_LIMIT * limit:
@@ -563,7 +503,7 @@ class Mover:
                           migration)
         elif migration is None and item['action'] != observe.OFFLOAD:
             self._failed(item, 'Nova has no record of the move')
-        elif self._abortable(item, migration):
+        elif items.is_abortable(item, migration):
             self._check_progress(item, migration)
 
     def _overdue(self, item: dict[str, Any], reason: str,
@@ -575,16 +515,10 @@ class Mover:
         self._slots.finish(item['object_id'])
         self._write(item, state=db_tasks.ITEM_FAILED, error=reason)
 
-    @staticmethod
-    def _abortable(item: dict[str, Any], migration: Any) -> bool:
-        return (item['action'] == observe.LIVE and migration is not None
-                and not item['memory'].get('aborted')
-                and migration.status in observe.ABORTABLE)
-
     def _check_progress(self, item: dict[str, Any], migration: Any) -> None:
         """Let a slow migration go on while what remains shrinks."""
         checked = item['memory'].get('checked_at')
-        if checked and seconds_since(checked) < PROGRESS_SECONDS:
+        if checked and items.seconds_since(checked) < PROGRESS_SECONDS:
             return
         remaining = next(
             (entry.memory_remaining_bytes for entry in

@@ -114,4 +114,5 @@ def item_of(entry: planning_plan.Entry, action: str) -> dict[str, Any]:
             'wait': entry.action == classify.WAIT,
             'group_id': entry.group_id, 'size_mb': entry.size_mb,
             'force': entry.force, 'blockers': blockers,
+            'locked': entry.locked, 'reset_state': entry.reset_state,
             'lock': CONF.host_tasks.lock_servers}}

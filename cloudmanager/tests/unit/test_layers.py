@@ -34,7 +34,7 @@ RULES = {
     'clients': LOW,
     'db': LOW,
     'policies': LOW,
-    'common': ('conf', 'version'),
+    'common': ('conf', 'policies', 'version'),
     'conf': ('common',),
     'version': (),
 }

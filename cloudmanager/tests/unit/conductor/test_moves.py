@@ -3,7 +3,7 @@
 
 from cloudmanager.clients import nova
 from cloudmanager.common import exception
-from cloudmanager.conductor.tasks import moves
+from cloudmanager.conductor.tasks import items
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
 
@@ -407,7 +407,7 @@ class ChangeTestCase(fakes_case.ConductorCase):
         self.drive(run)
         self.assertEqual('FAILED', self.states()['vm1'])
         self.assertLess(len(self.nova.sent),
-                        4 * (moves.MAX_REPLANS + 1))
+                        4 * (items.MAX_REPLANS + 1))
 
     def test_no_second_host_that_refused(self):
         """A host that did not take a server is not asked again."""

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asks Nova to move a server. Runs in threads, touches no database."""
+
+from typing import Any
+
+from cloudmanager.common import exception
+from cloudmanager.conductor.tasks import items
+from cloudmanager.conductor.tasks import observe
+
+
+def send(nova: Any, item: dict[str, Any], action: str, source: str,
+         reason: str) -> None:
+    """Send the request of a move.
+
+    :param nova: ``cloudmanager.clients.nova.Nova`` or its like
+    :param source: the host that the server must still be on
+    :param reason: of the lock that keeps tenants off an evacuated server
+    :raises NotFound: the server is not there any more
+    """
+    server_id, target = item['object_id'], item['destination']
+    force = bool(item['memory'].get('force'))
+    server = None
+    if not items.is_fresh(item):
+        server = nova.server(server_id)
+        if server is None or server.host != source:
+            # Somebody else took it away while it waited for its turn.
+            raise exception.NotFound('The server is no longer there.')
+    if action == observe.LIVE:
+        nova.live_migrate(server_id, target, force)
+    elif action == observe.COLD:
+        nova.cold_migrate(server_id, target)
+    elif action == observe.OFFLOAD:
+        nova.shelve_offload(server_id)
+    elif action == observe.EVACUATE:
+        _prepare(nova, item, server, reason)
+        nova.evacuate(server_id, target, force)
+
+
+def _prepare(nova: Any, item: dict[str, Any], server: Any,
+             reason: str) -> None:
+    """Bring a server into a state in which Nova rebuilds it."""
+    memory = item['memory']
+    locked = memory['locked'] if server is None else server.locked
+    if memory.get('lock') and not locked:
+        nova.lock(item['object_id'], reason)
+    # Nova rebuilds no others; the state that counts is in the item.
+    if server is None:
+        reset = bool(memory['reset_state'])
+    else:
+        reset = server.vm_state not in observe.EVACUATED_STATES
+    if reset:
+        nova.reset_state(item['object_id'], 'error')
