@@ -6,6 +6,7 @@ import threading
 import time
 
 from minicloudlib import settings as config
+from minicloudlib import waiting
 from minicloudlib.console import say
 from minicloudlib.errors import MinicloudError
 
@@ -40,6 +41,7 @@ def answer_with(cloud, name, status, seconds):
     if not port:
         raise MinicloudError(f'{name} is not a web service.')
     cloud.supervisor.kill(name)
+    waiting.until_free(config.ADDRESS, port)
     try:
         with server.ThreadingHTTPServer(
                 (config.ADDRESS, port), _handler(status)) as fault:

@@ -11,6 +11,7 @@ from pathlib import Path
 import signal
 import subprocess
 
+from minicloudlib import settings as config
 from minicloudlib import waiting
 from minicloudlib.errors import MinicloudError
 
@@ -94,6 +95,8 @@ class Supervisor:
         if self.pid(name):
             return
         service = self._services[name]
+        if service.port:
+            waiting.until_free(config.ADDRESS, service.port)
         with self.log(name).open('ab') as output:
             process = subprocess.Popen(
                 service.argv, cwd=self._settings.state,

@@ -6,6 +6,8 @@ import time
 
 from minicloudlib.errors import MinicloudError
 
+FREE_SECONDS = 20
+
 
 def poll(condition, seconds, interval=0.2):
     """Call condition until it is true; return its last value."""
@@ -33,3 +35,24 @@ def listening(host, port):
             return True
     except OSError:
         return False
+
+
+def _bindable(host, port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen()
+        except OSError:
+            return False
+    return True
+
+
+def until_free(host, port):
+    """Wait until a server can listen on a port.
+
+    A killed process with threads keeps its sockets for a moment longer
+    than it shows.
+    """
+    until(lambda: _bindable(host, port), FREE_SECONDS,
+          f'Port {port} is not free again')
