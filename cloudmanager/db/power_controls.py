@@ -260,9 +260,8 @@ def _output_taken(control_id: int, port: str) -> exception.InUse:
              'for this node,', by='another assignment')
 
 
-@api.writer
-def _update_assignment(context: Any, node_id: int, control_id: int,
-                       values: dict[str, Any]) -> None:
+def _link_to_change(context: Any, node_id: int, control_id: int) -> Any:
+    """Return id and is_default of an assignment, its node locked."""
     _require_node(context, node_id)
     row = context.session.execute(
         sa.select(_LINK.id, _LINK.is_default)
@@ -271,6 +270,13 @@ def _update_assignment(context: Any, node_id: int, control_id: int,
     if row is None:
         raise exception.AssignmentNotFound(power_control=control_id,
                                            node=node_id)
+    return row
+
+
+@api.writer
+def _update_assignment(context: Any, node_id: int, control_id: int,
+                       values: dict[str, Any]) -> None:
+    row = _link_to_change(context, node_id, control_id)
     if values.get('is_default') is False and row.is_default:
         raise exception.Conflict(
             reason='A node has one default power control; make another '
@@ -303,14 +309,7 @@ def unassign(context: Any, node_id: int, control_id: int) -> None:
 
     :raises AssignmentNotFound: it is not assigned to the node
     """
-    _require_node(context, node_id)
-    row = context.session.execute(
-        sa.select(_LINK.id, _LINK.is_default)
-        .where(_LINK.node_id == node_id,
-               _LINK.power_control_id == control_id)).first()
-    if row is None:
-        raise exception.AssignmentNotFound(power_control=control_id,
-                                           node=node_id)
+    row = _link_to_change(context, node_id, control_id)
     context.session.execute(sa.delete(_LINK).where(_LINK.id == row.id))
     if not row.is_default:
         return

@@ -6,6 +6,7 @@ number in flight, and reads the migrations of the host in one request, but
 plans nothing, remembers nothing and checks nothing.
 """
 
+import argparse
 from collections.abc import Callable
 from concurrent import futures
 import contextlib
@@ -138,6 +139,38 @@ def follow(client: processes.Client, path: str) -> tuple[float, float]:
     if task['status'] != 'SUCCESS':
         raise RuntimeError(f'the task failed: {task["result"]}')
     return moved, now
+
+
+def main(description: str, action: str,
+         fire: Callable[[Bare], Callable[[str, str], None]],
+         prepare: Callable[[cloud.Cloud], None] = lambda here: None) -> None:
+    """Run the rounds of a benchmark and print the figures.
+
+    :param action: of the REST API
+    :param fire: gives what the bare script calls for each move
+    :param prepare: makes the source host what the action is for
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('--servers', type=int, default=20)
+    parser.add_argument('--limit', type=int, default=8)
+    parser.add_argument('--rounds', type=int, default=1)
+    options = parser.parse_args()
+    cloud.start()
+    here = cloud.Cloud()
+    bare = Bare(here, options.limit)
+    ours, ideal = [], []
+    with service(options.limit) as client:
+        for _ in range(options.rounds):
+            servers = fresh(here, options.servers)
+            prepare(here)
+            ideal.append(bare.run(spread(servers), fire(bare)))
+            fresh(here, options.servers)
+            prepare(here)
+            ours.append(follow(client,
+                               f'/v1/hosts/{SOURCE}/actions/{action}'))
+        here.restore_hosts()
+        here.clear()
+    report(action, options.servers, options.limit, ours, ideal)
 
 
 def report(name: str, count: int, limit: int,

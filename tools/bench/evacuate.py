@@ -8,8 +8,6 @@ script. The time includes fencing, forcing the host down and planning, which
 the bare script leaves out.
 """
 
-import argparse
-
 import bed
 
 from cloudmanager.tests.integration import cloud
@@ -21,30 +19,5 @@ def _kill(here: cloud.Cloud) -> None:
                      json={'forced_down': True})
 
 
-def main() -> None:
-    """Run the rounds and print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--servers', type=int, default=20)
-    parser.add_argument('--limit', type=int, default=8)
-    parser.add_argument('--rounds', type=int, default=1)
-    options = parser.parse_args()
-    cloud.start()
-    here = cloud.Cloud()
-    bare = bed.Bare(here, options.limit)
-    ours, ideal = [], []
-    with bed.service(options.limit) as client:
-        for _ in range(options.rounds):
-            servers = bed.fresh(here, options.servers)
-            _kill(here)
-            ideal.append(bare.run(bed.spread(servers), bare.evacuate))
-            bed.fresh(here, options.servers)
-            _kill(here)
-            ours.append(bed.follow(
-                client, f'/v1/hosts/{bed.SOURCE}/actions/evacuate'))
-        here.restore_hosts()
-        here.clear()
-    bed.report('evacuate', options.servers, options.limit, ours, ideal)
-
-
 if __name__ == '__main__':
-    main()
+    bed.main(__doc__, 'evacuate', lambda bare: bare.evacuate, _kill)
