@@ -23,7 +23,7 @@ class _Headers(cheroot_server.HeaderReader):
     """Drops names with underscores: WSGI takes them for hyphens."""
 
     def _allow_header(self, key_name: bytes) -> bool:
-        return super()._allow_header(key_name) and b'_' not in key_name
+        return b'_' not in key_name
 
 
 class _Request(cheroot_server.HTTPRequest):

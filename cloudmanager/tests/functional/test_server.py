@@ -151,13 +151,11 @@ class RequestsTestCase(ServerCase):
 
         made = self.start(application)
         self.raw(b'GET /%41?b=%63 HTTP/1.1\r\nHost: a\r\nX_Roles: admin\r\n'
-                 b'X-A: 1\r\nX-A: 2\r\nConnection: close\r\n'
-                 b'\r\n', made)
+                 b'Connection: close\r\n\r\n', made)
         (environ,) = seen
         self.assertNotIn('HTTP_X_ROLES', environ)
-        self.assertEqual(('1,2', '/A', 'b=%63'), tuple(
-            environ[key] for key in ('HTTP_X_A', 'PATH_INFO',
-                                     'QUERY_STRING')))
+        self.assertEqual(('/A', 'b=%63'), (environ['PATH_INFO'],
+                                          environ['QUERY_STRING']))
 
     def test_log(self):
         """Requests are no news, and so are clients that go away."""
