@@ -89,22 +89,10 @@ def service(limit: int) -> Any:
             installation.conductor('bench')
             installation.api()
             client = processes.Client()
-            _enrol(client)
+            client.enrol_fake(SOURCE)
             yield client
         finally:
             installation.close()
-
-
-def _enrol(client: processes.Client) -> None:
-    """Give the source host a power control that switches at once."""
-    control = client.call('POST', '/v1/power-controls/', {'power_control': {
-        'control_type': 'FakeDevice', 'protocol_type': 'fake',
-        'host': '127.0.0.1', 'port_number': 1}}, 201)['power_control']
-    node = client.call('POST', '/v1/nodes/',
-                       {'node': {'name': SOURCE}}, 201)['node']
-    client.call('POST', f'/v1/nodes/{node["id"]}/power-controls/',
-                {'power_control_id': control['id'],
-                 'power_control_port': '1'}, 201)
 
 
 def fresh(bed: cloud.Cloud, count: int) -> list[str]:

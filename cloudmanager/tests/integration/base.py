@@ -71,25 +71,6 @@ class IntegrationCase(testtools.TestCase):
     # Nodes
 
     @classmethod
-    def enrol(cls, name: str, control: dict[str, Any]) -> int:
-        """Create a node with a power control; return the node's id."""
-        made = cls.client.call('POST', '/v1/power-controls/',
-                               {'power_control': control}, 201)
-        node = cls.client.call('POST', '/v1/nodes/',
-                               {'node': {'name': name}}, 201)['node']
-        cls.client.call(
-            'POST', f'/v1/nodes/{node["id"]}/power-controls/',
-            {'power_control_id': made['power_control']['id'],
-             'power_control_port': '1'}, 201)
-        return node['id']
-
-    @classmethod
-    def enrol_fake(cls, name: str, number: int) -> int:
-        return cls.enrol(name, {
-            'control_type': 'FakeDevice', 'protocol_type': 'fake',
-            'host': '127.0.0.1', 'port_number': number})
-
-    @classmethod
     def enrol_ipmi(cls, name: str) -> ipmisimlib.BMC:
         """Give a host a simulated BMC of its own."""
         bmc = ipmisimlib.create(
@@ -97,7 +78,7 @@ class IntegrationCase(testtools.TestCase):
             user=BMC_USER, password=BMC_PASSWORD)
         bmc.start()
         cls.addClassCleanup(bmc.remove)
-        cls.enrol(name, {
+        cls.client.enrol(name, {
             'control_type': 'SupermicroRackDevice', 'protocol_type': 'ipmi',
             'host': bmc.host, 'port_number': bmc.port, 'login': BMC_USER,
             'password': BMC_PASSWORD})

@@ -229,6 +229,26 @@ class Client:
                                  f'{answer.text}')
         return answer.json() if answer.content else None
 
+    def enrol(self, name: str, control: dict[str, Any]) -> int:
+        """Create a node with a power control; return the node's id."""
+        made = self.call('POST', '/v1/power-controls/',
+                         {'power_control': control}, 201)
+        node = self.call('POST', '/v1/nodes/',
+                         {'node': {'name': name}}, 201)['node']
+        self.call('POST', f'/v1/nodes/{node["id"]}/power-controls/',
+                  {'power_control_id': made['power_control']['id'],
+                   'power_control_port': '1'}, 201)
+        return node['id']
+
+    def enrol_fake(self, name: str, number: int = 1) -> int:
+        """Create a node that switches at once; return its id.
+
+        :param number: of its own among the nodes
+        """
+        return self.enrol(name, {
+            'control_type': 'FakeDevice', 'protocol_type': 'fake',
+            'host': '127.0.0.1', 'port_number': number})
+
     def start_task(self, path: str, body: Any = None) -> str:
         """Start work and return the id of its task."""
         answer = self.request('POST', path, body or {})

@@ -33,7 +33,7 @@ class KillsCase(base.IntegrationCase):
     def setUpClass(cls):
         super().setUpClass()
         for number, host in enumerate(cloud.COMPUTES, 1):
-            cls.enrol_fake(host, number)
+            cls.client.enrol_fake(host, number)
 
     def setUp(self):
         super().setUp()

@@ -18,7 +18,7 @@ class OutagesCase(base.IntegrationCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.enrol_fake('cmp1', 1)
+        cls.client.enrol_fake('cmp1', 1)
 
     def begin(self, count=8):
         """Boot servers and begin a drain; return ids and task."""
@@ -79,7 +79,7 @@ class StopCase(base.IntegrationCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.enrol_fake('cmp1', 1)
+        cls.client.enrol_fake('cmp1', 1)
 
     def test_sigterm(self):
         """The work is handed over at once (CC5, CC14)."""

@@ -55,7 +55,7 @@ class StandaloneCase(testtools.TestCase):
             OS_USER_DOMAIN_NAME='Default', OS_PROJECT_DOMAIN_NAME='Default',
             OS_REGION_NAME='RegionOne')
         self.start(process)
-        self.enrol('cmp1')
+        self.client.enrol_fake('cmp1')
         task_id = self.client.start_task(
             '/v1/hosts/cmp1/actions/shutdown')
         for _ in range(KILLS):
@@ -69,24 +69,11 @@ class StandaloneCase(testtools.TestCase):
             self.assertEqual(1, len(bed.actions(server, 'live-migration')))
             self.assertNotEqual('cmp1', bed.host_of(bed.server(server)))
 
-    def enrol(self, name):
-        made = self.client.call('POST', '/v1/power-controls/', {
-            'power_control': {
-                'control_type': 'FakeDevice', 'protocol_type': 'fake',
-                'host': '127.0.0.1', 'port_number': 1}}, 201)
-        node = self.client.call('POST', '/v1/nodes/',
-                                {'node': {'name': name}}, 201)['node']
-        self.client.call(
-            'POST', f'/v1/nodes/{node["id"]}/power-controls/',
-            {'power_control_id': made['power_control']['id'],
-             'power_control_port': '1'}, 201)
-        return node['id']
-
     def test_without_cloud(self):
         """Inventory and power work; what needs a cloud says what misses."""
         process = self.standalone()
         self.start(process)
-        node_id = self.enrol('mnode1')
+        node_id = self.client.enrol_fake('mnode1')
         task_id = self.client.start_task(
             f'/v1/nodes/{node_id}/actions/power-off')
         self.assertEqual('SUCCESS', self.client.wait_for_task(
