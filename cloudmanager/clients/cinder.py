@@ -3,10 +3,15 @@
 
 import dataclasses
 import datetime
+import functools
 from typing import Any
+
+from cinderclient import client
 
 from cloudmanager.clients import records
 from cloudmanager.clients import rest
+from cloudmanager.clients import retry
+from cloudmanager.clients import session as cm_session
 from cloudmanager.common import exception
 
 VERSION = '3.70'
@@ -47,27 +52,43 @@ class Cinder:
     """
 
     def __init__(self, session: Any = None) -> None:
-        self._rest = rest.Rest('Cinder', 'block-storage', VERSION, session)
+        self._session = session or cm_session.get_session()
+
+    @functools.cached_property
+    def _client(self) -> Any:
+        found = cm_session.endpoint_filter()
+        negotiated = rest.Rest('Cinder', 'block-storage', VERSION,
+                               self._session)
+        return client.Client(
+            negotiated.microversion, session=self._session,
+            service_type='block-storage',
+            region_name=found['region_name'], interface=found['interface'])
+
+    def _read(self, request: str, function: Any, *args: Any) -> Any:
+        return retry.call(retry.Kind.READ, 'Cinder', request, function,
+                          *args)
 
     def services(self, host: str | None = None) -> list[Service]:
         """Return services, those of exactly this host when it is given.
 
         Services of back ends (host@backend) belong to their host.
         """
-        found = self._rest.get('/os-services').get('services') or ()
+        found = self._read('list services', self._client.services.list)
+        values = [item.to_dict() for item in found]
         return [
             Service(binary=item['binary'], host=item['host'],
                     zone=item.get('zone') or '', status=item['status'],
                     state=item['state'],
                     disabled_reason=item.get('disabled_reason'),
                     updated_at=records.parse_time(item.get('updated_at')))
-            for item in found
+            for item in values
             if host is None or item['host'].partition('@')[0] == host]
 
     def volume(self, volume_id: str) -> Volume | None:
         """Return a volume, or ``None`` when there is none any more."""
         try:
-            item = self._rest.get(f'/volumes/{volume_id}')['volume']
+            item = self._read('show volume', self._client.volumes.get,
+                              volume_id).to_dict()
         except exception.NotFound:
             return None
         return Volume(
