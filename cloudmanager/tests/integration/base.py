@@ -45,12 +45,17 @@ class IntegrationCase(testtools.TestCase):
         cls.cloud.restore_hosts()
         cls.installation = processes.Installation(
             cls.directory, f'cm_test_{uuid.uuid4().hex[:8]}',
-            board=cls.board, more=cls.more)
+            board=cls.board, more=cls.more, **cls.backing())
         cls.addClassCleanup(cls.installation.close)
         cls.workers = [cls.installation.conductor(f'conductor{number}')
                        for number in range(1, cls.conductors + 1)]
         cls.api = cls.installation.api()
         cls.client = processes.Client()
+
+    @classmethod
+    def backing(cls) -> dict[str, str]:
+        """Return ``database`` and ``transport`` where they are special."""
+        return {}
 
     def setUp(self) -> None:
         super().setUp()

@@ -133,21 +133,27 @@ class Installation:
 
     :param name: of the database, and of the Redis namespace
     :param board: jobboard, ``sql`` or ``redis``
+    :param database: URL of an empty one; one of its own on the local
+        MariaDB when not given
     """
 
     def __init__(self, directory: pathlib.Path, name: str, *,
                  board: str = 'sql', auth: str = 'keystone',
-                 port: int = 9362, more: str = '') -> None:
+                 port: int = 9362, more: str = '',
+                 database: str | None = None,
+                 transport: str = RABBIT_URL) -> None:
         self.directory = directory
         self.name = name
         self.port = port
         self.processes: list[Process] = []
-        mysql(f'DROP DATABASE IF EXISTS {name}',
-              f'CREATE DATABASE {name} CHARACTER SET utf8mb4')
+        if database is None:
+            mysql(f'DROP DATABASE IF EXISTS {name}',
+                  f'CREATE DATABASE {name} CHARACTER SET utf8mb4')
         self.config = directory / 'cloudmanager.conf'
         self.config.write_text(CONFIGURATION.format(
-            directory=directory, transport_url=RABBIT_URL,
-            database=f'mysql+pymysql://{DATABASE_USER}@127.0.0.1/{name}',
+            directory=directory, transport_url=transport,
+            database=database or
+            f'mysql+pymysql://{DATABASE_USER}@127.0.0.1/{name}',
             auth=auth, port=port, credentials=CREDENTIALS, board=board,
             board_options=BOARD_OPTIONS[board].format(name=name),
             more=more))

@@ -1,52 +1,106 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Restarts of the database and message bus servers of this machine."""
+"""A database and a message bus of our own, to be taken away.
+
+Nova has its own: when they went away with ours, a migration that Nova loses
+would look like one that we lost.
+"""
 
 import pathlib
 import shutil
+import socket
 import subprocess
 
 import pymysql
 
 from cloudmanager.tests.integration import cloud
-from cloudmanager.tests.integration import processes
+
+VIRTUAL_HOST = 'cloudmanager_test'
 
 
-def _run(argv: list[str], seconds: float = 60) -> None:
+def _run(argv: list[str], seconds: float = 120) -> None:
     subprocess.run(argv, check=True, timeout=seconds, capture_output=True,
                    stdin=subprocess.DEVNULL)
 
 
-def restart_rabbitmq() -> None:
-    """Stop the broker inside its node and start it again."""
-    for command in ('stop_app', 'start_app'):
-        _run(['rabbitmqctl', command], 120)
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return int(probe.getsockname()[1])
 
 
-def _answers() -> bool:
-    try:
-        processes.mysql('SELECT 1')
-    except pymysql.err.OperationalError:
-        return False
-    return True
+def _program(*names: str) -> str:
+    for name in names:
+        found = shutil.which(name, path='/usr/sbin:/usr/bin:/sbin:/bin')
+        if found:
+            return found
+    raise AssertionError(f'{names[0]} is missing')
 
 
-def _command_line(pid: int) -> list[str]:
-    words = pathlib.Path(f'/proc/{pid}/cmdline').read_bytes().split(b'\0')
-    return [word.decode() for word in words if word]
+class MariaDB:
+    """A MariaDB server with an empty database."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        self._data = directory / 'mariadb'
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        _run([_program('mariadb-install-db', 'mysql_install_db'),
+              '--no-defaults', f'--datadir={self._data}', '--user=root',
+              '--auth-root-authentication-method=normal',
+              '--skip-test-db'])
+        self.start()
+        self._query('CREATE DATABASE cloudmanager CHARACTER SET utf8mb4')
+
+    @property
+    def url(self) -> str:
+        return f'mysql+pymysql://root@127.0.0.1:{self._port}/cloudmanager'
+
+    def _query(self, statement: str) -> None:
+        with pymysql.connect(host='127.0.0.1', port=self._port,
+                             user='root') as connection:
+            connection.cursor().execute(statement)
+
+    def _answers(self) -> bool:
+        try:
+            self._query('SELECT 1')
+        except pymysql.err.OperationalError:
+            return False
+        return True
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [_program('mariadbd', 'mysqld'), '--no-defaults', '--user=root',
+             f'--datadir={self._data}', f'--port={self._port}',
+             f'--socket={self._data}/socket', '--bind-address=127.0.0.1',
+             '--innodb-buffer-pool-size=64M'],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        cloud.wait(self._answers, 60, 'MariaDB answers')
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(60)
 
 
-def restart_mariadb() -> None:
-    """End MariaDB and start it as it was started."""
-    connection = pymysql.connect(host='127.0.0.1', user='root')
-    with connection.cursor() as cursor:
-        cursor.execute('SELECT @@pid_file, @@datadir')
-        name, data = cursor.fetchone()
-        pid_file = pathlib.Path(data, name)
-        argv = _command_line(int(pid_file.read_text()))
-        cursor.execute('SHUTDOWN')
-    cloud.wait(lambda: not _answers(), 60, 'MariaDB has ended')
-    cloud.wait(lambda: not pid_file.exists(), 60, 'MariaDB has ended')
-    daemon = shutil.which('start-stop-daemon') or '/sbin/start-stop-daemon'
-    _run([daemon, '--start', '--oknodo', '--background', '--exec', argv[0],
-          '--', *argv[1:]])
-    cloud.wait(_answers, 60, 'MariaDB answers')
+class MessageBus:
+    """A virtual host of the local RabbitMQ."""
+
+    def __init__(self) -> None:
+        self.stop()
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f'rabbit://guest:guest@127.0.0.1:5672/{VIRTUAL_HOST}'
+
+    def start(self) -> None:
+        control = _program('rabbitmqctl')
+        _run([control, 'add_vhost', VIRTUAL_HOST])
+        _run([control, 'set_permissions', '-p', VIRTUAL_HOST, 'guest', '.*',
+              '.*', '.*'])
+
+    def stop(self) -> None:
+        """Close all connections, refuse new ones, forget all messages."""
+        subprocess.run(
+            [_program('rabbitmqctl'), 'delete_vhost', VIRTUAL_HOST],
+            timeout=120, capture_output=True, stdin=subprocess.DEVNULL)
