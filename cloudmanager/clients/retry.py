@@ -160,6 +160,7 @@ def call(kind: Kind, service: str, request: str,
         try:
             return function(*args, **kwargs)
         except Exception as exc:
+            # Clients raise families of errors that have no common base.
             if not _is_a_clients(exc):
                 raise
             pause = next(pauses, None)
