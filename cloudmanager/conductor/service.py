@@ -17,15 +17,19 @@ from cloudmanager.common import rpc
 from cloudmanager.conductor import flows
 from cloudmanager.conductor import manager
 from cloudmanager.conductor.engine import worker as engine_worker
+from cloudmanager.conductor.periodics import members
+from cloudmanager.conductor.periodics import purge
+from cloudmanager.conductor.periodics import runner
 from cloudmanager.conductor.tasks import base
 from cloudmanager.conductor.tasks import power
 from cloudmanager.db import services as db_services
-from cloudmanager.db import tasks as db_tasks
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 BINARY = 'cloudmanager-conductor'
 HEARTBEAT_SECONDS = 10
+# After so many without one a conductor counts as gone.
+LOST_HEARTBEATS = 3
 
 
 class LazyTools:
@@ -55,9 +59,6 @@ class LazyTools:
 class Conductor:
     """Starts and stops what a conductor consists of."""
 
-    def __init__(self) -> None:
-        self._stopping = threading.Event()
-
     def start(self) -> None:
         """Open connections and begin to work."""
         retry.stopping.clear()
@@ -78,19 +79,17 @@ class Conductor:
             rpc.CONDUCTOR_TOPIC, self._host,
             [manager.ConductorManager(self._worker, tools)])
         self._server.start()
-        self._periodic = threading.Thread(target=self._periodics,
-                                          daemon=True, name='periodics')
-        self._periodic.start()
+        self._runner = runner.Runner(self._works())
+        self._runner.start()
         LOG.info('Conductor %s runs.', name)
 
     def stop(self) -> None:
         """Take no more work and leave what runs for others."""
-        self._stopping.set()
         retry.stopping.set()
         self._server.stop()
         self._worker.stop(CONF.conductor.graceful_timeout)
         self._server.wait()
-        self._periodic.join(5)
+        self._runner.stop(5)
         try:
             db_services.heartbeat(cm_context.admin_context(), BINARY,
                                   self._host, stopped=True)
@@ -99,18 +98,20 @@ class Conductor:
             LOG.exception('The stop could not be recorded.')
         LOG.info('Conductor on %s has stopped.', self._host)
 
-    def _periodics(self) -> None:
-        context = cm_context.admin_context()
-        since_purge = 0.0
-        while not self._stopping.is_set():
-            try:
-                db_services.heartbeat(context, BINARY, self._host)
-                since_purge += HEARTBEAT_SECONDS
-                if since_purge >= CONF.tasks.purge_interval:
-                    since_purge = 0.0
-                    while db_tasks.purge(context, CONF.tasks.retention_days):
-                        pass
-            except Exception:
-                # Boundary of periodic work: the database comes back.
-                LOG.exception('Periodic work failed.')
-            self._stopping.wait(HEARTBEAT_SECONDS)
+    def _works(self) -> list[runner.Work]:
+        """List all periodic work."""
+        return [
+            runner.Work('heartbeat', lambda: HEARTBEAT_SECONDS,
+                        self._heartbeat),
+            runner.Work('purge', lambda: CONF.tasks.purge_interval,
+                        purge.run)]
+
+    def _heartbeat(self, stopping: threading.Event) -> None:
+        db_services.heartbeat(cm_context.admin_context(), BINARY,
+                              self._host)
+
+    def members(self) -> members.Members:
+        """Return the conductors that live now."""
+        return members.Members.read(
+            cm_context.admin_context(), BINARY, self._host,
+            LOST_HEARTBEATS * HEARTBEAT_SECONDS)

@@ -117,7 +117,11 @@ class Node(Created, Base):
     active: Mapped[bool] = mapped_column(default=True)
     is_reserved: Mapped[bool] = mapped_column(default=False)
     is_controller: Mapped[bool] = mapped_column(default=False)
+    meta: Mapped[dict[str, Any] | None]
     condition: Mapped[int] = mapped_column(sa.SmallInteger, default=0)
+    condition_reason: Mapped[str | None] = mapped_column(sa.String(255))
+    # Since when Nova has not known the hypervisor any more.
+    hypervisor_lost_at: Mapped[datetime.datetime | None]
     dcc: Mapped[bool] = mapped_column(default=True)
     nodesafe: Mapped[bool] = mapped_column(default=False)
     power_state: Mapped[str | None] = mapped_column(sa.String(16))
@@ -142,6 +146,13 @@ class PowerControl(Created, Base):
     login: Mapped[str | None] = mapped_column(sa.String(255))
     password: Mapped[str | None] = mapped_column(sa.Text)
     ssh_key: Mapped[str | None] = mapped_column(sa.Text)
+    options: Mapped[dict[str, Any] | None]
+    # What is known of its health; retry_at keeps us from a dead one.
+    failures: Mapped[int] = mapped_column(default=0, server_default='0')
+    last_error: Mapped[str | None] = mapped_column(sa.Text)
+    last_error_at: Mapped[datetime.datetime | None]
+    last_success_at: Mapped[datetime.datetime | None]
+    retry_at: Mapped[datetime.datetime | None]
 
 
 class NodePowerControl(Created, Base):
@@ -157,6 +168,8 @@ class NodePowerControl(Created, Base):
     power_control_port: Mapped[str] = mapped_column(sa.String(64))
     is_default: Mapped[bool] = mapped_column(default=False)
     is_initialized: Mapped[bool] = mapped_column(default=False)
+    power_state: Mapped[str | None] = mapped_column(sa.String(16))
+    power_state_at: Mapped[datetime.datetime | None]
 
 
 class PowerAction(Base):
@@ -169,6 +182,7 @@ class PowerAction(Base):
     node_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey('nodes.id', ondelete='CASCADE'))
     power_control_id: Mapped[int | None]
+    power_control_port: Mapped[str | None] = mapped_column(sa.String(64))
     action: Mapped[str] = mapped_column(sa.String(32))
     result: Mapped[str] = mapped_column(sa.String(16))
     error: Mapped[str | None] = mapped_column(sa.Text)
@@ -186,8 +200,10 @@ class AvailabilityStorage(Created, Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(255))
-    path: Mapped[str | None] = mapped_column(sa.String(1024))
-    fields: Mapped[dict[str, Any] | None]
+    compute_path: Mapped[str] = mapped_column(sa.String(1024),
+                                              server_default='')
+    controller_path: Mapped[str] = mapped_column(sa.String(1024),
+                                                 server_default='')
 
 
 class NodeAvailabilityStorage(Base):

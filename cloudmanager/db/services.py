@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signs of life of our own processes."""
 
+import datetime
 from typing import Any
 
 from oslo_db import exception as db_exc
@@ -31,3 +32,18 @@ def heartbeat(context: Any, binary: str, host: str,
     except db_exc.DBDuplicateEntry:
         # Another one inserted the row between our two statements.
         _beat(context, binary, host, stopped)
+
+
+@api.reader
+def alive(context: Any, binary: str, seconds: float) -> list[str]:
+    """Return the hosts whose process gave a sign of life lately.
+
+    :param seconds: how old the sign may be
+    """
+    since = clock.utcnow() - datetime.timedelta(seconds=seconds)
+    return list(context.session.scalars(
+        sa.select(models.Service.host)
+        .where(models.Service.binary == binary,
+               models.Service.stopped.is_(False),
+               models.Service.heartbeat_at >= since)
+        .order_by(models.Service.host)))

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs periodic work, each kind in a thread of its own."""
+
+from collections.abc import Callable
+import dataclasses
+import random
+import threading
+import time
+
+from oslo_log import log as logging
+
+LOG = logging.getLogger(__name__)
+# Shares of an interval by which rounds are moved, so that conductors which
+# were started together do not stay together.
+JITTER = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """One kind of periodic work.
+
+    :ivar interval: gives the seconds from the begin of one round to the
+        begin of the next; asked before each round, as options change. Zero
+        or less switches the work off until it is asked again.
+    :ivar run: does one round; gets the event that is set when the
+        conductor stops, and returns soon after it
+    """
+
+    name: str
+    interval: Callable[[], float]
+    run: Callable[[threading.Event], None]
+
+
+class Runner:
+    """Runs works until it is stopped."""
+
+    #: Seconds between looks at the interval of work that is switched off.
+    OFF_SECONDS = 10.0
+
+    def __init__(self, works: list[Work]) -> None:
+        self._works = works
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin the first round of everything."""
+        for work in self._works:
+            thread = threading.Thread(
+                target=self._repeat, args=(work,), daemon=True,
+                name=f'periodic-{work.name}')
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self, timeout: float) -> None:
+        """End all work.
+
+        :param timeout: seconds that the rounds under way get in all
+        """
+        self._stopping.set()
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _repeat(self, work: Work) -> None:
+        while not self._stopping.is_set():
+            interval = work.interval()
+            if interval <= 0:
+                self._stopping.wait(self.OFF_SECONDS)
+                continue
+            begun = time.monotonic()
+            try:
+                work.run(self._stopping)
+            except Exception:
+                # Boundary of periodic work: whatever was away, a database
+                # or a cloud, may be back in the next round.
+                LOG.exception('Periodic work %s failed.', work.name)
+            pause = interval * random.uniform(  # noqa: S311
+                1 - JITTER, 1 + JITTER)
+            left = begun + pause - time.monotonic()
+            # A round that took longer than its interval is followed by a
+            # breath, never by the next one at once.
+            self._stopping.wait(max(left, pause * JITTER))
