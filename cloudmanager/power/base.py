@@ -2,7 +2,10 @@
 """The interface of a power driver."""
 
 import abc
+from collections.abc import Mapping
 import dataclasses
+import datetime
+from typing import Any
 from typing import ClassVar
 
 from cloudmanager.power import exceptions
@@ -13,6 +16,7 @@ class Device:
     """A power control, with its secrets in the clear.
 
     :ivar port: TCP or UDP port
+    :ivar options: what its driver's ``options_schema`` allows
     """
 
     control_type: str
@@ -22,10 +26,54 @@ class Device:
     login: str | None = None
     password: str | None = dataclasses.field(default=None, repr=False)
     ssh_key: str | None = dataclasses.field(default=None, repr=False)
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:
         return (f'{self.protocol_type}://{self.control_type}@{self.host}:'
                 f'{self.port}')
+
+
+@dataclasses.dataclass(frozen=True)
+class Sensor:
+    """One reading of a device.
+
+    :ivar kind: what it measures, such as ``Temperature`` or ``Fan``
+    :ivar value: number in ``unit``, ``None`` when it has none now
+    :ivar status: ``ok``, ``warning``, ``critical``, ``failed`` or
+        ``unknown``
+    """
+
+    name: str
+    kind: str
+    value: float | None
+    unit: str
+    status: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """One entry of a device's event log.
+
+    :ivar time: by the clock of the device, UTC; ``None`` when it has none
+    """
+
+    time: datetime.datetime | None
+    source: str
+    text: str
+    severity: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Health:
+    """What a device says of its hardware.
+
+    :ivar events_total: number of entries of its log, of which ``events``
+        are the newest
+    """
+
+    sensors: tuple[Sensor, ...] = ()
+    events: tuple[Event, ...] = ()
+    events_total: int = 0
 
 
 class PowerDriver(abc.ABC):
@@ -38,6 +86,11 @@ class PowerDriver(abc.ABC):
 
     #: Whether the device can ask the operating system to shut down.
     supports_soft: ClassVar[bool] = False
+    #: JSON schemas of the options that a device of this kind may have, by
+    #: name, such as the cipher suite of a BMC.
+    options_schema: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    #: Names that ``set_boot_device`` takes.
+    boot_devices: ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod
     def state(self, device: Device, output: str) -> str:
@@ -55,3 +108,34 @@ class PowerDriver(abc.ABC):
     def reset(self, device: Device, output: str) -> None:
         """Restart what hangs on an output, if the device can itself."""
         raise exceptions.PowerUnsupported(device=device, request='reset')
+
+    def outputs(self, device: Device) -> list[str]:
+        """Name the outputs of a device.
+
+        Numbered ones are known without it; hypervisors ask for the names
+        of their domains.
+        """
+        raise exceptions.PowerUnsupported(device=device,
+                                          request='a list of outputs')
+
+    def check(self, device: Device, output: str | None = None) -> None:
+        """Check that a device can be reached and takes the credentials.
+
+        :param output: check also that it has this output
+        """
+        self.state(device, output or '1')
+
+    def set_boot_device(self, device: Device, output: str, name: str,
+                        persistent: bool = False) -> None:
+        """Choose what a machine boots from.
+
+        :param name: one of ``boot_devices``
+        :param persistent: not just the next time
+        """
+        raise exceptions.PowerUnsupported(device=device,
+                                          request='a boot device')
+
+    def health(self, device: Device) -> Health:
+        """Read sensors and the newest events."""
+        raise exceptions.PowerUnsupported(device=device,
+                                          request='hardware health')

@@ -6,18 +6,14 @@ when a BMC restarted or its password was changed. A BMC gets one request at
 a time, as many can do no better, and no request waits for another BMC.
 """
 
-import threading
-import time
-
-from oslo_config import cfg
 from pyghmi import exceptions as pyghmi_exc
 
 from cloudmanager.power import base
+from cloudmanager.power import deadline as power_deadline
 from cloudmanager.power import exceptions
 from cloudmanager.power import ipmi_session
 from cloudmanager.power import states
 
-CONF = cfg.CONF
 DEFAULT_PORT = 623
 
 # Chassis commands: network function, command, and what the control does.
@@ -66,8 +62,7 @@ class IPMIDriver(base.PowerDriver):
     supports_soft = True
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._locks: dict[tuple[str, int], threading.Lock] = {}
+        self._turns = power_deadline.Turns()
 
     def state(self, device: base.Device, output: str) -> str:
         found = self._call(device, 'power status', _GET_STATUS)
@@ -98,24 +93,14 @@ class IPMIDriver(base.PowerDriver):
         """
         if not device.login or not device.password:
             raise exceptions.PowerCredentials(device=device)
-        seconds = CONF.power.call_deadline
-        deadline = time.monotonic() + seconds
-        port = device.port or DEFAULT_PORT
-        lock = self._lock_of(device.host, port)
-        # Half of the time is left for the request itself.
-        if not lock.acquire(timeout=seconds / 2):
-            raise exceptions.PowerBusy(device=device)
-        try:
-            with ipmi_session.Session(device, port, deadline) as session:
-                return session.ask(_CHASSIS, command, data, repeat)
-        # What a damaged packet makes pyghmi raise cannot be listed.
-        except Exception as exc:
-            error = _translate(device, request, exc)
-        finally:
-            lock.release()
+        with self._turns.take(device) as deadline:
+            try:
+                with ipmi_session.Session(device, device.port
+                                          or DEFAULT_PORT,
+                                          deadline) as session:
+                    return session.ask(_CHASSIS, command, data, repeat)
+            # What a damaged packet makes pyghmi raise cannot be listed.
+            except Exception as exc:
+                error = _translate(device, request, exc)
         # Not raised above: the frames of the cause hold the password.
         raise error
-
-    def _lock_of(self, host: str, port: int) -> threading.Lock:
-        with self._lock:
-            return self._locks.setdefault((host, port), threading.Lock())

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls that end in time, one at a time for each device.
+
+Most small devices serve one client only: a second one reads another's
+answer, or none. So requests to one device wait for each other here, and
+none waits for another device.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from collections.abc import Iterator
+from concurrent import futures
+import contextlib
+import threading
+import time
+from typing import Any
+from typing import TypeVar
+
+from oslo_config import cfg
+
+from cloudmanager.power import base
+from cloudmanager.power import exceptions
+
+CONF = cfg.CONF
+T = TypeVar('T')
+
+
+class Turns:
+    """One request at a time for each device."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._locks: dict[tuple[str, int], threading.Lock] = {}
+
+    @contextlib.contextmanager
+    def take(self, device: base.Device) -> Iterator[float]:
+        """Wait for one's turn; gives the monotonic time of the deadline.
+
+        :raises PowerBusy: half of ``[power] call_deadline`` went by; the
+            other half would not be enough for the request
+        """
+        seconds = CONF.power.call_deadline
+        deadline = time.monotonic() + seconds
+        with self._lock:
+            lock = self._locks.setdefault((device.host, device.port),
+                                          threading.Lock())
+        if not lock.acquire(timeout=seconds / 2):
+            raise exceptions.PowerBusy(device=device)
+        try:
+            yield deadline
+        finally:
+            lock.release()
+
+
+class Loop:
+    """An event loop in a thread, for libraries that want one.
+
+    All drivers of a process share it: ``LOOP`` below.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def run(self, coroutine: Coroutine[Any, Any, T], deadline: float) -> T:
+        """Run a coroutine, from any thread, until it ends or is cut off.
+
+        A coroutine that waits is cancelled, so that its connection closes.
+
+        :param deadline: monotonic time
+        :raises TimeoutError: the time was over
+        """
+        left = max(0.0, deadline - time.monotonic())
+        future = asyncio.run_coroutine_threadsafe(
+            asyncio.wait_for(coroutine, left), self._get())
+        try:
+            # A little more: its own end comes first, and closes things.
+            return future.result(left + 1.0)
+        except futures.TimeoutError:
+            future.cancel()
+            raise TimeoutError from None
+
+    def _get(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, daemon=True,
+                                 name='power-loop').start()
+            return self._loop
+
+
+LOOP = Loop()
