@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 MINICLOUD = ROOT / 'tools' / 'minicloud'
 AUTH_URL = 'http://127.0.0.1:5000/v3'
 PASSWORD = 'secret'
+DISABLED_TRAIT = 'COMPUTE_STATUS_DISABLED'
 COMPUTES = ('cmp1', 'cmp2', 'cmp3', 'cmp4')
 
 
@@ -70,6 +71,9 @@ class Cloud:
         self.compute = adapter.Adapter(
             self.session, service_type='compute',
             default_microversion='2.93')
+        self.placement = adapter.Adapter(
+            self.session, service_type='placement',
+            default_microversion='1.39')
         self._image = self.nova.glance.list()[0].id
         self._flavors = {flavor.name: flavor.id
                          for flavor in self.nova.flavors.list()}
@@ -134,6 +138,21 @@ class Cloud:
                 self._revive(host, service)
             if service.status != 'enabled':
                 self.nova.services.enable(service.id)
+                wait(lambda host=host: self._takes_servers(host), 90,
+                     f'Placement takes {host} for enabled', 0.2)
+
+    def _takes_servers(self, host: str) -> bool:
+        """Tell whether Placement has heard that a host is enabled.
+
+        A nova-compute that is just starting may put the trait back that
+        enabling took away; its next update removes it.
+        """
+        (provider,) = self.placement.get(
+            f'/resource_providers?name={host}').json()[
+                'resource_providers']
+        traits = self.placement.get(
+            f'/resource_providers/{provider["uuid"]}/traits').json()
+        return DISABLED_TRAIT not in traits['traits']
 
     def _revive(self, host: str, service: Any) -> None:
         minicloud('kill', host)
