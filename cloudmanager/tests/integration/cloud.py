@@ -2,12 +2,14 @@
 """The mini cloud as tests use it: an administrator's view of Nova."""
 
 import datetime
+import fcntl
 import os
 import pathlib
 import subprocess
 import sys
 import time
 from typing import Any
+from typing import TextIO
 
 from keystoneauth1 import adapter
 from keystoneauth1 import loading
@@ -20,6 +22,8 @@ AUTH_URL = 'http://127.0.0.1:5000/v3'
 PASSWORD = 'secret'
 DISABLED_TRAIT = 'COMPUTE_STATUS_DISABLED'
 COMPUTES = ('cmp1', 'cmp2', 'cmp3', 'cmp4')
+LOCK = pathlib.Path.home() / '.minicloud' / 'tests.lock'
+_lock: TextIO | None = None
 
 
 def minicloud(*arguments: str, seconds: float = 900,
@@ -36,8 +40,26 @@ def minicloud(*arguments: str, seconds: float = 900,
 
 
 def start() -> None:
-    """Start the mini cloud with four computes, unless it runs."""
+    """Start the mini cloud with four computes, unless it runs.
+
+    Waits for other test runs: tests delete all servers of the cloud.
+    """
+    global _lock
+    if _lock is None:
+        LOCK.parent.mkdir(parents=True, exist_ok=True)
+        # Held until this process ends.
+        _lock = LOCK.open('w')
+        wait(_is_ours, 1800, 'other tests have ended', 1)
     minicloud('start', '--computes', '4', '--max-live-migrations', '0')
+
+
+def _is_ours() -> bool:
+    assert _lock is not None
+    try:
+        fcntl.flock(_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def wait(condition: Any, seconds: float, what: str,
