@@ -356,6 +356,12 @@ class Nova:
                    self._client.server_migrations.live_migration_abort,
                    server_id, migration_id)
 
+    def force_complete(self, server_id: str, migration_id: int) -> None:
+        """Let a live migration end whatever it does to the server."""
+        self._once('force-complete migration',
+                   self._client.server_migrations.live_migrate_force_complete,
+                   server_id, migration_id)
+
     def actions(self, server_id: str) -> list[Action]:
         """Return a server's newest actions, newest first."""
         found = self._read('list actions',

@@ -34,6 +34,25 @@ OPTS = [
                help='Seconds that a move may take whatever its size.'),
     cfg.IntOpt('move_timeout_per_gib', default=60, min=0,
                help='Seconds added for each GiB of the server\'s memory.'),
+    cfg.IntOpt('stall_timeout', default=120, min=10,
+               help='Seconds after which a live migration that has not less '
+                    'left to copy than before counts as one that does not '
+                    'get on.'),
+    cfg.StrOpt('slow_migration', default='abort',
+               choices=[
+                   ('wait', 'let it go on'),
+                   ('abort', 'abort it; the server stays where it is, and '
+                             'the next step of its ladder follows'),
+                   ('force-complete',
+                    'let Nova finish it: by post-copy where [libvirt] '
+                    'live_migration_permit_post_copy is set, else by '
+                    'pausing the server until all is copied')],
+               help='What becomes of a live migration that does not get '
+                    'on.'),
+    cfg.StrOpt('slow_migration_key', default='slow_migration',
+               help='Metadata key of a server that has its own value of '
+                    'slow_migration. Servers of a task that names one are '
+                    'not asked.'),
     cfg.IntOpt('settle_timeout', default=60, min=1,
                help='Seconds to wait for a server that is in the middle of '
                     'another operation.'),

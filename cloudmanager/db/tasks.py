@@ -309,6 +309,8 @@ def finish(context: Any, task_id: str, generation: int, status: str, *,
                 finished_at=clock.utcnow(), owner=None))
     context.session.execute(sa.delete(models.TaskTarget).where(
         models.TaskTarget.task_id == task_id))
+    error = ('The task was cancelled.' if status == REVOKED
+             else 'The task ended before.')
     # What was never begun, or whose end nobody will look at any more.
     for state, end in ((ITEM_PENDING, ITEM_SKIPPED),
                        (ITEM_RUNNING, ITEM_FAILED)):
@@ -316,7 +318,7 @@ def finish(context: Any, task_id: str, generation: int, status: str, *,
             sa.update(models.TaskItem)
             .where(models.TaskItem.task_id == task_id,
                    models.TaskItem.state == state)
-            .values(state=end, error='The task ended before.'))
+            .values(state=end, error=error))
 
 
 @api.writer

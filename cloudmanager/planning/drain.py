@@ -263,6 +263,7 @@ class _Planner:
             ),
             reset_state=choice.reset_state,
             locked=server.locked,
+            slow=server.metadata.get(self._flags.slow_key, ''),
         )
 
     def _unmoved(

@@ -30,6 +30,8 @@ class Options:
     :param in_flight: server id to the host it is on its way to.
     :param only: ids of the servers to plan; None means all.
     :param priority_key: metadata key of the recovery priority.
+    :param slow_key: metadata key of what is done with a live migration
+        that does not get on.
     """
 
     allow_live: bool = True
@@ -53,6 +55,7 @@ class Options:
     )
     only: collections.abc.Collection[str] | None = None
     priority_key: str = 'recovery_priority'
+    slow_key: str = 'slow_migration'
 
 
 DEFAULT = Options()

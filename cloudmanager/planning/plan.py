@@ -37,6 +37,8 @@ class Entry:
     force: bool = False
     reset_state: str = ''
     locked: bool = False
+    #: What the server's owner wants of a live migration that is slow.
+    slow: str = ''
 
     def to_dict(self) -> dict[str, typing.Any]:
         """JSON-safe form."""

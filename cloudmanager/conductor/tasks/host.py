@@ -9,6 +9,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from cloudmanager.common import exception
+from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import moves
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import plans
@@ -100,15 +101,6 @@ class PlanMoves(Step):
         self.run.checkpoint()
         add_planned(self, self.action)
 
-    def undo(self, causes: list[Any]) -> None:
-        """Leave no server waiting for what a cancelled task will not do."""
-        if not any(cause.check(exception.TaskCancelled) for cause in causes):
-            return
-        for item in self.run.items():
-            if item['state'] == db_tasks.ITEM_PENDING:
-                self.run.update_item(item, state=db_tasks.ITEM_SKIPPED,
-                                     error='The task was cancelled.')
-
 
 class PlanEvacuation(PlanMoves):
     action = 'evacuate'
@@ -118,7 +110,7 @@ def add_planned(step: Step, action: str) -> None:
     """Add items for the servers on the host that have none yet."""
     found = plans.make_plan(step.tools, action, step.run.host,
                             step.run.params)
-    step.run.add_items([plans.item_of(entry, action)
+    step.run.add_items([plans.item_of(entry, step.run.params)
                         for entry in found.servers])
 
 
@@ -167,7 +159,7 @@ class EvacuateServers(Step):
 def unlock(step: Step, server: Any) -> None:
     """Take our own lock off a server, never another one."""
     if (server is not None
-            and server.locked_reason == moves.lock_reason(step.run)):
+            and server.locked_reason == follow.lock_reason(step.run)):
         step.run.guard()
         step.tools.nova.unlock(server.id)
 

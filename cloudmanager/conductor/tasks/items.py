@@ -63,17 +63,10 @@ def retries(action: str) -> int:
     return CONF.host_tasks.migration_retries
 
 
-def limit(item: dict[str, Any]) -> float:
-    """Return the seconds that a move may take before it is looked into."""
-    gib = item['memory'].get('size_mb', 0) / 1024
-    return (CONF.host_tasks.move_timeout
-            + CONF.host_tasks.move_timeout_per_gib * gib)
-
-
 def is_abortable(item: dict[str, Any], migration: Any) -> bool:
     """Tell whether Nova can abort a move, and was not asked to yet."""
     return (item['action'] == observe.LIVE and migration is not None
-            and not item['memory'].get('aborted')
+            and not item['memory'].get('intervened')
             and migration.status in observe.ABORTABLE)
 
 

@@ -34,7 +34,8 @@ def plan_options(params: dict[str, Any],
         allow_off_vm=bool(params.get('allow_off_vm')),
         allow_evacuate=bool(params.get('allow_evacuate')),
         move_locked=True,
-        priority_key=CONF.host_tasks.priority_key)
+        priority_key=CONF.host_tasks.priority_key,
+        slow_key=CONF.host_tasks.slow_migration_key)
 
 
 def make_plan(tools: Any, action: str, host: str, params: dict[str, Any],
@@ -94,8 +95,12 @@ def _steps(ladder: tuple[str, ...]) -> list[str]:
     return [name for name in ladder if name in observe.NOVA_ACTION]
 
 
-def item_of(entry: planning_plan.Entry, action: str) -> dict[str, Any]:
-    """Return the row of ``task_items`` for a planned server."""
+def item_of(entry: planning_plan.Entry,
+            params: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of ``task_items`` for a planned server.
+
+    :param params: of the request
+    """
     ladder = _steps(entry.ladder)
     state, error = db_tasks.ITEM_PENDING, None
     blockers = '; '.join(item.text for item in entry.blockers)
@@ -114,5 +119,6 @@ def item_of(entry: planning_plan.Entry, action: str) -> dict[str, Any]:
             'wait': entry.action == classify.WAIT,
             'group_id': entry.group_id, 'size_mb': entry.size_mb,
             'force': entry.force, 'blockers': blockers,
+            'slow': params.get('slow_migration') or entry.slow,
             'locked': entry.locked, 'reset_state': entry.reset_state,
             'lock': CONF.host_tasks.lock_servers}}

@@ -449,6 +449,17 @@ class FakeNova:
         self._request('abort_migration', server_id, self._abort, server_id,
                       migration_id)
 
+    def force_complete(self, server_id, migration_id):
+        self._request('force_complete', server_id, self._force, server_id,
+                      migration_id)
+
+    def _force(self, outcome, name, migration_id):
+        record = next((item for item in self.records
+                       if item.id == migration_id), None)
+        if record is None or record.status != 'running':
+            raise refusal('force-complete', record and record.status, 409)
+        self.clock.at(0.5, self._over, 'live_migrate', record)
+
     def _abort(self, outcome, name, migration_id):
         record = next((item for item in self.records
                        if item.id == migration_id), None)

@@ -11,8 +11,8 @@ from taskflow.types import failure
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import base as tasks_base
+from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import host as steps
-from cloudmanager.conductor.tasks import moves
 from cloudmanager.db import models
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
@@ -136,16 +136,6 @@ class PlanTestCase(StepCase):
         self.nova.add('vm2')
         self.step(steps.PlanMoves).execute()
         self.assertEqual({'vm1', 'vm2'}, set(self.items()))
-
-    def test_undo_after_a_cancel(self):
-        """DR16: no server waits for what is not going to be done."""
-        self.nova.add('vm1')
-        step = self.step(steps.PlanMoves)
-        step.execute()
-        step.revert(None, {'flow': cause(exception.TaskFailed(reason='x'))})
-        self.assertEqual('PENDING', self.states()['vm1'])
-        step.revert(None, {'flow': cause(exception.TaskCancelled(task='t'))})
-        self.assertEqual('SKIPPED', self.states()['vm1'])
 
     def test_host_without_hypervisor(self):
         self.nova.hypervisors = list
@@ -297,7 +287,7 @@ class VerifyTestCase(StepCase):
     def test_late_success(self):
         """EV7: it came after its time; counted as done, and unlocked."""
         run = self.failed(host='dst1', locked=True)
-        self.nova.set('vm1', locked_reason=moves.lock_reason(run))
+        self.nova.set('vm1', locked_reason=follow.lock_reason(run))
         self.step(steps.VerifyItems, run).execute()
         item = self.items()['vm1']
         self.assertEqual(('DONE', 'dst1', None), (

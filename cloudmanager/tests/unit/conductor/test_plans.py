@@ -59,7 +59,7 @@ class ItemTestCase(fakes_case.ConductorCase):
 
     def items_of(self, action='shutdown', **params):
         plan = plans.make_plan(self.tools, action, 'src', params)
-        return {entry.id: plans.item_of(entry, action)
+        return {entry.id: plans.item_of(entry, params)
                 for entry in plan.servers}
 
     def test_states(self):

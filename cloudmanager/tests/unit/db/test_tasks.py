@@ -334,6 +334,25 @@ class LifeTestCase(TaskCase):
         self.assertEqual([], db_tasks.unattended(self.context, 5,
                                                  posted=True))
 
+    def test_items_at_the_end(self):
+        """DR16: no server waits for what is not going to be done."""
+        for status, words in (('REVOKED', 'was cancelled'),
+                              ('FAILURE', 'ended before')):
+            task = self.claimed()
+            db_tasks.add_items(self.context, task['id'], 1, [
+                {'kind': 'server', 'object_id': state, 'state': state}
+                for state in ('PENDING', 'RUNNING', 'DONE', 'FAILED')])
+            db_tasks.finish(self.context, task['id'], 1, status)
+            found = {item['object_id']: item for item in db_tasks.items(
+                self.context, [task['id']])[task['id']]}
+            self.assertEqual(
+                {'PENDING': 'SKIPPED', 'RUNNING': 'FAILED', 'DONE': 'DONE',
+                 'FAILED': 'FAILED'},
+                {key: item['state'] for key, item in found.items()})
+            self.assertIn(words, found['PENDING']['error'])
+            self.assertIn(words, found['RUNNING']['error'])
+            self.assertIsNone(found['DONE']['error'])
+
     def test_progress(self):
         task = self.claimed()
         db_tasks.add_items(self.context, task['id'], 1, [

@@ -1,0 +1,400 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of one move: from the intent to the outcome.
+
+All decisions on a move are made here, from its item and Nova's records. The
+loop over all moves is in ``moves``.
+"""
+
+from concurrent import futures
+import datetime
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.tasks import calls as nova_calls
+from cloudmanager.conductor.tasks import items
+from cloudmanager.conductor.tasks import observe
+from cloudmanager.conductor.tasks import plans
+from cloudmanager.conductor.tasks import requests
+from cloudmanager.conductor.tasks import slow
+from cloudmanager.conductor.tasks.base import Tools
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.planning import order
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+# How far Nova's clock and ours may be apart.
+CLOCK_SKEW = datetime.timedelta(seconds=10)
+# After this many seconds without a migration record look at the server.
+NO_RECORD_SECONDS = 3
+
+# Phases of an item under way.
+ASK, FOLLOW, CONFIRM, UNLOCK = 'ask', 'follow', 'confirm', 'unlock'
+
+
+def lock_reason(run: engine_run.Run) -> str:
+    """Return the reason by which our own locks are known again."""
+    return f'cloudmanager task {run.task_id}'
+
+
+def is_gone(server: Any) -> bool:
+    """Tell whether a server was deleted."""
+    return server is None or server.status in observe.GONE
+
+
+class Follower:
+    """Takes single moves of a task further.
+
+    :param calls: where Nova is asked in threads
+    :param slots: of the moves under way; freed when one ends
+    """
+
+    def __init__(self, run: engine_run.Run, tools: Tools,
+                 calls: nova_calls.Calls, slots: order.Slots) -> None:
+        self.run = run
+        self.nova = tools.nova
+        self.source = run.host
+        #: What a user asked for about cancelling.
+        self.cancel: str | None = None
+        self._tools = tools
+        self._calls = calls
+        self._slots = slots
+
+    def begin(self, item: dict[str, Any]) -> None:
+        """Write the intent, then ask Nova in a thread."""
+        action = item['memory']['ladder'][0]
+        memory = {**item['memory'], 'phase': ASK,
+                  'asked_at': clock.utcnow().isoformat()}
+        self._write(item, state=db_tasks.ITEM_RUNNING, action=action,
+                    attempts=item['attempts'] + 1, memory=memory)
+        self._ask(item, action)
+
+    def _write(self, item: dict[str, Any], **values: Any) -> None:
+        self.run.update_item(item, **values)
+
+    def _note(self, item: dict[str, Any], **values: Any) -> None:
+        self._write(item, memory={**item['memory'], **values})
+
+    def _call(self, item: dict[str, Any], function: Any,
+              *args: Any) -> None:
+        self._calls.start(item['object_id'], function, *args)
+
+    def _ask(self, item: dict[str, Any], action: str) -> None:
+        self._call(item, requests.send, self.nova, item, action,
+                   self.source, lock_reason(self.run))
+
+    def collect(self, item: dict[str, Any],
+                call: futures.Future[Any]) -> None:
+        """Take the result of a call that has ended."""
+        try:
+            call.result()
+        except (exception.CloudRequestRefused,
+                exception.NotFound) as exc:
+            self._refused(item, str(exc))
+        except exception.CloudUnreachable:
+            # Nova may have got it: the phase stays, the records tell.
+            LOG.warning('Nova did not answer for server %s.',
+                        item['object_id'])
+            if item['memory'].get('intervened'):
+                # To abort or force once more does no harm.
+                self._note(item, intervened=None)
+        else:
+            self._accepted(item)
+
+    def _accepted(self, item: dict[str, Any]) -> None:
+        memory = item['memory']
+        if memory['phase'] == ASK:
+            accepted = dict(memory.get('accepted', {}))
+            accepted[item['action']] = accepted.get(item['action'], 0) + 1
+            self._note(item, phase=FOLLOW, accepted=accepted)
+        elif memory['phase'] == UNLOCK:
+            self._done(item, item['destination'])
+
+    def _refused(self, item: dict[str, Any], reason: str) -> None:
+        if item['memory']['phase'] == ASK:
+            self._failed(item, reason)
+        # A refused confirmation, unlock or abort: somebody else did it, or
+        # the next look at the server tells what is wrong.
+
+    def step(self, item: dict[str, Any],
+                      migrations: list[Any]) -> None:
+        try:
+            self._step(item, migrations)
+        except exception.NotFound as exc:
+            # Deleted between two requests; the next look at it tells.
+            LOG.info('%s', exc)
+
+    def _step(self, item: dict[str, Any], migrations: list[Any]) -> None:
+        phase = item['memory']['phase']
+        if phase == ASK:
+            self._adopt(item, migrations)
+        elif phase == UNLOCK:
+            self._unlock(item)
+        elif item['action'] == observe.OFFLOAD:
+            self._watch_offload(item)
+        else:
+            self._follow(item, migrations)
+
+    def _migration(self, item: dict[str, Any],
+                   migrations: list[Any]) -> Any | None:
+        after = item['memory'].get('after_migration',
+                                   self.run.memory['migration_baseline'])
+        return observe.latest(migrations, item['object_id'],
+                              item['action'], after)
+
+    def _adopt(self, item: dict[str, Any], migrations: list[Any]) -> None:
+        """Find out whether a request of unknown fate reached Nova."""
+        action = item['action']
+        if self._migration(item, migrations):
+            self._accepted(item)
+            return
+        asked_at = item['memory']['asked_at']
+        if items.seconds_since(asked_at) < CONF.host_tasks.adopt_grace:
+            return
+        since = datetime.datetime.fromisoformat(asked_at) - CLOCK_SKEW
+        if observe.asked(self._actions(item), action, since):
+            self._accepted(item)
+            return
+        if is_gone(self.nova.server(item['object_id'])):
+            self.gone(item)
+            return
+        LOG.info('Nova never got the request for server %s; asking again.',
+                 item['object_id'])
+        self._note(item, asked_at=clock.utcnow().isoformat())
+        self._ask(item, action)
+
+    def _actions(self, item: dict[str, Any]) -> list[Any]:
+        """Return what was asked of a server since its last try failed."""
+        try:
+            found = self.nova.actions(item['object_id'])
+        except exception.NotFound:
+            # Deleted a moment ago; the next look at it tells.
+            return []
+        return observe.newer(found, item['memory'].get('known_request'))
+
+    def _follow(self, item: dict[str, Any], migrations: list[Any]) -> None:
+        migration = self._migration(item, migrations)
+        if migration is None:
+            self._without_record(item)
+            return
+        found = observe.by_migration(item['action'], migration)
+        if found.verdict is observe.Verdict.FINISHED:
+            self._arrive(item)
+        elif found.verdict is observe.Verdict.FAILED:
+            self._failed(item, found.reason, migration)
+        elif found.verdict is observe.Verdict.CONFIRM:
+            self._confirm(item)
+        elif self.cancel == 'abort' and items.is_abortable(item, migration):
+            self._abort(item, migration)
+        else:
+            self._watch(item, migration)
+
+    def _without_record(self, item: dict[str, Any]) -> None:
+        asked_at = item['memory']['asked_at']
+        if items.seconds_since(asked_at) < NO_RECORD_SECONDS:
+            return
+        server = self.nova.server(item['object_id'])
+        if is_gone(server):
+            self.gone(item)
+        elif observe.came_through(server, self.source):
+            # Somebody else moved it before our request came.
+            self._came(item, server)
+        else:
+            since = datetime.datetime.fromisoformat(asked_at) - CLOCK_SKEW
+            if server.task_state is None and observe.action_failed(
+                    self._actions(item), item['action'], since):
+                self._failed(item, 'Nova found no host that takes it')
+            else:
+                self._watch(item, None)
+
+    def _confirm(self, item: dict[str, Any]) -> None:
+        """Confirm a cold migration; Nova's record shows when it is."""
+        if item['memory']['phase'] != CONFIRM:
+            self._note(item, phase=CONFIRM)
+        server = self.nova.server(item['object_id'])
+        if is_gone(server):
+            self.gone(item)
+        elif server.status == 'VERIFY_RESIZE' and server.task_state is None:
+            self._call(item, self.nova.confirm_resize, server.id)
+
+    def _arrive(self, item: dict[str, Any]) -> None:
+        server = self.nova.server(item['object_id'])
+        if is_gone(server):
+            self.gone(item)
+        elif observe.arrived(server, self.source):
+            self._came(item, server)
+        elif (items.seconds_since(item['memory']['asked_at'])
+              > slow.limit(item)):
+            self._failed(item, 'Nova says that the migration is over, but '
+                               f'the server is still on {server.host}')
+
+    def _came(self, item: dict[str, Any], server: Any) -> None:
+        """Take our lock off a server that is elsewhere; the end of it."""
+        self._slots.finish(item['object_id'])
+        if server.locked_reason == lock_reason(self.run):
+            self._write(item, destination=server.host, memory={
+                **item['memory'], 'phase': UNLOCK})
+            self._call(item, self.nova.unlock, server.id)
+        else:
+            self._done(item, server.host)
+
+    def _unlock(self, item: dict[str, Any]) -> None:
+        server = self.nova.server(item['object_id'])
+        if is_gone(server):
+            self.gone(item)
+        elif server.locked_reason == lock_reason(self.run):
+            self._call(item, self.nova.unlock, server.id)
+        else:
+            self._done(item, server.host)
+
+    def _watch_offload(self, item: dict[str, Any]) -> None:
+        server = self.nova.server(item['object_id'])
+        if is_gone(server):
+            self.gone(item)
+        elif server.status == 'SHELVED_OFFLOADED':
+            self._done(item, None)
+        else:
+            self._watch(item, None)
+
+    def settled(self, item: dict[str, Any], server: Any,
+                evacuating: bool) -> None:
+        """Decide on a server whose own operation has ended meanwhile.
+
+        :param evacuating: the moves are evacuations
+        """
+        if observe.left(server, self.source):
+            # What it was doing took it off the host.
+            self._done(item, server.host)
+        elif evacuating:
+            self._write(item, memory={**item['memory'], 'wait': False})
+        else:
+            self._replan(item, server)
+
+    def _replan(self, item: dict[str, Any], server: Any) -> None:
+        """Decide anew on a server that is not as it was planned."""
+        found = plans.ladder_of(server, self.run.params)
+        memory = {**item['memory'], **found, 'tries': {},
+                  'replans': item['memory'].get('replans', 0) + 1}
+        error = memory.pop('error')
+        if found['wait'] and items.waited_enough(item):
+            error = (f'its task {server.task_state} did not end within '
+                     f'{CONF.host_tasks.settle_timeout} s')
+        self._write(item, memory=memory, error=error, state=(
+            db_tasks.ITEM_FAILED if error else db_tasks.ITEM_PENDING))
+
+    def _done(self, item: dict[str, Any], destination: str | None) -> None:
+        self._write(item, state=db_tasks.ITEM_DONE, destination=destination,
+                    error=None)
+        self._slots.finish(item['object_id'])
+
+    def gone(self, item: dict[str, Any]) -> None:
+        """A server that was deleted meanwhile needs no move."""
+        self._write(item, state=db_tasks.ITEM_SKIPPED,
+                    error='The server was deleted.')
+        self._slots.finish(item['object_id'])
+
+    def _failed(self, item: dict[str, Any], reason: str,
+                migration: Any = None) -> None:
+        """Decide anew, try again, climb the ladder, or give up."""
+        self._slots.finish(item['object_id'])
+        server = self.nova.server(item['object_id'])
+        if is_gone(server):
+            self.gone(item)
+            return
+        if observe.came_through(server, self.source):
+            # Late, or by somebody else; it must not be moved once more.
+            self._came(item, server)
+            return
+        if server.fault:
+            reason = f'{reason}: {server.fault}'
+        LOG.warning('Server %(server)s: %(action)s failed: %(reason)s',
+                    {'server': server.id, 'action': item['action'],
+                     'reason': reason})
+        refused = migration.destination if migration else None
+        items.forget_destination(item, refused or item['destination'])
+        if migration is not None:
+            item['memory']['after_migration'] = migration.id
+        if self.cancel:
+            self._write(item, state=db_tasks.ITEM_SKIPPED, destination=None,
+                        error=f'The task was cancelled; {reason}')
+        elif items.has_changed(item, server):
+            self._replan(item, server)
+        else:
+            self._climb(item, reason)
+
+    def _climb(self, item: dict[str, Any], reason: str) -> None:
+        memory = item['memory']
+        tries = dict(memory.get('tries', {}))
+        tries[item['action']] = tries.get(item['action'], 0) + 1
+        ladder = memory['ladder']
+        if tries[item['action']] > items.retries(item['action']):
+            ladder = ladder[1:]
+        target = None
+        if ladder:
+            # The next request is not to be mistaken for an earlier one.
+            for newest in self._actions(item)[:1]:
+                memory['known_request'] = newest.request_id
+        if ladder and ladder[0] in plans.TARGETED:
+            # Nova's scheduler would choose the host that failed again.
+            target = plans.other_destination(
+                self._tools, self.run, item['object_id'],
+                memory.get('refused', ()))
+        elif not ladder and memory.get('blockers'):
+            reason = f'{reason} ({memory["blockers"]})'
+        self._write(
+            item, destination=target, error=reason,
+            memory={**memory, 'tries': tries, 'ladder': ladder},
+            state=db_tasks.ITEM_PENDING if ladder else db_tasks.ITEM_FAILED)
+
+    # Slow ones
+
+    def _watch(self, item: dict[str, Any], migration: Any | None) -> None:
+        """Look after a move that has not ended."""
+        decision = slow.decide(item, migration)
+        taken = items.seconds_since(item['memory']['asked_at'])
+        if decision is slow.Decision.LOST:
+            self._failed(item, 'Nova has no record of the move')
+        elif decision is slow.Decision.OVERDUE:
+            self._overdue(item, f'it was not over after {taken:.0f} s',
+                          migration)
+        elif (decision is slow.Decision.READ_PROGRESS
+                and migration is not None):
+            self._judge(item, migration)
+
+    def _judge(self, item: dict[str, Any], migration: Any) -> None:
+        """Let a live migration go on while what remains shrinks."""
+        remaining = next(
+            (entry.memory_remaining_bytes for entry in
+             self.nova.server_migrations(item['object_id'])
+             if entry.id == migration.id), None)
+        decision, memory = slow.by_progress(item, remaining)
+        self._note(item, **memory)
+        if decision is slow.Decision.ABORT:
+            LOG.warning('The migration of server %s does not get on and is '
+                        'aborted.', item['object_id'])
+            self._abort(item, migration)
+        elif decision is slow.Decision.FORCE:
+            LOG.warning('The migration of server %s does not get on and is '
+                        'forced to complete.', item['object_id'])
+            self._note(item, intervened=slow.FORCE)
+            self._call(item, self.nova.force_complete, item['object_id'],
+                       migration.id)
+
+    def _overdue(self, item: dict[str, Any], reason: str,
+                 migration: Any | None) -> None:
+        """Give up; what Nova still works on is never asked for again."""
+        if migration is None:
+            self._failed(item, reason)
+            return
+        self._slots.finish(item['object_id'])
+        self._write(item, state=db_tasks.ITEM_FAILED, error=reason)
+
+    def _abort(self, item: dict[str, Any], migration: Any) -> None:
+        self._note(item, intervened=slow.ABORT)
+        self._call(item, self.nova.abort_migration, item['object_id'],
+                   migration.id)
