@@ -221,9 +221,12 @@ class Task(Base):
     __table_args__ = _args(
         sa.Index(None, 'status', 'heartbeat_at'), sa.Index(None, 'name'),
         sa.Index(None, 'host'), sa.Index(None, 'server_id'),
-        sa.Index(None, 'created_at'), sa.Index(None, 'finished_at'))
+        sa.Index(None, 'created_at'), sa.Index(None, 'finished_at'),
+        sa.Index(None, 'parent_id'))
 
     id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
+    # The task that began this one and holds its targets.
+    parent_id: Mapped[str | None] = mapped_column(sa.String(36))
     name: Mapped[str] = mapped_column(sa.String(64))
     status: Mapped[str] = mapped_column(sa.String(16), default='PENDING')
     host: Mapped[str | None] = mapped_column(sa.String(255))
@@ -270,7 +273,7 @@ class TaskItem(Base):
     task_id: Mapped[str] = mapped_column(
         sa.ForeignKey('tasks.id', ondelete='CASCADE'))
     kind: Mapped[str] = mapped_column(sa.String(16))
-    object_id: Mapped[str] = mapped_column(sa.String(36))
+    object_id: Mapped[str] = mapped_column(sa.String(255))
     name: Mapped[str | None] = mapped_column(sa.String(255))
     state: Mapped[str] = mapped_column(sa.String(16), default='PENDING')
     action: Mapped[str | None] = mapped_column(sa.String(32))
