@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""In which order hosts are emptied and restarted, one or some at a time.
+
+A server that goes to a host which is to be restarted too has to move again.
+So those hosts are used for what fits nowhere else only, and the host that is
+begun next is the one of which the fewest servers would have to go there: the
+emptiest one first, the others onto those that were restarted.
+"""
+
+import collections
+import collections.abc
+import dataclasses
+import typing
+
+from cloudmanager.planning import drain
+from cloudmanager.planning import model
+from cloudmanager.planning import options as opts
+from cloudmanager.planning import plan
+from cloudmanager.planning import project
+
+#: At most so many hosts are looked at for each choice, the emptiest ones.
+CANDIDATES = 8
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Choice:
+    """The host to begin next, with the plan that empties it.
+
+    :ivar fits: whether all its servers find a place
+    :ivar again: servers that would go to hosts still to be restarted
+    """
+
+    host: str
+    plan: plan.Plan
+    fits: bool
+    again: int
+
+
+def _servers(made: plan.Plan, host: str) -> list[plan.Entry]:
+    return [entry for entry in made.servers if entry.host == host]
+
+
+def _unfit(made: plan.Plan, hosts: collections.abc.Iterable[str]) -> int:
+    return sum(not entry.fits for host in hosts
+               for entry in _servers(made, host))
+
+
+def _judge(cloud: model.Cloud, host: str, pending: set[str],
+           running: list[str], unfit: int, flags: opts.Options) -> Choice:
+    avoid = pending - {host}
+    made = drain.plan_drain(cloud, [*running, host],
+                            dataclasses.replace(flags, avoid_hosts=avoid))
+    own = _servers(made, host)
+    # One more host that takes nothing must not leave those under way
+    # without room either.
+    fits = (all(entry.fits for entry in own)
+            and _unfit(made, running) <= unfit
+            and not any(item.code == 'open-migration'
+                        for item in made.blockers))
+    return Choice(host, made, fits,
+                  sum(entry.destination in avoid for entry in own))
+
+
+def choose(cloud: model.Cloud, pending: collections.abc.Collection[str],
+           running: collections.abc.Collection[str] = (),
+           flags: opts.Options = opts.DEFAULT) -> Choice | None:
+    """Choose the host to empty next.
+
+    :param pending: hosts that are still to be restarted
+    :param running: hosts that are being emptied or restarted now
+    :returns: ``None`` when no host can be begun beside those running; a
+        choice that does not fit when nothing runs and no host can be
+        emptied, so that it can be told why
+    """
+    def weight(name: str) -> tuple[int, str]:
+        return sum(server.size_mb for server in cloud.servers_on(name)), name
+
+    beside = list(running)
+    unfit = _unfit(drain.plan_drain(cloud, beside, flags),
+                   beside) if beside else 0
+    found = [
+        _judge(cloud, name, set(pending), beside, unfit, flags)
+        for name in sorted(pending, key=weight)[:CANDIDATES]]
+    # Sorting is stable: among equals the emptiest goes first.
+    found.sort(key=lambda choice: (not choice.fits, choice.again))
+    if not found or (beside and not found[0].fits):
+        return None
+    return found[0]
+
+
+def unavailable(cloud: model.Cloud,
+                ours: collections.abc.Collection[str]) -> list[str]:
+    """Return the hosts that the cloud is short of already.
+
+    Those are the enabled ones that are down, except for ours. A host that
+    somebody disabled is out of use on purpose.
+    """
+    return sorted(host.name for host in cloud.hosts.values()
+                  if host.enabled and not host.up and host.name not in ours)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wave:
+    """Hosts that are out of use at the same time."""
+
+    hosts: tuple[str, ...]
+    plan: plan.Plan
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Roll:
+    """What a restart of some hosts would do.
+
+    :ivar blocked: hosts that cannot be emptied
+    :ivar left: hosts that are not begun because too many were blocked
+    """
+
+    waves: tuple[Wave, ...]
+    blocked: tuple[Choice, ...]
+    left: tuple[str, ...]
+
+    @property
+    def moves(self) -> collections.Counter[str]:
+        """How often each server moves."""
+        return collections.Counter(
+            server for wave in self.waves
+            for server in wave.plan.destinations)
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """JSON-safe form, the answer to a dry run."""
+        moves = self.moves
+        return {
+            'action': 'restart',
+            'hosts': [host for wave in self.waves for host in wave.hosts],
+            'feasible': not (self.blocked or self.left),
+            'waves': [{'hosts': list(wave.hosts),
+                       'plan': wave.plan.to_dict()} for wave in self.waves],
+            'blocked': [{'host': choice.host,
+                         'plan': choice.plan.to_dict()}
+                        for choice in self.blocked],
+            'left': list(self.left),
+            'moves': moves.total(),
+            'moved_again': sorted(server for server, count in moves.items()
+                                  if count > 1)}
+
+
+def simulate(cloud: model.Cloud, hosts: collections.abc.Iterable[str],
+             flags: opts.Options = opts.DEFAULT, *, limit: int = 1,
+             max_failures: int = 0) -> Roll:
+    """Plan the restart of some hosts to the end.
+
+    Hosts are begun in waves here. In reality the next one begins as soon as
+    one is done, which needs no more room.
+
+    :param limit: hosts out of use at a time
+    :param max_failures: hosts that may fail before no more are begun
+    :raises UnknownHost: when a name is not exactly that of a host
+    """
+    pending = [cloud.host(name).name for name in dict.fromkeys(hosts)]
+    waves: list[Wave] = []
+    blocked: list[Choice] = []
+    while pending and len(blocked) <= max_failures:
+        wave: list[str] = []
+        while pending and len(wave) < limit:
+            choice = choose(cloud, pending, wave, flags)
+            if choice is None:
+                break
+            pending.remove(choice.host)
+            if not choice.fits:
+                blocked.append(choice)
+                break
+            wave.append(choice.host)
+        if not wave:
+            continue
+        made = drain.plan_drain(cloud, wave, dataclasses.replace(
+            flags, avoid_hosts=set(pending)))
+        waves.append(Wave(tuple(wave), made))
+        cloud = project.apply(cloud, made)
+    return Roll(tuple(waves), tuple(blocked), tuple(pending))

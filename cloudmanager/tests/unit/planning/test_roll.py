@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The order in which hosts are restarted."""
+
+import random
+
+from cloudmanager.planning import options as opts
+from cloudmanager.planning import project
+from cloudmanager.planning import roll
+from cloudmanager.tests import base
+from cloudmanager.tests.unit.planning import factory
+from cloudmanager.tests.unit.planning import validator
+
+
+def even(hosts=4, servers=4, **kwargs):
+    """Hosts with the same number of equal servers each."""
+    names = [f'h{number}' for number in range(hosts)]
+    return factory.cloud(
+        [factory.host(name, **kwargs) for name in names],
+        [factory.server(f'{name}-{number}', on=name)
+         for name in names for number in range(servers)])
+
+
+class ProjectTestCase(base.TestCase):
+
+    def test_amounts_and_places(self):
+        cloud = factory.cloud(
+            [factory.host('a'), factory.host('b')],
+            [factory.server('s1', on='a', vcpus=2),
+             factory.server('s2', on='a'), factory.server('s3', on='b')])
+        (choice,) = [roll.choose(cloud, ['a'])]
+        after = project.apply(cloud, choice.plan)
+        self.assertEqual({'s1', 's2', 's3'}, {
+            server.id for server in after.servers_on('b')})
+        self.assertEqual(4, after.hosts['b'].used['VCPU'])
+        self.assertEqual(0, after.hosts['a'].used['VCPU'])
+        self.assertEqual(3, cloud.hosts['a'].used['VCPU'])
+
+
+class ChooseTestCase(base.TestCase):
+
+    def test_emptiest_first(self):
+        cloud = factory.cloud(
+            [factory.host(name) for name in 'abc'],
+            [factory.server('a1', on='a'), factory.server('a2', on='a'),
+             factory.server('b1', on='b'),
+             factory.server('c1', on='c'), factory.server('c2', on='c')])
+        choice = roll.choose(cloud, ['a', 'b', 'c'])
+        self.assertEqual(('b', True, 1),
+                         (choice.host, choice.fits, choice.again))
+
+    def test_onto_what_was_restarted(self):
+        """Among pending hosts the one whose servers need no second move."""
+        cloud = factory.cloud(
+            [factory.host('done'), factory.host('a'),
+             factory.host('b', traits=frozenset({'T'}))],
+            [factory.server('a1', on='a', memory=2048),
+             factory.server('b1', on='b',
+                            forbidden_traits=frozenset({'X'}))])
+        choice = roll.choose(cloud, ['a', 'b'])
+        self.assertEqual(0, choice.again)
+        self.assertEqual({'b1': 'done'}, choice.plan.destinations)
+
+    def test_none_beside_a_running_one(self):
+        """RR12: no more at a time than the others can carry."""
+        cloud = even(hosts=3, servers=8)
+        self.assertTrue(roll.choose(cloud, ['h0', 'h1', 'h2']).fits)
+        self.assertIsNone(roll.choose(cloud, ['h1', 'h2'], ['h0']))
+
+    def test_blocked_alone_is_told(self):
+        cloud = even(hosts=2, servers=10)
+        choice = roll.choose(cloud, ['h0', 'h1'])
+        self.assertFalse(choice.fits)
+        self.assertTrue(choice.plan.blockers)
+
+    def test_nothing_pending(self):
+        self.assertIsNone(roll.choose(even(), []))
+
+    def test_short_already(self):
+        """RR7: hosts that are down without us count."""
+        cloud = factory.cloud(
+            [factory.host('ours', up=False), factory.host('down', up=False),
+             factory.host('off', up=False, enabled=False),
+             factory.host('well')], [])
+        self.assertEqual(['down'], roll.unavailable(cloud, ['ours']))
+
+
+class SimulateTestCase(base.TestCase):
+
+    def test_one_at_a_time(self):
+        """Only the servers of the first host move twice, at most."""
+        found = roll.simulate(even(4, 4), ['h0', 'h1', 'h2', 'h3'])
+        self.assertEqual([1] * 4, [len(wave.hosts) for wave in found.waves])
+        self.assertEqual({'h0', 'h1', 'h2', 'h3'}, {
+            wave.hosts[0] for wave in found.waves})
+        again = found.to_dict()['moved_again']
+        self.assertLessEqual(len(again), 4)
+        self.assertTrue(found.to_dict()['feasible'])
+
+    def test_a_free_host_saves_all_second_moves(self):
+        cloud = factory.cloud(
+            [factory.host(f'h{number}') for number in range(3)]
+            + [factory.host('spare')],
+            [factory.server(f'h{number}-{index}', on=f'h{number}')
+             for number in range(3) for index in range(4)])
+        found = roll.simulate(cloud, ['h0', 'h1', 'h2'])
+        self.assertEqual([], found.to_dict()['moved_again'])
+        self.assertEqual(12, found.to_dict()['moves'])
+
+    def test_as_many_as_there_is_room_for(self):
+        """RR12: the limit is one bound, the room another."""
+        found = roll.simulate(even(4, 8), [f'h{n}' for n in range(4)],
+                              limit=4)
+        self.assertEqual(2, max(len(wave.hosts) for wave in found.waves))
+        found = roll.simulate(even(4, 0), [f'h{n}' for n in range(4)],
+                              limit=3)
+        self.assertEqual([3, 1], [len(wave.hosts) for wave in found.waves])
+
+    def blocked(self, **kwargs):
+        cloud = factory.cloud(
+            [factory.host(name) for name in 'abc'],
+            [factory.server('a1', on='a', passthrough=True),
+             factory.server('b1', on='b'), factory.server('b2', on='b'),
+             factory.server('c1', on='c'), factory.server('c2', on='c')])
+        return roll.simulate(cloud, ['a', 'b', 'c'], **kwargs)
+
+    def test_stops_at_a_blocked_one(self):
+        """RR2: what cannot be emptied is named; the roll stops there."""
+        found = self.blocked()
+        self.assertEqual(['a'], [item.host for item in found.blocked])
+        self.assertFalse(found.to_dict()['feasible'])
+        self.assertIn('a1', [entry.id for entry in
+                             found.blocked[0].plan.servers
+                             if not entry.fits])
+
+    def test_skips_a_blocked_one(self):
+        found = self.blocked(max_failures=1)
+        self.assertEqual((['a'], ()), (
+            [item.host for item in found.blocked], found.left))
+        self.assertEqual({'b', 'c'}, {
+            wave.hosts[0] for wave in found.waves})
+
+    def test_random_clouds(self):
+        """Every wave's plan is legal in the cloud that it finds."""
+        for seed in range(20):
+            cloud = factory.random_cloud(seed, hosts=8)
+            hosts = random.Random(seed).sample(sorted(cloud.hosts), 4)
+            found = roll.simulate(cloud, hosts, limit=2, max_failures=4)
+            placed = [host for wave in found.waves for host in wave.hosts]
+            placed += [item.host for item in found.blocked]
+            self.assertEqual(sorted(hosts), sorted(placed))
+            for wave in found.waves:
+                self.assertEqual([], validator.check(
+                    cloud, wave.plan, opts.DEFAULT))
+                cloud = project.apply(cloud, wave.plan)
