@@ -2,6 +2,7 @@
 """The interface of a power driver."""
 
 import abc
+from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 import datetime
@@ -87,14 +88,30 @@ class PowerDriver(abc.ABC):
     #: Whether the device can ask the operating system to shut down.
     supports_soft: ClassVar[bool] = False
     #: JSON schemas of the options that a device of this kind may have, by
-    #: name, such as the cipher suite of a BMC.
+    #: name, such as the cipher suite of a BMC; ``default`` in one of them
+    #: is what ``option`` returns when a device does not have it.
     options_schema: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     #: Names that ``set_boot_device`` takes.
     boot_devices: ClassVar[tuple[str, ...]] = ()
 
+    @classmethod
+    def option(cls, device: Device, name: str) -> Any:
+        """Return an option of a device, or what its schema says instead."""
+        default = cls.options_schema[name].get('default')
+        return device.options.get(name, default)
+
     @abc.abstractmethod
     def state(self, device: Device, output: str) -> str:
         """Read an output: ``power_on``, ``power_off`` or ``unknown``."""
+
+    def states(self, device: Device,
+               outputs: Iterable[str]) -> dict[str, str]:
+        """Read several outputs, in one visit where the device can.
+
+        This one asks for one after the other, each with a deadline of its
+        own; a device that does not answer is not asked for the next.
+        """
+        return {output: self.state(device, output) for output in outputs}
 
     @abc.abstractmethod
     def power_on(self, device: Device, output: str) -> None:

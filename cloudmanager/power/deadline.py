@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from collections.abc import Iterator
 from concurrent import futures
 import contextlib
+import math
 import threading
 import time
 from typing import Any
@@ -25,31 +26,48 @@ CONF = cfg.CONF
 T = TypeVar('T')
 
 
+class _Turn:
+    """Whose turn it is at one device, and when the last one ended."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.ended = -math.inf
+
+
 class Turns:
     """One request at a time for each device."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._locks: dict[tuple[str, int], threading.Lock] = {}
+        self._turns: dict[tuple[str, int], _Turn] = {}
 
     @contextlib.contextmanager
-    def take(self, device: base.Device) -> Iterator[float]:
+    def take(self, device: base.Device,
+             interval: float = 0.0) -> Iterator[float]:
         """Wait for one's turn; gives the monotonic time of the deadline.
 
+        :param interval: seconds that the device needs between two turns
         :raises PowerBusy: half of ``[power] call_deadline`` went by; the
             other half would not be enough for the request
         """
         seconds = CONF.power.call_deadline
-        deadline = time.monotonic() + seconds
+        start = time.monotonic()
         with self._lock:
-            lock = self._locks.setdefault((device.host, device.port),
-                                          threading.Lock())
-        if not lock.acquire(timeout=seconds / 2):
+            turn = self._turns.setdefault((device.host, device.port),
+                                          _Turn())
+        if not turn.lock.acquire(timeout=seconds / 2):
             raise exceptions.PowerBusy(device=device)
         try:
-            yield deadline
+            begin = max(time.monotonic(), turn.ended + interval)
+            if begin > start + seconds / 2:
+                raise exceptions.PowerBusy(device=device)
+            time.sleep(max(0.0, begin - time.monotonic()))
+            try:
+                yield start + seconds
+            finally:
+                turn.ended = time.monotonic()
         finally:
-            lock.release()
+            turn.lock.release()
 
 
 class Loop:

@@ -38,6 +38,12 @@ class PowerBusy(PowerError):
     template = '%(device)s is still busy with an earlier request.'
 
 
+class PowerProtocol(PowerError):
+    error_code = 'cloudmanager.power.protocol'
+    template = ('%(device)s gave an answer to %(request)s that makes no '
+                'sense: %(reason)s')
+
+
 class PowerUnsupported(PowerError):
     code = 501
     error_code = 'cloudmanager.power.unsupported'

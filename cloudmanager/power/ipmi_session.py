@@ -10,7 +10,6 @@ the simple one that is used here, and what it lacks is added.
 """
 
 from collections.abc import Sequence
-from concurrent import futures
 import contextlib
 import socket
 import time
@@ -21,39 +20,26 @@ from pyghmi import exceptions as pyghmi_exc
 from pyghmi.ipmi.private import simplesession
 
 from cloudmanager.power import base
+from cloudmanager.power import network
 
-#: A BMC that says nothing at all within so many seconds is not there.
-CONNECT_SECONDS = 5.0
 #: Seconds until a packet is sent again; each time twice as long.
 RESEND_SECONDS = 1.0
 # What is shorter than its two headers cannot be told apart.
 _SHORTEST_PACKET = 16
 _LONGEST_PACKET = 3000
 
-# Looking up a name cannot be interrupted. These threads are all that can
-# hang in it; whoever waits for them gives up when its time is over.
-_LOOKUPS = futures.ThreadPoolExecutor(8, thread_name_prefix='ipmi-lookup')
-
 
 def _lookup(host: str, port: int, family: socket.AddressFamily,
             deadline: float) -> list[Any]:
-    """Return the addresses of a BMC.
+    """Return the addresses of a BMC, for a socket of a family.
 
     :param deadline: monotonic time at which to give up
     :raises OSError: there are none, or not in time
     """
     flags = (socket.AI_V4MAPPED | socket.AI_ALL
              if family == socket.AF_INET6 else 0)
-    arguments = (host, port, family, socket.SOCK_DGRAM, 0)
-    with contextlib.suppress(socket.gaierror):
-        return [found[4] for found in socket.getaddrinfo(
-            *arguments, flags | socket.AI_NUMERICHOST)]
-    answer = _LOOKUPS.submit(socket.getaddrinfo, *arguments, flags)
-    try:
-        return [found[4] for found in answer.result(
-            max(0.0, deadline - time.monotonic()))]
-    finally:
-        answer.cancel()
+    return [address for _, address in network.lookup(
+        host, port, socket.SOCK_DGRAM, deadline, family, flags)]
 
 
 class Session(simplesession.Session):  # type: ignore[misc]
@@ -68,7 +54,8 @@ class Session(simplesession.Session):  # type: ignore[misc]
     def __init__(self, device: base.Device, port: int,
                  deadline: float) -> None:
         self._deadline = deadline
-        self._give_up = min(deadline, time.monotonic() + CONNECT_SECONDS)
+        self._give_up = min(deadline, time.monotonic()
+                            + network.CONNECT_SECONDS)
         self._addresses: list[Any] = []
         self._patience = RESEND_SECONDS
         self._resend_at = 0.0

@@ -64,6 +64,30 @@ class TurnsTestCase(base.TestCase):
         with self.turns.take(device()):
             pass
 
+    def test_pw15_an_interval_between_two_turns(self):
+        with self.turns.take(device(), 0.3):
+            ended = time.monotonic()
+        with self.turns.take(device(), 0.3):
+            self.assertGreaterEqual(time.monotonic() - ended, 0.29)
+        # Others need not wait, nor do those that did not ask for it.
+        with self.turns.take(device(port=2), 60):
+            pass
+        begun = time.monotonic()
+        with self.turns.take(device()):
+            self.assertLess(time.monotonic() - begun, 0.2)
+
+    def test_an_interval_that_takes_too_long(self):
+        self.config(group='power', call_deadline=1.0)
+        with self.turns.take(device(), 60):
+            pass
+        begun = time.monotonic()
+        self.assertRaises(exceptions.PowerBusy,
+                          self.turns.take(device(), 60).__enter__)
+        self.assertLess(time.monotonic() - begun, 0.5)
+        # The turn was given back.
+        with self.turns.take(device()):
+            pass
+
 
 class LoopTestCase(base.TestCase):
 

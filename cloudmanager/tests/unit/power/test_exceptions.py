@@ -21,8 +21,8 @@ class SecretsTestCase(testtools.TestCase):
                   'target': 't', 'seconds': 1, 'last': 'l'}
         for kind in (exceptions.PowerError, exceptions.PowerUnreachable,
                      exceptions.PowerRefused, exceptions.PowerCredentials,
-                     exceptions.PowerBusy, exceptions.PowerUnsupported,
-                     exceptions.PowerTimeout):
+                     exceptions.PowerBusy, exceptions.PowerProtocol,
+                     exceptions.PowerUnsupported, exceptions.PowerTimeout):
             error = kind(**values)
             self.assertIn('bmc.example', str(error))
             self.assertNotIn(base.PASSWORD, base.everything_of(error))

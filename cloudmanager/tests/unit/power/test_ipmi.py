@@ -11,6 +11,7 @@ from pyghmi.ipmi.private import simplesession
 from cloudmanager.power import exceptions
 from cloudmanager.power import ipmi
 from cloudmanager.power import ipmi_session
+from cloudmanager.power import network
 from cloudmanager.power import states
 from cloudmanager.tests.unit.power import base
 
@@ -191,7 +192,7 @@ class PeerTestCase(base.PowerTestCase):
 
     def test_pw1_silence_of_a_bmc_is_found_early(self):
         self.conf.config(group='power', call_deadline=60.0)
-        self.patch(ipmi_session, 'CONNECT_SECONDS', 0.3)
+        self.patch(network, 'CONNECT_SECONDS', 0.3)
         self.fails(exceptions.PowerUnreachable)
 
     def test_nonsense(self):
