@@ -19,6 +19,18 @@ OPTS = [
     cfg.FloatOpt('soft_timeout', default=120.0, min=1.0,
                  help='Seconds that the operating system of a node gets to '
                       'shut down by itself.'),
+    cfg.StrOpt('ca_file',
+               help='File with the certificates, in PEM, of the CAs that '
+                    'sign those of power devices with HTTPS. Those that the '
+                    'system trusts when not set. The option "ca" of a '
+                    'device comes before it.'),
+    cfg.StrOpt('ssh_known_hosts',
+               default='/etc/cloudmanager/ssh_known_hosts',
+               help='File with the host keys of the devices that are '
+                    'reached by SSH, in the format of known_hosts of '
+                    'OpenSSH. The option "host_key" of a device comes '
+                    'before it. A device whose key is in neither is '
+                    'refused.'),
     cfg.StrOpt('fake_state_dir',
                help='Directory in which FakeDevice keeps the state of its '
                     'outputs, so that several processes see the same. In '

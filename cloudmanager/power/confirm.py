@@ -31,12 +31,12 @@ class Feed:
     def read(self) -> str:
         """Read the state; trouble reads as unknown, never as off.
 
-        :raises PowerCredentials: another try would only lock the account
-        :raises PowerUnsupported: the device cannot tell
+        :raises PowerError: one of ``exceptions.FINAL``; wrong credentials
+            tried again would only lock the account
         """
         try:
             return self.driver.state(self.device, self.output)
-        except (exceptions.PowerCredentials, exceptions.PowerUnsupported):
+        except exceptions.FINAL:
             raise
         except exceptions.PowerError as exc:
             LOG.warning('Reading %(device)s failed: %(why)s',
@@ -46,8 +46,7 @@ class Feed:
     def send(self, target: str, soft: bool) -> bool:
         """Ask for a state; return whether the device was asked.
 
-        :raises PowerCredentials: another try would only lock the account
-        :raises PowerUnsupported: the device cannot do it
+        :raises PowerError: one of ``exceptions.FINAL``
         """
         try:
             if target == states.POWER_ON:
@@ -58,7 +57,7 @@ class Feed:
             # Some BMCs refuse to switch off what is off: what is read
             # after it decides.
             LOG.info('%s', exc)
-        except (exceptions.PowerCredentials, exceptions.PowerUnsupported):
+        except exceptions.FINAL:
             raise
         except exceptions.PowerError as exc:
             LOG.warning('Asking %(device)s for %(target)s failed: %(why)s',

@@ -38,6 +38,18 @@ class PowerBusy(PowerError):
     template = '%(device)s is still busy with an earlier request.'
 
 
+class PowerUntrusted(PowerError):
+    """Its host key or certificate is not what it has to be."""
+
+    error_code = 'cloudmanager.power.untrusted'
+    template = '%(device)s did not prove that it is the device: %(reason)s'
+
+
+class PowerNoOutput(PowerError):
+    error_code = 'cloudmanager.power.no_output'
+    template = '%(device)s has no output %(output)s.'
+
+
 class PowerProtocol(PowerError):
     error_code = 'cloudmanager.power.protocol'
     template = ('%(device)s gave an answer to %(request)s that makes no '
@@ -54,3 +66,7 @@ class PowerTimeout(PowerError):
     error_code = 'cloudmanager.power.timeout'
     template = ('%(device)s did not confirm %(target)s within %(seconds)d s; '
                 'last read: %(last)s.')
+
+
+#: Another try cannot help before somebody has changed something.
+FINAL = (PowerCredentials, PowerUntrusted, PowerNoOutput, PowerUnsupported)

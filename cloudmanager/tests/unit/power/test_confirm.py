@@ -107,6 +107,18 @@ class ReachTestCase(ConfirmTestCase):
                           self.feed(asking))
         self.assertEqual(['off'], asking.asked)
 
+    def test_what_only_people_can_mend_is_not_tried_again(self):
+        for error in (
+                exceptions.PowerUntrusted(device=base.device(), reason='x'),
+                exceptions.PowerNoOutput(device=base.device(), output='7')):
+            reading = base.ScriptedDriver([error])
+            self.assertIs(error, self.assertRaises(
+                type(error), self.reach_off, self.feed(reading)))
+            asking = base.ScriptedDriver([ON], error)
+            self.assertRaises(type(error), self.reach_off,
+                              self.feed(asking))
+            self.assertEqual(['off'], asking.asked)
+
     def test_message_of_a_timeout(self):
         driver = base.ScriptedDriver([ON])
         error = self.assertRaises(exceptions.PowerTimeout, self.reach_off,

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What devices say, made fit for errors and logs."""
+
+from cloudmanager.power import base
+
+LONGEST = 200
+_MASK = '***'
+
+
+def quote(device: base.Device, text: object) -> str:
+    """Return a text of a device in one short line, without its secrets.
+
+    A device knows the secrets that it was sent, and may well repeat them in
+    its complaint about a request.
+
+    :param text: anything; what is no string counts as saying nothing
+    """
+    if not isinstance(text, str):
+        return 'no reason given'
+    for secret in (device.password, device.ssh_key):
+        if secret:
+            text = text.replace(secret, _MASK)
+    line = ' '.join(''.join(
+        letter if letter.isprintable() else ' ' for letter in text).split())
+    if len(line) > LONGEST:
+        line = line[:LONGEST] + '...'
+    return line or 'no reason given'
