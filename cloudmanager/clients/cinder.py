@@ -84,6 +84,21 @@ class Cinder:
             for item in values
             if host is None or item['host'].partition('@')[0] == host]
 
+    def disable_service(self, host: str, binary: str, reason: str) -> None:
+        """Keep a service from taking new work."""
+        retry.call(retry.Kind.IDEMPOTENT, 'Cinder', 'disable service',
+                   self._client.services.disable_log_reason, host, binary,
+                   reason[:255])
+
+    def volumes_on(self, host: str) -> list[str]:
+        """Return the ids of volumes on exactly this host's back ends."""
+        found = self._read(
+            'list volumes', lambda: self._client.volumes.list(
+                search_opts={'all_tenants': 1}))
+        return [item.id for item in found
+                if (getattr(item, 'os-vol-host-attr:host', None) or ''
+                    ).partition('@')[0] == host]
+
     def volume(self, volume_id: str) -> Volume | None:
         """Return a volume, or ``None`` when there is none any more."""
         try:

@@ -23,6 +23,10 @@ EVACUATE_VERSION = '2.93'
 #: The last one with which a host may be named past the scheduler.
 FORCE_VERSION = '2.67'
 PAGE = 1000
+#: Statuses of migrations that have not ended.
+OPEN_STATUSES = ('accepted', 'queued', 'preparing', 'pre-migrating',
+                 'running', 'migrating', 'post-migrating', 'finished',
+                 'confirming', 'reverting')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -253,6 +257,14 @@ class Nova:
         self._set('enable service', self._client.services.enable,
                   service_id)
 
+    def delete_service(self, service_id: str) -> None:
+        """Remove a service, with all that Nova knows of its host.
+
+        Nova refuses while the host has servers or open migrations.
+        """
+        self._set('delete service', self._client.services.delete,
+                  service_id)
+
     def force_down(self, service_id: str, down: bool) -> None:
         self._set('force service down',
                   self._client.services.force_down, service_id, down)
@@ -344,6 +356,27 @@ class Nova:
                             {'source_compute': source, 'limit': 1})
         return max((int(item['id']) for item in
                     newest.get('migrations') or ()), default=0)
+
+    def open_migrations(self, host: str) -> list[Migration]:
+        """Return migrations from or to a host that have not ended.
+
+        Resizes that wait for their confirmation are among them, those of
+        servers that were deleted meanwhile are not.
+        """
+        found = [_migration(item) for status in OPEN_STATUSES
+                 for item in self._list('list migrations',
+                                        '/os-migrations', 'migrations',
+                                        host=host, status=status,
+                                        limit=PAGE)]
+        return [item for item in found
+                if host in (item.source, item.destination)
+                and self._is_open(item)]
+
+    def _is_open(self, migration: Migration) -> bool:
+        if migration.status != 'finished':
+            return True
+        server = self.server(migration.server_id)
+        return server is not None and server.status == 'VERIFY_RESIZE'
 
     def server_migrations(self, server_id: str) -> list[Migration]:
         """Return a server's live migrations under way, with progress."""

@@ -43,8 +43,7 @@ class Rest:
         data = self._call(retry.Kind.READ, 'discover versions',
                           self._http.get_endpoint_data)
         if data is None:
-            raise exception.CloudUnreachable(
-                service=self.name, reason='the catalogue has no endpoint')
+            raise exception.CloudServiceMissing(service=self.name)
         return newest_common(data.max_microversion, self._wanted)
 
     def _call(self, kind: retry.Kind, request: str, function: Any,

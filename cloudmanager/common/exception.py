@@ -128,6 +128,18 @@ class HostNotFenced(Conflict):
                 'Switch it off and send "fenced": true.')
 
 
+class OpenMigrations(Conflict):
+    error_code = 'cloudmanager.host.open_migrations'
+    template = ('Host %(host)s has open migrations: %(migrations)s. Confirm, '
+                'revert or await them, or send "wait": true.')
+
+
+class HostHasVolumes(Conflict):
+    error_code = 'cloudmanager.host.has_volumes'
+    template = ('Volumes live on host %(host)s: %(volumes)s. Migrate them '
+                'away first.')
+
+
 class NoPowerControl(Conflict):
     error_code = 'cloudmanager.node.no_power_control'
     template = 'Node %(node)s has no power control.'
@@ -149,6 +161,13 @@ class CloudUnreachable(Unavailable):
     http_status: int | None = None
     error_code = 'cloudmanager.cloud_unreachable'
     template = '%(service)s did not answer: %(reason)s'
+
+
+class CloudServiceMissing(CloudUnreachable):
+    """The cloud's catalogue does not have a service."""
+
+    error_code = 'cloudmanager.cloud_service_missing'
+    template = 'The catalogue of the cloud has no %(service)s.'
 
 
 class CloudOutcomeUnknown(CloudUnreachable):

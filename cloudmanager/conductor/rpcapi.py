@@ -4,6 +4,7 @@
 Versions of the interface:
 
 * 1.0: run_task, check_host_action
+* 1.1: check_host_action knows decommission and restart, and answers params
 """
 
 from typing import Any
@@ -15,7 +16,7 @@ from cloudmanager.common import exception
 from cloudmanager.common import rpc
 
 CONF = cfg.CONF
-RPC_API_VERSION = '1.0'
+RPC_API_VERSION = '1.1'
 
 
 class ConductorAPI:
@@ -29,15 +30,19 @@ class ConductorAPI:
         self._client.prepare(version='1.0').cast(context, 'run_task',
                                                  task_id=task_id)
 
-    def check_host_action(self, context: Any, action: str, host: str,
+    def check_host_action(self, context: Any, action: str,
+                          host: str | None,
                           params: dict[str, Any]) -> dict[str, Any]:
-        """Check that an action on a host can be begun.
+        """Check that an action on hosts can be begun.
 
-        :param action: ``shutdown`` or ``evacuate``
-        :returns: the plan under ``plan`` for a dry run
+        :param action: ``shutdown``, ``evacuate``, ``decommission`` or
+            ``restart``
+        :param host: ``None`` for ``restart``, whose params have ``hosts``
+        :returns: the plan under ``plan`` for a dry run; ``params`` that the
+            task needs besides
         :raises Unavailable: no conductor answered in time
         """
-        caller = self._client.prepare(version='1.0',
+        caller = self._client.prepare(version='1.1',
                                       timeout=CONF.api.rpc_timeout)
         try:
             return caller.call(context, 'check_host_action', action=action,

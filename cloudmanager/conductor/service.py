@@ -9,6 +9,9 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import uuidutils
 
+from cloudmanager.clients import cinder
+from cloudmanager.clients import cinder_db
+from cloudmanager.clients import neutron
 from cloudmanager.clients import nova
 from cloudmanager.clients import placement
 from cloudmanager.clients import retry
@@ -48,7 +51,9 @@ class LazyTools:
             if self._tools is None:
                 self._tools = base.Tools(
                     nova=nova.Nova(), placement=placement.Placement(),
-                    power=self._power)
+                    power=self._power, neutron=neutron.Neutron(),
+                    cinder=cinder.Cinder(),
+                    cinder_db=cinder_db.CinderDatabase())
             return self._tools
 
     def without_cloud(self) -> base.Tools:

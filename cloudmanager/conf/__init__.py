@@ -4,6 +4,7 @@
 from oslo_config import cfg
 
 from cloudmanager.conf import api
+from cloudmanager.conf import cinder_database
 from cloudmanager.conf import cloud
 from cloudmanager.conf import conductor
 from cloudmanager.conf import default
@@ -13,7 +14,8 @@ from cloudmanager.conf import secrets
 from cloudmanager.conf import tasks
 
 CONF = cfg.CONF
-GROUPS = (default, api, cloud, conductor, host_tasks, power, secrets, tasks)
+GROUPS = (default, api, cinder_database, cloud, conductor, host_tasks, power,
+          secrets, tasks)
 
 for _group in GROUPS:
     _group.register_opts(CONF)

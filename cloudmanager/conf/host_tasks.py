@@ -66,6 +66,19 @@ OPTS = [
     cfg.BoolOpt('lock_servers', default=True,
                 help='Whether servers are locked while they are '
                      'evacuated.'),
+    cfg.IntOpt('max_unavailable', default=2, min=1,
+               help='Compute hosts that may be out of use at a time during '
+                    'a restart of several, those that are down without it '
+                    'included. Requests can ask for more or less.'),
+    cfg.IntOpt('restart_timeout', default=1200, min=1,
+               help='Seconds that a restarted host gets until its services '
+                    'are well.'),
+    cfg.FloatOpt('gate_interval', default=2.0, min=0.1,
+                 help='Seconds between looks at a host that restarts, and '
+                      'at the hosts of a restart of several.'),
+    cfg.IntOpt('open_migration_timeout', default=3600, min=1,
+               help='Seconds that a decommission waits for open migrations '
+                    'of the host when it is told to wait.'),
     cfg.StrOpt('priority_key', default='recovery_priority',
                help='Metadata key of a server with its priority, 0 (never) '
                     'to 10 (first).'),

@@ -273,6 +273,15 @@ def set_power_state(context: Any, node_id: int, state: str | None,
 
 
 @api.writer
+def retire(context: Any, node_id: int, reason: str) -> None:
+    """Put a node out of service; Nova knows its host no longer."""
+    context.session.execute(
+        sa.update(models.Node).where(models.Node.id == node_id)
+        .values(condition=0, condition_reason=reason[:255],
+                hypervisor_id=None, hypervisor_lost_at=None))
+
+
+@api.writer
 def delete_node(context: Any, node_id: int) -> None:
     """Remove a node and its assignments.
 

@@ -92,35 +92,30 @@ def create_task(context: Any, name: str, *, targets: list[str],
 
 
 @api.writer
-def _insert_child(context: Any, parent: str, generation: int,
-                  values: dict[str, Any]) -> None:
-    _guard(context, parent, generation)
-    present = context.session.scalar(sa.select(models.Task.id).where(
-        models.Task.id == values['id']))
-    if present is None:
-        context.session.execute(sa.insert(models.Task).values(**values))
-
-
-def create_child(context: Any, parent: dict[str, Any], generation: int,
-                 child_id: str, name: str, *, host: str,
-                 params: dict[str, Any]) -> None:
+def create_part(context: Any, parent_id: str, generation: int, part_id: str,
+                name: str, *, host: str, params: dict[str, Any]) -> None:
     """Insert a task that does a part of another one, once.
 
-    It has no targets: those of its parent keep others off.
+    It belongs to the same user, and has no targets: those of its parent
+    keep others off.
 
-    :param parent: id and user of the task that begins it
     :param generation: of the parent in the hands of the caller
-    :param child_id: chosen by the caller, who has written it down before
+    :param part_id: chosen by the caller, who has written it down before
     :raises LeaseLost: somebody else owns the parent
     """
-    _insert_child(context, parent['id'], generation, {
-        'id': child_id, 'parent_id': parent['id'], 'name': name,
-        'status': PENDING, 'params': params, 'host': host,
-        'user_id': parent['user_id'], 'user_name': parent['user_name'],
-        'project_id': parent['project_id'],
-        'request_id': parent['request_id'],
-        'created_at': clock.utcnow(), 'heartbeat_at': clock.utcnow(),
-        'generation': 0})
+    _guard(context, parent_id, generation)
+    present = context.session.scalar(
+        sa.select(models.Task.id).where(models.Task.id == part_id))
+    if present is not None:
+        return
+    parent = context.session.execute(
+        sa.select(models.Task.user_id, models.Task.user_name,
+                  models.Task.project_id, models.Task.request_id)
+        .where(models.Task.id == parent_id)).mappings().one()
+    context.session.execute(sa.insert(models.Task).values(
+        id=part_id, parent_id=parent_id, name=name, status=PENDING,
+        params=params, host=host, created_at=clock.utcnow(),
+        heartbeat_at=clock.utcnow(), generation=0, **parent))
 
 
 @api.reader

@@ -92,6 +92,15 @@ class Run:
                           values)
         self.memory.update(values)
 
+    def begin_part(self, part_id: str, name: str, host: str,
+                   params: dict[str, Any]) -> None:
+        """Create a task that does a part of this one, once.
+
+        :param part_id: its id, which was written down before
+        """
+        db_tasks.create_part(self.context, self.task_id, self.generation,
+                             part_id, name, host=host, params=params)
+
     def items(self) -> list[dict[str, Any]]:
         """Return the items of the task."""
         return db_tasks.items(self.context, [self.task_id])[self.task_id]

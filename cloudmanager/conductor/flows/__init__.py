@@ -10,5 +10,8 @@ from cloudmanager.conductor.flows import power
 BUILDERS: dict[str, Callable[[Any, Any], Any]] = {
     'host.shutdown': hosts.shutdown,
     'host.evacuate': hosts.evacuate,
+    'host.restart': hosts.restart,
+    'hosts.restart': hosts.restart_many,
+    'host.decommission': hosts.decommission,
     'node.power': power.node_power,
 }

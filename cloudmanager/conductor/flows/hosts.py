@@ -5,7 +5,10 @@ from typing import Any
 
 from taskflow.patterns import linear_flow
 
+from cloudmanager.conductor.tasks import decommission as away
 from cloudmanager.conductor.tasks import host
+from cloudmanager.conductor.tasks import restart as again
+from cloudmanager.conductor.tasks import roll
 
 
 def shutdown(run: Any, tools: Any) -> linear_flow.Flow:
@@ -28,3 +31,44 @@ def evacuate(run: Any, tools: Any) -> linear_flow.Flow:
         host.PlanEvacuation(run, tools),
         host.EvacuateServers(run, tools),
         host.VerifyItems(run, tools))
+
+
+def restart(run: Any, tools: Any) -> linear_flow.Flow:
+    """Empty a living host, restart it, and take it into use again."""
+    return linear_flow.Flow('host.restart').add(
+        host.DisableHost(run, tools),
+        host.PlanMoves(run, tools),
+        host.MoveServers(run, tools),
+        host.EvacuateLeftovers(run, tools),
+        host.VerifyItems(run, tools),
+        again.ResetHost(run, tools),
+        again.AwaitHost(run, tools),
+        again.EnableHost(run, tools),
+        again.ReturnServers(run, tools))
+
+
+def restart_many(run: Any, tools: Any) -> linear_flow.Flow:
+    """Restart hosts, one or some at a time."""
+    return linear_flow.Flow('hosts.restart').add(
+        roll.RollHosts(run, tools))
+
+
+def decommission(run: Any, tools: Any) -> linear_flow.Flow:
+    """Empty a living host and take it out of the cloud.
+
+    Of one that Nova has forgotten already, by an earlier attempt, only the
+    remains are removed.
+    """
+    flow = linear_flow.Flow('host.decommission').add(
+        away.FindHost(run, tools))
+    if not run.params.get('service_gone'):
+        flow.add(
+            host.DisableHost(run, tools),
+            away.AwaitMigrations(run, tools),
+            host.PlanMoves(run, tools),
+            host.MoveServers(run, tools),
+            host.EvacuateLeftovers(run, tools),
+            host.VerifyItems(run, tools),
+            away.SwitchOff(run, tools),
+            away.RemoveService(run, tools))
+    return flow.add(away.CleanUp(run, tools))

@@ -25,11 +25,17 @@ class Tools:
     :ivar nova: ``cloudmanager.clients.nova.Nova`` or its like
     :ivar placement: ``cloudmanager.clients.placement.Placement``
     :ivar power: ``cloudmanager.conductor.tasks.power.NodePower``
+    :ivar neutron: ``cloudmanager.clients.neutron.Neutron``
+    :ivar cinder: ``cloudmanager.clients.cinder.Cinder``
+    :ivar cinder_db: ``cloudmanager.clients.cinder_db.CinderDatabase``
     """
 
     nova: Any
     placement: Any
     power: Any
+    neutron: Any = None
+    cinder: Any = None
+    cinder_db: Any = None
 
 
 class Step(task.Task):

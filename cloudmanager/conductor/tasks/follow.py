@@ -50,15 +50,16 @@ def is_gone(server: Any) -> bool:
 class Follower:
     """Takes single moves of a task further.
 
+    :param source: the host that the servers leave
     :param calls: where Nova is asked in threads
     :param slots: of the moves under way; freed when one ends
     """
 
-    def __init__(self, run: engine_run.Run, tools: Tools,
+    def __init__(self, run: engine_run.Run, tools: Tools, source: str,
                  calls: nova_calls.Calls, slots: order.Slots) -> None:
         self.run = run
         self.nova = tools.nova
-        self.source = run.host
+        self.source = source
         #: What a user asked for about cancelling.
         self.cancel: str | None = None
         self._tools = tools
@@ -143,7 +144,7 @@ class Follower:
     def _migration(self, item: dict[str, Any],
                    migrations: list[Any]) -> Any | None:
         after = item['memory'].get('after_migration',
-                                   self.run.memory['migration_baseline'])
+                                   self.run.memory['baselines'][self.source])
         return observe.latest(migrations, item['object_id'],
                               item['action'], after)
 
@@ -339,7 +340,10 @@ class Follower:
             # The next request is not to be mistaken for an earlier one.
             for newest in self._actions(item)[:1]:
                 memory['known_request'] = newest.request_id
-        if ladder and ladder[0] in plans.TARGETED:
+        if ladder and self.source != self.run.host:
+            # On its way back there is one destination only.
+            target = self.run.host
+        elif ladder and ladder[0] in plans.TARGETED:
             # Nova's scheduler would choose the host that failed again.
             target = plans.other_destination(
                 self._tools, self.run, item['object_id'],

@@ -21,11 +21,17 @@ LOG = logging.getLogger(__name__)
 
 DRAIN_ACTIONS = frozenset((observe.LIVE, observe.COLD, observe.OFFLOAD))
 EMPTY_READINGS = 2
+# Tasks that enable a host again whatever made them fail.
+LEFT_AS_FOUND = ('host.restart', 'host.decommission')
 # After this long look whether Nova has disabled a host already.
 DISABLE_SECONDS = 2
 
 
-def _service(step: Step) -> Any:
+def service_of(step: Step) -> Any:
+    """Return the Nova service of the task's host.
+
+    :raises HostNotFound: there is none
+    """
     service = step.tools.nova.service(step.run.host)
     if service is None:
         raise exception.HostNotFound(host=step.run.host)
@@ -37,7 +43,7 @@ class DisableHost(Step):
 
     def do(self) -> None:
         self.run.checkpoint()
-        service = _service(self)
+        service = service_of(self)
         if 'was_enabled' not in self.run.memory:
             self.run.remember(was_enabled=service.status == 'enabled',
                               reason_before=service.disabled_reason)
@@ -65,37 +71,43 @@ class DisableHost(Step):
                 return call.result(DISABLE_SECONDS)
             except futures.TimeoutError:
                 self.run.guard()
-                if _service(self).status == 'disabled':
+                if service_of(self).status == 'disabled':
                     return
 
     def _reason(self) -> str:
         return f'cloudmanager: {self.run.name}, task {self.run.task_id}'
 
     def undo(self, causes: list[Any]) -> None:
-        """Enable the host again where nothing bad can come of it.
-
-        That is after a cancel, and when a host was to be evacuated that
-        could not be fenced. A drain that left servers behind keeps the
-        host disabled, and so does a fence: the operator decides.
-        """
-        harmless: list[type[Exception]] = [exception.TaskCancelled]
-        if self.run.name == 'host.evacuate':
-            harmless.append(exception.HostNotFenced)
+        """Enable the host again where nothing bad can come of it."""
         memory = self.run.memory
-        if memory.get('fenced') or not memory.get('was_enabled'):
-            return
-        if not causes or not all(cause.check(*harmless)
-                                 for cause in causes):
+        if (memory.get('fenced') or memory.get('no_return')
+                or not memory.get('was_enabled')
+                or not self._is_harmless(causes)):
             return
         service = self.tools.nova.service(self.run.host)
         if service is not None and service.disabled_reason == self._reason():
             self.tools.nova.enable_service(service.id)
 
+    def _is_harmless(self, causes: list[Any]) -> bool:
+        """Tell whether the host is as good as before the task.
+
+        A restart or decommission that does not come about leaves the host
+        as it was. A shutdown that left servers behind keeps it disabled:
+        the operator decides.
+        """
+        if self.run.name in LEFT_AS_FOUND:
+            return True
+        harmless: list[type[Exception]] = [exception.TaskCancelled]
+        if self.run.name == 'host.evacuate':
+            harmless.append(exception.HostNotFenced)
+        return bool(causes) and all(cause.check(*harmless)
+                                    for cause in causes)
+
 
 class PlanMoves(Step):
     """Write an item for each server on the host."""
 
-    action = 'shutdown'
+    action = 'drain'
 
     def do(self) -> None:
         self.run.checkpoint()
@@ -132,7 +144,7 @@ class MoveServers(Step):
                        self.tools.nova.servers_on(self.run.host)}
             if present <= known:
                 return
-            add_planned(self, 'shutdown')
+            add_planned(self, PlanMoves.action)
 
 
 class EvacuateServers(Step):
@@ -226,13 +238,13 @@ def fence(step: Step) -> None:
 
 def _believe(step: Step) -> None:
     """Believe that the host is off, unless its heartbeat says otherwise."""
-    service = _service(step)
+    service = service_of(step)
     if service.state != 'up' and not service.forced_down:
         return
     # One that was forced down reads as down, but its heartbeats are noted.
     seen = service.updated_at
     step.run.pause(CONF.host_tasks.heartbeat_silence)
-    service = _service(step)
+    service = service_of(step)
     if service.updated_at != seen or (seen is None
                                       and service.state == 'up'):
         raise exception.HostNotFenced(
@@ -252,9 +264,10 @@ def force_down(step: Step) -> None:
     if not step.run.memory.get('fenced'):
         raise exception.HostNotFenced(host=step.run.host,
                                       reason='it was not fenced')
-    service = _service(step)
+    service = service_of(step)
     if not service.forced_down:
         step.run.guard()
+        step.run.remember(forced_down=True)
         step.tools.nova.force_down(service.id, True)
 
 
@@ -312,14 +325,22 @@ class PowerOffHost(Step):
             raise exception.TaskFailed(
                 reason=f'Host {self.run.host} is empty and disabled, but no '
                        'power control is assigned to switch it off.')
-        service = _service(self)
-        if service.status == 'enabled':
-            raise exception.TaskFailed(
-                reason=f'Host {self.run.host} was enabled by somebody '
-                       'meanwhile; it stays on.')
-        left = self.tools.nova.servers_on(self.run.host)
-        if left:
-            raise exception.TaskFailed(
-                reason=f'Host {self.run.host} is not empty, it stays on: '
-                       + ', '.join(server.id for server in left))
+        check_out_of_use(self)
         self.tools.power.switch_off(node, self.run)
+
+
+def check_out_of_use(step: Step) -> None:
+    """Check right before its power is touched that nobody uses the host.
+
+    :raises TaskFailed: it is enabled, or not empty
+    """
+    host = step.run.host
+    if service_of(step).status == 'enabled':
+        raise exception.TaskFailed(
+            reason=f'Host {host} was enabled by somebody meanwhile; it '
+                   'stays on.')
+    left = step.tools.nova.servers_on(host)
+    if left:
+        raise exception.TaskFailed(
+            reason=f'Host {host} is not empty, it stays on: '
+                   + ', '.join(server.id for server in left))

@@ -36,14 +36,16 @@ class Mover:
 
     :param actions: what this mover does; items whose next step is another
         one are left alone (evacuation waits for the fence)
+    :param source: where the servers are, the task's host by default
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools,
-                 actions: frozenset[str]) -> None:
+                 actions: frozenset[str],
+                 source: str | None = None) -> None:
         self.run = run
         self.nova = tools.nova
         self.actions = actions
-        self.source = run.host
+        self.source = source or run.host
         self._since = run.created_at - follow.CLOCK_SKEW
         self._items: list[dict[str, Any]] = []
         self._look_at = 0.0
@@ -52,8 +54,8 @@ class Mover:
             total=most,
             per_destination=CONF.host_tasks.max_moves_per_destination))
         self._calls = nova_calls.Calls(run, most)
-        self._follower = follow.Follower(run, tools, self._calls,
-                                         self._slots)
+        self._follower = follow.Follower(run, tools, self.source,
+                                         self._calls, self._slots)
 
     # The loop
 
@@ -63,11 +65,14 @@ class Mover:
         :raises TaskCancelled: a user cancelled, and nothing runs any more
         :raises HandOver: this conductor must stop
         """
-        if 'migration_baseline' not in self.run.memory:
-            self.run.remember(migration_baseline=(
-                self.nova.latest_migration_id(self.source)))
+        baselines = self.run.memory.get('baselines', {})
+        if self.source not in baselines:
+            self.run.remember(baselines={
+                **baselines,
+                self.source: self.nova.latest_migration_id(self.source)})
         self._items = [item for item in self.run.items()
-                       if self._is_mine(item)]
+                       if item['source'] == self.source
+                       and self._is_mine(item)]
         for item in self._running():
             if item['memory']['phase'] != follow.UNLOCK:
                 self._slots.start(items.as_move(item, self.source))

@@ -31,7 +31,9 @@ def plan_options(params: dict[str, Any],
     """Translate the flags of a request for the planner."""
     return options.Options(
         **more,
-        allow_off_vm=bool(params.get('allow_off_vm')),
+        allow_live=bool(params.get('allow_live_migrate', True)),
+        allow_off_vm=bool(params.get('allow_off_vm')
+                          or params.get('allow_migrate')),
         allow_evacuate=bool(params.get('allow_evacuate')),
         move_locked=True,
         priority_key=CONF.host_tasks.priority_key,
@@ -43,7 +45,7 @@ def make_plan(tools: Any, action: str, host: str, params: dict[str, Any],
     """Plan what an action would do now, without touching anything.
 
     :param tools: ``cloudmanager.conductor.tasks.base.Tools``
-    :param action: ``shutdown`` or ``evacuate``
+    :param action: ``evacuate`` for a dead host, else what it is emptied for
     :param more: further options of the planner
     :raises HostNotFound: there is no such compute host
     """
@@ -51,7 +53,8 @@ def make_plan(tools: Any, action: str, host: str, params: dict[str, Any],
     make = (drain.plan_evacuation if action == 'evacuate'
             else drain.plan_drain)
     try:
-        return make(cloud, host, plan_options(params, **more))
+        return make(cloud, host, plan_options(
+            params, avoid_hosts=params.get('avoid_hosts', ()), **more))
     except model.UnknownHost:
         # It has a service, but no hypervisor.
         raise exception.HostNotFound(host=host) from None

@@ -34,6 +34,7 @@ class Conductor(fixtures.Fixture):
         self.post_error: Exception | None = None
         self.check_error: Exception | None = None
         self.plan: dict[str, Any] = {'host': 'cmp1', 'moves': []}
+        self.params: dict[str, Any] = {}
         self.useFixture(fixtures.MonkeyPatch(
             'cloudmanager.conductor.rpcapi.ConductorAPI', lambda: self))
 
@@ -47,7 +48,9 @@ class Conductor(fixtures.Fixture):
         self.checked.append((action, host, dict(params)))
         if self.check_error is not None:
             raise self.check_error
-        return {'plan': self.plan} if params.get('dry_run') else {}
+        if params.get('dry_run'):
+            return {'plan': self.plan}
+        return {'params': self.params}
 
 
 class ApiTestCase(base.DbTestCase):

@@ -11,6 +11,8 @@ from cloudmanager.tests.functional import base
 
 SHUTDOWN = '/v1/hosts/cmp1/actions/shutdown'
 EVACUATE = '/v1/hosts/cmp1/actions/evacuate'
+DECOMMISSION = '/v1/hosts/cmp1/actions/decommission'
+RESTART = '/v1/hosts/actions/restart'
 
 
 class HostsCase(base.ApiTestCase):
@@ -33,7 +35,8 @@ class ActionsTestCase(HostsCase):
 
     def test_shutdown(self):
         task_id = self.start(SHUTDOWN, {'allow_off_vm': True})
-        flags = {'allow_off_vm': True, 'allow_evacuate': False}
+        flags = {'allow_off_vm': True, 'allow_evacuate': False,
+                 'max_moves': None, 'slow_migration': None}
         self.assertEqual(
             [('shutdown', 'cmp1', flags | {'dry_run': False})],
             self.conductor.checked)
@@ -46,9 +49,72 @@ class ActionsTestCase(HostsCase):
 
     def test_evacuate(self):
         task_id = self.start(EVACUATE, {'fenced': True})
-        self.assertEqual(('host.evacuate', {'fenced': True}), tuple(
-            self.get(f'/v1/tasks/{task_id}')[key]
-            for key in ('name', 'params')))
+        self.assertEqual(
+            ('host.evacuate', {'fenced': True, 'max_moves': None}), tuple(
+                self.get(f'/v1/tasks/{task_id}')[key]
+                for key in ('name', 'params')))
+
+    def test_decommission(self):
+        """What the check found out goes into the task."""
+        self.conductor.params = {'service_gone': True}
+        task_id = self.start(DECOMMISSION, {'allow_migrate': True})
+        task = self.get(f'/v1/tasks/{task_id}')
+        self.assertEqual('host.decommission', task['name'])
+        self.assertEqual(
+            {'allow_live_migrate': False, 'allow_migrate': True,
+             'allow_evacuate': False, 'wait': False, 'max_moves': None,
+             'slow_migration': None, 'service_gone': True}, task['params'])
+        self.assertEqual(task_id, self.start(DECOMMISSION,
+                                             {'allow_migrate': True}))
+
+    def test_restart(self):
+        self.node(name='cmp1')
+        body = {'hosts': ['cmp2', 'cmp1'], 'settle_seconds': 60}
+        task_id = self.start(RESTART, body)
+        ((action, host, params),) = self.conductor.checked
+        self.assertEqual(('restart', None), (action, host))
+        task = self.get(f'/v1/tasks/{task_id}')
+        self.assertEqual(('hosts.restart', None), (task['name'],
+                                                   task['host']))
+        self.assertEqual(params, task['params'] | {'dry_run': False})
+        self.assertEqual((['cmp2', 'cmp1'], True, 60, None), tuple(
+            task['params'][name] for name in (
+                'hosts', 'in_sequence', 'settle_seconds',
+                'max_unavailable')))
+        self.assertEqual({'host:cmp1', 'host:cmp2', 'node:1'},
+                         self.targets(task_id))
+        self.assertEqual(task_id, self.start(RESTART, body))
+        found = self.error('POST', SHUTDOWN, status=409)
+        self.assertIn(task_id, found['detail'])
+
+    def test_restart_of_a_host_in_use_by_another_task(self):
+        """AP12: one of them is enough."""
+        first = self.start(SHUTDOWN)
+        found = self.error('POST', RESTART, {'hosts': ['cmp2', 'cmp1']},
+                           409)
+        self.assertIn(first, found['detail'])
+        self.start(RESTART, {'hosts': ['cmp2']})
+
+    def test_restart_is_planned(self):
+        answer = self.call('POST', RESTART, {'hosts': ['cmp1'],
+                                             'dry_run': True}, 200)
+        self.assertEqual({'plan': self.conductor.plan}, answer.json)
+
+    def test_restart_refused_bodies(self):
+        """AP1"""
+        for values in (
+                {'hosts': None}, {'hosts': []}, {'hosts': 'cmp1'},
+                {'hosts': ['cmp1', 'cmp1']}, {'hosts': [1]},
+                {'hosts': ['']}, {'hosts': ['x' * 251]},
+                {'max_unavailable': 0}, {'max_unavailable': '1'},
+                {'settle_seconds': -1}, {'settle_seconds': 1.5},
+                {'max_failures': True}, {'in_sequence': 1},
+                {'max_moves': 0}, {'slow_migration': 'kill'},
+                {'x': 1}):
+            self.error('POST', RESTART, {'hosts': ['cmp1'], **values})
+        self.error('POST', RESTART, {})
+        self.error('POST', RESTART, {'hosts': ['cmp1 ']}, 404)
+        self.assertEqual([], self.conductor.checked)
 
     def test_node_of_the_host(self):
         """The node of exactly this name is taken hold of, too."""

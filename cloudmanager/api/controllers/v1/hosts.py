@@ -6,6 +6,7 @@ from typing import Any
 from cloudmanager.api import routing
 from cloudmanager.api import types
 from cloudmanager.api import work
+from cloudmanager.api.types import fields
 from cloudmanager.api.types import hosts as host_types
 from cloudmanager.common import exception
 from cloudmanager.conductor import rpcapi
@@ -23,35 +24,75 @@ def _act(call: routing.Call, host: str, action: str) -> Any:
 
     :param host: exact name; what only begins like it is another host
     """
+    flags, dry_run = _read(call, action)
+    _check_name(host)
+    return _begin(call, f'host.{action}', [host], host, flags, dry_run)
+
+
+def _check_name(host: str) -> None:
+    """Check that a host can have this name.
+
+    :raises HostNotFound: it cannot, and some databases take "a " for "a"
+    """
+    if len(host) > _MAX_NAME or not host.isprintable() or ' ' in host:
+        raise exception.HostNotFound(host=host[:_MAX_NAME])
+
+
+def _read(call: routing.Call, action: str) -> tuple[dict[str, Any], bool]:
+    """Return the flags of a body, all of them, and whether to plan only."""
     call.no_params()
     body = host_types.ACTIONS[action]
     params = types.parse(body, call.body, 'create')
     dry_run = params.pop('dry_run', False)
-    flags = {field.name: params.get(field.name, False)
-             for field in body.fields if field.name != 'dry_run'}
-    if len(host) > _MAX_NAME or not host.isprintable() or ' ' in host:
-        # No host has such a name, and some databases take "a " for "a".
-        raise exception.HostNotFound(host=host[:_MAX_NAME])
-    name, target = f'host.{action}', f'host:{host}'
+    flags = {field.name: params.get(
+        field.name, False if field.type == fields.BOOLEAN else None)
+        for field in body.fields if field.name != 'dry_run'}
+    return flags, dry_run
+
+
+def _begin(call: routing.Call, name: str, hosts: list[str],
+           host: str | None, flags: dict[str, Any], dry_run: bool) -> Any:
+    """Check an action on hosts, and begin it.
+
+    :param host: the one host that it is about, if it is one
+    """
+    action = name.partition('.')[2]
     if not dry_run:
         # A double request must not be judged by what the first has done.
-        running = db_tasks.find_running(call.context, target)
-        if running and (running['name'], running['params']) == (name,
-                                                                flags):
-            return _accepted(running['id'])
-        if running:
-            raise exception.TaskConflict(
-                task=running['id'], name=running['name'], target=target)
+        running = _running(call, name, hosts, flags)
+        if running is not None:
+            return _accepted(running)
     checked = rpcapi.ConductorAPI().check_host_action(
         call.context, action, host, {**flags, 'dry_run': dry_run})
     if dry_run:
         return {'plan': checked['plan']}
-    targets = [target]
-    node = db_nodes.find_by_name(call.context, host)
-    if node is not None:
-        targets.append(f'node:{node["id"]}')
-    return _accepted(work.start(call, name, targets=targets, params=flags,
-                                host=host))
+    targets = [f'host:{found}' for found in hosts]
+    for found in hosts:
+        node = db_nodes.find_by_name(call.context, found)
+        if node is not None:
+            targets.append(f'node:{node["id"]}')
+    return _accepted(work.start(
+        call, name, targets=targets, host=host,
+        params={**flags, **checked.get('params', {})}))
+
+
+def _running(call: routing.Call, name: str, hosts: list[str],
+             flags: dict[str, Any]) -> str | None:
+    """Return the id of the equal task that runs, if there is one.
+
+    :raises TaskConflict: another task acts on one of the hosts
+    """
+    for host in hosts:
+        target = f'host:{host}'
+        running = db_tasks.find_running(call.context, target)
+        if running is None:
+            continue
+        asked = {key: running['params'].get(key) for key in flags}
+        if (running['name'], asked) == (name, flags):
+            return running['id']
+        raise exception.TaskConflict(
+            task=running['id'], name=running['name'], target=target)
+    return None
 
 
 def _accepted(task_id: str) -> routing.Answer:
@@ -68,3 +109,21 @@ def shutdown(call: routing.Call, host_name: str) -> Any:
 def evacuate(call: routing.Call, host_name: str) -> Any:
     """Bring the servers of a dead host back elsewhere."""
     return _act(call, host_name, 'evacuate')
+
+
+@routing.route('POST', f'{_PATH}/decommission', policies.DECOMMISSION)
+def decommission(call: routing.Call, host_name: str) -> Any:
+    """Empty a living host and take it out of the cloud for good."""
+    return _act(call, host_name, 'decommission')
+
+
+@routing.route('POST', '/v1/hosts/actions/restart', policies.RESTART)
+def restart(call: routing.Call) -> Any:
+    """Restart hosts, one or some at a time, without losing a server."""
+    flags, dry_run = _read(call, 'restart')
+    for host in flags['hosts']:
+        _check_name(host)
+    if 'in_sequence' not in call.body:
+        flags['in_sequence'] = True
+    return _begin(call, 'hosts.restart', flags['hosts'], None, flags,
+                  dry_run)

@@ -303,6 +303,46 @@ class RequestTestCase(NovaCase):
         self.nova.abort_migration('vm1', 7)
         self.assertTrue(found.called_once)
 
+    def test_force_complete(self):
+        found = self.http.post(
+            f'{base.COMPUTE}/servers/vm1/migrations/7/action',
+            status_code=202)
+        self.nova.force_complete('vm1', 7)
+        self.assertEqual({'force_complete': None},
+                         found.last_request.json())
+
+    def test_delete_service(self):
+        found = self.http.delete(f'{base.COMPUTE}/os-services/id1',
+                                 status_code=204)
+        self.nova.delete_service('id1')
+        self.assertTrue(found.called_once)
+
+    def test_open_migrations(self):
+        """AP10: by status; resizes of deleted servers do not count."""
+        def migration(number, status, server, source='cmp1'):
+            return {'id': number, 'instance_uuid': server,
+                    'status': status, 'migration_type': 'resize',
+                    'source_compute': source, 'dest_compute': 'cmp2'}
+
+        def answer(request, context):
+            found = [migration(1, 'finished', 'waits'),
+                     migration(2, 'finished', 'deleted'),
+                     migration(3, 'running', 'moves'),
+                     migration(4, 'running', 'other', 'cmp10')]
+            return {'migrations': [item for item in found if
+                                   [item['status']] == request.qs['status']]}
+
+        asked = self.http.get(f'{base.COMPUTE}/os-migrations', json=answer)
+        self.http.get(f'{base.COMPUTE}/servers/waits', json={
+            'server': {'id': 'waits', 'name': 'x',
+                       'status': 'VERIFY_RESIZE'}})
+        self.http.get(f'{base.COMPUTE}/servers/deleted', status_code=404,
+                      json={'itemNotFound': {'code': 404}})
+        self.assertEqual([3, 1], [
+            item.id for item in self.nova.open_migrations('cmp1')])
+        self.assertEqual({'cmp1'}, {
+            request.qs['host'][0] for request in asked.request_history})
+
     def test_secrets(self):
         """SE2: neither token nor password in errors or logs."""
         for answer in ({'status_code': 500, 'text': 'oops'},

@@ -7,6 +7,7 @@ tests can prove that nothing was asked twice.
 """
 
 import collections
+import dataclasses
 import datetime
 import functools
 import heapq
@@ -14,6 +15,7 @@ import itertools
 import threading
 import types
 
+from cloudmanager.clients import neutron
 from cloudmanager.clients import nova
 from cloudmanager.clients import placement
 from cloudmanager.common import exception
@@ -256,6 +258,19 @@ class FakeNova:
         self._change('enable_service', service_id, status='enabled',
                      disabled_reason=None)
 
+    def delete_service(self, service_id):
+        host = service_id.removeprefix('id-')
+        self._request('delete_service', host, self._forget, host)
+
+    def _forget(self, outcome, host):
+        if self.on(host):
+            raise refusal('delete service', f'{host} has instances')
+        self.computes.pop(host, None)
+        self.aggregate_list = [
+            dataclasses.replace(item, hosts=tuple(
+                name for name in item.hosts if name != host))
+            for item in self.aggregate_list]
+
     def force_down(self, service_id, down):
         self._change('force_down', service_id, forced_down=down)
 
@@ -497,6 +512,12 @@ class FakeNova:
                 if item.server_id == server_id
                 and item.status in ('accepted', 'running')]
 
+    def open_migrations(self, host):
+        self._read('open_migrations')
+        return [self._migration(item) for item in self.records
+                if item.status in (*nova.OPEN_STATUSES,)
+                and host in (item.source, item.destination)]
+
     def actions(self, server_id):
         self._read('actions')
         self._vm(server_id)
@@ -529,6 +550,9 @@ class FakePlacement:
         self.cloud = cloud
         self.inventory = {'VCPU': 64, 'MEMORY_MB': 65536, 'DISK_GB': 2000}
         self.nested = {}
+        self.traits_of = collections.defaultdict(list)
+        self.left = {}
+        self.deleted = []
         self.reads = collections.Counter()
 
     def _held(self, host):
@@ -565,3 +589,69 @@ class FakePlacement:
         self.reads['allocations_of_provider'] += 1
         return {consumer: self._resources(flavor) for consumer, flavor in
                 self._held(uuid.removeprefix('rp-')).items()}
+
+    def providers(self, name=None):
+        names = [name] if name is not None else self.cloud.computes
+        return [placement.Entry(f'rp-{host}', host, f'rp-{host}', 1)
+                for host in names
+                if host in self.cloud.computes or host in self.left]
+
+    def traits(self, uuid):
+        """Return what is planned for this reading, else nothing."""
+        planned = self.traits_of[uuid]
+        return frozenset(planned.pop(0) if planned else ())
+
+    def delete_provider(self, uuid):
+        self.deleted.append(uuid)
+        self.left.pop(uuid.removeprefix('rp-'), None)
+
+
+class FakeNeutron:
+    """Agents by host; an agent is an id and whether it is alive."""
+
+    def __init__(self):
+        self.present = collections.defaultdict(dict)
+
+    def agents(self, host):
+        return [neutron.Agent(key, 'neutron-agent', host, alive)
+                for key, alive in self.present[host].items()]
+
+
+class FakeCinder:
+    """Services and volumes by host."""
+
+    def __init__(self):
+        self.service_list = []
+        self.volumes = collections.defaultdict(list)
+        self.missing = False
+
+    def _read(self):
+        if self.missing:
+            raise exception.CloudServiceMissing(service='Cinder')
+
+    def services(self, host=None):
+        self._read()
+        return [item for item in self.service_list
+                if host in (None, item.host.partition('@')[0])]
+
+    def disable_service(self, host, binary, reason):
+        self.service_list = [
+            dataclasses.replace(item, status='disabled',
+                                disabled_reason=reason)
+            if (item.host, item.binary) == (host, binary) else item
+            for item in self.service_list]
+
+    def volumes_on(self, host):
+        self._read()
+        return self.volumes[host]
+
+
+class FakeCinderDatabase:
+
+    def __init__(self):
+        self.configured = False
+        self.removed = []
+
+    def remove_services(self, host):
+        self.removed.append(host)
+        return 2

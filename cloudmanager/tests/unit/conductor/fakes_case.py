@@ -4,6 +4,7 @@
 import fixtures
 
 from cloudmanager.common import clock as common_clock
+from cloudmanager.common import query as common_query
 from cloudmanager.common import secrets
 from cloudmanager.conductor import flows
 from cloudmanager.conductor.engine import persistence
@@ -14,6 +15,7 @@ from cloudmanager.conductor.tasks import host as host_steps
 from cloudmanager.conductor.tasks import moves
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import power as power_steps
+from cloudmanager.conductor.tasks import restart
 from cloudmanager.db import api as db_api
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_controls as db_power_controls
@@ -25,6 +27,11 @@ from cloudmanager.tests.unit.conductor import fakes
 DRAIN = host_steps.DRAIN_ACTIONS
 EVACUATION = frozenset((observe.EVACUATE,))
 PASSWORD = 'S3cret-Of-The-BMC'
+
+
+def everything():
+    """Return the query of a list without filters."""
+    return common_query.Query()
 
 
 class MortalRun(engine_run.Run):
@@ -66,7 +73,7 @@ class ConductorCase(base.DbTestCase):
     def setUp(self):
         super().setUp()
         self.clock = fakes.Clock()
-        for module in (moves, tasks_base, confirm):
+        for module in (moves, tasks_base, confirm, restart):
             self.useFixture(fixtures.MockPatchObject(module, 'time',
                                                      self.clock))
         self.useFixture(fixtures.MockPatchObject(
@@ -76,7 +83,9 @@ class ConductorCase(base.DbTestCase):
         self.placement = fakes.FakePlacement(self.nova)
         self.tools = tasks_base.Tools(
             nova=self.nova, placement=self.placement,
-            power=power_steps.NodePower())
+            power=power_steps.NodePower(), neutron=fakes.FakeNeutron(),
+            cinder=fakes.FakeCinder(),
+            cinder_db=fakes.FakeCinderDatabase())
         self.task_id = None
         self.config(group='host_tasks', poll_interval=1.0)
         self.config(group='power', fake_state_dir=str(self.directory))
@@ -155,6 +164,18 @@ class ConductorCase(base.DbTestCase):
         made._backend = persistence.Backend(made._engine)
         made._execute(run)
         return self.row()
+
+    def survive(self, run, successor):
+        """Run a flow whose process may die; let another one go on.
+
+        :param successor: makes the run of the other conductor
+        :returns: the row of the task
+        """
+        try:
+            return self.run_flow(run)
+        except engine_run.HandOver:
+            self.nova.revive()
+            return self.run_flow(successor())
 
     def cancel(self, running='finish'):
         db_tasks.request_cancel(self.context, self.task_id, running)

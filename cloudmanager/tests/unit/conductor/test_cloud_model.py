@@ -3,6 +3,9 @@
 
 import inspect
 
+from cloudmanager.clients import cinder
+from cloudmanager.clients import cinder_db
+from cloudmanager.clients import neutron
 from cloudmanager.clients import nova
 from cloudmanager.clients import placement
 from cloudmanager.conductor import cloud_model
@@ -115,19 +118,24 @@ class LoadTestCase(fakes_case.ConductorCase):
 class FakesTestCase(fakes_case.ConductorCase):
     """A fake that is not like the real one proves nothing."""
 
-    def test_same_interface(self):
-        for real, fake in ((nova.Nova, fakes.FakeNova),):
-            for name, method in inspect.getmembers(
-                    real, inspect.isfunction):
-                if name.startswith('_'):
-                    continue
-                self.assertEqual(
-                    list(inspect.signature(method).parameters),
-                    list(inspect.signature(
-                        getattr(fake, name)).parameters), name)
-
-    def test_placement(self):
-        for name in ('snapshot', 'allocations_of_provider'):
+    def check(self, real, fake, *names):
+        for name in names:
             self.assertEqual(*(
                 list(inspect.signature(getattr(kind, name)).parameters)
-                for kind in (placement.Placement, fakes.FakePlacement)))
+                for kind in (real, fake)), name)
+
+    def test_nova(self):
+        self.check(nova.Nova, fakes.FakeNova, *(
+            name for name, _ in inspect.getmembers(nova.Nova,
+                                                   inspect.isfunction)
+            if not name.startswith('_')))
+
+    def test_others(self):
+        self.check(placement.Placement, fakes.FakePlacement, 'snapshot',
+                   'allocations_of_provider', 'providers', 'traits',
+                   'delete_provider')
+        self.check(neutron.Neutron, fakes.FakeNeutron, 'agents')
+        self.check(cinder.Cinder, fakes.FakeCinder, 'services',
+                   'disable_service', 'volumes_on')
+        self.check(cinder_db.CinderDatabase, fakes.FakeCinderDatabase,
+                   'remove_services')

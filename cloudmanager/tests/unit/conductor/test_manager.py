@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the API asks a conductor before it accepts a request."""
 
+import types
+
 import oslo_messaging as messaging
 
 from cloudmanager.common import exception
@@ -89,6 +91,61 @@ class ManagerTestCase(fakes_case.ConductorCase):
 
     def test_shutdown(self):
         self.assertEqual({}, self.check('shutdown'))
+
+    def test_decommission(self):
+        self.assertEqual({}, self.check('decommission'))
+        self.nova.add('vm1')
+        plan = self.check('decommission', dry_run=True,
+                          allow_live_migrate=False)['plan']
+        self.assertFalse(plan['feasible'])
+        plan = self.check('decommission', dry_run=True,
+                          allow_live_migrate=True)['plan']
+        self.assertTrue(plan['feasible'])
+
+    def test_decommission_with_open_migrations(self):
+        """AP10: 409 with a list, or waited for."""
+        self.nova.records.append(types.SimpleNamespace(
+            id=7, server_id='vm9', type='migration', status='finished',
+            source='src', destination='dst1', updated_at=None))
+        error = self.refused(exception.OpenMigrations, 'decommission')
+        self.assertEqual(409, error.code)
+        self.assertIn('7 (migration, finished, server vm9)', str(error))
+        self.assertEqual({}, self.check('decommission', wait=True))
+
+    def test_decommission_with_volumes(self):
+        self.tools.cinder.volumes['src'] = ['v2', 'v1']
+        error = self.refused(exception.HostHasVolumes, 'decommission')
+        self.assertIn('v1, v2', str(error))
+        self.tools.cinder.missing = True
+        self.assertEqual({}, self.check('decommission'))
+
+    def test_decommission_of_what_is_gone(self):
+        """Remains can be removed; of what never was there are none."""
+        del self.nova.computes['src']
+        self.refused(exception.HostNotFound, 'decommission')
+        self.placement.left['src'] = True
+        self.assertEqual({'params': {'service_gone': True}},
+                         self.check('decommission'))
+        plan = self.check('decommission', dry_run=True)['plan']
+        self.assertEqual([], plan['servers'])
+
+    def test_restart(self):
+        error = self.refused(exception.NoPowerControl, 'restart', None,
+                             hosts=['src', 'dst1'])
+        self.assertIn('src, dst1', str(error))
+        self.add_power()
+        self.assertEqual({}, self.check('restart', None, hosts=['src']))
+        self.refused(exception.HostNotFound, 'restart', None,
+                     hosts=['src', 'sr'])
+
+    def test_restart_is_planned(self):
+        self.add_power()
+        self.nova.add('vm1')
+        plan = self.check('restart', None, hosts=['src'],
+                          dry_run=True)['plan']
+        self.assertEqual((['src'], 1, True), (
+            plan['hosts'], plan['moves'], plan['feasible']))
+        self.assertEqual([], self.nova.sent)
 
     def test_no_cloud(self):
         def missing():

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Restarts many hosts, one or some at a time, each by a task of its own.
+
+The items of the task are the hosts. For each that is begun there is a task
+``host.restart``, whose id is written down before it is created, so that a
+successor neither loses nor repeats one. The targets of this task keep others
+off all the hosts; those of its parts have none.
+"""
+
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+from oslo_utils import uuidutils
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor import cloud_model
+from cloudmanager.conductor.tasks import items as task_items
+from cloudmanager.conductor.tasks import plans
+from cloudmanager.conductor.tasks.base import Step
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.planning import roll
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+#: The part of the work that one host is.
+PART = 'host.restart'
+HANDED_DOWN = ('allow_off_vm', 'allow_evacuate', 'settle_seconds',
+               'return_servers', 'max_moves', 'slow_migration')
+
+
+def limits(params: dict[str, Any]) -> tuple[int, int]:
+    """Return how many of ours may be out of use, and how many in all."""
+    if params.get('in_sequence', True):
+        return 1, params.get('max_unavailable') or 1
+    most = params.get('max_unavailable') or CONF.host_tasks.max_unavailable
+    return most, most
+
+
+class RollHosts(Step):
+    """Begin hosts while there is room, until none is left."""
+
+    def do(self) -> None:
+        self.run.add_items([
+            {'kind': 'host', 'object_id': name, 'name': name,
+             'action': 'restart', 'source': name, 'attempts': 0,
+             'state': db_tasks.ITEM_PENDING, 'priority': 5,
+             'created_at': clock.utcnow(), 'memory': {}}
+            for name in self.run.params['hosts']])
+        self._short_since: str | None = None
+        while self._round():
+            self.run.pause(CONF.host_tasks.gate_interval)
+        self._conclude()
+
+    # One round
+
+    def _round(self) -> bool:
+        cancel = self.run.guard()
+        items = self.run.items()
+        running = self._of(items, db_tasks.ITEM_RUNNING)
+        for item in running:
+            self._look_at(item, cancel)
+        running = self._of(items, db_tasks.ITEM_RUNNING)
+        pending = self._of(items, db_tasks.ITEM_PENDING)
+        failed = self._of(items, db_tasks.ITEM_FAILED)
+        if cancel and not running:
+            raise exception.TaskCancelled(task=self.run.task_id)
+        if cancel:
+            return True
+        most = self.run.params.get('max_failures') or 0
+        if len(failed) > most:
+            for item in pending:
+                self._end(item, db_tasks.ITEM_SKIPPED,
+                          'not begun: too many hosts failed before')
+            pending = []
+        if pending:
+            self._begin_some(pending, running)
+        return any(item['state'] in (db_tasks.ITEM_PENDING,
+                                     db_tasks.ITEM_RUNNING)
+                   for item in items)
+
+    @staticmethod
+    def _of(items: list[dict[str, Any]],
+            state: str) -> list[dict[str, Any]]:
+        return [item for item in items if item['state'] == state]
+
+    def _end(self, item: dict[str, Any], state: str,
+             error: str | None) -> None:
+        self.run.update_item(item, state=state, error=error)
+
+    def _look_at(self, item: dict[str, Any], cancel: str | None) -> None:
+        """Take over what became of a host's task."""
+        child_id = item['memory']['task']
+        try:
+            child = db_tasks.get_task(self.run.context, child_id)
+        except exception.TaskNotFound:
+            # The end of the process came between the note and the task.
+            self._create(item)
+            return
+        if child['status'] == db_tasks.SUCCESS:
+            self._end(item, db_tasks.ITEM_DONE, None)
+        elif child['status'] not in db_tasks.ACTIVE:
+            why = child['result'] or child['status']
+            self._end(item, db_tasks.ITEM_FAILED, f'task {child_id}: {why}')
+        elif cancel and child['cancel'] != cancel:
+            db_tasks.request_cancel(self.run.context, child_id, cancel)
+
+    # Beginning hosts
+
+    def _begin_some(self, pending: list[dict[str, Any]],
+                    running: list[dict[str, Any]]) -> None:
+        """Begin as many hosts as limits and room allow."""
+        at_once, in_all = limits(self.run.params)
+        if len(running) >= at_once:
+            return
+        cloud = cloud_model.load(
+            self.tools.nova, self.tools.placement,
+            [item['object_id'] for item in (*pending, *running)])
+        names = [item['object_id'] for item in pending]
+        busy = [item['object_id'] for item in running]
+        down = roll.unavailable(cloud, busy)
+        free = min(at_once, in_all - len(down)) - len(running)
+        if free <= 0:
+            self._wait_for_room(pending, running, down)
+            return
+        self._short_since = None
+        while names and free > 0:
+            choice = roll.choose(cloud, names, busy,
+                                 plans.plan_options(self.run.params))
+            if choice is None:
+                return
+            item = next(entry for entry in pending
+                        if entry['object_id'] == choice.host)
+            names.remove(choice.host)
+            if not choice.fits:
+                # Nothing of it was touched, so it is not left half-way.
+                self._end(item, db_tasks.ITEM_FAILED,
+                          'it cannot be emptied: ' + '; '.join(
+                              found.text for found in choice.plan.blockers))
+                return
+            self._begin(item, names)
+            busy.append(choice.host)
+            free -= 1
+
+    def _wait_for_room(self, pending: list[dict[str, Any]],
+                       running: list[dict[str, Any]],
+                       down: list[str]) -> None:
+        """Wait for hosts that are down without us, but not for ever."""
+        if running:
+            return
+        now = clock.utcnow().isoformat()
+        self._short_since = self._short_since or now
+        waited = task_items.seconds_since(self._short_since)
+        if waited > CONF.host_tasks.restart_timeout:
+            for item in pending:
+                self._end(item, db_tasks.ITEM_FAILED,
+                          'not begun: other hosts are down: '
+                          + ', '.join(down))
+
+    def _begin(self, item: dict[str, Any], waiting: list[str]) -> None:
+        """Write down the task of a host, then create it.
+
+        :param waiting: hosts that should get no servers if others can
+        """
+        LOG.info('Host %(host)s is the next to be restarted by task '
+                 '%(task)s.', {'host': item['object_id'],
+                               'task': self.run.task_id})
+        self.run.update_item(
+            item, state=db_tasks.ITEM_RUNNING, attempts=1,
+            memory={'task': uuidutils.generate_uuid(),
+                    'avoid_hosts': waiting})
+        self._create(item)
+
+    def _create(self, item: dict[str, Any]) -> None:
+        params = {name: self.run.params[name] for name in HANDED_DOWN
+                  if name in self.run.params}
+        self.run.begin_part(
+            item['memory']['task'], PART, item['object_id'],
+            {**params, 'avoid_hosts': item['memory']['avoid_hosts']})
+
+    def _conclude(self) -> None:
+        items = self.run.items()
+        failed = [item for item in items
+                  if item['state'] == db_tasks.ITEM_FAILED]
+        done = len(self._of(items, db_tasks.ITEM_DONE))
+        self.run.result = f'{done} of {len(items)} host(s) restarted'
+        if failed:
+            raise exception.TaskFailed(
+                reason=f'{self.run.result}; failed: ' + '; '.join(
+                    f'{item["name"]}: {item["error"]}' for item in failed))

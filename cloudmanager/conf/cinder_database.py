@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cinder's database."""
+
+from typing import Any
+
+from oslo_config import cfg
+
+cinder_database_group = cfg.OptGroup('cinder_database',
+                                     title='Cinder\'s database')
+
+OPTS = [
+
+    cfg.StrOpt('connection', secret=True,
+               help='Connection to Cinder\'s database. Cinder\'s API cannot '
+                    'remove a service; with this, the decommissioning of a '
+                    'host removes those of Cinder as cinder-manage does. '
+                    'Without it they are disabled.'),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    conf.register_group(cinder_database_group)
+    conf.register_opts(OPTS, group=cinder_database_group)
+
+
+def list_opts() -> list[tuple[str, list[Any]]]:
+    return [('cinder_database', OPTS)]
