@@ -43,7 +43,8 @@ class Rest:
         data = self._call(retry.Kind.READ, 'discover versions',
                           self._http.get_endpoint_data)
         if data is None:
-            raise exception.CloudServiceMissing(service=self.name)
+            raise exception.CloudServiceMissing(service=self.name,
+                                                reason='no endpoint')
         return newest_common(data.max_microversion, self._wanted)
 
     def _call(self, kind: retry.Kind, request: str, function: Any,

@@ -126,6 +126,8 @@ def _translate(exc: Exception, kind: Kind, service: str,
             service=service, request=request, reason=reason)
         refused.http_status = status
         return refused
+    if isinstance(exc, ks_exc.EndpointNotFound):
+        return exception.CloudServiceMissing(service=service, reason=reason)
     unknown = kind is not Kind.READ and _ambiguous(exc)
     made = (exception.CloudOutcomeUnknown if unknown
             else exception.CloudUnreachable)(service=service, reason=reason)

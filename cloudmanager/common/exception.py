@@ -167,7 +167,8 @@ class CloudServiceMissing(CloudUnreachable):
     """The cloud's catalogue does not have a service."""
 
     error_code = 'cloudmanager.cloud_service_missing'
-    template = 'The catalogue of the cloud has no %(service)s.'
+    template = ('%(service)s is not in the catalogue of the cloud: '
+                '%(reason)s')
 
 
 class CloudOutcomeUnknown(CloudUnreachable):

@@ -627,7 +627,8 @@ class FakeCinder:
 
     def _read(self):
         if self.missing:
-            raise exception.CloudServiceMissing(service='Cinder')
+            raise exception.CloudServiceMissing(service='Cinder',
+                                                reason='no endpoint')
 
     def services(self, host=None):
         self._read()
