@@ -123,3 +123,27 @@ def writer(function: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             _local.writing -= 1
     return _retrying(writing)
+
+
+def again_after(*errors: type[Exception],
+                times: int = 3) -> Callable[..., Any]:
+    """Run a function again when another transaction came in between.
+
+    Constraints find what the function's own checks could not see yet; its
+    next run sees it, and says what is wrong. Stands outside of ``writer``,
+    so that the failed transaction has ended.
+
+    :param errors: what the constraints raise
+    :param times: most runs; the last one lets the error through
+    """
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def repeating(*args: Any, **kwargs: Any) -> Any:
+            for _ in range(times - 1):
+                try:
+                    return function(*args, **kwargs)
+                except errors:
+                    continue
+            return function(*args, **kwargs)
+        return repeating
+    return decorate

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes with their class, type, image and power controls."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from oslo_db import exception as db_exc
@@ -20,8 +19,6 @@ _TYPE = models.NodeType
 _IMAGE = models.NodeImage
 _LINK = models.NodePowerControl
 _CONTROL = models.PowerControl
-# More ids than this are looked up through a join instead of a long IN.
-MAX_IN = 500
 
 
 def _statement() -> Any:
@@ -46,13 +43,8 @@ def _attach_controls(context: Any, nodes: list[dict[str, Any]]) -> None:
         node['id']: node.setdefault('controls', []) for node in nodes}
     if not by_id:
         return
-    statement = assignments_statement()
-    if len(by_id) <= MAX_IN:
-        statement = statement.where(_LINK.node_id.in_(list(by_id)))
-    else:
-        # The ids of a page lie close together.
-        statement = statement.where(
-            _LINK.node_id.between(min(by_id), max(by_id)))
+    statement = assignments_statement().where(
+        db_query.among(_LINK.node_id, by_id))
     for row in context.session.execute(statement).mappings():
         if row['node_id'] in by_id:
             by_id[row['node_id']].append(dict(row))
@@ -94,21 +86,6 @@ def list_by_control(context: Any,
         .order_by(models.Node.id))
     _attach_controls(context, nodes)
     return nodes
-
-
-@api.reader
-def types_of_classes(
-        context: Any,
-        class_ids: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
-    """Return ids and names of the types of node classes, by class."""
-    found: dict[int, list[dict[str, Any]]] = {
-        class_id: [] for class_id in class_ids}
-    for row in context.session.execute(
-            sa.select(_TYPE.id, _TYPE.name, _TYPE.node_class_id)
-            .where(_TYPE.node_class_id.in_(list(found)))
-            .order_by(_TYPE.id)):
-        found[row.node_class_id].append({'id': row.id, 'name': row.name})
-    return found
 
 
 @api.reader
@@ -201,6 +178,7 @@ def _taken(exc: db_exc.DBDuplicateEntry,
     return exception.NameTaken(field=field, value=values.get(field))
 
 
+@api.again_after(db_exc.DBReferenceError)
 @api.writer
 def _insert(context: Any, values: dict[str, Any]) -> int:
     values = dict(values)
@@ -224,6 +202,7 @@ def create_node(context: Any, values: dict[str, Any]) -> dict[str, Any]:
         raise _taken(exc, values) from exc
 
 
+@api.again_after(db_exc.DBReferenceError)
 @api.writer
 def _update(context: Any, node_id: int, values: dict[str, Any]) -> None:
     values = dict(values)

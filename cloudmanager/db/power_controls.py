@@ -41,13 +41,8 @@ def _attach_outputs(context: Any, controls: list[dict[str, Any]]) -> None:
                   models.Node.name.label('node_name'),
                   models.Node.power_state)
         .join(models.Node, models.Node.id == _LINK.node_id)
+        .where(db_query.among(_LINK.power_control_id, by_id))
         .order_by(_LINK.id))
-    if len(by_id) <= db_nodes.MAX_IN:
-        statement = statement.where(
-            _LINK.power_control_id.in_(list(by_id)))
-    else:
-        statement = statement.where(
-            _LINK.power_control_id.between(min(by_id), max(by_id)))
     for row in context.session.execute(statement).mappings():
         values = dict(row)
         outputs = by_id.get(values.pop('power_control_id'))

@@ -43,7 +43,7 @@ URLS = {
     'postgresql': ('CLOUDMANAGER_TEST_POSTGRESQL_URL',
                    'postgresql+psycopg2://postgres@127.0.0.1'),
 }
-# Rows that the first migration puts there; other tables are emptied.
+# Tables that migrations put rows into; tests begin with these rows.
 SEEDED = ('node_classes', 'node_types', 'node_images')
 THREAD_GRACE_SECONDS = 5
 
@@ -185,6 +185,21 @@ def unreachable(backend: str) -> str | None:
                 f'({type(exc).__name__})')
 
 
+# What migrations have put into the tables, by backend.
+_seed: dict[str, dict[str, list[dict[str, Any]]]] = {}
+
+
+def _read_seed(url: sa.URL) -> dict[str, list[dict[str, Any]]]:
+    engine = sa.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return {name: [dict(row) for row in connection.execute(
+                sa.select(models.Base.metadata.tables[name])).mappings()]
+                for name in SEEDED}
+    finally:
+        engine.dispose()
+
+
 def _create_database(backend: str, migrated: bool) -> sa.URL:
     name = f'cloudmanager_test_{uuid.uuid4().hex[:16]}'
     with server_connection(backend) as connection:
@@ -192,6 +207,7 @@ def _create_database(backend: str, migrated: bool) -> sa.URL:
     url = _server_url(backend).set(database=name)
     if migrated:
         _upgrade(_render(url))
+        _seed.setdefault(backend, _read_seed(url))
     return url
 
 
@@ -279,13 +295,16 @@ class DbTestCase(TestCase):
             path.write_bytes(_sqlite_template())
         return f'sqlite:///{path}'
 
-    @staticmethod
-    def _empty() -> None:
+    def _empty(self) -> None:
         books = sa.table('logbooks')
+        tables = models.Base.metadata.sorted_tables
         with db_api.get_engine().begin() as connection:
-            for table in reversed(models.Base.metadata.sorted_tables):
-                if table.name not in SEEDED:
-                    connection.execute(sa.delete(table))
+            for table in reversed(tables):
+                connection.execute(sa.delete(table))
+            for table in tables:
+                if table.name in SEEDED:
+                    connection.execute(sa.insert(table),
+                                       _seed[self.backend][table.name])
             connection.execute(sa.delete(books))
 
     def execute(self, statement: Any,

@@ -4,6 +4,7 @@
 import datetime
 import ipaddress
 import re
+import unicodedata
 
 _MAC = re.compile(r'[0-9a-f]{12}')
 _HOST = re.compile(
@@ -60,3 +61,22 @@ def time(value: str) -> datetime.datetime:
         except OverflowError as exc:
             raise ValueError('must be an ISO 8601 time') from exc
     return parsed
+
+
+def name(value: str) -> str:
+    """Return a name, which may be empty.
+
+    Databases differ on whether names that differ by spaces at their end
+    are the same, and control characters upset terminals.
+    """
+    if value != value.strip():
+        raise ValueError('must not begin or end with a space')
+    if has_control_characters(value):
+        raise ValueError('must not contain control characters')
+    return value
+
+
+def has_control_characters(value: str) -> bool:
+    """Tell whether a text has characters of Unicode's category Cc."""
+    return any(unicodedata.category(character) == 'Cc'
+               for character in value)

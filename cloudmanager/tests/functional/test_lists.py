@@ -4,6 +4,7 @@
 import urllib.parse
 
 from cloudmanager.api.types import fields
+from cloudmanager.api.types import node_classes as class_types
 from cloudmanager.api.types import nodes as node_types
 from cloudmanager.api.types import power_controls as control_types
 from cloudmanager.tests import base as tests_base
@@ -263,7 +264,8 @@ class DocumentedFiltersTestCase(base.ApiTestCase):
         for path, resource, names in (
                 ('nodes', node_types.NODE, NODE_FILTERS),
                 ('power-controls', control_types.POWER_CONTROL,
-                 CONTROL_FILTERS)):
+                 CONTROL_FILTERS),
+                ('node-classes', class_types.NODE_CLASS, ('id', 'name'))):
             for name in names:
                 field = resource.filters[name]
                 value = {fields.INTEGER: '1', fields.BOOLEAN: 'true',

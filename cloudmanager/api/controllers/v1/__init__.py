@@ -3,6 +3,7 @@
 
 from cloudmanager.api.controllers.v1 import hosts  # noqa: F401
 from cloudmanager.api.controllers.v1 import info  # noqa: F401
+from cloudmanager.api.controllers.v1 import node_classes  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_power  # noqa: F401
 from cloudmanager.api.controllers.v1 import nodes  # noqa: F401
 from cloudmanager.api.controllers.v1 import power_controls  # noqa: F401

@@ -11,6 +11,7 @@ from cloudmanager.api.types import power_controls as control_types
 from cloudmanager.common import exception
 from cloudmanager.common import power_types
 from cloudmanager.common import secrets
+from cloudmanager.db import node_classes as db_node_classes
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_controls as db_power_controls
 from cloudmanager.policies import power_controls as policies
@@ -148,7 +149,7 @@ def list_nodes(call: routing.Call, power_control_id: str) -> Any:
     call.no_params()
     rows = db_nodes.list_by_control(call.context,
                                     nodes.control_key(power_control_id))
-    classes = db_nodes.types_of_classes(
+    classes = db_node_classes.types_of(
         call.context, {row['node_class_id'] for row in rows})
     return {'nodes': [_with_managers(row, classes) for row in rows]}
 

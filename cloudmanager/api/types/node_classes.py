@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Classes of nodes and their types."""
+
+from cloudmanager.api.types import fields
+from cloudmanager.api.types import formats
+from cloudmanager.api.types.fields import Field
+
+# Most types that one request gives a class.
+MAX_TYPES = 1000
+
+
+def _names(values: list[str]) -> list[str]:
+    return [formats.name(value) for value in values]
+
+
+NODE_CLASS = fields.Resource('node_class', 'node_classes', (
+    Field('id', fields.INTEGER, sortable=True,
+          operators=fields.OPERATORS[fields.INTEGER]),
+    Field('name', sortable=True, create=True, update=True, required=True,
+          nullable=False, operators=fields.OPERATORS[fields.STRING],
+          schema={'minLength': 1}, convert=formats.name),
+    Field('is_default', fields.BOOLEAN),
+    # Names in, objects out, so the list is rendered by hand.
+    Field('node_types', fields.LIST, create=True, update=True,
+          nullable=False, shown=False, convert=_names,
+          schema={'maxItems': MAX_TYPES, 'uniqueItems': True,
+                  'items': {'type': 'string', 'maxLength': 255}}),
+))
+
+NODE_TYPE = fields.Resource('node_type', 'node_types', (
+    Field('id', fields.INTEGER),
+    # The path names it too, and must name the same.
+    Field('type_id', fields.INTEGER, column='id', update=True,
+          nullable=False, shown=False),
+    Field('name', create=True, update=True, nullable=False,
+          convert=formats.name),
+))

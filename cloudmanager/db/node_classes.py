@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Classes of nodes and their types.
+
+Every class has at least one type, so that nodes can be put into it. All
+changes of one class and its types come one after another: each begins with
+the lock of the class's row.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from oslo_db import exception as db_exc
+import sqlalchemy as sa
+
+from cloudmanager.common import exception
+from cloudmanager.common import query as common_query
+from cloudmanager.db import api
+from cloudmanager.db import models
+from cloudmanager.db import query as db_query
+
+_CLASS = models.NodeClass
+_TYPE = models.NodeType
+_NODE = models.Node
+COLUMNS = tuple(_CLASS.__table__.c)
+# The class that the service itself goes by: its nodes are compute hosts.
+HYPERVISOR = 'hypervisor'
+# The type of classes that are made without naming any.
+NAMELESS = ''
+
+
+@api.reader
+def types_of(context: Any, class_ids: Collection[int]
+             ) -> dict[int, list[dict[str, Any]]]:
+    """Return ids and names of the types of node classes, by class."""
+    found: dict[int, list[dict[str, Any]]] = {
+        class_id: [] for class_id in class_ids}
+    if not found:
+        return found
+    for row in context.session.execute(
+            sa.select(_TYPE.id, _TYPE.name, _TYPE.node_class_id)
+            .where(db_query.among(_TYPE.node_class_id, found))
+            .order_by(_TYPE.id)):
+        if row.node_class_id in found:
+            found[row.node_class_id].append({'id': row.id,
+                                             'name': row.name})
+    return found
+
+
+def _with_types(context: Any, statement: Any) -> list[dict[str, Any]]:
+    """Return classes with their types, by two statements."""
+    classes = [dict(row) for row in
+               context.session.execute(statement).mappings()]
+    types = types_of(context, [row['id'] for row in classes])
+    for row in classes:
+        row['types'] = types[row['id']]
+    return classes
+
+
+@api.reader
+def list_classes(context: Any,
+                 query: common_query.Query) -> list[dict[str, Any]]:
+    """Return the classes that a query asks for, with their types."""
+    statement = db_query.where(sa.select(*COLUMNS), _CLASS, query)
+    return _with_types(context, db_query.page(statement, _CLASS, query))
+
+
+@api.reader
+def count_classes(context: Any, query: common_query.Query) -> int:
+    """Return how many classes meet the filters of a query."""
+    return context.session.scalar(db_query.where(
+        sa.select(sa.func.count()).select_from(_CLASS), _CLASS, query))
+
+
+@api.reader
+def get_class(context: Any, class_id: int) -> dict[str, Any]:
+    """Return a class with its types.
+
+    :raises NodeClassNotFound: there is none with this id
+    """
+    found = _with_types(context,
+                        sa.select(*COLUMNS).where(_CLASS.id == class_id))
+    if not found:
+        raise exception.NodeClassNotFound(node_class=class_id)
+    return found[0]
+
+
+def _insert_types(context: Any, class_id: int, names: list[str]) -> None:
+    if names:
+        context.session.execute(
+            sa.insert(_TYPE),
+            [{'node_class_id': class_id, 'name': name} for name in names])
+
+
+@api.writer
+def _insert(context: Any, name: str, names: list[str]) -> int:
+    class_id = context.session.execute(
+        sa.insert(_CLASS).values(name=name, is_default=False)
+    ).inserted_primary_key[0]
+    _insert_types(context, class_id, names)
+    return class_id
+
+
+def create_class(context: Any, name: str,
+                 type_names: list[str]) -> dict[str, Any]:
+    """Insert a class with its types.
+
+    :param type_names: each once; without any the class gets one type whose
+        name is empty
+    :raises NameTaken: there is a class of this name
+    """
+    try:
+        class_id = _insert(context, name, type_names or [NAMELESS])
+    except db_exc.DBDuplicateEntry as exc:
+        raise exception.NameTaken(field='name', value=name) from exc
+    return get_class(context, class_id)
+
+
+def _lock(context: Any, class_id: int) -> Any:
+    """Return name and is_default of a class, its row locked."""
+    row = context.session.execute(
+        sa.select(_CLASS.name, _CLASS.is_default)
+        .where(_CLASS.id == class_id).with_for_update()).first()
+    if row is None:
+        raise exception.NodeClassNotFound(node_class=class_id)
+    return row
+
+
+def _types(context: Any, class_id: int) -> dict[str, int]:
+    """Return the ids of the types of a locked class, by name."""
+    return {row.name: row.id for row in context.session.execute(
+        sa.select(_TYPE.id, _TYPE.name)
+        .where(_TYPE.node_class_id == class_id))}
+
+
+def _remove_types(context: Any, types: dict[str, int]) -> None:
+    """Remove types.
+
+    :param types: ids by name
+    :raises InUse: a node has one of them
+    """
+    if not types:
+        return
+    ids = list(types.values())
+    used = context.session.execute(
+        sa.select(_NODE.id, _NODE.node_type_id)
+        .where(_NODE.node_type_id.in_(ids)).limit(1)).first()
+    if used is not None:
+        raise exception.InUse(what=f'Node type {used.node_type_id}',
+                              by=f'node {used.id}')
+    try:
+        context.session.execute(sa.delete(_TYPE).where(_TYPE.id.in_(ids)))
+    except db_exc.DBReferenceError as exc:
+        # A node has come in between.
+        raise exception.InUse(what='One of the node types',
+                              by='a node') from exc
+
+
+def _replace_types(context: Any, class_id: int, names: list[str]) -> None:
+    """Give a locked class exactly these types; those it has keep ids."""
+    present = _types(context, class_id)
+    _remove_types(context, {name: type_id
+                            for name, type_id in present.items()
+                            if name not in names})
+    _insert_types(context, class_id,
+                  [name for name in names if name not in present])
+
+
+@api.writer
+def _update(context: Any, class_id: int, name: str | None,
+            type_names: list[str] | None) -> None:
+    row = _lock(context, class_id)
+    if name is not None and name != row.name:
+        if row.name == HYPERVISOR:
+            raise exception.Conflict(
+                reason=f'The class {HYPERVISOR} cannot be renamed: compute '
+                       'hosts are known by it.')
+        context.session.execute(
+            sa.update(_CLASS).where(_CLASS.id == class_id)
+            .values(name=name))
+    if type_names is not None:
+        _replace_types(context, class_id, type_names or [NAMELESS])
+
+
+def update_class(context: Any, class_id: int, name: str | None = None,
+                 type_names: list[str] | None = None) -> dict[str, Any]:
+    """Rename a class, or replace its types; ``None`` changes nothing.
+
+    :param type_names: the names of all its types, each once; those that
+        are there keep their ids
+    :raises NodeClassNotFound: there is none with this id
+    :raises NameTaken: another class has the new name
+    :raises InUse: a node has a type that is to go
+    :raises Conflict: the service goes by the present name
+    """
+    try:
+        _update(context, class_id, name, type_names)
+    except db_exc.DBDuplicateEntry as exc:
+        raise exception.NameTaken(field='name', value=name) from exc
+    return get_class(context, class_id)
+
+
+@api.writer
+def delete_class(context: Any, class_id: int) -> None:
+    """Remove a class and its types.
+
+    :raises NodeClassNotFound: there is none with this id
+    :raises InUse: a node is in it
+    :raises Conflict: new nodes get it, or the service goes by it
+    """
+    row = _lock(context, class_id)
+    if row.is_default or row.name == HYPERVISOR:
+        raise exception.Conflict(
+            reason=f'The class {row.name} cannot be deleted: '
+                   + ('new nodes get it.' if row.is_default else
+                      'compute hosts are known by it.'))
+    user = context.session.scalar(
+        sa.select(_NODE.id).where(_NODE.node_class_id == class_id).limit(1))
+    in_use = exception.InUse(what=f'Node class {class_id}',
+                             by=f'node {user}' if user else 'a node')
+    if user is not None:
+        raise in_use
+    try:
+        for statement in (
+                sa.delete(_TYPE).where(_TYPE.node_class_id == class_id),
+                sa.delete(_CLASS).where(_CLASS.id == class_id)):
+            context.session.execute(statement)
+    except db_exc.DBReferenceError as exc:
+        # A node has come in between.
+        raise in_use from exc
+
+
+# Types by themselves
+
+@api.reader
+def get_type(context: Any, class_id: int, type_id: int) -> dict[str, Any]:
+    """Return a type of a class.
+
+    :raises NodeClassNotFound: there is no such class
+    :raises NodeTypeNotFound: the class has no such type
+    """
+    for row in get_class(context, class_id)['types']:
+        if row['id'] == type_id:
+            return row
+    raise exception.NodeTypeNotFound(node_type=type_id)
+
+
+@api.writer
+def _insert_type(context: Any, class_id: int, name: str) -> int:
+    _lock(context, class_id)
+    return context.session.execute(
+        sa.insert(_TYPE).values(node_class_id=class_id, name=name)
+    ).inserted_primary_key[0]
+
+
+def create_type(context: Any, class_id: int, name: str) -> dict[str, Any]:
+    """Add a type to a class.
+
+    :raises NodeClassNotFound: there is no such class
+    :raises NameTaken: the class has a type of this name
+    """
+    try:
+        type_id = _insert_type(context, class_id, name)
+    except db_exc.DBDuplicateEntry as exc:
+        raise exception.NameTaken(field='name', value=name) from exc
+    return get_type(context, class_id, type_id)
+
+
+def _lock_type(context: Any, class_id: int, type_id: int) -> dict[str, int]:
+    """Lock a class; return its types, of which this must be one."""
+    _lock(context, class_id)
+    types = _types(context, class_id)
+    if type_id not in types.values():
+        raise exception.NodeTypeNotFound(node_type=type_id)
+    return types
+
+
+@api.writer
+def _rename_type(context: Any, class_id: int, type_id: int,
+                 name: str) -> None:
+    _lock_type(context, class_id, type_id)
+    context.session.execute(
+        sa.update(_TYPE).where(_TYPE.id == type_id).values(name=name))
+
+
+def rename_type(context: Any, class_id: int, type_id: int,
+                name: str) -> dict[str, Any]:
+    """Rename a type of a class; its nodes keep it.
+
+    :raises NodeClassNotFound: there is no such class
+    :raises NodeTypeNotFound: the class has no such type
+    :raises NameTaken: another type of the class has the name
+    """
+    try:
+        _rename_type(context, class_id, type_id, name)
+    except db_exc.DBDuplicateEntry as exc:
+        raise exception.NameTaken(field='name', value=name) from exc
+    return get_type(context, class_id, type_id)
+
+
+@api.writer
+def delete_type(context: Any, class_id: int, type_id: int) -> None:
+    """Remove a type from a class.
+
+    :raises NodeClassNotFound: there is no such class
+    :raises NodeTypeNotFound: the class has no such type
+    :raises InUse: a node has it
+    :raises Conflict: the class has no other
+    """
+    types = _lock_type(context, class_id, type_id)
+    if len(types) == 1:
+        raise exception.Conflict(
+            reason=f'Node type {type_id} is the only one of its class.')
+    _remove_types(context, {name: found for name, found in types.items()
+                            if found == type_id})
