@@ -87,9 +87,8 @@ class PowerDriver(abc.ABC):
 
     #: Whether the device can ask the operating system to shut down.
     supports_soft: ClassVar[bool] = False
-    #: JSON schemas of the options that a device of this kind may have, by
-    #: name, such as the cipher suite of a BMC; ``default`` in one of them
-    #: is what ``option`` returns when a device does not have it.
+    #: That of its kind, in ``cloudmanager.power.types``; ``default`` in one
+    #: of them is what ``option`` returns when a device does not have it.
     options_schema: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     #: Names that ``set_boot_device`` takes.
     boot_devices: ClassVar[tuple[str, ...]] = ()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Resources and the one function that reads their bodies."""
 
+from collections.abc import Iterator
+from collections.abc import Mapping
 import functools
 from typing import Any
 
@@ -35,16 +37,22 @@ def _validator(resource: fields.Resource, purpose: str) -> Any:
     return _VALIDATOR(resource.schema(purpose))
 
 
-def _reason(error: Any) -> str:
-    path = '.'.join(str(step) for step in error.absolute_path)
+def _reason(error: Any, *prefix: str) -> str:
+    """Say what is wrong.
+
+    :param prefix: the path to the document that was checked
+    """
+    steps = [*prefix, *(str(step) for step in error.absolute_path)]
+    path = '.'.join(steps)
     if error.validator == 'additionalProperties':
         allowed = error.schema['properties']
-        unknown = sorted(set(error.instance) - set(allowed))
+        unknown = sorted('.'.join((*steps, name)) for name in
+                         set(error.instance) - set(allowed))
         return f'Unknown field: {", ".join(unknown)[:255]}.'
     if error.validator == 'required':
         missing = [name for name in error.validator_value
                    if name not in error.instance]
-        return f'Field {missing[0]} is required.'
+        return f'Field {".".join((*steps, missing[0]))} is required.'
     if error.validator == 'type':
         wanted = error.validator_value
         names = [wanted] if isinstance(wanted, str) else wanted
@@ -55,6 +63,28 @@ def _reason(error: Any) -> str:
     return f'Field {path} {text.format(error.validator_value)}.'
 
 
+def _worst(errors: Iterator[Any]) -> Any:
+    """Return the error that is to be told, if there is any."""
+    return min(errors, default=None,
+               key=lambda error: (len(error.absolute_path),
+                                  str(error.validator)))
+
+
+def check(value: Any, field: str,
+          properties: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check an object inside of a body.
+
+    :param field: its name in the body
+    :param properties: JSON schemas of what it may contain, by name
+    :raises Invalid: something is wrong with it, with the field named
+    """
+    error = _worst(_VALIDATOR({
+        'type': 'object', 'additionalProperties': False,
+        'properties': properties}).iter_errors(value))
+    if error is not None:
+        raise exception.Invalid(reason=_reason(error, field))
+
+
 def parse(resource: fields.Resource, document: Any,
           purpose: str) -> dict[str, Any]:
     """Check a body and return its values by column.
@@ -63,11 +93,9 @@ def parse(resource: fields.Resource, document: Any,
     :raises Invalid: something is wrong with it, with the field named
     """
     body = _open(resource, document)
-    errors = sorted(_validator(resource, purpose).iter_errors(body),
-                    key=lambda error: (len(error.absolute_path),
-                                       str(error.validator)))
-    if errors:
-        raise exception.Invalid(reason=_reason(errors[0]))
+    error = _worst(_validator(resource, purpose).iter_errors(body))
+    if error is not None:
+        raise exception.Invalid(reason=_reason(error))
     values = {}
     for name, value in body.items():
         field = resource.by_name[name]

@@ -19,10 +19,10 @@ POWER_CONTROL = fields.Resource('power_control', 'power_controls', (
           nullable=False),
     Field('control_type', operators=_TEXT, sortable=True, create=True,
           update=True, required=True, nullable=False,
-          schema={'enum': list(power_types.POWER_TYPES)}),
+          schema={'enum': list(power_types.all_types())}),
     Field('protocol_type', operators=_TEXT, sortable=True, create=True,
           update=True, required=True, nullable=False,
-          schema={'enum': list(power_types.PROTOCOLS)}),
+          schema={'enum': list(power_types.protocols())}),
     Field('host', operators=_TEXT, sortable=True, create=True, update=True,
           required=True, nullable=False, convert=formats.host),
     Field('port_number', fields.INTEGER, sortable=True, create=True,
@@ -35,4 +35,6 @@ POWER_CONTROL = fields.Resource('power_control', 'power_controls', (
           schema={'maxLength': 1024}),
     Field('ssh_key', create=True, update=True, shown=False,
           schema={'maxLength': 16000}),
+    # What may be in it depends on the control type.
+    Field('options', fields.OBJECT, create=True, update=True),
 ))

@@ -140,7 +140,8 @@ def _device(control: dict[str, Any]) -> power_base.Device:
         host=control['host'], port=control['port_number'],
         login=control['login'],
         password=secrets.decrypt(control['password']),
-        ssh_key=secrets.decrypt(control['ssh_key']))
+        ssh_key=secrets.decrypt(control['ssh_key']),
+        options=control['options'] or {})
 
 
 class SwitchNode(Step):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Power controls: create, show, change, delete, and their secrets."""
 
+import dataclasses
+
 import fixtures
 import sqlalchemy as sa
 
@@ -19,8 +21,8 @@ BODY = {'control_type': 'SupermicroRackDevice', 'protocol_type': 'ipmi',
 SAMPLE = {
     'coil_map': {'1': None}, 'coils_count': 1,
     'control_type': 'SupermicroRackDevice', 'host': '10.35.17.33',
-    'login': 'ADMIN', 'port_number': 623, 'protocol_type': 'ipmi',
-    'time_updated': None, 'used_coils_count': 0,
+    'login': 'ADMIN', 'options': None, 'port_number': 623,
+    'protocol_type': 'ipmi', 'time_updated': None, 'used_coils_count': 0,
     'title': 'ipmi://SupermicroRackDevice@10.35.17.33:623'}
 BAD = {
     'control_type': (None, 'x', '', 1), 'protocol_type': (None, 'x', 'ssh'),
@@ -175,6 +177,62 @@ class PowerControlsTestCase(base.ApiTestCase):
             .where(control.id == key))]
 
 
+@tests_base.databases()
+class OptionsTestCase(base.ApiTestCase):
+
+    def setUp(self):
+        super().setUp()
+        kinds = dict(power_types.all_types())
+        kinds['FakeDevice'] = dataclasses.replace(
+            kinds['FakeDevice'], options_schema={
+                'slow': {'type': 'boolean'},
+                'retries': {'type': 'integer', 'maximum': 9},
+                'pins': {'type': 'object', 'additionalProperties': False,
+                         'properties': {'a': {'type': 'integer'}}}})
+        self.useFixture(fixtures.MockPatchObject(
+            power_types, 'all_types', lambda: kinds))
+
+    def options(self, value, control, status=200):
+        return self.call('PUT', f'{LIST}{control["id"]}',
+                         {'power_control': {'options': value}}, status).json
+
+    def test_stored(self):
+        given = {'slow': True, 'retries': 3, 'pins': {'a': 1}}
+        control = self.control(options=given)
+        self.assertEqual(given, control['options'])
+        self.assertEqual({'slow': False}, self.options(
+            {'slow': False}, control)['power_control']['options'])
+        self.assertIsNone(self.options(
+            None, control)['power_control']['options'])
+
+    def test_refused(self):
+        control = self.control()
+        for value, text in (
+                ({'slow': 1}, 'Field options.slow must be of type boolean'),
+                ({'fast': True}, 'Unknown field: options.fast'),
+                ({'retries': True}, 'options.retries'),
+                ({'retries': 10}, 'options.retries must not be more than 9'),
+                ({'retries': None}, 'options.retries must not be null'),
+                ({'pins': {'b': 1}}, 'Unknown field: options.pins.b'),
+                ([], 'Field options must be of type object'),
+                ('{}', 'Field options')):
+            self.assertIn(text, self.options(
+                value, control, 400)['errors'][0]['detail'])
+
+    def test_of_another_type(self):
+        """What a device has must fit its type at any time."""
+        control = self.control(options={'slow': True})
+        change = {'control_type': 'IntelAMT', 'protocol_type': 'intel_amt'}
+        self.assertIn('options.slow', self.error(
+            'PUT', f'{LIST}{control["id"]}',
+            {'power_control': change})['detail'])
+        self.call('PUT', f'{LIST}{control["id"]}', {
+            'power_control': {**change, 'options': None}}, 200)
+
+    def test_no_filter(self):
+        self.error('GET', f'{LIST}?options=x')
+
+
 class TypesTestCase(base.ApiTestCase):
 
     def test_types(self):
@@ -196,7 +254,7 @@ class TypesTestCase(base.ApiTestCase):
             self.error('GET', f'{LIST}{name}?limit=1')
 
     def test_every_type_can_be_created(self):
-        for number, kind in enumerate(power_types.POWER_TYPES.values()):
+        for number, kind in enumerate(power_types.all_types().values()):
             found = self.control(kind.control_type, kind.protocol_type,
                                  host=f'device{number}',
                                  port_number=kind.default_port)

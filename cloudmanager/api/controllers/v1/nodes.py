@@ -122,14 +122,20 @@ def _check_output(call: routing.Call, control_id: int, port: str) -> None:
     :raises Invalid: it has not
     """
     control = db_power_controls.get_control(call.context, control_id)
-    outputs = power_types.POWER_TYPES[control['control_type']].coils_count
-    if outputs is None:
-        return
-    if not (port.isascii() and port.isdigit()
-            and 1 <= int(port[:9]) <= outputs and str(int(port)) == port):
+    require_output(control['control_type'], 'power_control_port', port)
+
+
+def require_output(control_type: str, field: str, port: str) -> None:
+    """Check that devices of a kind can have an output.
+
+    :param field: of the body, to be named if it is wrong
+    :raises Invalid: they cannot
+    """
+    kind = power_types.all_types().get(control_type)
+    if kind is not None and not kind.has_output(port):
         raise exception.Invalid(
-            reason=f'Field power_control_port must be a number from 1 to '
-                   f'{outputs} for a {control["control_type"]}.')
+            reason=f'Field {field} must be a number from 1 to '
+                   f'{kind.coils_count} for a {control_type}.')
 
 
 @routing.route('GET', _CONTROLS, policies.CONTROLS_GET)

@@ -18,7 +18,6 @@ from cloudmanager.policies import power_controls as policies
 
 CONTROL = control_types.POWER_CONTROL
 SECRETS = ('password', 'ssh_key')
-SSH_TYPE = 'SshDevice'
 _LIST = '/v1/power-controls'
 _ONE = '/v1/power-controls/{power_control_id}'
 
@@ -30,7 +29,7 @@ def render(row: dict[str, Any]) -> dict[str, Any]:
             'is_default', 'is_initialized', 'node_id', 'node_name',
             'power_control_port', 'power_state')}
         for output in row['outputs']}
-    count = power_types.POWER_TYPES[row['control_type']].coils_count
+    count = power_types.coils_count(row['control_type'])
     free = {str(number): None for number in range(1, (count or 0) + 1)}
     return CONTROL.render(row) | {
         'coil_map': free | outputs,
@@ -45,15 +44,21 @@ def _complete(values: dict[str, Any],
     :param current: the values that are not changed
     """
     merged = {**current, **values}
-    kind = power_types.POWER_TYPES[merged['control_type']]
+    kind = power_types.all_types().get(merged['control_type'])
+    if kind is None:
+        # Only a device whose plugin is gone comes here.
+        raise power_types.DriverMissing(type=merged['control_type'])
     if merged['protocol_type'] != kind.protocol_type:
         raise exception.Invalid(
             reason=f'Field protocol_type must be {kind.protocol_type} for '
                    f'control_type {kind.control_type}.')
-    if values.get('ssh_key') is not None and (
-            kind.control_type != SSH_TYPE):
+    if values.get('ssh_key') is not None and not kind.takes_ssh_key:
         raise exception.Invalid(
-            reason=f'Field ssh_key is for control_type {SSH_TYPE} only.')
+            reason='Field ssh_key is not for control_type '
+                   f'{kind.control_type}.')
+    if merged.get('options') is not None:
+        # Those that are there already must fit a new type too.
+        types.check(merged['options'], 'options', kind.options_schema)
     default = _title(current) if current else None
     if not values.get('title') and merged.get('title') in (default, '',
                                                            None):
@@ -88,14 +93,14 @@ def list_types(call: routing.Call) -> Any:
     """List the types of power controls with their protocols."""
     call.no_params()
     return {'types': [[kind.control_type, kind.protocol_type]
-                      for kind in power_types.POWER_TYPES.values()]}
+                      for kind in power_types.all_types().values()]}
 
 
 @routing.route('GET', f'{_LIST}/protocols', policies.LIST)
 def list_protocols(call: routing.Call) -> Any:
     """List the protocols of power controls."""
     call.no_params()
-    return {'protocols': list(power_types.PROTOCOLS)}
+    return {'protocols': list(power_types.protocols())}
 
 
 @routing.route('POST', _LIST, policies.CREATE)

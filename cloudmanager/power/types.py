@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kinds of devices that the service knows by itself.
+
+The API reads them, so nothing but their descriptions belongs here. Drivers
+take their ``options_schema`` from here.
+"""
+
+from cloudmanager.common.power_types import PowerType
+
+ET7067 = PowerType('ET7067', 'modbus', 8, 502)
+DAENETIP2 = PowerType('DaenetIP2', 'snmp', 16, 161)
+DAENETIP2_ACPI = PowerType('DaenetIP2_ACPI', 'snmp', 8, 161)
+SSH_DEVICE = PowerType('SshDevice', 'ssh', None, 22, takes_ssh_key=True)
+INTEL_AMT = PowerType('IntelAMT', 'intel_amt', 1, 16992)
+SUPERMICRO_RACK_DEVICE = PowerType('SupermicroRackDevice', 'ipmi', 1, 623)
+REDFISH = PowerType('Redfish', 'redfish', None, 443)
+FAKE_DEVICE = PowerType('FakeDevice', 'fake', 8, 1)
