@@ -42,28 +42,32 @@ class Turns:
         self._turns: dict[tuple[str, int], _Turn] = {}
 
     @contextlib.contextmanager
-    def take(self, device: base.Device,
-             interval: float = 0.0) -> Iterator[float]:
+    def take(self, device: base.Device, interval: float = 0.0,
+             deadline: float | None = None) -> Iterator[float]:
         """Wait for one's turn; gives the monotonic time of the deadline.
 
         :param interval: seconds that the device needs between two turns
-        :raises PowerBusy: half of ``[power] call_deadline`` went by; the
-            other half would not be enough for the request
+        :param deadline: monotonic time, if it has begun to run before;
+            ``[power] call_deadline`` from now if not
+        :raises PowerBusy: half of the time went by; the other half would
+            not be enough for the request
         """
-        seconds = CONF.power.call_deadline
         start = time.monotonic()
+        if deadline is None:
+            deadline = start + CONF.power.call_deadline
+        patience = max(0.0, deadline - start) / 2
         with self._lock:
             turn = self._turns.setdefault((device.host, device.port),
                                           _Turn())
-        if not turn.lock.acquire(timeout=seconds / 2):
+        if not turn.lock.acquire(timeout=patience):
             raise exceptions.PowerBusy(device=device)
         try:
             begin = max(time.monotonic(), turn.ended + interval)
-            if begin > start + seconds / 2:
+            if begin > start + patience:
                 raise exceptions.PowerBusy(device=device)
             time.sleep(max(0.0, begin - time.monotonic()))
             try:
-                yield start + seconds
+                yield deadline
             finally:
                 turn.ended = time.monotonic()
         finally:
