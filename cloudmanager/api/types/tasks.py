@@ -14,6 +14,8 @@ TASK = fields.Resource('task', 'tasks', (
     Field('host', operators=_TEXT, sortable=True),
     Field('server_id', operators=_TEXT, sortable=True,
           aliases=('server',)),
+    Field('parent_id', operators=(*fields.EQUALITY, *fields.ABSENCE),
+          sortable=True),
     Field('params', fields.OBJECT),
     Field('result'),
     Field('cancel'),

@@ -123,7 +123,7 @@ class KindTestCase(RetryCase):
                 (nova_exc.BadRequest(400), exception.CloudRequestRefused),
                 (nova_exc.Forbidden(403), exception.CloudRequestRefused),
                 (ks_exc.Unauthorized(), exception.CloudUnreachable),
-                (ks_exc.EndpointNotFound(), exception.CloudUnreachable)):
+                (ks_exc.EndpointNotFound(), exception.CloudServiceMissing)):
             for kind in Kind:
                 self.assertEqual(expected, self.repeated(kind, error),
                                  error)
