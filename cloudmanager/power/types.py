@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudmanager.common.power_types import PowerType
+from cloudmanager.power import options
 
 _Schema = Mapping[str, Mapping[str, Any]]
 
@@ -97,7 +98,7 @@ DAENETIP2_ACPI = PowerType('DaenetIP2_ACPI', 'snmp', 8, 161, {
 })
 
 SSH_DEVICE = PowerType('SshDevice', 'ssh', None, 22, takes_ssh_key=True)
-INTEL_AMT = PowerType('IntelAMT', 'intel_amt', 1, 16992)
+INTEL_AMT = PowerType('IntelAMT', 'intel_amt', 1, 16992, options.AMT)
 SUPERMICRO_RACK_DEVICE = PowerType('SupermicroRackDevice', 'ipmi', 1, 623)
 REDFISH = PowerType('Redfish', 'redfish', None, 443)
 FAKE_DEVICE = PowerType('FakeDevice', 'fake', 8, 1)

@@ -127,6 +127,8 @@ class _Plain(connection.HTTPConnection):
         made = _TimedSocket(plain.family, plain.type, plain.proto,
                             fileno=plain.detach())
         made.limits = self.limits
+        # Or the body of a request waits for a device to confirm its head.
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # For the handshake that may follow; it is one operation.
         made.settimeout(self.limits.left())
         return made

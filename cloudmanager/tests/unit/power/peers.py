@@ -22,6 +22,7 @@ import fixtures
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
     timeout = 30
+    disable_nagle_algorithm = True
 
     def setup(self):
         super().setup()
