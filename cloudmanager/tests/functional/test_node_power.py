@@ -4,6 +4,7 @@
 import fixtures
 import oslo_messaging as messaging
 
+from cloudmanager.common import power_types
 from cloudmanager.db import power_actions as db_power_actions
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base as tests_base
@@ -173,6 +174,7 @@ class ActionsTestCase(base.ApiTestCase):
         self.error('POST', '/v1/nodes/99/actions/reset', status=404)
 
     def test_no_driver(self):
+        self.patch(power_types, '_with_driver', frozenset)
         node = self.node(name='mnode2')
         control = self.control('IntelAMT', 'intel_amt', port_number=16992)
         self.assign(node['id'], control['id'])
