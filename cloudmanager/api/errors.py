@@ -23,13 +23,14 @@ _CODES = {
     405: 'cloudmanager.method_not_allowed', 409: 'cloudmanager.conflict',
     413: 'cloudmanager.body_too_large',
     415: 'cloudmanager.unsupported_media_type',
-    500: 'cloudmanager.internal',
+    500: 'cloudmanager.internal', 501: 'cloudmanager.not_implemented',
     503: 'cloudmanager.unavailable'}
 _DETAILS = {
     400: 'The request is not valid.',
     401: 'The request needs authentication.',
     403: 'Policy does not allow this.',
     404: 'The resource could not be found.',
+    501: 'This version cannot do that yet.',
     503: 'The service is not available.'}
 
 

@@ -11,6 +11,7 @@ from oslo_config import cfg
 
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
+from cloudmanager.api.types import parameters
 from cloudmanager.common import exception
 from cloudmanager.common import query as common_query
 from cloudmanager.common.query import Filter
@@ -155,7 +156,7 @@ def parse(resource: fields.Resource, params: Iterable[tuple[str, str]], *,
     """
     conditions: list[Filter] = []
     page: dict[str, Any] = {}
-    paging = ('limit', 'offset', 'marker', 'sort') if paged else ()
+    paging = parameters.paging(resource) if paged else ()
     for name, value in params:
         if name in extra:
             continue

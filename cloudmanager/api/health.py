@@ -9,6 +9,7 @@ from oslo_log import log as logging
 import sqlalchemy as sa
 
 from cloudmanager.api import routing
+from cloudmanager.api.types import info as info_types
 from cloudmanager.common import exception
 from cloudmanager.common import rpc
 from cloudmanager.db import api as db_api
@@ -39,13 +40,13 @@ def _messaging() -> bool:
     return not places
 
 
-@routing.route('GET', '/healthcheck', None)
+@routing.route('GET', '/healthcheck', None,
+               answers={200: info_types.HEALTH})
 def healthcheck(call: routing.Call) -> Any:
     """Answer 200 if all is reached, else 503 with what is not.
 
     :raises Unavailable: something is not
     """
-    call.no_params()
     found = {'database': _database(), 'messaging': _messaging()}
     missing = [name for name, well in found.items() if not well]
     if missing:

@@ -6,12 +6,24 @@ fill arguments from the query string, and answer unknown methods with 404;
 one table does none of that, and tests can walk it.
 """
 
+import collections
 from collections.abc import Callable
+from collections.abc import Mapping
 import dataclasses
+import functools
 from typing import Any
 
 from cloudmanager.api import errors
+from cloudmanager.api import types
+from cloudmanager.api.types import answers as forms
+from cloudmanager.api.types import fields
+from cloudmanager.api.types import formats
+from cloudmanager.api.types import parameters
 from cloudmanager.common import exception
+
+WITH_BODY = ('POST', 'PUT', 'PATCH')
+NO_FIELDS = fields.Resource('', '', ())
+Answers = Mapping[int, forms.Form | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,16 +33,51 @@ class Route:
     :ivar path: with parameters in braces, without a slash at its end
     :ivar rule: the policy that callers must meet; ``None`` lets everybody
         in, without a token
+    :ivar answers: form of the answer by status, the usual status first;
+        ``None`` for an answer without a body
+    :ivar body: what bodies of requests contain
+    :ivar query: what query strings may contain
+    :ivar errors: statuses of errors that do not follow from the rest
     """
 
     method: str
     path: str
     rule: str | None
     function: Callable[..., Any]
+    answers: Answers | None = None
+    body: fields.Resource | None = None
+    query: parameters.Parameters | None = None
+    errors: tuple[int, ...] = ()
 
-    @property
+    @functools.cached_property
     def segments(self) -> tuple[str, ...]:
         return split(self.path)
+
+    @functools.cached_property
+    def status(self) -> int:
+        """Status of its answer when it does not say otherwise."""
+        return next(iter(self.answers or {200: None}))
+
+    @property
+    def purpose(self) -> str:
+        """What its body is for, see ``Resource.schema``."""
+        return 'update' if self.method == 'PUT' else 'create'
+
+    def read(self, call: 'Call') -> None:
+        """Check a query string and a body by what is declared of them.
+
+        Filters and pages are read where the list is made.
+
+        :raises Invalid: something is wrong, with its name
+        """
+        if self.answers is None:
+            return
+        query = self.query or parameters.Parameters()
+        if query.resource is None:
+            call.no_params(*query.flags)
+        if self.method in WITH_BODY:
+            call.values = types.parse(self.body or NO_FIELDS, call.body,
+                                      self.purpose)
 
 
 @dataclasses.dataclass
@@ -41,12 +88,14 @@ class Call:
     :ivar url: of the request, without its query string
     :ivar params: names and values of the query string
     :ivar body: its document, an empty object when there was none
+    :ivar values: what the body sets, checked, by column
     """
 
     context: Any
     url: str
     params: list[tuple[str, str]]
     body: Any
+    values: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def no_params(self, *known: str) -> None:
         """Check that nothing else was asked in the query string.
@@ -61,24 +110,35 @@ class Call:
 
 @dataclasses.dataclass
 class Answer:
-    """What a function answers when it is not just a document with 200."""
+    """What a function answers when it is not just a document.
 
-    status: int = 200
+    :ivar status: the usual one of the operation when not given
+    """
+
+    status: int = 0
     document: Any = None
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 TABLE: list[Route] = []
+# The same by the number of segments, for those who look for one.
+_BY_LENGTH: dict[int, list[Route]] = collections.defaultdict(list)
 
 
-def route(method: str, path: str, rule: str | None) -> Callable[..., Any]:
+def route(method: str, path: str, rule: str | None,
+          **declared: Any) -> Callable[..., Any]:
     """Make a function answer a method and a path.
 
     It is called with the ``Call`` and the path's parameters by name, and
     returns a document or an ``Answer``.
+
+    :param declared: what else a ``Route`` says of it; requests are checked
+        by that, and the OpenAPI document tells it
     """
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        TABLE.append(Route(method, path, rule, function))
+        made = Route(method, path, rule, function, **declared)
+        TABLE.append(made)
+        _BY_LENGTH[len(made.segments)].append(made)
         return function
     return register
 
@@ -90,8 +150,7 @@ def split(path: str) -> tuple[str, ...]:
 
 def _match(segments: tuple[str, ...],
            given: tuple[str, ...]) -> dict[str, str] | None:
-    if len(segments) != len(given):
-        return None
+    """Return the parameters of a path, if its segments match."""
     found = {}
     for segment, value in zip(segments, given, strict=True):
         if segment.startswith('{'):
@@ -114,7 +173,8 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
     # No name contains a NUL, and databases refuse it.
     given = split(path) if '\x00' not in path else ('\x00',)
     wanted = 'GET' if method == 'HEAD' else method
-    matches = [(candidate, params) for candidate in TABLE
+    candidates = _BY_LENGTH.get(len(given), ())
+    matches = [(candidate, params) for candidate in candidates
                if (params := _match(candidate.segments, given)) is not None]
     if not matches:
         raise exception.NotFound()
@@ -137,3 +197,14 @@ def integer(value: str, missing: exception.NotFound) -> int:
     if not (value.isascii() and value.isdigit() and len(value) < 10):
         raise missing
     return int(value)
+
+
+def identifier(value: str, missing: exception.NotFound) -> str:
+    """Return a UUID of a path in its canonical form.
+
+    :param missing: raised for what can be no UUID
+    """
+    try:
+        return formats.identifier(value)
+    except ValueError as exc:
+        raise missing from exc

@@ -96,6 +96,26 @@ class HostNotFound(NotFound):
     template = 'Compute host %(host)s could not be found.'
 
 
+class ServerNotFound(NotFound):
+    error_code = 'cloudmanager.server.not_found'
+    template = 'Server %(server)s could not be found.'
+
+
+class VolumeNotFound(NotFound):
+    error_code = 'cloudmanager.volume.not_found'
+    template = 'Volume %(volume)s could not be found.'
+
+
+class AggregateNotFound(NotFound):
+    error_code = 'cloudmanager.aggregate.not_found'
+    template = 'Host aggregate %(aggregate)s could not be found.'
+
+
+class AuditNotFound(NotFound):
+    error_code = 'cloudmanager.audit.not_found'
+    template = ('Host aggregate %(aggregate)s has no audit %(audit)s.')
+
+
 class Conflict(CloudManagerException):
     code = 409
     error_code = 'cloudmanager.conflict'
@@ -143,6 +163,14 @@ class HostHasVolumes(Conflict):
 class NoPowerControl(Conflict):
     error_code = 'cloudmanager.node.no_power_control'
     template = 'Node %(node)s has no power control.'
+
+
+class OperationNotImplemented(CloudManagerException):
+    """The interface has the operation, and this version cannot do it."""
+
+    code = 501
+    error_code = 'cloudmanager.not_implemented'
+    template = 'This version cannot %(what)s yet.'
 
 
 class Unavailable(CloudManagerException):

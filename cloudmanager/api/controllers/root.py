@@ -19,7 +19,6 @@ from cloudmanager.common import policy
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-WITH_BODY = ('POST', 'PUT', 'PATCH')
 
 
 def _read(request: Any) -> bytes:
@@ -55,7 +54,7 @@ def _document(request: Any) -> Any:
     :raises UnsupportedMediaType: it is no JSON
     :raises Invalid: it is no JSON object
     """
-    if request.method not in WITH_BODY:
+    if request.method not in routing.WITH_BODY:
         return {}
     body = _read(request)
     if not body:
@@ -83,6 +82,7 @@ class RootController:
         if route.rule is not None:
             policy.authorize(request.call.context, route.rule)
         request.call.body = _document(request)
+        route.read(request.call)
         # Pecan would read the body by its own, looser rules.
         request.content_type = 'application/octet-stream'
         request.pecan['content_type'] = 'application/json'
@@ -96,7 +96,7 @@ class RootController:
         found = route.function(request.call, **params)
         if not isinstance(found, routing.Answer):
             found = routing.Answer(document=found)
-        made = webob.Response(status=found.status)
+        made = webob.Response(status=found.status or route.status)
         if found.document is None:
             made.content_type = None
         else:

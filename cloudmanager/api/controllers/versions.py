@@ -4,6 +4,7 @@
 from typing import Any
 
 from cloudmanager.api import routing
+from cloudmanager.api.types import info as info_types
 
 
 def _version(url: str) -> dict[str, Any]:
@@ -11,14 +12,14 @@ def _version(url: str) -> dict[str, Any]:
             'links': [{'rel': 'self', 'href': url}]}
 
 
-@routing.route('GET', '/', None)
+@routing.route('GET', '/', None, answers={200: info_types.VERSIONS})
 def root(call: routing.Call) -> Any:
     """List the versions of the API."""
     return {'name': 'CloudManager API',
             'versions': [_version(call.url.rstrip('/') + '/v1/')]}
 
 
-@routing.route('GET', '/v1', None)
+@routing.route('GET', '/v1', None, answers={200: info_types.VERSION})
 def v1(call: routing.Call) -> Any:
     """Show the version."""
     return {'version': _version(call.url.rstrip('/') + '/')}

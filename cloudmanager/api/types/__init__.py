@@ -26,6 +26,8 @@ _TEXTS = {
     'maxLength': 'must not have more than {0} characters',
     'minItems': 'must have at least {0} elements',
     'maxItems': 'must not have more than {0} elements',
+    'minProperties': 'must have at least {0} fields',
+    'maxProperties': 'must not have more than {0} fields',
     'uniqueItems': 'must not contain an element twice',
     'enum': 'must be one of {0}',
     'pattern': 'must match {0}',
@@ -45,7 +47,7 @@ def _reason(error: Any, *prefix: str) -> str:
     steps = [*prefix, *(str(step) for step in error.absolute_path)]
     path = '.'.join(steps)
     if error.validator == 'additionalProperties':
-        allowed = error.schema['properties']
+        allowed = error.schema.get('properties', ())
         unknown = sorted('.'.join((*steps, name)) for name in
                          set(error.instance) - set(allowed))
         return f'Unknown field: {", ".join(unknown)[:255]}.'

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The single definition of a resource.
 
-Schemas of bodies, filters, sort keys, rendering and the WSME type all follow
-from the fields of a resource.
+Schemas of bodies and answers, filters, sort keys, rendering, the OpenAPI
+document and the WSME type all follow from the fields of a resource.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,10 @@ from typing import Any
 import wsme
 from wsme import types as wtypes
 
+from cloudmanager.api.types import formats
 from cloudmanager.common import clock
 
-INTEGER, STRING, BOOLEAN = 'integer', 'string', 'boolean'
+INTEGER, NUMBER, STRING, BOOLEAN = 'integer', 'number', 'string', 'boolean'
 TIME, LIST, OBJECT = 'time', 'array', 'object'
 MAX_INTEGER = 2 ** 31 - 1
 
@@ -33,7 +34,7 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     BOOLEAN: EQUALITY + ABSENCE,
     TIME: ('eq', *ORDER, *ABSENCE),
 }
-_WSME = {INTEGER: int, STRING: wtypes.text, BOOLEAN: bool,
+_WSME = {INTEGER: int, NUMBER: float, STRING: wtypes.text, BOOLEAN: bool,
          TIME: wtypes.text, LIST: [wtypes.text],
          OBJECT: {wtypes.text: wtypes.text}}
 
@@ -44,16 +45,20 @@ class Field:
 
     :ivar name: in bodies and query strings
     :ivar type: one of the constants above
-    :ivar column: attribute of the model; the name when not given, ``None``
-        inside when ``stored`` is false
+    :ivar column: attribute of the model; the name when not given
     :ivar aliases: further names that filter on it
     :ivar operators: what may be asked in a query; empty for nothing
     :ivar create: whether a POST may set it
     :ivar update: whether a PUT may set it
+    :ivar required: whether a POST must set it
+    :ivar nullable: whether it may be null, in bodies and in answers
     :ivar also: JSON types that are accepted besides its own
     :ivar schema: further keywords of JSON schema
     :ivar convert: makes the stored form of a valid value; raises ValueError
     :ivar shown: whether answers contain it
+    :ivar computed: whether answers get it from elsewhere than a column
+    :ivar optional: whether answers may lack it
+    :ivar of: what an object is, or each element of a list
     """
 
     name: str
@@ -70,6 +75,9 @@ class Field:
     schema: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     convert: Callable[[Any], Any] | None = None
     shown: bool = True
+    computed: bool = False
+    optional: bool = False
+    of: 'Resource | None' = None
     description: str = ''
 
     @property
@@ -92,6 +100,44 @@ class Field:
             result['enum'] = [*result['enum'], None]
         return result
 
+    def documented_schema(self) -> dict[str, Any]:
+        """Return ``json_schema`` with what conversion checks besides."""
+        result = self.json_schema() | formats.described(self.convert)
+        if self.description:
+            result['description'] = self.description
+        return result
+
+    def answer_schema(self, refer: 'Refer') -> dict[str, Any]:
+        """Return the JSON schema of the field's values in an answer.
+
+        :param refer: gives the schema of a resource inside of this one
+        """
+        result: dict[str, Any] = {'type': self.type}
+        if self.type == TIME:
+            result = {'type': STRING, 'pattern': formats.TIME_PATTERN}
+        elif self.of is not None and self.type == OBJECT:
+            result = refer(self.of)
+        elif self.of is not None:
+            result['items'] = refer(self.of)
+        elif self.type == LIST and 'items' in self.schema:
+            result['items'] = {'type': self.schema['items']['type']}
+        if 'enum' in self.schema:
+            result['enum'] = list(self.schema['enum'])
+        if self.nullable:
+            result = _or_null(result)
+        if self.description:
+            result['description'] = self.description
+        return result
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    if 'type' not in schema or 'properties' in schema:
+        return {'anyOf': [schema, {'type': 'null'}]}
+    result = schema | {'type': [schema['type'], 'null']}
+    if 'enum' in schema:
+        result['enum'] = [*schema['enum'], None]
+    return result
+
 
 # Compared and cached by identity: there is one of each kind.
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,12 +146,21 @@ class Resource:
 
     :ivar name: envelope of one object; empty when bodies have none
     :ivar collection: envelope of a list
+    :ivar identity: type of the ids that name a place in a list; empty when
+        there are none
+    :ivar title: name of its schema; made of ``name`` when not given, and
+        without either it has none
     """
 
     name: str
     collection: str
     fields: tuple[Field, ...]
     identity: str = INTEGER
+    title: str = ''
+
+    @property
+    def schema_name(self) -> str:
+        return self.title or self.name.title().replace('_', '')
 
     @functools.cached_property
     def by_name(self) -> dict[str, Field]:
@@ -122,26 +177,42 @@ class Resource:
         return {name: field for field in self.fields if field.sortable
                 for name in (field.name, *field.aliases)}
 
-    def schema(self, purpose: str) -> dict[str, Any]:
+    def schema(self, purpose: str,
+               documented: bool = False) -> dict[str, Any]:
         """Return the JSON schema of a body.
 
         :param purpose: ``create`` or ``update``
+        :param documented: with descriptions and all that is checked
         """
         fields = [field for field in self.fields if getattr(field, purpose)]
         result: dict[str, Any] = {
             'type': 'object', 'additionalProperties': False,
-            'properties': {field.name: field.json_schema()
+            'properties': {field.name: field.documented_schema()
+                           if documented else field.json_schema()
                            for field in fields}}
         if purpose == 'create':
             result['required'] = [field.name for field in fields
                                   if field.required]
         return result
 
+    def answer_schema(self, refer: 'Refer') -> dict[str, Any]:
+        """Return the JSON schema of the object in an answer.
+
+        :param refer: gives the schema of a resource inside of this one
+        """
+        fields = [field for field in self.fields if field.shown]
+        return {'type': 'object',
+                'properties': {field.name: field.answer_schema(refer)
+                               for field in fields},
+                'required': [field.name for field in fields
+                             if not field.optional]}
+
     @functools.cached_property
     def columns(self) -> tuple[tuple[str, str, bool], ...]:
-        """Name, column and whether it is a time, of each shown field."""
+        """Name, column and whether it is a time, of each stored field."""
         return tuple((field.name, field.attribute, field.type == TIME)
-                     for field in self.fields if field.shown)
+                     for field in self.fields
+                     if field.shown and not field.computed)
 
     def render(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a row as the API answers them."""
@@ -160,5 +231,7 @@ class Resource:
             field.name: wsme.wsattr(_WSME[field.type],
                                     mandatory=field.required)
             for field in self.fields}
-        return type(self.name.title().replace('_', '') or 'Body',
-                    (wtypes.Base,), attributes)
+        return type(self.schema_name or 'Body', (wtypes.Base,), attributes)
+
+
+Refer = Callable[[Resource], dict[str, Any]]

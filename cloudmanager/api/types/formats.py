@@ -1,15 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Canonical forms of values; each function raises ValueError."""
 
+from collections.abc import Callable
 import datetime
 import ipaddress
 import re
+from typing import Any
 import unicodedata
+import uuid
 
 _MAC = re.compile(r'[0-9a-f]{12}')
 _HOST = re.compile(
     r'(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?',
     re.IGNORECASE)
+_UUID = re.compile(r'[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}',
+                   re.IGNORECASE)
+# Names of iSCSI targets and of logical volumes.
+_TARGET = re.compile(r'[A-Za-z0-9][A-Za-z0-9.:_+-]{0,222}')
+_DEVICE = re.compile(r'/dev(/[A-Za-z0-9][A-Za-z0-9_.:+@=-]*)+')
+MAX_DEVICE = 255
+# As much of a name as fits into a target of a task.
+MAX_COMPUTE_HOST = 250
 
 
 def mac(value: str) -> str:
@@ -80,3 +91,98 @@ def has_control_characters(value: str) -> bool:
     """Tell whether a text has characters of Unicode's category Cc."""
     return any(unicodedata.category(character) == 'Cc'
                for character in value)
+
+
+def identifier(value: str) -> str:
+    """Return a UUID in lower case with hyphens."""
+    if not _UUID.fullmatch(value):
+        raise ValueError('must be a UUID')
+    return str(uuid.UUID(value))
+
+
+def compute_host(value: str) -> str:
+    """Return the name of a compute host exactly as it is given."""
+    # Some databases take "a " for "a".
+    if not (0 < len(value) <= MAX_COMPUTE_HOST and value.isprintable()
+            and ' ' not in value):
+        raise ValueError('must be the name of a compute host')
+    return value
+
+
+def compute_hosts(values: list[str]) -> list[str]:
+    """Return names of compute hosts, each once."""
+    try:
+        found = [compute_host(value) for value in values]
+    except ValueError as exc:
+        raise ValueError('must contain names of compute hosts') from exc
+    return list(dict.fromkeys(found))
+
+
+def number(value: int | str) -> int:
+    """Return a positive id given as a number or as a string."""
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and len(text) < 10
+            and int(text)):
+        raise ValueError('must be a positive number')
+    return int(text)
+
+
+def targets(values: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return names of iSCSI targets by the address of their portal.
+
+    A name has at most 223 bytes (RFC 7143, section 4.2.7.1).
+    """
+    found: dict[str, list[str]] = {}
+    for portal, names in values.items():
+        try:
+            address = host(portal)
+        except ValueError as exc:
+            raise ValueError('must have host names or IP addresses as '
+                             'keys') from exc
+        if not all(_TARGET.fullmatch(name) for name in names):
+            raise ValueError('must contain names of targets')
+        found.setdefault(address, []).extend(names)
+    return {address: list(dict.fromkeys(names))
+            for address, names in found.items()}
+
+
+def device(value: str) -> str:
+    """Return the path of a block device below ``/dev``, as it is."""
+    if not _DEVICE.fullmatch(value) or len(value) > MAX_DEVICE:
+        raise ValueError('must be the path of a device below /dev')
+    return value
+
+
+# What the functions above check, in the words of JSON schema. The patterns
+# name values of the common form; some functions take more than that.
+TIME_PATTERN = ('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$')
+UUID_PATTERN = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+_LABEL = '[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
+_PORT = ('[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}'
+         '|655[0-2][0-9]|6553[0-5]')
+_HOST_SCHEMA = {'anyOf': [{'pattern': f'^{_LABEL}([.]{_LABEL}){{0,3}}$'},
+                          {'format': 'ipv4'}, {'format': 'ipv6'}]}
+_DOCUMENTED: dict[Callable[..., Any], dict[str, Any]] = {
+    mac: {'pattern': '^[0-9A-Fa-f]{2}([:-]?[0-9A-Fa-f]{2}){5}$'},
+    ip_list: {'items': {'type': 'string', 'anyOf': [
+        {'format': 'ipv4'}, {'format': 'ipv6'}]}},
+    host: _HOST_SCHEMA,
+    compute_hosts: {'items': {
+        'type': 'string', 'pattern': f'^[!-~]{{1,{MAX_COMPUTE_HOST}}}$'}},
+    port: {'pattern': f'^({_PORT})$'},
+    time: {'pattern': '^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|'
+                      '2[0-8])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}$'},
+    identifier: {'pattern': UUID_PATTERN},
+    number: {'pattern': '^[1-9][0-9]{0,8}$'},
+    targets: {'propertyNames': {'pattern': f'^{_LABEL}$'},
+              'additionalProperties': {
+                  'type': 'array', 'minItems': 1,
+                  'items': {'type': 'string',
+                            'pattern': f'^{_TARGET.pattern}$'}}},
+    device: {'pattern': f'^{_DEVICE.pattern}$'},
+}
+
+
+def described(convert: Callable[..., Any] | None) -> dict[str, Any]:
+    """Return keywords of JSON schema for what a function accepts."""
+    return _DOCUMENTED.get(convert, {}) if convert else {}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bodies of the actions on compute hosts."""
 
+from cloudmanager.api.types import answers
 from cloudmanager.api.types import fields
 from cloudmanager.api.types.fields import Field
 
@@ -61,3 +62,8 @@ ACTIONS = {
         _flag('return_servers', 'Move the servers back afterwards.'),
         *_MOVES)),
 }
+
+PLAN = fields.Resource('', '', (
+    Field('plan', fields.OBJECT, nullable=False,
+          description='The plan of a dry run.'),))
+ANSWERS = {202: answers.TASK_ID, 200: PLAN}

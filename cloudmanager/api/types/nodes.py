@@ -1,23 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes."""
 
-import uuid
-
+from cloudmanager.api.types import answers
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
 from cloudmanager.api.types.fields import Field
 
 
-def _identifier(value: str) -> str:
-    try:
-        return str(uuid.UUID(value))
-    except ValueError as exc:
-        raise ValueError('must be a UUID') from exc
-
-
-def _integer(name: str, low: int = 1, high: int = 99,
-             description: str = '', nullable: bool = True,
-             shown: bool = True) -> Field:
+def _integer(name: str, description: str, low: int = 1, high: int = 99,
+             nullable: bool = True, shown: bool = True) -> Field:
     return Field(name, fields.INTEGER,
                  operators=fields.OPERATORS[fields.INTEGER], sortable=True,
                  create=True, update=True, nullable=nullable, shown=shown,
@@ -25,93 +16,154 @@ def _integer(name: str, low: int = 1, high: int = 99,
                  description=description)
 
 
-def _reference(name: str) -> Field:
-    return _integer(name, high=fields.MAX_INTEGER, nullable=False,
-                    shown=False)
+def _reference(name: str, description: str) -> Field:
+    return _integer(name, description, high=fields.MAX_INTEGER,
+                    nullable=False, shown=False)
 
 
-def _string(name: str, length: int = 255, **keywords: object) -> Field:
+def _string(name: str, description: str, length: int = 255,
+            **keywords: object) -> Field:
     values: dict[str, object] = {
         'operators': fields.OPERATORS[fields.STRING], 'sortable': True,
-        'create': True, 'update': True, 'schema': {'maxLength': length}}
+        'create': True, 'update': True, 'schema': {'maxLength': length},
+        'description': description}
     values.update(keywords)
     return Field(name, fields.STRING, **values)  # type: ignore[arg-type]
 
 
-def _flag(name: str) -> Field:
+def _flag(name: str, description: str) -> Field:
     return Field(name, fields.BOOLEAN,
                  operators=fields.OPERATORS[fields.BOOLEAN], sortable=True,
-                 create=True, update=True, nullable=False)
+                 create=True, update=True, nullable=False,
+                 description=description)
 
 
-NODE = fields.Resource('node', 'nodes', (
-    Field('id', fields.INTEGER, sortable=True,
-          operators=fields.OPERATORS[fields.INTEGER]),
-    Field('created_at', fields.TIME, sortable=True, create=True,
-          update=True, nullable=False, aliases=('time_created',),
-          operators=fields.OPERATORS[fields.TIME], convert=formats.time),
-    _reference('image_id'),
-    _reference('node_class_id'),
-    _reference('node_type_id'),
-    _string('hypervisor_id', 36, convert=_identifier),
-    _string('name', schema={'minLength': 1, 'maxLength': 255}),
-    _string('controller_id', 36, convert=_identifier),
-    _string('controller_type'),
-    # MySQL's TEXT holds 65535 bytes; a character takes up to four.
-    _string('description', 16000, sortable=False),
-    _integer('dtc_number'),
-    _integer('unit_number'),
-    _integer('rack_number'),
-    _integer('row_number'),
-    _integer('cpu_amount'),
-    _integer('ram_mb', 0, fields.MAX_INTEGER),
-    _integer('hdd_gb', 0, fields.MAX_INTEGER),
-    Field('ip_addresses', fields.LIST, create=True, update=True,
-          convert=formats.ip_list,
-          schema={'maxItems': 64, 'items': {'type': 'string',
-                                            'maxLength': 64}}),
-    _string('mac_address', convert=formats.mac),
-    _string('title'),
-    _flag('is_reserved'),
-    _flag('is_controller'),
-    _string('inventory_code', also=('integer',), convert=str),
-    _string('power_state', schema={'enum': ['power_on', 'power_off']}),
-    _string('owner'),
-    _flag('active'),
-    _integer('condition', 0, 4, nullable=False),
-))
+def _id(description: str, sortable: bool = True) -> Field:
+    return Field('id', fields.INTEGER, sortable=sortable, nullable=False,
+                 operators=fields.OPERATORS[fields.INTEGER],
+                 description=description)
 
-POWER_ACTION = fields.Resource('power_action', 'power_actions', (
-    Field('id', fields.INTEGER, sortable=True,
-          operators=fields.OPERATORS[fields.INTEGER]),
-    Field('action', operators=fields.OPERATORS[fields.STRING],
-          sortable=True),
-    Field('node_id', fields.INTEGER),
-    Field('start_time', fields.TIME, column='created_at', sortable=True,
-          operators=fields.OPERATORS[fields.TIME],
-          aliases=('created_at',)),
-    Field('user_name', sortable=True,
-          operators=fields.OPERATORS[fields.STRING]),
-    Field('power_control_id', fields.INTEGER, sortable=True,
-          operators=fields.OPERATORS[fields.INTEGER]),
-    Field('result', operators=fields.OPERATORS[fields.STRING],
-          sortable=True),
-    Field('error'),
-    Field('task_id', operators=fields.EQUALITY),
-    Field('duration', fields.INTEGER),
-))
 
 # A body without an envelope.
 ASSIGNMENT = fields.Resource('', 'power_controls', (
     Field('is_default', fields.BOOLEAN, create=True, update=True,
-          nullable=False),
-    Field('is_initialized', fields.BOOLEAN),
+          nullable=False, description='Whether it is the default power '
+          'control of the node; the first one assigned is.'),
+    Field('is_initialized', fields.BOOLEAN, nullable=False,
+          description='Whether the power control was initialized.'),
     Field('power_control_id', fields.INTEGER, create=True, required=True,
-          nullable=False, schema={'minimum': 1}),
-    Field('control_type'),
-    Field('power_control_title', column='title'),
+          nullable=False, schema={'minimum': 1},
+          description='Id of the power control.'),
+    Field('control_type', nullable=False,
+          description='Type of the power control.'),
+    Field('power_control_title', column='title', nullable=False,
+          description='Title of the power control.'),
     Field('power_control_port', create=True, update=True, required=True,
           nullable=False, also=('integer',), convert=str,
-          schema={'minLength': 1, 'maxLength': 64}),
-    Field('protocol_type'),
+          schema={'minLength': 1, 'maxLength': 64},
+          description='Output of the power control.'),
+    Field('protocol_type', nullable=False,
+          description='Protocol of the power control.'),
+), title='NodePowerControl')
+
+# What belongs to a node, as far as its answers show it.
+TYPE = fields.Resource('', '', (
+    Field('id', fields.INTEGER, nullable=False, description='Id.'),
+    Field('name', nullable=False, description='Name.'),
+), title='NodeTypeName')
+IMAGE = fields.Resource('', '', TYPE.fields, title='NodeImageName')
+CLASS = fields.Resource('', '', (
+    *TYPE.fields,
+    Field('is_default', fields.BOOLEAN, nullable=False,
+          description='Whether nodes get it when none is named.'),
+), title='NodeClassName')
+
+NODE = fields.Resource('node', 'nodes', (
+    _id('Id of the node.'),
+    Field('created_at', fields.TIME, sortable=True, create=True,
+          update=True, nullable=False, aliases=('time_created',),
+          operators=fields.OPERATORS[fields.TIME], convert=formats.time,
+          description='When the node was created.'),
+    _reference('image_id', 'Id of the image; 1 by default.'),
+    _reference('node_class_id',
+               'Id of the class; the default class by default.'),
+    _reference('node_type_id', 'Id of the type, one of the class; the '
+               'first type of the class by default.'),
+    _string('hypervisor_id', 'UUID of the hypervisor in Nova, unique.', 36,
+            convert=formats.identifier),
+    _string('name', 'Name, unique. That of a compute host is exactly its '
+            'name in Nova.', schema={'minLength': 1, 'maxLength': 255}),
+    _string('controller_id', 'UUID of the virtual controller that the node '
+            'is bound to.', 36, convert=formats.identifier),
+    _string('controller_type', 'Type of the virtual controller.'),
+    # MySQL's TEXT holds 65535 bytes; a character takes up to four.
+    _string('description', 'Description.', 16000, sortable=False),
+    _integer('dtc_number', 'Number of the data centre.'),
+    _integer('unit_number', 'Number of the place in the rack.'),
+    _integer('rack_number', 'Number of the rack.'),
+    _integer('row_number', 'Number of the row of racks.'),
+    _integer('cpu_amount', 'Number of processors.'),
+    _integer('ram_mb', 'Memory in MB.', 0, fields.MAX_INTEGER),
+    _integer('hdd_gb', 'Disk space in GB.', 0, fields.MAX_INTEGER),
+    Field('ip_addresses', fields.LIST, create=True, update=True,
+          convert=formats.ip_list,
+          schema={'maxItems': 64, 'items': {'type': 'string',
+                                            'maxLength': 64}},
+          description='IP addresses.'),
+    _string('mac_address', 'MAC address; answered in lower case with '
+            'colons.', convert=formats.mac),
+    _string('title', 'Title.'),
+    _flag('is_reserved', 'Whether the node is a reserve.'),
+    _flag('is_controller', 'Whether the node is a controller.'),
+    _string('inventory_code', 'Inventory number.', also=('integer',),
+            convert=str),
+    _string('power_state', 'Whether it is on; null when that is not known.',
+            schema={'enum': ['power_on', 'power_off']}),
+    _string('owner', 'Name of the user who owns the node.'),
+    _flag('active', 'Whether the node is active.'),
+    _integer('condition', '0 out of service, 1 enabled, 2 disabled, 3 '
+             'alarm, 4 reserved.', 0, 4, nullable=False),
+    Field('node_class', fields.OBJECT, of=CLASS, computed=True,
+          nullable=False, description='Class of the node.'),
+    Field('node_type', fields.OBJECT, of=TYPE, computed=True,
+          nullable=False, description='Type of the node.'),
+    Field('image', fields.OBJECT, of=IMAGE, computed=True, nullable=False,
+          description='Image of the node.'),
+    Field('node_controls', fields.LIST, of=ASSIGNMENT, computed=True,
+          nullable=False, description='Power controls of the node.'),
+    Field('os_hypervisor', fields.OBJECT, computed=True, optional=True,
+          description='The hypervisor in Nova, if it was asked for.'),
+    Field('hwinfo', fields.OBJECT, computed=True, optional=True,
+          description='The hardware, if it was asked for.'),
+))
+# Objects that other services keep, by the parameter that asks for them.
+EXTENSIONS = {'with_os_object': 'Answer os_hypervisor of nodes of the class '
+                                'hypervisor.',
+              'with_hwinfo': 'Answer hwinfo of nodes of the class '
+                             'hypervisor.'}
+ONE_NODE = answers.one(NODE, answers.WARNINGS)
+NODES = answers.page(NODE, answers.WARNINGS)
+
+POWER_ACTION = fields.Resource('power_action', 'power_actions', (
+    _id('Id of the power action.'),
+    Field('action', operators=fields.OPERATORS[fields.STRING],
+          sortable=True, nullable=False, description='What was done.'),
+    Field('node_id', fields.INTEGER, description='Id of the node.'),
+    Field('start_time', fields.TIME, column='created_at', sortable=True,
+          operators=fields.OPERATORS[fields.TIME], nullable=False,
+          aliases=('created_at',), description='When it began.'),
+    Field('user_name', sortable=True,
+          operators=fields.OPERATORS[fields.STRING],
+          description='Name of the user who asked for it.'),
+    Field('power_control_id', fields.INTEGER, sortable=True,
+          operators=fields.OPERATORS[fields.INTEGER],
+          description='Id of the power control.'),
+    Field('result', operators=fields.OPERATORS[fields.STRING],
+          sortable=True, nullable=False,
+          description='What came of it: success or failure.'),
+    Field('error', description='Why it failed.'),
+    Field('task_id', operators=fields.EQUALITY,
+          description='Id of the task that did it.'),
+    Field('duration', fields.NUMBER,
+          description='How many seconds it took.'),
 ))

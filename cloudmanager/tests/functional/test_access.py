@@ -11,7 +11,10 @@ from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests.functional import base
 
 PROTECTED = [route for route in routing.TABLE if route.rule is not None]
-CHANGING = [route for route in PROTECTED if route.method != 'GET']
+# Actions that only show something.
+READING = ('/v1/aggregates/{aggregate_id}/actions/get-audit-status',)
+CHANGING = [route for route in PROTECTED
+            if route.method != 'GET' and route.path not in READING]
 
 
 def fill(path):
@@ -53,7 +56,7 @@ class AccessTestCase(base.ApiTestCase):
             if route.method == 'GET':
                 answer = self.call('GET', fill(route.path), user='reader')
                 # Of a task or an action with this id there is none.
-                self.assertIn(answer.status_int, (200, 404), route)
+                self.assertIn(answer.status_int, (200, 404, 501), route)
                 self.call('HEAD', fill(route.path), user='reader',
                           status=answer.status_int)
 

@@ -15,7 +15,7 @@ SHUTDOWN = '/v1/hosts/cmp1/actions/shutdown'
 class Endpoint:
     """A conductor that answers what it was told to."""
 
-    target = messaging.Target(version='1.0')
+    target = messaging.Target(version='1.1')
 
     def __init__(self):
         self.answer = {}

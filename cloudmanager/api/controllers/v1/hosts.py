@@ -4,9 +4,9 @@
 from typing import Any
 
 from cloudmanager.api import routing
-from cloudmanager.api import types
 from cloudmanager.api import work
 from cloudmanager.api.types import fields
+from cloudmanager.api.types import formats
 from cloudmanager.api.types import hosts as host_types
 from cloudmanager.common import exception
 from cloudmanager.conductor import rpcapi
@@ -15,8 +15,11 @@ from cloudmanager.db import tasks as db_tasks
 from cloudmanager.policies import hosts as policies
 
 _PATH = '/v1/hosts/{host_name}/actions'
-# As much of a name as fits into a target of a task.
-_MAX_NAME = 250
+
+
+def _declared(action: str) -> dict[str, Any]:
+    return {'body': host_types.ACTIONS[action],
+            'answers': host_types.ANSWERS, 'errors': (404, 409, 503)}
 
 
 def _act(call: routing.Call, host: str, action: str) -> Any:
@@ -32,21 +35,22 @@ def _act(call: routing.Call, host: str, action: str) -> Any:
 def _check_name(host: str) -> None:
     """Check that a host can have this name.
 
-    :raises HostNotFound: it cannot, and some databases take "a " for "a"
+    :raises HostNotFound: it cannot
     """
-    if len(host) > _MAX_NAME or not host.isprintable() or ' ' in host:
-        raise exception.HostNotFound(host=host[:_MAX_NAME])
+    try:
+        formats.compute_host(host)
+    except ValueError as exc:
+        raise exception.HostNotFound(
+            host=host[:formats.MAX_COMPUTE_HOST]) from exc
 
 
 def _read(call: routing.Call, action: str) -> tuple[dict[str, Any], bool]:
     """Return the flags of a body, all of them, and whether to plan only."""
-    call.no_params()
-    body = host_types.ACTIONS[action]
-    params = types.parse(body, call.body, 'create')
-    dry_run = params.pop('dry_run', False)
-    flags = {field.name: params.get(
+    dry_run = call.values.get('dry_run', False)
+    flags = {field.name: call.values.get(
         field.name, False if field.type == fields.BOOLEAN else None)
-        for field in body.fields if field.name != 'dry_run'}
+        for field in host_types.ACTIONS[action].fields
+        if field.name != 'dry_run'}
     return flags, dry_run
 
 
@@ -65,7 +69,7 @@ def _begin(call: routing.Call, name: str, hosts: list[str],
     checked = rpcapi.ConductorAPI().check_host_action(
         call.context, action, host, {**flags, 'dry_run': dry_run})
     if dry_run:
-        return {'plan': checked['plan']}
+        return routing.Answer(200, {'plan': checked['plan']})
     targets = [f'host:{found}' for found in hosts]
     for found in hosts:
         node = db_nodes.find_by_name(call.context, found)
@@ -99,31 +103,35 @@ def _accepted(task_id: str) -> routing.Answer:
     return work.accepted(task_id, {'task_id': task_id})
 
 
-@routing.route('POST', f'{_PATH}/shutdown', policies.SHUTDOWN)
+@routing.route('POST', f'{_PATH}/shutdown', policies.SHUTDOWN,
+               **_declared('shutdown'))
 def shutdown(call: routing.Call, host_name: str) -> Any:
     """Empty a living host and switch it off."""
     return _act(call, host_name, 'shutdown')
 
 
-@routing.route('POST', f'{_PATH}/evacuate', policies.EVACUATE)
+@routing.route('POST', f'{_PATH}/evacuate', policies.EVACUATE,
+               **_declared('evacuate'))
 def evacuate(call: routing.Call, host_name: str) -> Any:
     """Bring the servers of a dead host back elsewhere."""
     return _act(call, host_name, 'evacuate')
 
 
-@routing.route('POST', f'{_PATH}/decommission', policies.DECOMMISSION)
+@routing.route('POST', f'{_PATH}/decommission', policies.DECOMMISSION,
+               **_declared('decommission'))
 def decommission(call: routing.Call, host_name: str) -> Any:
     """Empty a living host and take it out of the cloud for good."""
     return _act(call, host_name, 'decommission')
 
 
-@routing.route('POST', '/v1/hosts/actions/restart', policies.RESTART)
+@routing.route('POST', '/v1/hosts/actions/restart', policies.RESTART,
+               **_declared('restart'))
 def restart(call: routing.Call) -> Any:
     """Restart hosts, one or some at a time, without losing a server."""
     flags, dry_run = _read(call, 'restart')
     for host in flags['hosts']:
         _check_name(host)
-    if 'in_sequence' not in call.body:
+    if 'in_sequence' not in call.values:
         flags['in_sequence'] = True
     return _begin(call, 'hosts.restart', flags['hosts'], None, flags,
                   dry_run)

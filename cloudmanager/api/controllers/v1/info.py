@@ -5,11 +5,12 @@ from typing import Any
 
 from cloudmanager import version
 from cloudmanager.api import routing
+from cloudmanager.api.types import info as info_types
 from cloudmanager.policies import info as policies
 
 
-@routing.route('GET', '/v1/info', policies.GET)
+@routing.route('GET', '/v1/info', policies.GET,
+               answers={200: info_types.INFO})
 def show(call: routing.Call) -> Any:
     """Show the version of the service."""
-    call.no_params()
     return {'info': {'version': version.version_info.version_string()}}

@@ -5,8 +5,9 @@ from typing import Any
 
 from cloudmanager.api import listing
 from cloudmanager.api import routing
-from cloudmanager.api import types
+from cloudmanager.api.types import answers
 from cloudmanager.api.types import node_classes as class_types
+from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.db import node_classes as db_node_classes
 from cloudmanager.policies import node_classes as policies
@@ -17,6 +18,7 @@ _LIST = '/v1/node-classes'
 _ONE = '/v1/node-classes/{class_id}'
 _TYPES = f'{_ONE}/types'
 _TYPE = _TYPES + '/{type_id}'
+ONE_CLASS, ONE_TYPE = class_types.ONE_CLASS, class_types.ONE_TYPE
 
 
 def _class_key(class_id: str) -> int:
@@ -35,82 +37,83 @@ def render(row: dict[str, Any]) -> dict[str, Any]:
         'node_types': [NODE_TYPE.render(kind) for kind in row['types']]}
 
 
-@routing.route('GET', _LIST, policies.LIST)
+@routing.route('GET', _LIST, policies.LIST,
+               query=Parameters(NODE_CLASS, paged=True),
+               answers={200: answers.page(NODE_CLASS)})
 def list_classes(call: routing.Call) -> Any:
     """List classes."""
     return listing.page(call, NODE_CLASS, db_node_classes.list_classes,
                         lambda rows: [render(row) for row in rows])
 
 
-@routing.route('GET', f'{_LIST}/count', policies.LIST)
+@routing.route('GET', f'{_LIST}/count', policies.LIST,
+               query=Parameters(NODE_CLASS), answers={200: answers.COUNT})
 def count_classes(call: routing.Call) -> Any:
     """Count classes."""
     return listing.count(call, NODE_CLASS, db_node_classes.count_classes)
 
 
-@routing.route('POST', _LIST, policies.CREATE)
+@routing.route('POST', _LIST, policies.CREATE, body=NODE_CLASS,
+               answers={201: ONE_CLASS}, errors=(409,))
 def create_class(call: routing.Call) -> Any:
     """Create a class."""
-    call.no_params()
-    values = types.parse(NODE_CLASS, call.body, 'create')
+    values = call.values
     row = db_node_classes.create_class(call.context, values['name'],
                                        values.get('node_types', []))
-    return routing.Answer(201, {'node_class': render(row)})
+    return {'node_class': render(row)}
 
 
-@routing.route('GET', _ONE, policies.GET)
+@routing.route('GET', _ONE, policies.GET, answers={200: ONE_CLASS})
 def show_class(call: routing.Call, class_id: str) -> Any:
     """Show a class."""
-    call.no_params()
     row = db_node_classes.get_class(call.context, _class_key(class_id))
     return {'node_class': render(row)}
 
 
-@routing.route('PUT', _ONE, policies.UPDATE)
+@routing.route('PUT', _ONE, policies.UPDATE, body=NODE_CLASS,
+               answers={200: ONE_CLASS}, errors=(409,))
 def update_class(call: routing.Call, class_id: str) -> Any:
     """Rename a class, or replace its types."""
-    call.no_params()
-    values = types.parse(NODE_CLASS, call.body, 'update')
+    values = call.values
     row = db_node_classes.update_class(
         call.context, _class_key(class_id), values.get('name'),
         values.get('node_types'))
     return {'node_class': render(row)}
 
 
-@routing.route('DELETE', _ONE, policies.DELETE)
-def delete_class(call: routing.Call, class_id: str) -> Any:
+@routing.route('DELETE', _ONE, policies.DELETE, answers={204: None},
+               errors=(409,))
+def delete_class(call: routing.Call, class_id: str) -> None:
     """Delete a class with its types."""
-    call.no_params()
     db_node_classes.delete_class(call.context, _class_key(class_id))
-    return routing.Answer(204)
 
 
 # Types of a class
 
-@routing.route('GET', _TYPES, policies.GET)
+@routing.route('GET', _TYPES, policies.GET,
+               answers={200: answers.many(NODE_TYPE)})
 def list_types(call: routing.Call, class_id: str) -> Any:
     """List the types of a class."""
-    call.no_params()
     row = db_node_classes.get_class(call.context, _class_key(class_id))
     return {'node_types': [NODE_TYPE.render(kind) for kind in row['types']]}
 
 
-@routing.route('POST', _TYPES, policies.UPDATE)
+@routing.route('POST', _TYPES, policies.UPDATE, body=NODE_TYPE,
+               answers={201: ONE_TYPE}, errors=(409,))
 def create_type(call: routing.Call, class_id: str) -> Any:
     """Add a type to a class."""
-    call.no_params()
-    values = types.parse(NODE_TYPE, call.body, 'create')
+    values = call.values
     row = db_node_classes.create_type(
         call.context, _class_key(class_id),
         values.get('name', db_node_classes.NAMELESS))
-    return routing.Answer(201, {'node_type': NODE_TYPE.render(row)})
+    return {'node_type': NODE_TYPE.render(row)}
 
 
-@routing.route('PUT', _TYPE, policies.UPDATE)
+@routing.route('PUT', _TYPE, policies.UPDATE, body=NODE_TYPE,
+               answers={200: ONE_TYPE}, errors=(409,))
 def update_type(call: routing.Call, class_id: str, type_id: str) -> Any:
     """Rename a type of a class."""
-    call.no_params()
-    values = types.parse(NODE_TYPE, call.body, 'update')
+    values = call.values
     keys = _class_key(class_id), _type_key(type_id)
     if values.get('id', keys[1]) != keys[1]:
         raise exception.Invalid(
@@ -121,10 +124,9 @@ def update_type(call: routing.Call, class_id: str, type_id: str) -> Any:
     return {'node_type': NODE_TYPE.render(row)}
 
 
-@routing.route('DELETE', _TYPE, policies.UPDATE)
-def delete_type(call: routing.Call, class_id: str, type_id: str) -> Any:
+@routing.route('DELETE', _TYPE, policies.UPDATE, answers={204: None},
+               errors=(409,))
+def delete_type(call: routing.Call, class_id: str, type_id: str) -> None:
     """Delete a type of a class."""
-    call.no_params()
     db_node_classes.delete_type(call.context, _class_key(class_id),
                                 _type_key(type_id))
-    return routing.Answer(204)

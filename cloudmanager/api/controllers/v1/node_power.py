@@ -5,11 +5,11 @@ from typing import Any
 
 from cloudmanager.api import listing
 from cloudmanager.api import routing
-from cloudmanager.api import types
 from cloudmanager.api import work
 from cloudmanager.api.controllers.v1 import nodes
-from cloudmanager.api.types import fields
+from cloudmanager.api.types import answers
 from cloudmanager.api.types import nodes as node_types
+from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.common import power_types
 from cloudmanager.db import nodes as db_nodes
@@ -17,13 +17,11 @@ from cloudmanager.db import power_actions as db_power_actions
 from cloudmanager.policies import nodes as policies
 
 ACTION = node_types.POWER_ACTION
-NO_FIELDS = fields.Resource('', '', ())
 _ONE = '/v1/nodes/{node_id}'
+_ACCEPTED: dict[str, Any] = {'answers': {202: None}, 'errors': (409, 501)}
 
 
 def _switch(call: routing.Call, node_id: str, action: str) -> Any:
-    call.no_params()
-    types.parse(NO_FIELDS, call.body, 'create')
     node = db_nodes.get_node(call.context, nodes.node_key(node_id))
     if not node['controls']:
         raise exception.NoPowerControl(node=node_id)
@@ -34,25 +32,30 @@ def _switch(call: routing.Call, node_id: str, action: str) -> Any:
         params={'node_id': node['id'], 'action': action}))
 
 
-@routing.route('POST', f'{_ONE}/actions/power-on', policies.POWER)
+@routing.route('POST', f'{_ONE}/actions/power-on', policies.POWER,
+               **_ACCEPTED)
 def power_on(call: routing.Call, node_id: str) -> Any:
     """Switch a node on."""
     return _switch(call, node_id, 'power-on')
 
 
-@routing.route('POST', f'{_ONE}/actions/power-off', policies.POWER)
+@routing.route('POST', f'{_ONE}/actions/power-off', policies.POWER,
+               **_ACCEPTED)
 def power_off(call: routing.Call, node_id: str) -> Any:
     """Switch a node off, softly first where its device can."""
     return _switch(call, node_id, 'power-off')
 
 
-@routing.route('POST', f'{_ONE}/actions/reset', policies.POWER)
+@routing.route('POST', f'{_ONE}/actions/reset', policies.POWER,
+               **_ACCEPTED)
 def reset(call: routing.Call, node_id: str) -> Any:
     """Restart a node at once."""
     return _switch(call, node_id, 'reset')
 
 
-@routing.route('GET', f'{_ONE}/power-actions', policies.POWER_ACTIONS)
+@routing.route('GET', f'{_ONE}/power-actions', policies.POWER_ACTIONS,
+               query=Parameters(ACTION, paged=True),
+               answers={200: answers.page(ACTION)})
 def list_actions(call: routing.Call, node_id: str) -> Any:
     """List the power actions on a node, the newest first."""
     key = nodes.node_key(node_id)
@@ -65,11 +68,10 @@ def list_actions(call: routing.Call, node_id: str) -> Any:
 
 
 @routing.route('GET', _ONE + '/power-actions/{power_action_id}',
-               policies.POWER_ACTIONS)
+               policies.POWER_ACTIONS, answers={200: answers.one(ACTION)})
 def show_action(call: routing.Call, node_id: str,
                 power_action_id: str) -> Any:
     """Show a power action on a node."""
-    call.no_params()
     key = routing.integer(power_action_id, exception.PowerActionNotFound(
         power_action=power_action_id))
     row = db_power_actions.get_action(call.context,

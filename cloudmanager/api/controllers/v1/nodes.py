@@ -6,8 +6,9 @@ from typing import Any
 from cloudmanager.api import filters
 from cloudmanager.api import listing
 from cloudmanager.api import routing
-from cloudmanager.api import types
+from cloudmanager.api.types import answers
 from cloudmanager.api.types import nodes as node_types
+from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.common import power_types
 from cloudmanager.db import nodes as db_nodes
@@ -19,8 +20,8 @@ ASSIGNMENT = node_types.ASSIGNMENT
 _LIST, _ONE = '/v1/nodes', '/v1/nodes/{node_id}'
 _CONTROLS = f'{_ONE}/power-controls'
 HYPERVISOR = 'hypervisor'
-# Objects that other services keep, by the parameter that asks for them.
 _EXTENSIONS = {'with_os_object': 'os_hypervisor', 'with_hwinfo': 'hwinfo'}
+_ASSIGNED = answers.one(ASSIGNMENT, name='power_control')
 _CONTROL = _CONTROLS + '/{power_control_id}'
 
 
@@ -65,7 +66,10 @@ def _extend(call: routing.Call, document: dict[str, Any],
                                     for name in wanted]}
 
 
-@routing.route('GET', _LIST, policies.LIST)
+@routing.route('GET', _LIST, policies.LIST,
+               query=Parameters(NODE, paged=True,
+                                flags=node_types.EXTENSIONS),
+               answers={200: node_types.NODES})
 def list_nodes(call: routing.Call) -> Any:
     """List nodes."""
     document = listing.page(call, NODE, db_nodes.list_nodes,
@@ -74,44 +78,42 @@ def list_nodes(call: routing.Call) -> Any:
     return _extend(call, document, document['nodes'])
 
 
-@routing.route('GET', f'{_LIST}/count', policies.LIST)
+@routing.route('GET', f'{_LIST}/count', policies.LIST,
+               query=Parameters(NODE), answers={200: answers.COUNT})
 def count_nodes(call: routing.Call) -> Any:
     """Count nodes."""
     return listing.count(call, NODE, db_nodes.count_nodes)
 
 
-@routing.route('POST', _LIST, policies.CREATE)
+@routing.route('POST', _LIST, policies.CREATE, body=NODE,
+               answers={201: node_types.ONE_NODE}, errors=(409,))
 def create_node(call: routing.Call) -> Any:
     """Create a node."""
-    call.no_params()
-    values = types.parse(NODE, call.body, 'create')
-    row = db_nodes.create_node(call.context, values)
-    return routing.Answer(201, {'node': render(row)})
+    return {'node': render(db_nodes.create_node(call.context, call.values))}
 
 
-@routing.route('GET', _ONE, policies.GET)
+@routing.route('GET', _ONE, policies.GET,
+               query=Parameters(flags=node_types.EXTENSIONS),
+               answers={200: node_types.ONE_NODE})
 def show_node(call: routing.Call, node_id: str) -> Any:
     """Show a node."""
-    call.no_params(*_EXTENSIONS)
     node = render(db_nodes.get_node(call.context, node_key(node_id)))
     return _extend(call, {'node': node}, [node])
 
 
-@routing.route('PUT', _ONE, policies.UPDATE)
+@routing.route('PUT', _ONE, policies.UPDATE, body=NODE,
+               answers={200: node_types.ONE_NODE}, errors=(409,))
 def update_node(call: routing.Call, node_id: str) -> Any:
-    """Change a node."""
-    call.no_params()
-    values = types.parse(NODE, call.body, 'update')
-    row = db_nodes.update_node(call.context, node_key(node_id), values)
+    """Change a node; fields that are left out keep their values."""
+    row = db_nodes.update_node(call.context, node_key(node_id), call.values)
     return {'node': render(row)}
 
 
-@routing.route('DELETE', _ONE, policies.DELETE)
-def delete_node(call: routing.Call, node_id: str) -> Any:
+@routing.route('DELETE', _ONE, policies.DELETE, answers={204: None},
+               errors=(409,))
+def delete_node(call: routing.Call, node_id: str) -> None:
     """Delete a node."""
-    call.no_params()
     db_nodes.delete_node(call.context, node_key(node_id))
-    return routing.Answer(204)
 
 
 # Power controls of a node
@@ -138,44 +140,44 @@ def require_output(control_type: str, field: str, port: str) -> None:
                    f'{kind.coils_count} for a {control_type}.')
 
 
-@routing.route('GET', _CONTROLS, policies.CONTROLS_GET)
+@routing.route('GET', _CONTROLS, policies.CONTROLS_GET,
+               answers={200: answers.many(ASSIGNMENT)})
 def list_controls(call: routing.Call, node_id: str) -> Any:
     """List the power controls of a node."""
-    call.no_params()
     rows = db_power_controls.list_assignments(call.context,
                                               node_key(node_id))
     return {'power_controls': [ASSIGNMENT.render(row) for row in rows]}
 
 
-@routing.route('POST', _CONTROLS, policies.CONTROLS_CHANGE)
+@routing.route('POST', _CONTROLS, policies.CONTROLS_CHANGE,
+               body=ASSIGNMENT, answers={201: _ASSIGNED}, errors=(409,))
 def assign_control(call: routing.Call, node_id: str) -> Any:
     """Assign an output of a power control to a node."""
-    call.no_params()
-    values = types.parse(ASSIGNMENT, call.body, 'create')
+    values = call.values
     key = node_key(node_id)
     db_nodes.get_node(call.context, key)
     _check_output(call, values['power_control_id'],
                   values['power_control_port'])
     row = db_power_controls.assign(call.context, key, values)
-    return routing.Answer(201, {'power_control': ASSIGNMENT.render(row)})
+    return {'power_control': ASSIGNMENT.render(row)}
 
 
-@routing.route('GET', _CONTROL, policies.CONTROLS_GET)
+@routing.route('GET', _CONTROL, policies.CONTROLS_GET,
+               answers={200: _ASSIGNED})
 def show_control(call: routing.Call, node_id: str,
                  power_control_id: str) -> Any:
     """Show a power control of a node."""
-    call.no_params()
     row = db_power_controls.get_assignment(
         call.context, node_key(node_id), control_key(power_control_id))
     return {'power_control': ASSIGNMENT.render(row)}
 
 
-@routing.route('PUT', _CONTROL, policies.CONTROLS_CHANGE)
+@routing.route('PUT', _CONTROL, policies.CONTROLS_CHANGE, body=ASSIGNMENT,
+               answers={200: _ASSIGNED}, errors=(409,))
 def update_control(call: routing.Call, node_id: str,
                    power_control_id: str) -> Any:
     """Change the output of a power control of a node, or its default."""
-    call.no_params()
-    values = types.parse(ASSIGNMENT, call.body, 'update')
+    values = call.values
     keys = node_key(node_id), control_key(power_control_id)
     if 'power_control_port' in values:
         db_power_controls.get_assignment(call.context, *keys)
@@ -184,11 +186,10 @@ def update_control(call: routing.Call, node_id: str,
     return {'power_control': ASSIGNMENT.render(row)}
 
 
-@routing.route('DELETE', _CONTROL, policies.CONTROLS_CHANGE)
+@routing.route('DELETE', _CONTROL, policies.CONTROLS_CHANGE,
+               answers={204: None})
 def unassign_control(call: routing.Call, node_id: str,
-                     power_control_id: str) -> Any:
+                     power_control_id: str) -> None:
     """Take a power control from a node."""
-    call.no_params()
     db_power_controls.unassign(call.context, node_key(node_id),
                                control_key(power_control_id))
-    return routing.Answer(204)

@@ -7,7 +7,9 @@ from cloudmanager.api import listing
 from cloudmanager.api import routing
 from cloudmanager.api import types
 from cloudmanager.api.controllers.v1 import nodes
+from cloudmanager.api.types import answers
 from cloudmanager.api.types import power_controls as control_types
+from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.common import power_types
 from cloudmanager.common import secrets
@@ -75,58 +77,60 @@ def _title(values: dict[str, Any]) -> str:
     return text[:255]
 
 
-@routing.route('GET', _LIST, policies.LIST)
+@routing.route('GET', _LIST, policies.LIST,
+               query=Parameters(CONTROL, paged=True),
+               answers={200: answers.page(CONTROL)})
 def list_controls(call: routing.Call) -> Any:
     """List power controls."""
     return listing.page(call, CONTROL, db_power_controls.list_controls,
                         lambda rows: [render(row) for row in rows])
 
 
-@routing.route('GET', f'{_LIST}/count', policies.LIST)
+@routing.route('GET', f'{_LIST}/count', policies.LIST,
+               query=Parameters(CONTROL), answers={200: answers.COUNT})
 def count_controls(call: routing.Call) -> Any:
     """Count power controls."""
     return listing.count(call, CONTROL, db_power_controls.count_controls)
 
 
-@routing.route('GET', f'{_LIST}/types', policies.LIST)
+@routing.route('GET', f'{_LIST}/types', policies.LIST,
+               answers={200: control_types.TYPES})
 def list_types(call: routing.Call) -> Any:
     """List the types of power controls with their protocols."""
-    call.no_params()
     return {'types': [[kind.control_type, kind.protocol_type]
                       for kind in power_types.all_types().values()]}
 
 
-@routing.route('GET', f'{_LIST}/protocols', policies.LIST)
+@routing.route('GET', f'{_LIST}/protocols', policies.LIST,
+               answers={200: control_types.PROTOCOLS})
 def list_protocols(call: routing.Call) -> Any:
     """List the protocols of power controls."""
-    call.no_params()
     return {'protocols': list(power_types.protocols())}
 
 
-@routing.route('POST', _LIST, policies.CREATE)
+@routing.route('POST', _LIST, policies.CREATE, body=CONTROL,
+               answers={201: answers.one(CONTROL)}, errors=(409,))
 def create_control(call: routing.Call) -> Any:
     """Create a power control."""
-    call.no_params()
-    values = types.parse(CONTROL, call.body, 'create')
     row = db_power_controls.create_control(call.context,
-                                           _complete(values, {}))
-    return routing.Answer(201, {'power_control': render(row)})
+                                           _complete(call.values, {}))
+    return {'power_control': render(row)}
 
 
-@routing.route('GET', _ONE, policies.GET)
+@routing.route('GET', _ONE, policies.GET,
+               answers={200: answers.one(CONTROL)})
 def show_control(call: routing.Call, power_control_id: str) -> Any:
     """Show a power control."""
-    call.no_params()
     row = db_power_controls.get_control(
         call.context, nodes.control_key(power_control_id))
     return {'power_control': render(row)}
 
 
-@routing.route('PUT', _ONE, policies.UPDATE)
+@routing.route('PUT', _ONE, policies.UPDATE, body=CONTROL,
+               answers={200: answers.one(CONTROL)}, errors=(409,))
 def update_control(call: routing.Call, power_control_id: str) -> Any:
     """Change a power control."""
-    call.no_params()
-    values = types.parse(CONTROL, call.body, 'update')
+    values = call.values
     key = nodes.control_key(power_control_id)
     current = db_power_controls.get_control(call.context, key)
     if current['outputs'] and values.get(
@@ -139,19 +143,18 @@ def update_control(call: routing.Call, power_control_id: str) -> Any:
     return {'power_control': render(row)}
 
 
-@routing.route('DELETE', _ONE, policies.DELETE)
-def delete_control(call: routing.Call, power_control_id: str) -> Any:
+@routing.route('DELETE', _ONE, policies.DELETE, answers={204: None},
+               errors=(409,))
+def delete_control(call: routing.Call, power_control_id: str) -> None:
     """Delete a power control."""
-    call.no_params()
     db_power_controls.delete_control(call.context,
                                      nodes.control_key(power_control_id))
-    return routing.Answer(204)
 
 
-@routing.route('GET', f'{_ONE}/nodes', policies.GET)
+@routing.route('GET', f'{_ONE}/nodes', policies.GET,
+               answers={200: control_types.FED_NODES})
 def list_nodes(call: routing.Call, power_control_id: str) -> Any:
     """List the nodes that a power control is assigned to."""
-    call.no_params()
     rows = db_nodes.list_by_control(call.context,
                                     nodes.control_key(power_control_id))
     classes = db_node_classes.types_of(

@@ -6,9 +6,9 @@ from typing import Any
 from cloudmanager.api import filters
 from cloudmanager.api import listing
 from cloudmanager.api import routing
-from cloudmanager.api import types
 from cloudmanager.api import work
 from cloudmanager.api.types import tasks as task_types
+from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.common import policy
 from cloudmanager.db import tasks as db_tasks
@@ -20,7 +20,9 @@ NEWEST_FIRST = (('created_at', 'desc'),)
 _LIST, _ONE = '/v1/tasks', '/v1/tasks/{task_id}'
 
 
-@routing.route('GET', _LIST, policies.LIST)
+@routing.route('GET', _LIST, policies.LIST,
+               query=Parameters(TASK, paged=True, flags=task_types.DETAIL),
+               answers={200: task_types.LIST})
 def list_tasks(call: routing.Call) -> Any:
     """List tasks: their ids, or with ``detail`` what they do."""
     detail = filters.flag(call.params, 'detail')
@@ -34,13 +36,12 @@ def list_tasks(call: routing.Call) -> Any:
                 for row in rows]
 
     return listing.page(call, TASK, db_tasks.list_tasks, render,
-                        extra=('detail',), sort=NEWEST_FIRST)
+                        extra=task_types.DETAIL, sort=NEWEST_FIRST)
 
 
-@routing.route('GET', _ONE, policies.GET)
+@routing.route('GET', _ONE, policies.GET, answers={200: task_types.ONE})
 def show_task(call: routing.Call, task_id: str) -> Any:
     """Show a task with its items."""
-    call.no_params()
     row = db_tasks.get_task(call.context, task_id)
     key = row['id']
     items = db_tasks.items(call.context, [key])[key]
@@ -58,11 +59,10 @@ def _traceback(call: routing.Call, row: dict[str, Any]) -> str | None:
     return row['traceback']
 
 
-@routing.route('POST', f'{_ONE}/actions/cancel', policies.CANCEL)
+@routing.route('POST', f'{_ONE}/actions/cancel', policies.CANCEL,
+               body=task_types.CANCEL, answers={202: None}, errors=(409,))
 def cancel_task(call: routing.Call, task_id: str) -> Any:
     """Start nothing more; let what runs finish, or abort it."""
-    call.no_params()
-    values = types.parse(task_types.CANCEL, call.body, 'create')
     db_tasks.request_cancel(call.context, task_id,
-                            values.get('running', 'finish'))
+                            call.values.get('running', 'finish'))
     return work.accepted(task_id)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backends of block storage."""
+
+from typing import Any
+
+from cloudmanager.api import filters
+from cloudmanager.api import routing
+from cloudmanager.api.types import answers
+from cloudmanager.api.types import volumes as volume_types
+from cloudmanager.api.types.parameters import Parameters
+from cloudmanager.common import exception
+from cloudmanager.policies import volume_backends as policies
+
+BACKEND = volume_types.BACKEND
+
+
+@routing.route('GET', '/v1/volume-backends', policies.LIST,
+               query=Parameters(BACKEND, paged=True),
+               answers={200: answers.Array(BACKEND)}, errors=(501, 503))
+def list_backends(call: routing.Call) -> Any:
+    """List backends with their logical and physical volumes."""
+    filters.parse(BACKEND, call.params)
+    raise exception.OperationNotImplemented(what='list volume backends')

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the service tells of itself."""
+
+from cloudmanager.api.types import answers
+from cloudmanager.api.types import fields
+from cloudmanager.api.types.fields import Field
+
+INFO = answers.one(fields.Resource('info', '', (
+    Field('version', nullable=False, description='Version of the service.'),
+)))
+
+_VERSION = fields.Resource('version', 'versions', (
+    Field('id', nullable=False, description='Name of the version.'),
+    Field('status', nullable=False, description='Always CURRENT.'),
+    Field('links', fields.LIST, of=answers.LINK, nullable=False,
+          description='Where it is, and what describes it.'),
+))
+VERSION = answers.one(_VERSION)
+VERSIONS = answers.many(_VERSION, Field(
+    'name', nullable=False, description='Name of the API.'))
+
+HEALTH = fields.Resource('', '', (
+    Field('database', nullable=False, description='OK'),
+    Field('messaging', nullable=False, description='OK'),
+))
