@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """GET /healthcheck: whether this process reaches what it needs."""
 
-import socket
 from typing import Any
 
 from oslo_db import exception as db_exc
@@ -15,7 +14,6 @@ from cloudmanager.common import rpc
 from cloudmanager.db import api as db_api
 
 LOG = logging.getLogger(__name__)
-BUS_SECONDS = 3
 
 
 def _database() -> bool:
@@ -29,15 +27,11 @@ def _database() -> bool:
 
 
 def _messaging() -> bool:
-    """Tell whether a broker accepts connections, if one is needed."""
-    places = rpc.brokers()
-    for place in places:
-        try:
-            with socket.create_connection(place, BUS_SECONDS):
-                return True
-        except OSError as exc:
-            LOG.warning('A message broker does not answer: %s', exc)
-    return not places
+    try:
+        rpc.check_broker()
+    except exception.Unavailable:
+        return False
+    return True
 
 
 @routing.route('GET', '/healthcheck', None,

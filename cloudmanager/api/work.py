@@ -4,9 +4,9 @@
 from typing import Any
 
 from oslo_log import log as logging
-import oslo_messaging as messaging
 
 from cloudmanager.api import routing
+from cloudmanager.common import exception
 from cloudmanager.conductor import rpcapi
 from cloudmanager.db import tasks as db_tasks
 
@@ -26,7 +26,7 @@ def start(call: routing.Call, name: str, **values: Any) -> str:
     if new:
         try:
             rpcapi.ConductorAPI().run_task(call.context, task['id'])
-        except messaging.MessagingException as exc:
+        except exception.Unavailable as exc:
             LOG.warning('Conductors were not told of task %(task)s: '
                         '%(why)s', {'task': task['id'], 'why': exc})
     return task['id']

@@ -1,16 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The message bus: transport, serializer, client and server."""
 
+from collections.abc import Iterator
+import contextlib
+import socket
 from typing import Any
 
+from kombu import exceptions as kombu_exc
 from oslo_config import cfg
+from oslo_log import log as logging
 import oslo_messaging as messaging
 from oslo_messaging.rpc import dispatcher
 
 from cloudmanager.common import context as cm_context
+from cloudmanager.common import exception
 
 CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
 AMQP_PORT = 5672
+CONNECT_SECONDS = 3
+# Attempts besides the first to reach a broker. The libraries would try for
+# ever, while a user waits.
+SEND_RETRIES = 1
 CONDUCTOR_TOPIC = 'cloudmanager-conductor'
 ALLOWED_REMOTE_EXMODS = ['cloudmanager.common.exception',
                          'cloudmanager.power.exceptions']
@@ -50,6 +61,23 @@ def brokers() -> list[tuple[str, int]]:
             for host in found.hosts if host.hostname]
 
 
+def check_broker() -> None:
+    """Check that a broker accepts connections, if one is needed.
+
+    :raises Unavailable: none does
+    """
+    places = brokers()
+    for place in places:
+        try:
+            with socket.create_connection(place, CONNECT_SECONDS):
+                return
+        except OSError as exc:
+            LOG.warning('A message broker does not answer: %s', exc)
+    if places:
+        raise exception.Unavailable(
+            reason='No message broker can be reached.')
+
+
 def cleanup() -> None:
     """Close the transport, at the end of a process or a test."""
     global _TRANSPORT, _URL
@@ -61,8 +89,27 @@ def cleanup() -> None:
 def get_client(topic: str, version: str) -> Any:
     """Return a client of the current version of a topic's interface."""
     target = messaging.Target(topic=topic, version=version)
-    return messaging.get_rpc_client(init(), target,
+    return messaging.get_rpc_client(init(), target, retry=SEND_RETRIES,
                                     serializer=ContextSerializer())
+
+
+@contextlib.contextmanager
+def sending() -> Iterator[None]:
+    """Tell in one way that a message did not get through.
+
+    oslo.messaging lets errors of kombu through while it connects.
+
+    :raises Unavailable: no broker took it, or nobody answered in time
+    """
+    try:
+        yield
+    except messaging.MessagingTimeout as exc:
+        raise exception.Unavailable(
+            reason='No conductor answered in time.') from exc
+    except (messaging.MessageDeliveryFailure,
+            kombu_exc.KombuError) as exc:
+        raise exception.Unavailable(
+            reason='No message broker can be reached.') from exc
 
 
 def get_server(topic: str, host: str, endpoints: list[Any]) -> Any:

@@ -10,9 +10,7 @@ Versions of the interface:
 from typing import Any
 
 from oslo_config import cfg
-import oslo_messaging as messaging
 
-from cloudmanager.common import exception
 from cloudmanager.common import rpc
 
 CONF = cfg.CONF
@@ -26,9 +24,13 @@ class ConductorAPI:
         self._client = rpc.get_client(rpc.CONDUCTOR_TOPIC, RPC_API_VERSION)
 
     def run_task(self, context: Any, task_id: str) -> None:
-        """Tell a conductor of a new task; a lost message costs seconds."""
-        self._client.prepare(version='1.0').cast(context, 'run_task',
-                                                 task_id=task_id)
+        """Tell a conductor of a new task; a lost message costs seconds.
+
+        :raises Unavailable: the message could not be sent
+        """
+        with rpc.sending():
+            self._client.prepare(version='1.0').cast(context, 'run_task',
+                                                     task_id=task_id)
 
     def check_host_action(self, context: Any, action: str,
                           host: str | None,
@@ -40,14 +42,13 @@ class ConductorAPI:
         :param host: ``None`` for ``restart``, whose params have ``hosts``
         :returns: the plan under ``plan`` for a dry run; ``params`` that the
             task needs besides
-        :raises Unavailable: no conductor answered in time
+        :raises Unavailable: no conductor was reached, or none answered in
+            time
         """
+        # The libraries open the queue of answers without a bound of time.
+        rpc.check_broker()
         caller = self._client.prepare(version='1.1',
                                       timeout=CONF.api.rpc_timeout)
-        try:
+        with rpc.sending():
             return caller.call(context, 'check_host_action', action=action,
                                host=host, params=params)
-        except (messaging.MessagingTimeout,
-                messaging.MessageDeliveryFailure) as exc:
-            raise exception.Unavailable(
-                reason='No conductor answered in time.') from exc

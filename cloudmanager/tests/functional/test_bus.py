@@ -6,6 +6,7 @@ import oslo_messaging as messaging
 
 from cloudmanager.common import exception
 from cloudmanager.common import rpc
+from cloudmanager.conductor import rpcapi
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional import base
 
@@ -15,7 +16,7 @@ SHUTDOWN = '/v1/hosts/cmp1/actions/shutdown'
 class Endpoint:
     """A conductor that answers what it was told to."""
 
-    target = messaging.Target(version='1.1')
+    target = messaging.Target(version=rpcapi.RPC_API_VERSION)
 
     def __init__(self):
         self.answer = {}

@@ -2,7 +2,6 @@
 """Actions on compute hosts: checks, tasks, and doing nothing twice."""
 
 import fixtures
-import oslo_messaging as messaging
 
 from cloudmanager.common import exception
 from cloudmanager.db import tasks as db_tasks
@@ -187,7 +186,7 @@ class ActionsTestCase(HostsCase):
 
     def test_bus_is_down(self):
         log = self.useFixture(fixtures.FakeLogger())
-        self.conductor.post_error = messaging.MessageDeliveryFailure('x')
+        self.conductor.post_error = exception.Unavailable(reason='x')
         task_id = self.start(SHUTDOWN)
         self.assertIn(task_id, log.output)
 

@@ -2,8 +2,8 @@
 """Power of nodes: assignments, actions and their log."""
 
 import fixtures
-import oslo_messaging as messaging
 
+from cloudmanager.common import exception
 from cloudmanager.common import power_types
 from cloudmanager.db import power_actions as db_power_actions
 from cloudmanager.db import tasks as db_tasks
@@ -187,8 +187,8 @@ class ActionsTestCase(base.ApiTestCase):
         """The row is there, and conductors look for such rows."""
         log = self.useFixture(fixtures.FakeLogger())
         for number, error in enumerate((
-                messaging.MessageDeliveryFailure('no route'),
-                messaging.MessagingTimeout('too late'))):
+                exception.Unavailable(reason='no route'),
+                exception.Unavailable(reason='too late'))):
             self.conductor.post_error = error
             answer = self.act('reset')
             task_id = answer.headers['Location'].rsplit('/', 1)[1]
