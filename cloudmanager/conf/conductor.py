@@ -14,9 +14,10 @@ OPTS = [
     cfg.StrOpt('jobboard', default='sql',
                choices=('sql', 'redis', 'etcd', 'zookeeper'),
                help='Where conductors find and claim work.'),
-    cfg.DictOpt('jobboard_options', default={},
-                help='Options of the jobboard as TaskFlow names them, such '
-                     'as host:10.0.0.5,port:6379 for redis.'),
+    cfg.MultiStrOpt('jobboard_options', default=[],
+                    help='Options of the jobboard as TaskFlow names them, '
+                         'one a line, such as host:10.0.0.5 and port:6379 '
+                         'for redis.'),
     cfg.FloatOpt('lease', default=5.0, min=1.0,
                  help='Seconds after which the task of a conductor that no '
                       'longer answers is taken over.'),

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our own programs as processes with a configuration of their own."""
 
+from collections.abc import Sequence
 import os
 import pathlib
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -39,7 +42,7 @@ auth_type = password
 {credentials}
 [conductor]
 jobboard = {board}
-jobboard_options = {board_options}
+{board_options}
 [power]
 soft_timeout = 10
 confirm_timeout = 20
@@ -55,8 +58,8 @@ project_domain_name = Default
 region_name = RegionOne
 '''
 BOARD_OPTIONS = {
-    'sql': '',
-    'redis': 'host:127.0.0.1,port:6379,namespace:{name}'}
+    'sql': (),
+    'redis': ('host:127.0.0.1', 'port:6379', 'namespace:{name}')}
 
 
 def mysql(*statements: str) -> None:
@@ -67,6 +70,34 @@ def mysql(*statements: str) -> None:
         with connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
+    finally:
+        connection.close()
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on.
+
+    It is below those that the kernel gives to clients, so that none of them
+    gets it before the server does.
+    """
+    for port in random.sample(range(20000, 30000), 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(('127.0.0.1', port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError('no port is free')
+
+
+def query(database: str, statement: str, *arguments: Any) -> Any:
+    """Return the rows that a statement selects."""
+    connection = pymysql.connect(host='127.0.0.1', user=DATABASE_USER,
+                                 autocommit=True, database=database)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, arguments)
+            return cursor.fetchall()
     finally:
         connection.close()
 
@@ -132,13 +163,16 @@ class Installation:
     """A database, a configuration, and the programs that use them.
 
     :param name: of the database, and of the Redis namespace
-    :param board: jobboard, ``sql`` or ``redis``
+    :param board: jobboard
+    :param board_options: of a jobboard other than ``sql`` or ``redis``
     :param database: URL of an empty one; one of its own on the local
         MariaDB when not given
     """
 
     def __init__(self, directory: pathlib.Path, name: str, *,
-                 board: str = 'sql', auth: str = 'keystone',
+                 board: str = 'sql',
+                 board_options: Sequence[str] | None = None,
+                 auth: str = 'keystone',
                  port: int = 9362, more: str = '',
                  database: str | None = None,
                  transport: str = RABBIT_URL) -> None:
@@ -155,7 +189,9 @@ class Installation:
             database=database or
             f'mysql+pymysql://{DATABASE_USER}@127.0.0.1/{name}',
             auth=auth, port=port, credentials=CREDENTIALS, board=board,
-            board_options=BOARD_OPTIONS[board].format(name=name),
+            board_options='\n'.join(
+                f'jobboard_options = {option.format(name=name)}'
+                for option in board_options or BOARD_OPTIONS[board]),
             more=more))
         self.run('cloudmanager-manage', 'db', 'upgrade')
         self.run('cloudmanager-manage', 'secrets', 'create-key')

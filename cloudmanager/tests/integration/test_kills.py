@@ -9,11 +9,11 @@ import os
 import random
 import time
 
-import pymysql
 import testtools
 
 from cloudmanager.tests.integration import base
 from cloudmanager.tests.integration import cloud
+from cloudmanager.tests.integration import processes
 
 # A kill within this many seconds after a conductor took the task.
 LATEST_KILL = 3.0
@@ -46,17 +46,11 @@ class KillsCase(base.IntegrationCase):
 
     def row(self, task_id):
         """Read who owns a task, which the API does not tell."""
-        connection = pymysql.connect(
-            host='127.0.0.1', user='root', autocommit=True,
-            database=self.installation.name)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    'SELECT status, owner, generation FROM tasks '
-                    'WHERE id = %s', (task_id,))
-                return cursor.fetchone()
-        finally:
-            connection.close()
+        (found,) = processes.query(
+            self.installation.name,
+            'SELECT status, owner, generation FROM tasks WHERE id = %s',
+            task_id)
+        return found
 
     def ended(self, task_id):
         return self.row(task_id)[0] not in ('PENDING', 'STARTED', 'RETRY')

@@ -114,9 +114,9 @@ class WorkerCase(base.DbTestCase):
         self.addCleanup(self.redis.close)
         self.addCleanup(self.flush_redis, namespace)
         self.namespace = namespace
-        self.config(group='conductor', jobboard_options={
-            'host': url.hostname, 'port': str(url.port or 6379),
-            'namespace': namespace})
+        self.config(group='conductor', jobboard_options=[
+            f'host:{url.hostname}', f'port:{url.port or 6379}',
+            f'namespace:{namespace}'])
 
     def flush_redis(self, namespace):
         keys = list(self.redis.scan_iter(f'{namespace}*'))
