@@ -97,7 +97,8 @@ DAENETIP2_ACPI = PowerType('DaenetIP2_ACPI', 'snmp', 8, 161, {
                        'that is on is shut down by it.'},
 })
 
-SSH_DEVICE = PowerType('SshDevice', 'ssh', None, 22, takes_ssh_key=True)
+SSH_DEVICE = PowerType('SshDevice', 'ssh', None, 22, options.SSH,
+                       takes_ssh_key=True)
 INTEL_AMT = PowerType('IntelAMT', 'intel_amt', 1, 16992, options.AMT)
 SUPERMICRO_RACK_DEVICE = PowerType('SupermicroRackDevice', 'ipmi', 1, 623)
 REDFISH = PowerType('Redfish', 'redfish', None, 443)
