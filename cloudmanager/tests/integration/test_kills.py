@@ -22,6 +22,14 @@ TAKEOVER_SECONDS = 10.0
 KILLS_PER_TASK = 5
 
 
+def seed_of(case):
+    """Return the seed of a test's instants, and put it into its details."""
+    seed = int(os.environ.get('CLOUDMANAGER_TEST_SEED',
+                              time.time_ns() % 10 ** 6))
+    case.addDetail('seed', testtools.content.text_content(str(seed)))
+    return seed
+
+
 class KillsCase(base.IntegrationCase):
     """Two conductors, one of them killed again and again."""
 
@@ -37,10 +45,7 @@ class KillsCase(base.IntegrationCase):
 
     def setUp(self):
         super().setUp()
-        seed = int(os.environ.get('CLOUDMANAGER_TEST_SEED',
-                                  time.time_ns() % 10 ** 6))
-        self.random = random.Random(seed)
-        self.addDetail('seed', testtools.content.text_content(str(seed)))
+        self.random = random.Random(seed_of(self))
         self.kills = 0
         self.takeovers = []
 
