@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from concurrent import futures
 from typing import Any
 
+from oslo_utils import strutils
+
+from cloudmanager.planning import classify
 from cloudmanager.planning import model
 
 _INVENTORY = ('total', 'reserved', 'allocation_ratio', 'min_unit',
@@ -141,4 +144,25 @@ def to_model(found: Any, resources: dict[str, int] | None = None,
         availability_zone=found.pinned_zone,
         group_id=group_id, metadata=found.metadata,
         boot_from_volume=not found.image,
-        memory_mb=found.flavor.get('ram', 0))
+        memory_mb=found.flavor.get('ram', 0),
+        **_demands(found.flavor.get('extra_specs') or {}))
+
+
+def _demands(specs: dict[str, str]) -> dict[str, Any]:
+    """Return what the extra specs of a flavor say of where it can go.
+
+    Nova's documentation of extra specs names them.
+    """
+    def traits(wanted: str) -> frozenset[str]:
+        return frozenset(key.removeprefix('trait:') for key, value
+                         in specs.items()
+                         if key.startswith('trait:') and value == wanted)
+
+    refuses = {}
+    if strutils.bool_from_string(specs.get('hw:mem_encryption', '')):
+        refuses[classify.LIVE] = ('its memory is encrypted, so it cannot be '
+                                  'moved live')
+    return {'required_traits': traits('required'),
+            'forbidden_traits': traits('forbidden'),
+            'passthrough': bool(specs.get('pci_passthrough:alias')),
+            'refuses': refuses}

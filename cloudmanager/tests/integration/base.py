@@ -27,11 +27,13 @@ class IntegrationCase(testtools.TestCase):
     :cvar conductors: how many are started
     :cvar board: the jobboard
     :cvar more: further lines of the configuration
+    :cvar slow: a compute with slow live migrations
     """
 
     conductors = 1
     board = 'sql'
     more = ''
+    slow = ''
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -39,7 +41,7 @@ class IntegrationCase(testtools.TestCase):
         cls.directory = pathlib.Path(tempfile.mkdtemp(prefix='cm-test-'))
         cls.addClassCleanup(shutil.rmtree, cls.directory,
                             ignore_errors=True)
-        cloud.start()
+        cloud.start(cls.slow)
         cls.cloud = cloud.Cloud()
         cls.cloud.clear()
         cls.cloud.restore_hosts()

@@ -39,10 +39,13 @@ def minicloud(*arguments: str, seconds: float = 900,
     return done.stdout
 
 
-def start() -> None:
+def start(slow: str = '') -> None:
     """Start the mini cloud with four computes, unless it runs.
 
     Waits for other test runs: tests delete all servers of the cloud.
+
+    :param slow: a compute whose live migrations last until they are aborted
+        or forced; one that is started otherwise is started anew
     """
     global _lock
     if _lock is None:
@@ -50,7 +53,8 @@ def start() -> None:
         # Held until this process ends.
         _lock = LOCK.open('w')
         wait(_is_ours, 1800, 'other tests have ended', 1)
-    minicloud('start', '--computes', '4', '--max-live-migrations', '0')
+    minicloud('start', '--computes', '4', '--max-live-migrations', '0',
+              *(('--slow-migrations', slow) if slow else ()))
 
 
 def _is_ours() -> bool:

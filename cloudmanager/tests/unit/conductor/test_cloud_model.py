@@ -106,6 +106,24 @@ class LoadTestCase(fakes_case.ConductorCase):
         self.nova.hypervisors = lambda: hypervisors
         self.assertNotIn('dst2', self.load().hosts)
 
+    def test_demands_of_the_flavor(self):
+        """DR17: what cannot be moved live is known before it is tried."""
+        self.nova.add('vm1', flavor={
+            'vcpus': 1, 'ram': 1024, 'disk': 1, 'extra_specs': {
+                'trait:CUSTOM_FAST': 'required',
+                'trait:CUSTOM_OLD': 'forbidden',
+                'pci_passthrough:alias': 'gpu:1',
+                'hw:mem_encryption': 'True', 'hw:cpu_policy': 'shared'}})
+        self.nova.add('vm2')
+        servers = self.load().servers
+        self.assertEqual(
+            ({'CUSTOM_FAST'}, {'CUSTOM_OLD'}, True, ['live-migrate']),
+            (servers['vm1'].required_traits, servers['vm1'].forbidden_traits,
+             servers['vm1'].passthrough, list(servers['vm1'].refuses)))
+        self.assertEqual((frozenset(), False, {}), (
+            servers['vm2'].required_traits, servers['vm2'].passthrough,
+            servers['vm2'].refuses))
+
     def test_source_without_provider(self):
         """What Placement does not know counts by its flavor."""
         self.nova.add('vm1')
