@@ -23,3 +23,14 @@ HEALTH = fields.Resource('', '', (
     Field('database', nullable=False, description='OK'),
     Field('messaging', nullable=False, description='OK'),
 ))
+
+OPENAPI = fields.Resource('', '', (
+    Field('openapi', nullable=False,
+          description='Version of the specification.'),
+    Field('info', fields.OBJECT, nullable=False,
+          description='What is described.'),
+    Field('paths', fields.OBJECT, nullable=False,
+          description='Operations by path and method.'),
+    Field('components', fields.OBJECT, nullable=False,
+          description='What operations share.'),
+))

@@ -10,6 +10,7 @@ from cloudmanager.api.controllers.v1 import node_modes  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_power  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_targets  # noqa: F401
 from cloudmanager.api.controllers.v1 import nodes  # noqa: F401
+from cloudmanager.api.controllers.v1 import openapi  # noqa: F401
 from cloudmanager.api.controllers.v1 import power_controls  # noqa: F401
 from cloudmanager.api.controllers.v1 import servers  # noqa: F401
 from cloudmanager.api.controllers.v1 import tasks  # noqa: F401

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The OpenAPI document, made of the routes and the resources.
+
+Version 3.1 of the specification (https://spec.openapis.org/oas/v3.1.0), whose
+schemas are JSON schema of the draft 2020-12.
+"""
+
+import http
+import inspect
+import re
+import sys
+from typing import Any
+
+from oslo_policy import policy as oslo_policy
+
+from cloudmanager import policies
+from cloudmanager import version
+from cloudmanager.api import routing
+from cloudmanager.api.types import answers as forms
+from cloudmanager.api.types import fields
+from cloudmanager.api.types import filtering
+from cloudmanager.api.types import parameters
+from cloudmanager.api.types import paths
+
+JSON = 'application/json'
+_ERROR = 'Error'
+_REQUEST_ID = 'X-OpenStack-Request-ID'
+_DESCRIPTIONS = {
+    400: 'The request is not valid; detail names the field or parameter.',
+    401: 'The token is missing or not valid.',
+    403: 'Policy does not allow it.',
+    404: 'There is no such object.',
+    409: 'The state of something does not allow it, or a task is in the '
+         'way.',
+    413: 'The body is too large.',
+    415: 'The body is not JSON.',
+    501: 'This version cannot do it.',
+    503: 'Something that is needed is out of reach.',
+}
+_SUCCESS = {200: 'Done.', 201: 'The object was created.',
+            202: 'The work has begun; Location names its task.',
+            204: 'Done; there is no body.'}
+
+
+def document() -> dict[str, Any]:
+    """Return the document of all operations."""
+    made = _Document()
+    operations: dict[str, dict[str, Any]] = {}
+    for route in routing.TABLE:
+        if route.answers is not None:
+            operations.setdefault(route.path, {})[
+                route.method.lower()] = made.operation(route)
+    return {
+        'openapi': '3.1.0',
+        'info': {
+            'title': 'CloudManager API',
+            'version': version.version_info.version_string(),
+            'description': 'Keeps the physical side of an OpenStack cloud. '
+                           'A path with and without a slash at its end is '
+                           'the same resource.',
+            'license': {'name': 'Apache-2.0', 'identifier': 'Apache-2.0'}},
+        'servers': [{'url': '/'}],
+        'security': [{'token': []}],
+        'tags': made.tags,
+        'paths': operations,
+        'components': {
+            'schemas': made.schemas,
+            'headers': _HEADERS,
+            'responses': {_name(status): _error(text)
+                          for status, text in _DESCRIPTIONS.items()},
+            'securitySchemes': {'token': {
+                'type': 'apiKey', 'in': 'header', 'name': 'X-Auth-Token',
+                'description': 'A token of Keystone, unless the service is '
+                               'configured for other authentication.'}}}}
+
+
+_HEADERS: dict[str, Any] = {
+    _REQUEST_ID: {'description': 'Id of the request, as in the logs.',
+                  'schema': {'type': 'string'}, 'required': True},
+    'Location': {'description': 'Path of the task.', 'required': True,
+                 'schema': {'type': 'string', 'pattern': '^/v1/tasks/'}}}
+
+
+def _name(status: int) -> str:
+    """Return the name of the response of an error."""
+    return http.HTTPStatus(status).phrase.title().replace(' ', '')
+
+
+def _error(text: str) -> dict[str, Any]:
+    return {'description': text, 'headers': _header(_REQUEST_ID),
+            'content': {JSON: {'schema': _refer(_ERROR)}}}
+
+
+def _header(name: str) -> dict[str, Any]:
+    return {name: {'$ref': f'#/components/headers/{name}'}}
+
+
+def _refer(name: str) -> dict[str, Any]:
+    return {'$ref': f'#/components/schemas/{name}'}
+
+
+ERROR = {
+    'type': 'object', 'required': ['errors'], 'properties': {'errors': {
+        'type': 'array', 'minItems': 1, 'items': {
+            'type': 'object',
+            'required': ['status', 'code', 'title', 'detail', 'request_id'],
+            'properties': {
+                'status': {'type': 'integer', 'description': 'HTTP status.'},
+                'code': {'type': 'string',
+                         'pattern': r'^cloudmanager(\.[a-z_]+)+$',
+                         'description': 'Stable name, for programs.'},
+                'title': {'type': 'string', 'description': 'Its phrase.'},
+                'detail': {'type': 'string',
+                           'description': 'Text for people.'},
+                'request_id': {'type': 'string',
+                               'description': 'Id of the request.'}}}}}}
+
+
+class _Document:
+    """Collects schemas and tags while operations are described."""
+
+    def __init__(self) -> None:
+        self.schemas: dict[str, Any] = {_ERROR: ERROR}
+        self.tags: list[dict[str, str]] = []
+        self._names: set[str] = set()
+        self._rules = {
+            rule.name: rule for rule in policies.list_rules()
+            if isinstance(rule, oslo_policy.DocumentedRuleDefault)}
+
+    def operation(self, route: routing.Route) -> dict[str, Any]:
+        """Describe an operation."""
+        summary, _, more = inspect.cleandoc(
+            route.function.__doc__ or '').partition('\n')
+        result: dict[str, Any] = {
+            'operationId': self._operation_id(route),
+            'tags': [self._tag(route)],
+            'summary': summary.rstrip('.'),
+            'parameters': [*_path_parameters(route),
+                           *_query_parameters(route)],
+            'responses': self._responses(route)}
+        described = [text for text in (more.strip(), self._rule(route))
+                     if text]
+        if described:
+            result['description'] = '\n\n'.join(described)
+        if route.rule is None:
+            result['security'] = []
+        if route.method in routing.WITH_BODY:
+            result['requestBody'] = self._body(route)
+        return result
+
+    def _operation_id(self, route: routing.Route) -> str:
+        """Name an operation by its function; aliases get a number."""
+        module = route.function.__module__.rpartition('.')[2]
+        name = f'{module}.{route.function.__name__}'
+        found, number = name, 1
+        while found in self._names:
+            number += 1
+            found = f'{name}.{number}'
+        self._names.add(found)
+        return found
+
+    def _tag(self, route: routing.Route) -> str:
+        """Return the tag of an operation: what its module is about."""
+        module = route.function.__module__
+        name = module.rpartition('.')[2].replace('_', ' ')
+        if name not in [tag['name'] for tag in self.tags]:
+            text = inspect.cleandoc(sys.modules[module].__doc__ or '')
+            self.tags.append({'name': name,
+                              'description': text.partition('\n')[0]})
+        return name
+
+    def _rule(self, route: routing.Route) -> str:
+        """Return words on the policy of an operation."""
+        if route.rule is None:
+            return 'Needs no token.'
+        return (f'Policy {route.rule}: '
+                f'{self._rules[route.rule].description}')
+
+    def _body(self, route: routing.Route) -> dict[str, Any]:
+        body = route.body or routing.NO_FIELDS
+        schema = body.schema(route.purpose, documented=True)
+        required = bool(body.name or schema.get('required'))
+        if body.schema_name:
+            name = body.schema_name + route.purpose.title()
+            self.schemas[name] = schema
+            schema = _refer(name)
+        if body.name:
+            schema = {'type': 'object', 'additionalProperties': False,
+                      'required': [body.name],
+                      'properties': {body.name: schema}}
+        return {'required': required, 'content': {JSON: {'schema': schema}}}
+
+    def _responses(self, route: routing.Route) -> dict[str, Any]:
+        result = {str(status): self._answer(status, form)
+                  for status, form in (route.answers or {}).items()}
+        for status in _errors(route):
+            result[str(status)] = {
+                '$ref': f'#/components/responses/{_name(status)}'}
+        return result
+
+    def _answer(self, status: int,
+                form: forms.Form | None) -> dict[str, Any]:
+        headers = _header(_REQUEST_ID)
+        if status == http.HTTPStatus.ACCEPTED:
+            headers |= _header('Location')
+        result: dict[str, Any] = {'description': _SUCCESS[status],
+                                  'headers': headers}
+        if form is not None:
+            result['content'] = {JSON: {'schema': self._form(form)}}
+        return result
+
+    def _form(self, form: forms.Form) -> dict[str, Any]:
+        if isinstance(form, forms.Array):
+            return {'type': 'array', 'items': self._resource(form.of)}
+        return self._resource(form)
+
+    def _resource(self, resource: fields.Resource) -> dict[str, Any]:
+        """Return a resource's schema, or a reference if it has a name."""
+        name = resource.schema_name
+        if not name:
+            return resource.answer_schema(self._resource)
+        if name not in self.schemas:
+            # A name of its own before, so that it may contain itself.
+            self.schemas[name] = {}
+            self.schemas[name] = resource.answer_schema(self._resource)
+        return _refer(name)
+
+
+def _path_parameters(route: routing.Route) -> list[dict[str, Any]]:
+    return [{'name': name, 'in': 'path', 'required': True,
+             **paths.PARAMETERS[name]}
+            for name in re.findall(r'{(\w+)}', route.path)]
+
+
+def _query_parameters(route: routing.Route) -> list[dict[str, Any]]:
+    query = route.query or parameters.Parameters()
+    found: dict[str, dict[str, Any]] = {}
+    if query.resource is not None:
+        for name, field in query.resource.filters.items():
+            found[name] = filtering.described(field)
+        for name in query.page:
+            found[name] = filtering.page_parameter(name, query.resource)
+    for name, text in query.flags.items():
+        found[name] = {'description': text, 'schema': filtering.FLAG}
+    return [{'name': name, 'in': 'query', 'required': False, **rest}
+            for name, rest in found.items()]
+
+
+def _errors(route: routing.Route) -> list[int]:
+    """Return the statuses of errors that an operation can answer."""
+    found = {400, 503, *route.errors}
+    if route.rule is not None:
+        found |= {401, 403}
+    if '{' in route.path:
+        found.add(404)
+    if route.method in routing.WITH_BODY:
+        found |= {413, 415}
+    return sorted(found)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the parameters in paths are."""
+
+from typing import Any
+
+from cloudmanager.api.types import fields
+from cloudmanager.api.types import formats
+
+
+def _integer(description: str) -> dict[str, Any]:
+    return {'description': description,
+            'schema': {'type': 'integer', 'minimum': 1,
+                       'maximum': fields.MAX_INTEGER}}
+
+
+def _uuid(description: str) -> dict[str, Any]:
+    return {'description': description,
+            'schema': {'type': 'string', 'pattern': formats.UUID_PATTERN}}
+
+
+def _string(description: str) -> dict[str, Any]:
+    return {'description': description,
+            'schema': {'type': 'string', 'minLength': 1}}
+
+
+PARAMETERS = {
+    'aggregate_id': _integer('Id of the host aggregate in Nova.'),
+    'class_id': _integer('Id of the node class.'),
+    'host_name': _string('Exact name of the compute host in Nova.'),
+    'node_id': _integer('Id of the node.'),
+    'power_action_id': _integer('Id of the power action.'),
+    'power_control_id': _integer('Id of the power control.'),
+    'server_id': _uuid('Id of the server in Nova.'),
+    'task_id': _uuid('Id of the task.'),
+    'type_id': _integer('Id of the node type.'),
+    'volume_id': _uuid('Id of the volume in Cinder.'),
+}
+
