@@ -190,11 +190,12 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
 
 
 def integer(value: str, missing: exception.NotFound) -> int:
-    """Return an id of a path.
+    """Return an id of a path; the first is 1.
 
     :param missing: raised for what can be no id
     """
-    if not (value.isascii() and value.isdigit() and len(value) < 10):
+    if not (value.isascii() and value.isdigit() and 0 < len(value) < 10
+            and int(value)):
         raise missing
     return int(value)
 

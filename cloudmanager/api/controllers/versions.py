@@ -8,8 +8,14 @@ from cloudmanager.api.types import info as info_types
 
 
 def _version(url: str) -> dict[str, Any]:
+    """Return what is told of the version.
+
+    :param url: where it is, with a slash at its end
+    """
     return {'id': 'v1.0', 'status': 'CURRENT',
-            'links': [{'rel': 'self', 'href': url}]}
+            'links': [{'rel': 'self', 'href': url},
+                      {'rel': 'describedby', 'href': f'{url}openapi.json',
+                       'type': 'application/json'}]}
 
 
 @routing.route('GET', '/', None, answers={200: info_types.VERSIONS})

@@ -52,7 +52,8 @@ class Field:
     :ivar update: whether a PUT may set it
     :ivar required: whether a POST must set it
     :ivar nullable: whether it may be null, in bodies and in answers
-    :ivar also: JSON types that are accepted besides its own
+    :ivar also: JSON types that are accepted besides its own; of a list
+        with ``of``, those of its elements
     :ivar schema: further keywords of JSON schema
     :ivar convert: makes the stored form of a valid value; raises ValueError
     :ivar shown: whether answers contain it
@@ -119,6 +120,9 @@ class Field:
             result = refer(self.of)
         elif self.of is not None:
             result['items'] = refer(self.of)
+            if self.also:
+                result['items'] = {'anyOf': [
+                    {'type': list(self.also)}, refer(self.of)]}
         elif self.type == LIST and 'items' in self.schema:
             result['items'] = {'type': self.schema['items']['type']}
         if 'enum' in self.schema:

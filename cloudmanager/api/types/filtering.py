@@ -35,12 +35,14 @@ def _pattern(field: fields.Field) -> str:
 
 
 def _text(field: fields.Field) -> dict[str, Any]:
-    """Return the schema of texts; no operator of others stands before."""
+    """Return the schema of texts: any but those with operators it lacks."""
     schema: dict[str, Any] = {'type': 'string', 'maxLength': _MAX_TEXT}
-    missing = [name for name in (*fields.ORDER, *fields.PATTERN)
+    refused = [f'{name}:' for name in (*fields.ORDER, *fields.PATTERN)
                if name not in field.operators]
-    if missing:
-        schema['not'] = {'pattern': f'^({"|".join(missing)}):'}
+    if 'null' not in field.operators:
+        refused.append('(not:)?null$')
+    if refused:
+        schema['not'] = {'pattern': f'^({"|".join(refused)})'}
     return schema
 
 

@@ -174,7 +174,7 @@ _DOCUMENTED: dict[Callable[..., Any], dict[str, Any]] = {
                       '2[0-8])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}$'},
     identifier: {'pattern': UUID_PATTERN},
     number: {'pattern': '^[1-9][0-9]{0,8}$'},
-    targets: {'propertyNames': {'pattern': f'^{_LABEL}$'},
+    targets: {'propertyNames': _HOST_SCHEMA,
               'additionalProperties': {
                   'type': 'array', 'minItems': 1,
                   'items': {'type': 'string',

@@ -9,10 +9,15 @@ INFO = answers.one(fields.Resource('info', '', (
     Field('version', nullable=False, description='Version of the service.'),
 )))
 
+_LINK = fields.Resource('', '', (
+    *answers.LINK.fields,
+    Field('type', nullable=False, optional=True,
+          description='Media type of what is there.'),
+), title='VersionLink')
 _VERSION = fields.Resource('version', 'versions', (
     Field('id', nullable=False, description='Name of the version.'),
     Field('status', nullable=False, description='Always CURRENT.'),
-    Field('links', fields.LIST, of=answers.LINK, nullable=False,
+    Field('links', fields.LIST, of=_LINK, nullable=False,
           description='Where it is, and what describes it.'),
 ))
 VERSION = answers.one(_VERSION)

@@ -16,9 +16,9 @@ def _integer(name: str, description: str, low: int = 1, high: int = 99,
                  description=description)
 
 
-def _reference(name: str, description: str) -> Field:
+def _reference(name: str, description: str, shown: bool = False) -> Field:
     return _integer(name, description, high=fields.MAX_INTEGER,
-                    nullable=False, shown=False)
+                    nullable=False, shown=shown)
 
 
 def _string(name: str, description: str, length: int = 255,
@@ -84,7 +84,7 @@ NODE = fields.Resource('node', 'nodes', (
           update=True, nullable=False, aliases=('time_created',),
           operators=fields.OPERATORS[fields.TIME], convert=formats.time,
           description='When the node was created.'),
-    _reference('image_id', 'Id of the image; 1 by default.'),
+    _reference('image_id', 'Id of the image; 1 by default.', shown=True),
     _reference('node_class_id',
                'Id of the class; the default class by default.'),
     _reference('node_type_id', 'Id of the type, one of the class; the '

@@ -73,7 +73,8 @@ _CLASS = fields.Resource('', '', (
           description='Types of the class.'),
 ), title='NodeClassWithTypes')
 FED_NODES = answers.many(fields.Resource('', 'nodes', (
-    *(field for field in nodes.NODE.fields if field.name != 'node_class'),
+    *(field for field in nodes.NODE.fields
+      if field.name != 'node_class' and not field.optional),
     Field('node_class', fields.OBJECT, of=_CLASS, nullable=False,
           description='Class of the node, with its types.'),
     Field('cloud_managers', fields.LIST, of=nodes.ASSIGNMENT,

@@ -75,8 +75,7 @@ ITEM = fields.Resource('item', 'items', (
 
 DETAIL = {'detail': 'Answer objects, not ids.'}
 LIST = fields.Resource('', '', (
-    Field('tasks', fields.LIST, nullable=False,
-          schema={'items': {'type': ['string', 'object']}},
+    Field('tasks', fields.LIST, nullable=False, of=TASK, also=('string',),
           description='Ids, or objects if they were asked for.'),
     *answers.page(TASK).fields[1:]))
 # A task by itself has no envelope.

@@ -112,7 +112,7 @@ class DocumentedRulesTestCase(base.ApiTestCase):
 
     def test_public(self):
         self.assertEqual(
-            {'/', '/v1', '/healthcheck'},
+            {'/', '/v1', '/healthcheck', '/v1/openapi.json'},
             {route.path for route in routing.TABLE if route.rule is None})
 
     def test_no_operation_twice(self):

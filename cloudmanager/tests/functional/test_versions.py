@@ -25,8 +25,10 @@ class VersionsTestCase(base.ApiTestCase):
         self.assertEqual(found, self.get('/v1/', user=None)['version'])
         self.assertEqual(('v1.0', 'CURRENT'),
                          (found['id'], found['status']))
-        self.assertEqual([{'rel': 'self', 'href': 'http://localhost/v1/'}],
-                         found['links'])
+        self.assertEqual(
+            [{'rel': 'self', 'href': 'http://localhost/v1/'},
+             {'rel': 'describedby', 'type': 'application/json',
+              'href': 'http://localhost/v1/openapi.json'}], found['links'])
 
     def test_below_a_prefix(self):
         """The links hold where the service is mounted somewhere deeper."""

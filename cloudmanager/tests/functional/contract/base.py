@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A service with one of everything, so that each operation has its objects.
+
+The ids are those of the samples: of a fresh SQLite file they begin at 1.
+"""
+
+import re
+from typing import Any
+
+import jsonschema
+import sqlalchemy as sa
+
+from cloudmanager.api import openapi
+from cloudmanager.db import models
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.tests.functional import base
+from cloudmanager.tests.functional.contract import operations
+from cloudmanager.tests.functional.contract import schemas
+
+AGGREGATE, AUDIT = 1, 99
+# What paths name, if not told otherwise below.
+PARAMETERS: dict[str, Any] = {
+    'aggregate_id': AGGREGATE, 'class_id': 1, 'host_name': 'cmp1',
+    'node_id': 1, 'power_action_id': 1, 'power_control_id': 2,
+    'type_id': 1,
+    'server_id': '0a5b4c11-83f1-4d7a-9a3b-5e0f6c1d2b7e',
+    'volume_id': '32207733-3511-5faa-9882-c8db0b187cc3'}
+# Operations that want another object than the others.
+OTHERS: dict[str, dict[str, Any]] = {
+    # Nothing may be in use that is deleted or renamed.
+    'PUT /v1/node-classes/{class_id}': {'class_id': 2},
+    'DELETE /v1/node-classes/{class_id}': {'class_id': 2},
+    'DELETE /v1/node-classes/{class_id}/types/{type_id}': {'type_id': 3},
+    'DELETE /v1/power-controls/{power_control_id}': {'power_control_id': 1},
+    # The sample assigns the first control, which this node has not got.
+    'POST /v1/nodes/{node_id}/power-controls/': {'node_id': 2},
+}
+# Bodies of operations whose sample does not fit what is there.
+BODIES: dict[str, Any] = {}
+# Actions that only show something.
+READING = ('/v1/aggregates/{aggregate_id}/actions/get-audit-status',)
+# Required fields for which null is a value.
+NULLABLE = (('POST /v1/nodes/{node_id}/actions/set-cpu-mode',
+             'cpu_emulation_mode'),)
+
+
+class ContractTestCase(base.ApiTestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.furnish()
+        self.schemas = schemas.Schemas(openapi.document())
+
+    def furnish(self) -> None:
+        """Create one of everything."""
+        for name in ('node1.example.org', 'node2.example.org'):
+            self.node(name=name)
+        for number in (1, 2):
+            self.control(host=f'bmc{number}')
+        self.assign(1, 2)
+        self.execute(sa.insert(models.PowerAction), [{
+            'node_id': 1, 'power_control_id': 2, 'action': 'reset',
+            'result': 'success', 'user_name': 'admin', 'duration': 1.5}])
+        self.execute(sa.insert(models.Audit), [{
+            'id': AUDIT, 'aggregate_id': AGGREGATE, 'status': 'DONE'}])
+        task, _ = db_tasks.create_task(self.context, 'host.shutdown',
+                                       targets=['host:other'], params={})
+        self.parameters = {**PARAMETERS, 'task_id': task['id']}
+
+    def fill(self, promise: operations.Promise, **others: Any) -> str:
+        """Return the path of an operation on things that exist."""
+        values = (self.parameters | OTHERS.get(promise.operation, {})
+                  | others)
+        return re.sub(r'{(\w+)}', lambda found: str(values[found[1]]),
+                      promise.path)
+
+    def body(self, promise: operations.Promise) -> Any:
+        """Return the sample of a request, an empty object without one."""
+        found = BODIES.get(promise.operation, promise.sample_request)
+        if found is None and promise.method in ('POST', 'PUT'):
+            return {}
+        return found
+
+    def check(self, promise: operations.Promise, answer: Any) -> None:
+        """Check that an answer is what the document says."""
+        route = promise.route
+        assert route is not None
+        schema = self.schemas.answer(route.method, route.path,
+                                     answer.status_int)
+        if schema is None:
+            self.assertEqual(b'', answer.body, promise.operation)
+            return
+        errors = [error.message for error in
+                  jsonschema.Draft202012Validator(schema).iter_errors(
+                      answer.json)]
+        self.assertEqual([], errors, promise.operation)

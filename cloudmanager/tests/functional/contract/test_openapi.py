@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The OpenAPI document by itself."""
+
+import re
+
+import openapi_spec_validator
+
+from cloudmanager.api import filters
+from cloudmanager.api import openapi
+from cloudmanager.api import routing
+from cloudmanager.api.types import fields
+from cloudmanager.api.types import filtering
+from cloudmanager.api.types import parameters
+from cloudmanager.common import exception
+from cloudmanager.tests import base as tests_base
+from cloudmanager.tests.functional import base
+from cloudmanager.tests.functional.contract import schemas
+
+PATH = '/v1/openapi.json'
+TRIED = {
+    fields.INTEGER: ('1', '-1', 'eq:0', 'neq:1', 'gt:5', 'in:1,2', 'null',
+                     'not:null', 'x', '', 'in:', 'gt:', 'like:1', '1.5',
+                     'in:1,x', ' 1', 'between:1,2'),
+    fields.BOOLEAN: ('true', 'false', 'neq:true', '1', 'no', 'null', 'x',
+                     'gt:true', '', 'like:t'),
+    fields.TIME: ('2026-01-02', '2026-01-02T03:04:05', 'gt:2026-01-02',
+                  'null', 'x', '', 'in:2026-01-02', 'like:2026%'),
+    fields.STRING: ('x', '', 'a:b', 'eq:x', 'like:x%', 'ilike:X', 'in:a,b',
+                    'null', 'not:null'),
+}
+
+
+class ServedTestCase(base.ApiTestCase):
+
+    def test_without_a_token(self):
+        """Like the version documents, which lead to it."""
+        (version,) = self.get('/', user=None)['versions']
+        (link,) = [link for link in version['links']
+                   if link['rel'] == 'describedby']
+        found = self.get(link['href'], user=None)
+        self.assertEqual('3.1.0', found['openapi'])
+        self.assertEqual(found, self.get(f'{PATH}/', user=None))
+        self.assertEqual(openapi.document(), found)
+
+    def test_methods(self):
+        answer = self.call('POST', PATH, user=None, status=405)
+        self.assertEqual('GET, HEAD', answer.headers['Allow'])
+
+    def test_parameters(self):
+        self.error('GET', f'{PATH}?x=1', user=None)
+
+
+class DocumentTestCase(tests_base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.document = openapi.document()
+
+    def operations(self):
+        for path, methods in self.document['paths'].items():
+            for method, operation in methods.items():
+                yield f'{method} {path}', operation
+
+    def test_valid(self):
+        openapi_spec_validator.validate(self.document)
+
+    def test_names(self):
+        """Programs name operations by these; they must not change."""
+        names = [operation['operationId']
+                 for _, operation in self.operations()]
+        self.assertEqual(len(names), len(set(names)))
+        for name in ('nodes.list_nodes', 'nodes.create_node',
+                     'hosts.shutdown', 'node_power.reset'):
+            self.assertIn(name, names)
+
+    def test_texts(self):
+        """Whatever it names it describes."""
+        for name, operation in self.operations():
+            self.assertTrue(operation['summary'], name)
+            for parameter in operation['parameters']:
+                self.assertTrue(parameter['description'], name)
+        for tag in self.document['tags']:
+            self.assertTrue(tag['description'], tag)
+        for name, schema in self.document['components']['schemas'].items():
+            for field, described in schema.get('properties', {}).items():
+                self.assertTrue(
+                    'description' in described or '$ref' in described
+                    or 'anyOf' in described or name == 'Error',
+                    f'{name}.{field}')
+
+    def test_fields_are_described(self):
+        for route in routing.TABLE:
+            for field in route.body.fields if route.body else ():
+                self.assertTrue(field.description,
+                                f'{route.path} {field.name}')
+
+    def test_secrets_are_not_answered(self):
+        for name, operation in self.operations():
+            for status, answer in operation['responses'].items():
+                self.assertNotIn('"password"', str(answer), (name, status))
+        for name, schema in self.document['components']['schemas'].items():
+            if not name.endswith(('Create', 'Update')):
+                for secret in ('password', 'ssh_key'):
+                    self.assertNotIn(secret, schema.get('properties', {}))
+
+    def test_security(self):
+        for name, operation in self.operations():
+            public = operation.get('security') == []
+            self.assertEqual(public, '401' not in operation['responses'],
+                             name)
+
+    def test_work_is_followed(self):
+        for name, operation in self.operations():
+            for status, answer in operation['responses'].items():
+                if status < '300':
+                    self.assertEqual(status == '202',
+                                     'Location' in answer['headers'], name)
+
+    def test_references(self):
+        """A reference leads somewhere, and each schema is of use."""
+        text = str(self.document)
+        used = set(re.findall(r'#/components/schemas/(\w+)', text))
+        self.assertEqual(used, set(self.document['components']['schemas']))
+        lookup = schemas.Schemas(self.document)
+        for name in used:
+            lookup.resolve({'$ref': f'#/components/schemas/{name}'})
+
+
+class FiltersTestCase(tests_base.TestCase):
+
+    def lists(self):
+        for route in routing.TABLE:
+            if route.query is not None and route.query.resource is not None:
+                yield route.query.resource
+
+    def accepted(self, resource, name, value):
+        try:
+            filters.parse(resource, [(name, value)])
+        except exception.Invalid:
+            return False
+        return True
+
+    def documented(self, schema, value):
+        if 'not' in schema and re.search(schema['not']['pattern'], value):
+            return False
+        return 'pattern' not in schema or bool(
+            re.fullmatch(schema['pattern'].strip('^$'), value))
+
+    def test_what_is_documented_is_taken(self):
+        """And nothing else."""
+        for resource in self.lists():
+            for name, field in resource.filters.items():
+                schema = filtering.described(field)['schema']
+                for value in TRIED[field.type]:
+                    self.assertEqual(self.documented(schema, value),
+                                     self.accepted(resource, name, value),
+                                     f'{name}={value}')
+
+    def test_pages(self):
+        for resource in self.lists():
+            for name in parameters.paging(resource):
+                schema = filtering.page_parameter(name, resource)['schema']
+                for value in ('0', '1', 'x', '-1', '', 'id', 'id:desc',
+                              'id:up', 'nothing'):
+                    wanted = (self.documented(schema, value)
+                              if schema['type'] == 'string'
+                              else value.isdigit())
+                    self.assertEqual(
+                        wanted, self.accepted(resource, name, value),
+                        f'{name}={value}')
