@@ -43,12 +43,30 @@ user 1 true "" "" user 10 none md2 md5 straight
 user 2 true "%(user)s" "%(password)s" admin 10 none md2 md5 straight
 '''
 
-# A management controller and nothing else; data bytes need their 0x.
+# A management controller, its sensors and its event log; data bytes need
+# their 0x. The reading of 12V is above its upper critical threshold, 240.
 EMULATION = '''\
 mc_setbmc 0x20
 mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x2a7c 0x0901
 sel_enable 0x20 1000 0x0a
+%(sensors)s
+%(events)s
 mc_enable 0x20
+'''
+THRESHOLD_SENSOR = '''\
+sensor_add 0x20 0 %(number)d %(kind)d 1
+sensor_set_threshold 0x20 0 %(number)d settable 111000 255 240 230 0 0 0
+sensor_set_event_support 0x20 0 %(number)d enable scanning per-state \
+000111111000000 000111111000000 000111111000000 000111111000000
+sensor_set_value 0x20 0 %(number)d %(reading)d 0
+main_sdr_add 0x20 %(record)s
+'''
+DISCRETE_SENSOR = '''\
+sensor_add 0x20 0 %(number)d %(kind)d 0x6f
+sensor_set_event_support 0x20 0 %(number)d enable scanning per-state \
+000000000001111 000000000001111 000000000001111 000000000001111
+sensor_set_bit 0x20 0 %(number)d %(reading)d 1 0
+main_sdr_add 0x20 %(record)s
 '''
 
 # ipmi_sim runs it as "chassis get|set|check PARAMETER [VALUE]..." and waits.
@@ -123,6 +141,57 @@ check) ;;
 esac
 exit 0
 '''
+
+
+@dataclasses.dataclass(frozen=True)
+class Sensor:
+    """A sensor of a simulated BMC.
+
+    :ivar kind: type of sensor, table 42-3 of the IPMI specification
+    :ivar reading: raw; of one without ``unit`` the number of the bit that
+        is set
+    :ivar unit: type of unit, table 43-15
+    :ivar factor: by which a reading is multiplied, times 10 to the power of
+        ``exponent``
+    """
+
+    name: str
+    kind: int
+    reading: int
+    unit: int = 0
+    factor: int = 1
+    exponent: int = 0
+
+    def record(self, number: int) -> bytes:
+        """Return its record for the repository, section 43.1 or 43.2."""
+        common = bytes([0x20, 0, number, 3, 1, 0x7f, 0x68, self.kind])
+        name = bytes([0xc0 | len(self.name)]) + self.name.encode()
+        if self.unit:
+            body = (common + bytes([1, 0x80, 0x0a, 0x80, 0x7a, 0x38, 0x38,
+                                    0, self.unit, 0, 0])
+                    + bytes([self.factor & 0xff, self.factor >> 2 & 0xc0,
+                             0, 0, 0, (self.exponent & 0xf) << 4, 7])
+                    + bytes(3) + bytes([0xff, 0, 255, 240, 230])
+                    + bytes(8) + name)
+            return bytes([0, 0, 0x51, 1, len(body)]) + body
+        body = (common + bytes([0x6f, 0x0f, 0, 0x0f, 0, 0x0f, 0, 0xc0, 0, 0])
+                + bytes(8) + name)
+        return bytes([0, 0, 0x51, 2, len(body)]) + body
+
+    def commands(self, number: int) -> str:
+        """Return the commands that make it."""
+        template = THRESHOLD_SENSOR if self.unit else DISCRETE_SENSOR
+        return template % {
+            'number': number, 'kind': self.kind, 'reading': self.reading,
+            'record': ' '.join(f'0x{octet:02x}'
+                               for octet in self.record(number))}
+
+
+SENSORS = (Sensor('CPU Temp', 1, 35, 1), Sensor('FAN 1', 4, 42, 18, 100),
+           Sensor('12V', 2, 245, 4, 59, -3), Sensor('PS1 Status', 8, 0))
+# Time (of February 2026), generator, version, type and number of the sensor,
+# type of event, and its data: CPU Temp went above its threshold.
+EVENT = '0x00 0x20 0x8a 0x69 0x20 0x00 0x04 0x01 0x01 0x01 0x59 0x90 0x70'
 
 
 class SimulatorError(Exception):
@@ -345,8 +414,11 @@ def process(number: str) -> tuple[str, str] | None:
 
 def create(directory: pathlib.Path, name: str, port: int, *,
            user: str = 'admin', password: str = 'secret',
-           host: str = '127.0.0.1', power: bool = True) -> BMC:
+           host: str = '127.0.0.1', power: bool = True,
+           events: int = 1) -> BMC:
     """Write the files of a BMC; it is not started.
+
+    :param events: length of its event log
 
     :raises SimulatorError: ipmi_sim could not work with the values
     """
@@ -365,7 +437,10 @@ def create(directory: pathlib.Path, name: str, port: int, *,
     script = where / 'chassis'
     script.write_text(CHASSIS % {'directory': where})
     script.chmod(0o755)
-    (where / 'bmc.emu').write_text(EMULATION)
+    (where / 'bmc.emu').write_text(EMULATION % {
+        'sensors': '\n'.join(sensor.commands(number) for number, sensor
+                             in enumerate(SENSORS, 1)),
+        'events': f'sel_add 0x20 2 {EVENT}\n' * events})
     configuration = where / 'lan.conf'
     configuration.touch(mode=0o600)
     configuration.write_text(LAN_CONF % {

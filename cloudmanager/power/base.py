@@ -68,13 +68,15 @@ class Event:
 class Health:
     """What a device says of its hardware.
 
-    :ivar events_total: number of entries of its log, of which ``events``
-        are the newest
+    :ivar events: the newest ones, the newest first
+    :ivar events_total: number of entries of its log
+    :ivar complete: whether there was time for all of it
     """
 
     sensors: tuple[Sensor, ...] = ()
     events: tuple[Event, ...] = ()
     events_total: int = 0
+    complete: bool = True
 
 
 class PowerDriver(abc.ABC):

@@ -24,9 +24,9 @@ from oslo_config import cfg
 from cloudmanager.power import base
 from cloudmanager.power import deadline as power_deadline
 from cloudmanager.power import exceptions
+from cloudmanager.power import options
 from cloudmanager.power import snmp
 from cloudmanager.power import states
-from cloudmanager.power import types
 from cloudmanager.power import wording
 
 CONF = cfg.CONF
@@ -68,7 +68,7 @@ def translate(device: base.Device, request: str,
 class DaenetDriver(base.PowerDriver):
     """The outputs cut what feeds a node."""
 
-    options_schema = types.DAENETIP2.options_schema
+    options_schema = options.DAENET
 
     def state(self, device: base.Device, output: str) -> str:
         return self.states(device, [output])[output]

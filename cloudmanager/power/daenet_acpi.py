@@ -28,9 +28,9 @@ from cloudmanager.power import base
 from cloudmanager.power import daenet
 from cloudmanager.power import exceptions
 from cloudmanager.power import network
+from cloudmanager.power import options
 from cloudmanager.power import snmp
 from cloudmanager.power import states
-from cloudmanager.power import types
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class DaenetACPIDriver(daenet.DaenetDriver):
     """The outputs press power buttons, inputs tell the states."""
 
     supports_soft = True
-    options_schema = types.DAENETIP2_ACPI.options_schema
+    options_schema = options.DAENET_ACPI
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

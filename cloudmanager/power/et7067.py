@@ -17,8 +17,8 @@ from cloudmanager.power import base
 from cloudmanager.power import deadline as power_deadline
 from cloudmanager.power import exceptions
 from cloudmanager.power import modbus
+from cloudmanager.power import options
 from cloudmanager.power import states
-from cloudmanager.power import types
 
 T = TypeVar('T')
 OUTPUTS = 8
@@ -55,7 +55,7 @@ def _translate(device: base.Device, request: str,
 class ET7067Driver(base.PowerDriver):
     """The outputs cut what feeds a node."""
 
-    options_schema = types.ET7067.options_schema
+    options_schema = options.MODBUS
 
     def __init__(self) -> None:
         self._turns = power_deadline.Turns()

@@ -66,3 +66,110 @@ SSH: Schemas = {
                    r'(\?(socket|mode)=[A-Za-z0-9_./-]+)?$',
         'description': 'Connection URI of libvirt on the hypervisor.'},
 }
+
+IPMI: Schemas = {
+    'cipher_suites': {
+        'type': 'array', 'minItems': 1, 'uniqueItems': True,
+        'items': {'type': 'integer', 'enum': [3, 17]}, 'default': [17, 3],
+        'description': 'Cipher suites that may be used; of both, 3 only '
+                       'where the BMC refuses 17.'},
+    'privilege': {
+        'type': 'string',
+        'enum': ['automatic', 'user', 'operator', 'administrator'],
+        'default': 'automatic',
+        'description': 'Privilege level of the session. A user may read, an '
+                       'operator switch; automatic is the highest that the '
+                       'account has, of administrator and operator.'},
+    'min_command_interval': {
+        'type': 'number', 'minimum': 0, 'maximum': 60, 'default': 0,
+        'description': 'Seconds between the end of a session and the begin '
+                       'of the next, for BMCs that bear no more.'},
+    'boot_mode': {
+        'type': 'string', 'enum': ['bios', 'uefi'], 'default': 'uefi',
+        'description': 'How the machine boots from a device that is '
+                       'chosen.'},
+}
+
+MODBUS: Schemas = {
+    'unit': {
+        'type': 'integer', 'minimum': 1, 'maximum': 255, 'default': 1,
+        'description': 'Number of the unit.'},
+    'first_coil': {
+        'type': 'integer', 'minimum': 0, 'maximum': 65528, 'default': 0,
+        'description': 'Address of the coil of output 1; the others follow '
+                       'it.'},
+    'inverted': {
+        'type': 'boolean', 'default': False,
+        'description': 'An output is on when its coil is off, as with '
+                       'relays that are closed without current.'},
+}
+
+
+def pins(*ports: str) -> list[str]:
+    """Return the pins of ports of a DAEnetIP2, such as ``P3.1``."""
+    return [f'{port}.{number}' for port in ports for number in range(1, 9)]
+
+
+def _outputs(default: list[str]) -> Mapping[str, Any]:
+    return {
+        'type': 'array', 'minItems': 1, 'maxItems': len(default),
+        'uniqueItems': True,
+        'items': {'type': 'string', 'pattern': r'^P[35]\.[1-8]$'},
+        'default': default,
+        'description': 'The pin of each output, that of output 1 first.'}
+
+
+_DAENET: Schemas = {
+    'version': {
+        'type': 'string', 'enum': ['1', '2c'], 'default': '1',
+        'description': 'Version of SNMP.'},
+    'identity': {
+        'type': 'string', 'maxLength': 255, 'default': 'DAEnetIP',
+        'description': 'What the sysDescr of the board contains; nothing '
+                       'is looked for when empty.'},
+}
+
+DAENET: Schemas = {
+    **_DAENET,
+    'outputs': _outputs(pins('P3', 'P5')),
+    'inverted': {
+        'type': 'boolean', 'default': False,
+        'description': 'An output is on when its pin is 0, as with relays '
+                       'that are closed without current.'},
+}
+
+DAENET_ACPI: Schemas = {
+    **_DAENET,
+    'outputs': _outputs(pins('P3')),
+    'inverted': {
+        'type': 'boolean', 'default': False,
+        'description': 'A button is pressed when its pin is 0.'},
+    'sense_inputs': {
+        'type': 'array', 'maxItems': 8, 'default': [],
+        'items': {'type': ['integer', 'null'], 'minimum': 1, 'maximum': 8},
+        'description': 'The input of P6 that tells the state of each '
+                       'output, that of output 1 first; null for none. '
+                       'Without one the state is unknown.'},
+    'sense_off_below': {
+        'type': 'integer', 'minimum': 1, 'maximum': 1023, 'default': 256,
+        'description': 'A machine is off when its input reads less.'},
+    'sense_on_above': {
+        'type': 'integer', 'minimum': 0, 'maximum': 1022, 'default': 767,
+        'description': 'A machine is on when its input reads more. What '
+                       'lies between is unknown.'},
+    'sense_inverted': {
+        'type': 'boolean', 'default': False,
+        'description': 'A machine is on when its input reads little.'},
+    'short_press_ms': {
+        'type': 'integer', 'minimum': 100, 'maximum': 2000, 'default': 500,
+        'description': 'Milliseconds of a press that switches on or asks '
+                       'for a shutdown.'},
+    'long_press_ms': {
+        'type': 'integer', 'minimum': 1000, 'maximum': 15000,
+        'default': 6000,
+        'description': 'Milliseconds of a press that cuts the power.'},
+    'blind_power_on': {
+        'type': 'boolean', 'default': False,
+        'description': 'Switch on without knowing the state. A machine '
+                       'that is on is shut down by it.'},
+}

@@ -13,6 +13,7 @@ import threading
 import time
 
 import fixtures
+import jsonschema
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 import testtools
@@ -22,6 +23,7 @@ from cloudmanager.power import base
 from cloudmanager.power import confirm
 from cloudmanager.power import exceptions
 from cloudmanager.power import ipmi
+from cloudmanager.power import ipmi_health
 from cloudmanager.power import states
 from cloudmanager.tests.unit.power import base as unit_base
 
@@ -60,10 +62,11 @@ class IPMITestCase(testtools.TestCase):
     def check_logs(self):
         self.assertNotIn(PASSWORD, self.logger.output)
 
-    def start_bmc(self, name):
+    def start_bmc(self, name, **values):
         """Start a BMC; fails if ipmi_sim is not installed."""
         bmc = ipmisimlib.create(self.directory, name,
-                                ipmisimlib.free_port(), password=PASSWORD)
+                                ipmisimlib.free_port(), password=PASSWORD,
+                                **values)
         self.addCleanup(bmc.stop)
         bmc.start()
         return bmc, base.Device('SupermicroRackDevice', 'IPMI', bmc.host,
@@ -79,6 +82,12 @@ class IPMITestCase(testtools.TestCase):
         self.assertLess(time.monotonic() - start, within)
         self.assertNotIn(PASSWORD, unit_base.everything_of(error))
         return error
+
+    def with_options(self, **options):
+        """Return the device with options, which have to be allowed ones."""
+        for name, value in options.items():
+            jsonschema.validate(value, self.driver.options_schema[name])
+        return dataclasses.replace(self.device, options=options)
 
     def requests(self, bmc=None):
         """Return what the chassis was asked for."""
@@ -148,6 +157,144 @@ class RequestsTestCase(IPMITestCase):
                                self.device, '1')
             self.assertIn('Unspecified', str(error))
         self.assertEqual(ON, self.state())
+
+
+    def test_outputs_and_check(self):
+        self.assertEqual(['1'], self.driver.outputs(self.device))
+        self.driver.check(self.device)
+        self.assertEqual({'1': ON},
+                         self.driver.states(self.device, ['1']))
+
+    def test_boot_devices(self):
+        """As ipmitool reads them, and as the chassis was told."""
+        for name, selector in (('pxe', 'Force PXE'),
+                               ('disk', 'Force Boot from default Hard-Drive'),
+                               ('cdrom', 'Force Boot from CD/DVD'),
+                               ('bios', 'Force Boot into BIOS Setup'),
+                               ('none', 'No override')):
+            for persistent in (False, True):
+                self.driver.set_boot_device(self.device, '1', name,
+                                            persistent)
+                self.assertIn(f'Boot Device Selector : {selector}',
+                              self.ipmitool('chassis', 'bootparam', 'get',
+                                            '5'))
+        self.driver.set_boot_device(self.device, '1', 'pxe')
+        self.assertEqual('pxe', self.bmc.boot)
+
+    def test_boot_device_refused(self):
+        self.bmc.set_refusing(True)
+        self.fails(exceptions.PowerRefused, self.driver.set_boot_device,
+                   self.device, '1', 'pxe')
+
+
+class HealthTestCase(IPMITestCase):
+
+    def test_sensors_as_ipmitool_reads_them(self):
+        found = {sensor.name: sensor for sensor
+                 in self.driver.health(self.device).sensors}
+        lines = [[field.strip() for field in line.split('|')]
+                 for line in self.ipmitool('sensor').splitlines()]
+        self.assertEqual({name for name, *_ in lines}, set(found))
+        for name, value, unit, status, *_ in lines:
+            sensor = found[name]
+            if unit == 'discrete':
+                self.assertIsNone(sensor.value)
+                self.assertEqual('ok', sensor.status)
+                continue
+            self.assertAlmostEqual(float(value), sensor.value, 2)
+            self.assertEqual({'ok': 'ok', 'cr': 'critical'}[status],
+                             sensor.status)
+        self.assertEqual(
+            [('CPU Temp', 'Temperature', '\N{DEGREE SIGN}C'),
+             ('FAN 1', 'Fan', 'RPM'), ('12V', 'Voltage', 'V'),
+             ('PS1 Status', 'Power Supply', '')],
+            [(sensor.name, sensor.kind, sensor.unit)
+             for sensor in found.values()])
+
+    def test_events(self):
+        found = self.driver.health(self.device)
+        self.assertEqual((1, True), (found.events_total, found.complete))
+        event, = found.events
+        self.assertEqual(('CPU Temp', 'Upper critical', 'critical'),
+                         (event.source, event.text, event.severity))
+        self.assertIn('Upper Critical going high',
+                      self.ipmitool('sel', 'elist'))
+
+    def test_long_log(self):
+        """Only the newest are read; all are counted."""
+        _, device = self.start_bmc('long', events=200)
+        found = self.driver.health(device)
+        self.assertEqual((200, ipmi_health.EVENTS),
+                         (found.events_total, len(found.events)))
+        self.assertTrue(found.complete)
+
+    def test_cleared_log(self):
+        self.ipmitool('sel', 'clear')
+        found = self.driver.health(self.device)
+        # Some note that they were cleared.
+        self.assertLess(found.events_total, 2)
+        self.assertEqual(found.events_total, len(found.events))
+
+    def test_pw10_silent_while_it_is_read(self):
+        relay = self.useFixture(Relay(self.bmc.host, self.bmc.port))
+        device = dataclasses.replace(self.device, port=relay.port)
+        relay.silence_after(LOGIN_ANSWERS + 3)
+        self.fails(exceptions.PowerUnreachable, self.driver.health, device,
+                   within=DEADLINE + PROMPT)
+        relay.silence_after(None)
+        self.assertTrue(self.driver.health(device).complete)
+
+    def test_lost_packets(self):
+        self.conf.config(group='power', call_deadline=10.0)
+        relay = self.useFixture(Relay(self.bmc.host, self.bmc.port))
+        device = dataclasses.replace(self.device, port=relay.port)
+        relay.lose(LOGIN_ANSWERS + 4)
+        self.assertEqual(self.driver.health(self.device),
+                         self.driver.health(device))
+
+
+class OptionsTestCase(IPMITestCase):
+    """PW15: settings of one BMC."""
+
+    def test_cipher_suites(self):
+        """ipmi_sim has no suite 17, and is offered 3 if that is allowed."""
+        self.assertEqual(ON, self.state(self.with_options(
+            cipher_suites=[3])))
+        error = self.fails(exceptions.PowerUnsupported, self.state,
+                           self.with_options(cipher_suites=[17]))
+        self.assertIn('cipher suite 17', str(error))
+
+    def test_suite_0_lets_everybody_in_and_is_never_used(self):
+        open_to_all = subprocess.run(
+            ['ipmitool', '-I', 'lanplus', '-C', '0', '-H', self.bmc.host,
+             '-p', str(self.bmc.port), '-U', self.bmc.user, '-E', 'power',
+             'status'], env={**os.environ, 'IPMI_PASSWORD': 'wrong'},
+            text=True, capture_output=True, timeout=20)
+        self.assertIn('Chassis Power is on', open_to_all.stdout)
+        wrong = dataclasses.replace(self.device, password='wrong')
+        self.fails(exceptions.PowerCredentials, self.state, wrong)
+        self.assertRaises(jsonschema.ValidationError, self.with_options,
+                          cipher_suites=[0])
+        self.fails(exceptions.PowerUnsupported, self.state,
+                   dataclasses.replace(wrong,
+                                       options={'cipher_suites': [0]}))
+
+    def test_privilege(self):
+        """A session for reading cannot switch."""
+        user = self.with_options(privilege='user')
+        self.assertEqual(ON, self.state(user))
+        self.fails(exceptions.PowerCredentials, self.driver.power_off, user,
+                   '1')
+        self.assertEqual('on', self.bmc.state)
+        self.driver.power_off(self.with_options(privilege='operator'), '1')
+        self.assertEqual('off', self.bmc.state)
+
+    def test_interval(self):
+        device = self.with_options(min_command_interval=0.5)
+        start = time.monotonic()
+        for _ in range(3):
+            self.assertEqual(ON, self.state(device))
+        self.assertGreaterEqual(time.monotonic() - start, 1.0)
 
 
 class ConfirmTestCase(IPMITestCase):

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 import concurrent.futures
+import dataclasses
 import socket
 import threading
 import time
 
 import fixtures
+import jsonschema
 from pyghmi import exceptions as pyghmi_exc
 from pyghmi.ipmi.private import simplesession
 
@@ -14,6 +16,7 @@ from cloudmanager.power import ipmi_session
 from cloudmanager.power import network
 from cloudmanager.power import states
 from cloudmanager.tests.unit.power import base
+from cloudmanager.tests.unit.power import test_ipmi_records
 
 # Seconds for what takes half of one on an idle machine; with pyghmi alone
 # it is 28, or for ever.
@@ -26,6 +29,32 @@ NONSENSE = [
     b'\x06\x00\xff\x07\x06\x11' + b'\xff' * 60,
     b'\x06\x00\xff\x07\x00' + b'\x00' * 8 + b'\x50' + b'\x81' * 30,
 ]
+
+
+def capabilities(request, extended):
+    """Answer the question which versions a BMC has, section 22.13."""
+    def checksum(octets):
+        return bytes([-sum(octets) & 0xff])
+
+    head = bytes([request[17], 0x1c])
+    body = bytes([0x20, request[18], 0x38, 0, 1, 0x80 if extended else 0x04,
+                  4, 2 if extended else 0, 0, 0, 0, 0])
+    payload = head + checksum(head) + body + checksum(body)
+    return request[:4] + bytes(9) + bytes([len(payload)]) + payload
+
+
+def speaks_ipmi_2(request):
+    return capabilities(request, True)
+
+
+def speaks_ipmi_1_5(request):
+    return capabilities(request, False)
+
+
+def refuses_algorithms(request, status=4):
+    """Answer the wish for a session, section 13.18."""
+    return (request[:5] + b'\x11' + bytes(8) + b'\x08\x00'
+            + bytes([request[16], status, 0, 0]) + request[20:24])
 
 
 class TranslateTestCase(base.PowerTestCase):
@@ -73,12 +102,21 @@ class TranslateTestCase(base.PowerTestCase):
         error = self.translate(pyghmi_exc.IpmiException('Unspecified', 255))
         self.assertIn('refused power off: Unspecified', str(error))
 
+    def test_unsupported(self):
+        for error in (pyghmi_exc.IpmiException('Invalid command', 0xc1),
+                      pyghmi_exc.UnsupportedFunctionality()):
+            self.assertIs(exceptions.PowerUnsupported,
+                          type(self.translate(error)))
+        error = self.translate(ipmi_session.Unacceptable('cipher suite 17'))
+        self.assertIs(exceptions.PowerUnsupported, type(error))
+        self.assertIn('support cipher suite 17', str(error))
+
     def test_what_pyghmi_was_not_made_for(self):
         for error in (IndexError('x'), KeyError('x'), ValueError('x'),
                       TypeError('x'), AttributeError('x')):
             found = self.translate(error)
-            self.assertIs(exceptions.PowerError, type(found))
-            self.assertIn('malformed', str(found))
+            self.assertIs(exceptions.PowerProtocol, type(found))
+            self.assertIn('power off', str(found))
 
     def test_shares_nothing_with_the_cause(self):
         for error in (OSError(base.PASSWORD), ValueError(base.PASSWORD)):
@@ -92,12 +130,17 @@ class AnsweringTestCase(base.PowerTestCase):
     def setUp(self):
         super().setUp()
         self.asked = []
+        self.sessions = []
+        # By network function and command, else this one.
+        self.answers = {}
         self.answer = b'\x01\x00\x00'
         test = self
 
         class Session:
-            def __init__(self, device, port, deadline):
-                self.address = (device.host, port)
+            def __init__(self, device, port, deadline, suites, privilege):
+                self.deadline = deadline
+                test.sessions.append((device.host, port, list(suites),
+                                      privilege, time.monotonic()))
 
             def __enter__(self):
                 return self
@@ -105,13 +148,21 @@ class AnsweringTestCase(base.PowerTestCase):
             def __exit__(self, *exc_info):
                 pass
 
-            def ask(self, *arguments):
-                test.asked.append((*self.address, *arguments))
-                return test.answer
+            def ask(self, netfn, command, data=(), repeat=True, lun=0):
+                test.asked.append((netfn, command, tuple(data), repeat))
+                found = test.answers.get((netfn, command), test.answer)
+                if isinstance(found, Exception):
+                    raise found
+                return found
 
         self.useFixture(fixtures.MockPatchObject(ipmi_session, 'Session',
                                                  Session))
         self.driver = ipmi.IPMIDriver()
+
+    def with_options(self, **options):
+        for name, value in options.items():
+            jsonschema.validate(value, self.driver.options_schema[name])
+        return base.device(options=options)
 
     def test_states(self):
         for answer, expected in ((b'\x01', states.POWER_ON),
@@ -123,6 +174,13 @@ class AnsweringTestCase(base.PowerTestCase):
             self.assertEqual(expected,
                              self.driver.state(base.device(), '1'))
 
+    def test_all_outputs_are_one(self):
+        self.assertEqual({'1': states.POWER_ON, 'x': states.POWER_ON},
+                         self.driver.states(base.device(), ['1', 'x']))
+        self.assertEqual({}, self.driver.states(base.device(), []))
+        self.assertEqual(1, len(self.asked))
+        self.assertEqual(['1'], self.driver.outputs(base.device()))
+
     def test_requests(self):
         device = base.device()
         self.driver.state(device, '1')
@@ -130,22 +188,123 @@ class AnsweringTestCase(base.PowerTestCase):
         self.driver.power_off(device, '1')
         self.driver.power_off(device, '1', soft=True)
         self.driver.reset(device, '1')
+        self.driver.check(device)
         self.assertEqual([
             (0, 1, (), True), (0, 2, (1,), True), (0, 2, (0,), True),
-            (0, 2, (5,), True), (0, 2, (3,), False)],
-            [request[2:] for request in self.asked])
+            (0, 2, (5,), True), (0, 2, (3,), False), (0, 1, (), True)],
+            self.asked)
 
     def test_pw15_port(self):
         self.driver.state(base.device(port=6230), '1')
         self.driver.state(base.device(port=None), '1')
-        self.assertEqual([6230, 623], [request[1] for request in self.asked])
+        self.assertEqual([6230, 623], [port for _, port, *_
+                                       in self.sessions])
+
+    def test_pw15_suites_and_privilege(self):
+        """Settings of one BMC: those of others stay as they are."""
+        for options, suites, privilege in (
+                ({}, [17, 3], None), ({'cipher_suites': [17]}, [17], None),
+                ({'cipher_suites': [3]}, [3], None),
+                ({'privilege': 'user'}, [17, 3], 2),
+                ({'privilege': 'operator'}, [17, 3], 3),
+                ({'privilege': 'administrator'}, [17, 3], 4),
+                ({'privilege': 'automatic'}, [17, 3], None)):
+            self.driver.state(self.with_options(**options), '1')
+            self.assertEqual((suites, privilege), self.sessions[-1][2:4])
+
+    def test_pw15_interval(self):
+        device = self.with_options(min_command_interval=0.3)
+        for _ in range(3):
+            self.driver.state(device, '1')
+        first, second, third = (begun for *_, begun in self.sessions)
+        self.assertGreaterEqual(second - first, 0.29)
+        self.assertGreaterEqual(third - second, 0.29)
+
+    def test_options_that_make_no_sense_are_refused(self):
+        for name, value in (
+                ('cipher_suites', [0]), ('cipher_suites', [17, 0]),
+                ('cipher_suites', [1]), ('cipher_suites', []),
+                ('cipher_suites', 17), ('cipher_suites', [17, 17]),
+                ('privilege', 'callback'), ('privilege', 'oem'),
+                ('min_command_interval', -1), ('min_command_interval', 61),
+                ('boot_mode', 'legacy')):
+            self.assertRaises(jsonschema.ValidationError, self.with_options,
+                              **{name: value})
 
     def test_nothing_is_sent_without_credentials(self):
         for values in ({'password': None}, {'password': ''},
                        {'login': None}, {'login': ''}):
             self.assertRaises(exceptions.PowerCredentials,
                               self.driver.state, base.device(**values), '1')
+        self.assertEqual([], self.sessions)
+
+    def test_boot_devices(self):
+        """Flags and device as section 28.13 has them."""
+        uefi, bios = base.device(), self.with_options(boot_mode='bios')
+        for device, name, persistent, flags, number in (
+                (uefi, 'pxe', False, 0xa0, 0x04),
+                (uefi, 'disk', True, 0xe0, 0x08),
+                (bios, 'cdrom', False, 0x80, 0x14),
+                (bios, 'bios', True, 0xc0, 0x18),
+                (uefi, 'none', False, 0x00, 0x00),
+                (uefi, 'none', True, 0x00, 0x00)):
+            self.asked.clear()
+            # The valid bit is cleared by some.
+            self.answers[0, 9] = bytes([1, 5, flags & 0x7f, number, 0, 0, 0])
+            self.driver.set_boot_device(device, '1', name, persistent)
+            self.assertEqual([
+                (0, 8, (3, 8), True),
+                (0, 8, (5, flags, number, 0, 0, 0), True),
+                (0, 9, (5, 0, 0), True)], self.asked)
+        self.assertEqual({'pxe', 'disk', 'cdrom', 'bios', 'none'},
+                         set(self.driver.boot_devices))
+
+    def test_boot_device_that_is_not_taken(self):
+        for answer in (b'', b'\x01\x05', b'\x01\x05\x80',
+                       b'\x01\x05\x80\x08\x00\x00\x00'):
+            self.answers[0, 9] = answer
+            error = self.assertRaises(
+                exceptions.PowerRefused, self.driver.set_boot_device,
+                base.device(), '1', 'pxe')
+            self.assertIn('boot device pxe', str(error))
+
+    def test_boot_device_that_nobody_has(self):
+        for name in ('floppy', '', 'PXE', '$(id)'):
+            self.assertRaises(
+                exceptions.PowerUnsupported, self.driver.set_boot_device,
+                base.device(), '1', name)
         self.assertEqual([], self.asked)
+
+    def test_a_bmc_without_the_timer_of_boot_flags(self):
+        real = ipmi_session.Session.ask
+
+        def ask(session, netfn, command, data=(), repeat=True, lun=0):
+            if tuple(data) == (3, 8):
+                raise pyghmi_exc.IpmiException('Invalid data field', 0xcc)
+            return real(session, netfn, command, data, repeat, lun)
+
+        self.patch(ipmi_session.Session, 'ask', ask)
+        self.answers[0, 9] = bytes([1, 5, 0xa0, 4, 0, 0, 0])
+        self.driver.set_boot_device(base.device(), '1', 'pxe')
+
+    def test_health(self):
+        self.answers = {
+            (0x0a, 0x23): b'\xff\xff' + test_ipmi_records.full(1),
+            (4, 0x2d): bytes([30, 0xc0, 0, 0]),
+            (0x0a, 0x40): b'\x51\x01' + bytes(12),
+            (0x0a, 0x43): b'\xff\xff' + test_ipmi_records.log_entry()}
+        found = self.driver.health(base.device())
+        self.assertEqual([('CPU', 30.0)], [(each.name, each.value)
+                                           for each in found.sensors])
+        self.assertEqual(['Upper critical'],
+                         [each.text for each in found.events])
+
+    def test_a_bmc_without_health(self):
+        invalid = pyghmi_exc.IpmiException('Invalid command', 0xc1)
+        self.answers = {(0x0a, 0x23): invalid, (0x0a, 0x40): invalid}
+        error = self.assertRaises(exceptions.PowerUnsupported,
+                                  self.driver.health, base.device())
+        self.assertIn('hardware health', str(error))
 
 
 class PeerTestCase(base.PowerTestCase):
@@ -194,6 +353,61 @@ class PeerTestCase(base.PowerTestCase):
         self.conf.config(group='power', call_deadline=60.0)
         self.patch(network, 'CONNECT_SECONDS', 0.3)
         self.fails(exceptions.PowerUnreachable)
+
+    def serve(self, *answers):
+        """Answer each request with what a function makes of it."""
+        self.requests = []
+
+        def work():
+            for answer in answers:
+                packet, address = self.peer.recvfrom(3000)
+                self.requests.append(packet)
+                self.peer.sendto(answer(packet), address)
+        thread = threading.Thread(target=work)
+        thread.start()
+        self.addCleanup(thread.join, 10)
+
+    def with_suites(self, *suites):
+        self.device = dataclasses.replace(
+            self.device, options={'cipher_suites': list(suites)})
+
+    def algorithms(self):
+        """Return those of the sessions that were asked for."""
+        return [tuple(packet[16 + place] for place in (12, 20, 28))
+                for packet in self.requests if packet[5] == 0x10]
+
+    def test_pw15_suites_are_offered_as_they_are_allowed(self):
+        """And never one without integrity or encryption."""
+        for suites, expected in (((17, 3), [(3, 4, 1), (1, 1, 1)]),
+                                 ((17,), [(3, 4, 1)]),
+                                 ((3,), [(1, 1, 1)])):
+            self.with_suites(*suites)
+            self.serve(speaks_ipmi_2, *[refuses_algorithms] * len(expected))
+            error = self.fails(exceptions.PowerUnsupported)
+            self.assertEqual(expected, self.algorithms())
+            for suite in suites:
+                self.assertIn(str(suite), str(error))
+
+    def test_suite_0_is_never_used(self):
+        self.with_suites(0)
+        self.fails(exceptions.PowerUnsupported)
+        self.peer.settimeout(0.1)
+        self.assertRaises(TimeoutError, self.peer.recvfrom, 100)
+
+    def test_a_bmc_that_has_only_ipmi_1_5(self):
+        """Anybody could say so, and the password would be worth less."""
+        self.serve(speaks_ipmi_1_5)
+        self.assertIn('IPMI 2.0', str(self.fails(
+            exceptions.PowerUnsupported)))
+        self.peer.settimeout(0.1)
+        self.assertRaises(TimeoutError, self.peer.recvfrom, 100)
+
+    def test_a_refusal_of_a_session_is_not_one_of_its_suite(self):
+        self.with_suites(17)
+        self.serve(speaks_ipmi_2, lambda packet: refuses_algorithms(
+            packet, 1))
+        self.fails(exceptions.PowerBusy)
+        self.assertEqual([(3, 4, 1)], self.algorithms())
 
     def test_nonsense(self):
         for packet in NONSENSE:
