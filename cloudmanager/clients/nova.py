@@ -22,11 +22,21 @@ WANTED_VERSION = '2.96'
 EVACUATE_VERSION = '2.93'
 #: The last one with which a host may be named past the scheduler.
 FORCE_VERSION = '2.67'
+#: The last one that tells what a hypervisor has and uses. Newer ones ask
+#: every compute host for its uptime instead.
+HYPERVISOR_VERSION = '2.87'
 PAGE = 1000
 #: Statuses of migrations that have not ended.
 OPEN_STATUSES = ('accepted', 'queued', 'preparing', 'pre-migrating',
                  'running', 'migrating', 'post-migrating', 'finished',
                  'confirming', 'reverting')
+#: What a hypervisor of that version consists of.
+HYPERVISOR_KEYS = (
+    'cpu_info', 'current_workload', 'disk_available_least', 'free_disk_gb',
+    'free_ram_mb', 'host_ip', 'hypervisor_hostname', 'hypervisor_type',
+    'hypervisor_version', 'id', 'local_gb', 'local_gb_used', 'memory_mb',
+    'memory_mb_used', 'running_vms', 'service', 'state', 'status', 'vcpus',
+    'vcpus_used')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,6 +110,12 @@ class Group:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Hypervisor:
+    """A hypervisor; amounts are ``None`` where Nova does not tell them.
+
+    :ivar host: name of its nova-compute
+    :ivar sockets: processors
+    """
+
     id: str
     hostname: str
     host: str
@@ -107,12 +123,20 @@ class Hypervisor:
     status: str
     kind: str
     version: int
+    host_ip: str | None = None
+    vcpus: int | None = None
+    sockets: int | None = None
+    memory_mb: int | None = None
+    local_gb: int | None = None
 
 
 def _service(values: dict[str, Any]) -> Service:
+    # Of one in a cell that is down Nova tells its host only, and the status
+    # UNKNOWN.
     return Service(
-        id=str(values['id']), host=values['host'], status=values['status'],
-        state=values['state'], zone=values.get('zone') or '',
+        id=str(values.get('id') or ''), host=values['host'],
+        status=values['status'], state=values.get('state') or 'unknown',
+        zone=values.get('zone') or '',
         forced_down=bool(values.get('forced_down')),
         disabled_reason=values.get('disabled_reason'),
         updated_at=records.parse_time(values.get('updated_at')))
@@ -150,6 +174,41 @@ def _migration(values: dict[str, Any]) -> Migration:
         memory_remaining_bytes=values.get('memory_remaining_bytes'))
 
 
+def _describe(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a hypervisor with all keys, whatever the version tells."""
+    service = values.get('service') or {}
+    return {key: values.get(key) for key in HYPERVISOR_KEYS} | {
+        'service': {key: service.get(key)
+                    for key in ('disabled_reason', 'host', 'id')}}
+
+
+def _sockets(cpu_info: Any) -> int | None:
+    """Return the processors of a hypervisor, as libvirt counts them.
+
+    Its sockets are those of one NUMA cell.
+    """
+    topology = cpu_info.get('topology') if isinstance(
+        cpu_info, dict) else None
+    if not isinstance(topology, dict):
+        return None
+    counts = (topology.get('sockets'), topology.get('cells', 1))
+    if not all(isinstance(count, int) for count in counts):
+        return None
+    return counts[0] * counts[1]
+
+
+def _hypervisor(values: dict[str, Any]) -> Hypervisor:
+    return Hypervisor(
+        id=str(values['id']), hostname=values['hypervisor_hostname'] or '',
+        host=values['service']['host'] or '', state=values['state'] or '',
+        status=values['status'] or '',
+        kind=values['hypervisor_type'] or '',
+        version=int(values['hypervisor_version'] or 0),
+        host_ip=values['host_ip'], vcpus=values['vcpus'],
+        sockets=_sockets(values['cpu_info']),
+        memory_mb=values['memory_mb'], local_gb=values['local_gb'])
+
+
 def _next_marker(body: dict[str, Any], key: str) -> str | None:
     """Return where the next page of a list begins, if there is one."""
     for link in body.get(f'{key}_links') or ():
@@ -174,11 +233,15 @@ class Nova:
         self._session = session or cm_session.get_session()
 
     @functools.cached_property
-    def _newest(self) -> Any:
+    def _versions(self) -> tuple[Any, Any]:
+        """The oldest and the newest version that the server knows."""
         probe = self._make('2.1')
-        found = self._read('discover versions', lambda: (
+        return self._read('discover versions', lambda: (
             api_versions._get_server_version_range(probe)))
-        return found[1]
+
+    @property
+    def _newest(self) -> Any:
+        return self._versions[1]
 
     def _make(self, version: Any) -> Any:
         found = cm_session.endpoint_filter()
@@ -199,23 +262,31 @@ class Nova:
     def _forcing(self) -> Any:
         return self._make(choose_version(self._newest, FORCE_VERSION))
 
+    @functools.cached_property
+    def _describing(self) -> Any:
+        return self._make(max(self._versions[0], choose_version(
+            self._newest, HYPERVISOR_VERSION)))
+
     def _read(self, request: str, function: Any, *args: Any,
               **kwargs: Any) -> Any:
         return retry.call(Kind.READ, 'Nova', request, function, *args,
                           **kwargs)
 
-    def _page(self, request: str, path: str,
-              query: dict[str, Any]) -> dict[str, Any]:
-        _, body = self._read(request, self._client.client.get,
+    def _page(self, request: str, path: str, query: dict[str, Any],
+              client: Any = None) -> dict[str, Any]:
+        _, body = self._read(request, (client or self._client).client.get,
                              f'{path}?{parse.urlencode(query)}')
         return body or {}
 
-    def _list(self, request: str, path: str, key: str,
-              **query: Any) -> list[dict[str, Any]]:
-        """Return a whole list, whatever Nova's own limit of a page is."""
+    def _list(self, request: str, path: str, key: str, *,
+              client: Any = None, **query: Any) -> list[dict[str, Any]]:
+        """Return a whole list, whatever Nova's own limit of a page is.
+
+        :param client: of another version than most requests
+        """
         found: list[dict[str, Any]] = []
         while True:
-            body = self._page(request, path, query)
+            body = self._page(request, path, query, client)
             found.extend(body.get(key) or ())
             marker = _next_marker(body, key)
             if marker is None:
@@ -409,15 +480,28 @@ class Nova:
 
     # Where servers may go
 
+    def describe_hypervisors(self) -> list[dict[str, Any]]:
+        """Return all hypervisors as documents of version 2.87.
+
+        Of a Nova without that version the amounts are ``None``.
+        """
+        return [_describe(item) for item in self._list(
+            'list hypervisors', '/os-hypervisors/detail', 'hypervisors',
+            client=self._describing, limit=PAGE)]
+
+    def describe_hypervisor(self,
+                            hypervisor_id: str) -> dict[str, Any] | None:
+        """Return one hypervisor like that, or ``None`` without it."""
+        try:
+            _, body = self._read(
+                'show hypervisor', self._describing.client.get,
+                f'/os-hypervisors/{parse.quote(hypervisor_id, safe="")}')
+        except exception.NotFound:
+            return None
+        return _describe(body['hypervisor'])
+
     def hypervisors(self) -> list[Hypervisor]:
-        return [Hypervisor(
-            id=str(item.id), hostname=item.hypervisor_hostname,
-            host=item.service['host'], state=item.state,
-            status=item.status,
-            kind=getattr(item, 'hypervisor_type', '') or '',
-            version=int(getattr(item, 'hypervisor_version', 0) or 0))
-            for item in self._read('list hypervisors',
-                                   self._client.hypervisors.list)]
+        return [_hypervisor(item) for item in self.describe_hypervisors()]
 
     def aggregates(self) -> list[Aggregate]:
         return [Aggregate(item.id, item.name, item.availability_zone,
@@ -426,8 +510,17 @@ class Nova:
                                        self._client.aggregates.list)]
 
     def groups(self) -> list[Group]:
+        found: dict[str, Any] = {}
+        while True:
+            # These have no links to the next page, and a page may be
+            # shorter than was asked for.
+            page = self._read(
+                'list server groups', self._client.server_groups.list,
+                all_projects=True, limit=PAGE, offset=len(found))
+            new = {item.id: item for item in page if item.id not in found}
+            if not new:
+                break
+            found.update(new)
         return [Group(item.id, item.name, item.policy,
                       tuple(item.members), dict(item.rules or {}))
-                for item in self._read(
-                    'list server groups', self._client.server_groups.list,
-                    all_projects=True)]
+                for item in found.values()]

@@ -122,11 +122,19 @@ class Node(Created, Base):
     condition_reason: Mapped[str | None] = mapped_column(sa.String(255))
     # Since when Nova has not known the hypervisor any more.
     hypervisor_lost_at: Mapped[datetime.datetime | None]
+    # What Nova calls the compute host, and what it last said of its
+    # nova-compute: see common.conditions.compute_of.
+    compute_host: Mapped[str | None] = mapped_column(sa.String(255))
+    compute_status: Mapped[str | None] = mapped_column(sa.String(16))
+    compute_state: Mapped[str | None] = mapped_column(sa.String(16))
     dcc: Mapped[bool] = mapped_column(default=True)
     nodesafe: Mapped[bool] = mapped_column(default=False)
     power_state: Mapped[str | None] = mapped_column(sa.String(16))
     power_state_at: Mapped[datetime.datetime | None]
     power_state_reason: Mapped[str | None] = mapped_column(sa.String(255))
+    # Whether it is off because this service was asked to switch it off.
+    power_off_wanted: Mapped[bool] = mapped_column(
+        default=False, server_default=sa.false())
 
 
 class PowerControl(Created, Base):

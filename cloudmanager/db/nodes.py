@@ -10,6 +10,7 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common import query as common_query
 from cloudmanager.db import api
+from cloudmanager.db import conditions
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
 
@@ -19,6 +20,13 @@ _TYPE = models.NodeType
 _IMAGE = models.NodeImage
 _LINK = models.NodePowerControl
 _CONTROL = models.PowerControl
+# Fields on which the condition depends.
+_JUDGED = frozenset(('active', 'is_reserved', 'node_class_id',
+                     'node_type_id', 'power_state'))
+# What is known of the compute host that a node stands for.
+_UNBOUND: dict[str, Any] = dict.fromkeys((
+    'compute_host', 'compute_status', 'compute_state',
+    'hypervisor_lost_at'))
 
 
 def _statement() -> Any:
@@ -197,9 +205,21 @@ def create_node(context: Any, values: dict[str, Any]) -> dict[str, Any]:
     :raises Invalid: the class, type or image does not exist
     """
     try:
-        return get_node(context, _insert(context, values))
+        node_id = _insert(context, values)
     except db_exc.DBDuplicateEntry as exc:
         raise _taken(exc, values) from exc
+    _judge(context, node_id, values)
+    return get_node(context, node_id)
+
+
+def _judge(context: Any, node_id: int, values: dict[str, Any]) -> None:
+    """Let the condition follow what was written.
+
+    A condition that was written itself stays until the next comparison
+    with the cloud.
+    """
+    if _JUDGED & values.keys() and 'condition' not in values:
+        conditions.refresh(context, [node_id])
 
 
 @api.again_after(db_exc.DBReferenceError)
@@ -207,7 +227,8 @@ def create_node(context: Any, values: dict[str, Any]) -> dict[str, Any]:
 def _update(context: Any, node_id: int, values: dict[str, Any]) -> None:
     values = dict(values)
     current = context.session.execute(
-        sa.select(models.Node.node_class_id)
+        sa.select(models.Node.node_class_id, models.Node.name,
+                  models.Node.hypervisor_id, models.Node.compute_status)
         .where(models.Node.id == node_id)).first()
     if current is None:
         raise exception.NodeNotFound(node=node_id)
@@ -216,10 +237,25 @@ def _update(context: Any, node_id: int, values: dict[str, Any]) -> None:
         del values['node_class_id']
     _resolve_type(context, values)
     _check_image(context, values)
+    if _rebinds(current, values):
+        values |= _UNBOUND
     if values:
         context.session.execute(
             sa.update(models.Node).where(models.Node.id == node_id)
             .values(**values))
+
+
+def _rebinds(current: Any, values: dict[str, Any]) -> bool:
+    """Tell whether an operator says anew which compute host a node is.
+
+    To name the hypervisor once more accepts the name that Nova has for it
+    now.
+    """
+    return (values.get('name', current.name) != current.name
+            or values.get('hypervisor_id',
+                          current.hypervisor_id) != current.hypervisor_id
+            or (current.compute_status == 'renamed'
+                and 'hypervisor_id' in values))
 
 
 def update_node(context: Any, node_id: int,
@@ -234,21 +270,29 @@ def update_node(context: Any, node_id: int,
         _update(context, node_id, values)
     except db_exc.DBDuplicateEntry as exc:
         raise _taken(exc, values) from exc
+    _judge(context, node_id, values)
     return get_node(context, node_id)
 
 
 @api.writer
 def set_power_state(context: Any, node_id: int, state: str | None,
-                    reason: str | None = None) -> None:
+                    reason: str | None = None,
+                    off_wanted: bool | None = None) -> None:
     """Keep what is known of a node's power.
 
     :param state: ``None`` when it is not known
     :param reason: why it is not known
+    :param off_wanted: whether somebody asked for it to be off; ``None``
+        leaves that as it was
     """
+    values: dict[str, Any] = {
+        'power_state': state, 'power_state_at': clock.utcnow(),
+        'power_state_reason': reason}
+    if off_wanted is not None:
+        values['power_off_wanted'] = off_wanted
     context.session.execute(
         sa.update(models.Node).where(models.Node.id == node_id)
-        .values(power_state=state, power_state_at=clock.utcnow(),
-                power_state_reason=reason))
+        .values(**values))
 
 
 @api.writer
@@ -257,7 +301,7 @@ def retire(context: Any, node_id: int, reason: str) -> None:
     context.session.execute(
         sa.update(models.Node).where(models.Node.id == node_id)
         .values(condition=0, condition_reason=reason[:255],
-                hypervisor_id=None, hypervisor_lost_at=None))
+                hypervisor_id=None, **_UNBOUND))
 
 
 @api.writer

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The condition of a node: one table, no I/O.
+
+A condition follows from what is known of the node; ``decide`` looks the
+facts up in ``TABLE``, whose first row that fits holds. Who learns something
+new of a node writes it to the database and calls
+``cloudmanager.db.conditions.refresh``; nobody else sets conditions.
+"""
+
+import dataclasses
+import enum
+
+OUT_OF_SERVICE, ENABLED, DISABLED, ALARM, RESERVED = range(5)
+
+#: Class of the nodes that are compute hosts.
+HYPERVISOR = 'hypervisor'
+
+
+class Compute(enum.Enum):
+    """What Nova says of the nova-compute of a node."""
+
+    UNSEEN = 'unseen'       # not bound to Nova, or there is no cloud
+    UP = 'up'               # enabled and up
+    DOWN = 'down'           # enabled, but down or forced down
+    DISABLED = 'disabled'   # up or down
+    ABSENT = 'absent'       # Nova knew it and does not any more
+    RENAMED = 'renamed'     # Nova knows its hypervisor by another name now
+
+
+class Power(enum.Enum):
+    """What is known of the power of a node."""
+
+    UNCHECKED = 'unchecked'     # never read, or too long ago
+    ON = 'on'
+    OFF = 'off'
+    UNKNOWN = 'unknown'         # it was tried to read it, in vain
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a condition depends on, besides the one before.
+
+    :ivar hypervisor: whether the node is of the class for compute hosts;
+        Nova says nothing of others
+    :ivar task: whether a task acts on the node or its host
+    :ivar off_wanted: whether the node was switched off through this service
+    """
+
+    hypervisor: bool
+    compute: Compute
+    power: Power
+    task: bool = False
+    off_wanted: bool = False
+    reserved: bool = False
+    active: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table; what is ``None`` may be anything.
+
+    :ivar condition: what it comes to; ``None`` leaves it as it is
+    :ivar reason: why, with the present name in Nova as ``%(host)s``
+    :ivar current: the conditions that the row applies to
+    """
+
+    condition: int | None
+    reason: str | None
+    compute: frozenset[Compute] | None = None
+    power: frozenset[Power] | None = None
+    task: bool | None = None
+    off_wanted: bool | None = None
+    reserved: bool | None = None
+    active: bool | None = None
+    current: frozenset[int] | None = None
+
+    def fits(self, current: int, facts: Facts, compute: Compute) -> bool:
+        """Tell whether the row says something of these facts."""
+        sets = ((self.compute, compute), (self.power, facts.power),
+                (self.current, current))
+        flags = ((self.task, facts.task), (self.active, facts.active),
+                 (self.reserved, facts.reserved),
+                 (self.off_wanted, facts.off_wanted))
+        return (all(allowed is None or value in allowed
+                    for allowed, value in sets)
+                and all(wanted is None or value is wanted
+                        for wanted, value in flags))
+
+
+def _in(*values: enum.Enum | int) -> frozenset:
+    return frozenset(values)
+
+
+_UNSEEN = _in(Compute.UNSEEN)
+_NOT_UP = frozenset(Compute) - {Compute.UNSEEN, Compute.UP}
+_OUT = _in(OUT_OF_SERVICE)
+
+TABLE = (
+    # Flags go first: they are what an operator has said.
+    Row(OUT_OF_SERVICE, 'It is not active.', active=False),
+    Row(RESERVED, 'It is reserved, but its nova-compute is enabled.',
+        compute=_in(Compute.UP), reserved=True),
+    Row(RESERVED, 'It is reserved.', reserved=True),
+
+    # Nodes of which Nova says nothing follow their power.
+    Row(None, None, compute=_UNSEEN, task=True),
+    Row(ENABLED, None, compute=_UNSEEN, power=_in(Power.ON)),
+    Row(None, None, compute=_UNSEEN, current=_OUT),
+    Row(DISABLED, 'It was switched off.', compute=_UNSEEN,
+        power=_in(Power.OFF), off_wanted=True),
+    Row(ALARM, 'It is off, and nobody has switched it off here.',
+        compute=_UNSEEN, power=_in(Power.OFF)),
+    Row(ALARM, 'Its power state cannot be read.', compute=_UNSEEN,
+        power=_in(Power.UNKNOWN)),
+    # It was in reserve and is not; nothing says what it is instead.
+    Row(OUT_OF_SERVICE, None, compute=_UNSEEN, current=_in(RESERVED)),
+    Row(None, None, compute=_UNSEEN),
+
+    # Compute hosts. Out of service ends when nova-compute is enabled.
+    Row(None, None, compute=_NOT_UP, current=_OUT),
+    Row(ENABLED, None, compute=_in(Compute.UP), task=True),
+    Row(DISABLED, 'A task works on it.', compute=_NOT_UP, task=True),
+    Row(ALARM, 'Nova does not know its hypervisor any more.',
+        compute=_in(Compute.ABSENT)),
+    Row(ALARM, 'Nova knows its hypervisor by another name now: %(host)s',
+        compute=_in(Compute.RENAMED)),
+    Row(ALARM, 'Its power state cannot be read.',
+        power=_in(Power.UNKNOWN)),
+    Row(DISABLED, 'It was switched off.',
+        compute=_in(Compute.UP, Compute.DOWN), power=_in(Power.OFF),
+        off_wanted=True),
+    Row(ALARM, 'It is off, and nobody has switched it off here.',
+        compute=_in(Compute.UP, Compute.DOWN), power=_in(Power.OFF)),
+    Row(ENABLED, None, compute=_in(Compute.UP)),
+    Row(DISABLED, 'Its nova-compute is disabled.',
+        compute=_in(Compute.DISABLED)),
+    Row(DISABLED, 'It was switched off.', compute=_in(Compute.DOWN),
+        power=_in(Power.UNCHECKED), off_wanted=True),
+    Row(ALARM, 'Its nova-compute is down.', compute=_in(Compute.DOWN)),
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verdict:
+    """A condition, and why it is so where there is something to say."""
+
+    condition: int
+    reason: str | None
+
+
+def decide(current: int, facts: Facts,
+           host: str | None = None) -> Verdict | None:
+    """Return what follows from the facts.
+
+    :param current: the condition before
+    :param host: what Nova calls the compute host now
+    :returns: ``None`` when condition and reason stay as they are
+    """
+    compute = facts.compute if facts.hypervisor else Compute.UNSEEN
+    row = next(row for row in TABLE if row.fits(current, facts, compute))
+    if row.condition is None:
+        return None
+    return Verdict(row.condition, row.reason and row.reason % {'host': host})
+
+
+def compute_of(status: str | None, state: str | None) -> Compute:
+    """Return what two stored words of Nova mean.
+
+    :param status: ``enabled``, ``disabled``, ``absent``, ``renamed`` or
+        ``None``
+    :param state: ``up``, ``down``, ``forced_down`` or ``None``
+    """
+    if status is None:
+        return Compute.UNSEEN
+    if status == 'enabled':
+        return Compute.UP if state == 'up' else Compute.DOWN
+    return Compute(status)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps the nodes in agreement with the hypervisors of Nova."""
+
+from collections.abc import Callable
+from concurrent import futures
+import threading
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import context as cm_context
+from cloudmanager.common import exception
+from cloudmanager.conductor.periodics import matching
+from cloudmanager.conductor.periodics import members
+from cloudmanager.db import conditions as db_conditions
+from cloudmanager.db import inventory as db_inventory
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+#: What decides which conductor does it.
+KEY = 'inventory'
+
+
+class Inventory:
+    """The comparison, done by one conductor for all.
+
+    :param nova: returns ``cloudmanager.clients.nova.Nova`` or its like;
+        fails when no cloud is configured
+    :param read_members: returns the conductors that live
+    """
+
+    def __init__(self, nova: Callable[[], Any],
+                 read_members: Callable[[], members.Members]) -> None:
+        self._nova = nova
+        self._read_members = read_members
+        self._without_cloud = False
+
+    def run(self, stopping: threading.Event) -> None:
+        """Do one round."""
+        if not self._read_members().owns(KEY):
+            return
+        context = cm_context.admin_context()
+        try:
+            compare(context, self._nova())
+            self._without_cloud = False
+        except exception.CloudNotConfigured as exc:
+            if not self._without_cloud:
+                LOG.info('Nodes are not compared with Nova: %s', exc)
+            self._without_cloud = True
+        except exception.CloudUnreachable as exc:
+            LOG.warning('Nodes cannot be compared with Nova: %s', exc)
+        db_conditions.refresh(context)
+
+
+def compare(context: Any, nova: Any) -> None:
+    """Enrol and bind nodes, and take over what Nova says of them.
+
+    :raises CloudUnreachable: Nova did not tell; nothing was changed
+    """
+    with futures.ThreadPoolExecutor(
+            2, thread_name_prefix='inventory') as pool:
+        parts = [pool.submit(read) for read in (nova.hypervisors,
+                                                nova.services)]
+        hypervisors, services = [part.result() for part in parts]
+    plan = matching.make_plan(
+        db_inventory.list_nodes(context), hypervisors, services,
+        db_inventory.types_of_hypervisors(context), clock.utcnow(),
+        CONF.inventory.auto_enroll)
+    changed = db_inventory.apply(context, plan.updates)
+    new = db_inventory.enroll(context, plan.new)
+    for text, values in plan.notes:
+        LOG.warning(text, values)
+    if new:
+        LOG.info('%d hypervisors of Nova became nodes.', new)
+    LOG.debug('%(all)d hypervisors were compared, %(changed)d nodes '
+              'changed.', {'all': len(hypervisors), 'changed': changed})

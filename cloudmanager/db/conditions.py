@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conditions of nodes, as they follow from what is stored of them."""
+
+from collections.abc import Collection
+import dataclasses
+import datetime
+from typing import Any
+
+from oslo_log import log as logging
+import sqlalchemy as sa
+
+from cloudmanager.common import clock
+from cloudmanager.common import conditions
+from cloudmanager.db import api
+from cloudmanager.db import models
+
+LOG = logging.getLogger(__name__)
+#: A power state that was read longer ago than this says nothing of now.
+STALE_POWER = datetime.timedelta(minutes=15)
+# Ids in one statement.
+CHUNK = 500
+_NODE = models.Node
+_COLUMNS = (_NODE.id, _NODE.name, _NODE.condition, _NODE.condition_reason,
+            _NODE.compute_host, _NODE.compute_status, _NODE.compute_state,
+            _NODE.power_state, _NODE.power_state_at,
+            _NODE.power_state_reason, _NODE.power_off_wanted,
+            _NODE.is_reserved, _NODE.active)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """A node whose condition or its reason is another one now."""
+
+    node_id: int
+    name: str | None
+    before: int
+    verdict: conditions.Verdict
+
+
+def refresh(context: Any, node_ids: Collection[int] | None = None,
+            task_id: str | None = None) -> list[Change]:
+    """Bring conditions up to date after something new was learnt.
+
+    A bounded number of statements, whatever the number of nodes.
+
+    :param node_ids: of the nodes to look at; all when it is ``None``
+    :param task_id: a task that is about to end, and does not count as one
+        that acts on the nodes
+    """
+    rows = _read(context, node_ids)
+    busy = _busy(context, task_id)
+    _forget_wishes(context, [row.id for row in rows
+                             if _is_granted(row, busy)])
+    found = [change for row in rows
+             if (change := _judge(row, busy)) is not None]
+    if found:
+        _write(context, found)
+    for change in found:
+        LOG.log(logging.WARNING if change.verdict.condition
+                == conditions.ALARM else logging.INFO,
+                'Node %(id)d (%(name)s): condition %(before)d becomes '
+                '%(after)d: %(why)s', {
+                    'id': change.node_id, 'name': change.name,
+                    'before': change.before,
+                    'after': change.verdict.condition,
+                    'why': change.verdict.reason or 'all is well'})
+    return found
+
+
+@api.reader
+def _read(context: Any, node_ids: Collection[int] | None) -> list[Any]:
+    statement = (sa.select(*_COLUMNS,
+                           models.NodeClass.name.label('class_name'))
+                 .join(models.NodeClass,
+                       models.NodeClass.id == _NODE.node_class_id)
+                 .order_by(_NODE.id))
+    if node_ids is None:
+        return list(context.session.execute(statement))
+    return [row for some in _chunks(sorted(node_ids))
+            for row in context.session.execute(
+                statement.where(_NODE.id.in_(some)))]
+
+
+def _chunks(values: list[int]) -> list[list[int]]:
+    return [values[start:start + CHUNK]
+            for start in range(0, len(values), CHUNK)]
+
+
+@api.reader
+def _busy(context: Any, task_id: str | None) -> frozenset[str]:
+    """Return what tasks act on now."""
+    statement = sa.select(models.TaskTarget.target)
+    if task_id is not None:
+        statement = statement.where(models.TaskTarget.task_id != task_id)
+    return frozenset(context.session.scalars(statement))
+
+
+def _is_busy(row: Any, busy: frozenset[str]) -> bool:
+    hosts = {row.name, row.compute_host} - {None}
+    return (f'node:{row.id}' in busy
+            or any(f'host:{host}' in busy for host in hosts))
+
+
+def _is_granted(row: Any, busy: frozenset[str]) -> bool:
+    """Tell whether a node that was switched off is on again."""
+    return (row.power_off_wanted and row.power_state == 'power_on'
+            and not _is_busy(row, busy))
+
+
+@api.writer
+def _forget_wishes(context: Any, node_ids: list[int]) -> None:
+    for some in _chunks(node_ids):
+        context.session.execute(
+            sa.update(_NODE)
+            .where(_NODE.id.in_(some), _NODE.power_state == 'power_on')
+            .values(power_off_wanted=False))
+
+
+def _power(row: Any) -> conditions.Power:
+    if row.power_state is None:
+        return (conditions.Power.UNKNOWN if row.power_state_reason
+                else conditions.Power.UNCHECKED)
+    # What an operator has written has no age.
+    if (row.power_state_at is not None
+            and clock.utcnow() - row.power_state_at > STALE_POWER):
+        return conditions.Power.UNCHECKED
+    return (conditions.Power.ON if row.power_state == 'power_on'
+            else conditions.Power.OFF)
+
+
+def _judge(row: Any, busy: frozenset[str]) -> Change | None:
+    facts = conditions.Facts(
+        hypervisor=row.class_name == conditions.HYPERVISOR,
+        compute=conditions.compute_of(row.compute_status,
+                                      row.compute_state),
+        power=_power(row), task=_is_busy(row, busy),
+        off_wanted=row.power_off_wanted and not _is_granted(row, busy),
+        reserved=row.is_reserved, active=row.active)
+    verdict = conditions.decide(row.condition, facts, row.compute_host)
+    if verdict is None or verdict == conditions.Verdict(
+            row.condition, row.condition_reason):
+        return None
+    return Change(row.id, row.name, row.condition, verdict)
+
+
+@api.writer
+def _write(context: Any, found: list[Change]) -> None:
+    """Write conditions, one statement for all that are alike.
+
+    A node whose condition somebody else changed meanwhile keeps that; the
+    next round looks at it again.
+    """
+    alike: dict[tuple[int, conditions.Verdict], list[int]] = {}
+    for change in found:
+        alike.setdefault((change.before, change.verdict), []).append(
+            change.node_id)
+    for (before, verdict), ids in alike.items():
+        for some in _chunks(ids):
+            context.session.execute(
+                sa.update(_NODE)
+                .where(_NODE.id.in_(some), _NODE.condition == before)
+                .values(condition=verdict.condition,
+                        condition_reason=verdict.reason and
+                        verdict.reason[:255]))
+
+
+@api.writer
+def _note(context: Any, host: str, values: dict[str, Any]) -> list[int]:
+    rows = context.session.execute(
+        sa.select(_NODE.id, _NODE.name, _NODE.compute_host)
+        .where(sa.or_(_NODE.name == host, _NODE.compute_host == host),
+               _NODE.compute_status.in_(('enabled', 'disabled'))))
+    # Some collations find more than was asked for.
+    ids = [row.id for row in rows
+           if host in (row.name, row.compute_host)]
+    if ids:
+        context.session.execute(
+            sa.update(_NODE).where(_NODE.id.in_(ids)).values(**values))
+    return ids
+
+
+def note_compute(context: Any, host: str, *, status: str | None = None,
+                 state: str | None = None,
+                 task_id: str | None = None) -> None:
+    """Record what was just done to the nova-compute of a host.
+
+    Nodes that are not bound to Nova yet are left to the next comparison
+    with it.
+
+    :param host: exact name of the host in Nova
+    :param status: ``enabled`` or ``disabled``, when it was changed
+    :param state: ``forced_down``, when it was
+    :param task_id: see ``refresh``
+    """
+    values = {name: value for name, value in (
+        ('compute_status', status), ('compute_state', state))
+        if value is not None}
+    ids = _note(context, host, values)
+    if ids:
+        refresh(context, ids, task_id)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes and the hypervisors of Nova that they stand for."""
+
+from collections.abc import Callable
+import dataclasses
+from typing import Any
+
+from oslo_db import exception as db_exc
+from oslo_log import log as logging
+import sqlalchemy as sa
+
+from cloudmanager.common import conditions
+from cloudmanager.db import api
+from cloudmanager.db import models
+
+LOG = logging.getLogger(__name__)
+#: Columns of a node that a comparison with Nova reads.
+COLUMNS = ('id', 'name', 'hypervisor_id', 'hypervisor_lost_at',
+           'compute_host', 'compute_status', 'compute_state')
+# Rows in one statement.
+CHUNK = 500
+_NODE = models.Node
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Update:
+    """A change of a node that holds only while it is as it was read.
+
+    :ivar node: the columns above, as they were read
+    :ivar values: the new ones
+    """
+
+    node: dict[str, Any]
+    values: dict[str, Any]
+
+
+@api.reader
+def list_nodes(context: Any) -> list[dict[str, Any]]:
+    """Return the columns above of all nodes, and whether each is a host.
+
+    :returns: ``is_hypervisor`` tells nodes of the class for compute hosts
+    """
+    statement = (
+        sa.select(*(getattr(_NODE, name) for name in COLUMNS),
+                  models.NodeClass.name.label('class_name'))
+        .join(models.NodeClass,
+              models.NodeClass.id == _NODE.node_class_id)
+        .order_by(_NODE.id))
+    return [{**{name: row[name] for name in COLUMNS},
+             'is_hypervisor': row['class_name'] == conditions.HYPERVISOR}
+            for row in context.session.execute(statement).mappings()]
+
+
+@api.reader
+def types_of_hypervisors(context: Any) -> dict[str, tuple[int, int]]:
+    """Return class id and type id of the types of compute hosts, by name.
+
+    The type without a name is there when types are as they were made first.
+    """
+    return {row.name: (row.node_class_id, row.id)
+            for row in context.session.execute(
+                sa.select(models.NodeType.name,
+                          models.NodeType.node_class_id, models.NodeType.id)
+                .join(models.NodeClass, models.NodeClass.id
+                      == models.NodeType.node_class_id)
+                .where(models.NodeClass.name == conditions.HYPERVISOR)
+                # Of each name the oldest one counts.
+                .order_by(models.NodeType.id.desc()))}
+
+
+@api.writer
+def _insert(context: Any, rows: list[dict[str, Any]]) -> int:
+    context.session.execute(sa.insert(_NODE), rows)
+    return len(rows)
+
+
+@api.writer
+def _update(context: Any, updates: list[Update]) -> int:
+    changed = 0
+    for update in updates:
+        statement = sa.update(_NODE).where(_NODE.id == update.node['id'])
+        for name in ('name', 'hypervisor_id'):
+            statement = statement.where(
+                getattr(_NODE, name) == update.node[name])
+        changed += context.session.execute(
+            statement.values(**update.values)).rowcount
+    return changed
+
+
+def _in_chunks(function: Callable[..., int], context: Any,
+               values: list[Any]) -> int:
+    """Write many at a time, and one by one those among which one is taken.
+
+    What somebody else took meanwhile is left out: the next comparison
+    finds it as it is then.
+    """
+    done = 0
+    for start in range(0, len(values), CHUNK):
+        some = values[start:start + CHUNK]
+        try:
+            done += function(context, some)
+        except db_exc.DBDuplicateEntry:
+            for value in some:
+                try:
+                    done += function(context, [value])
+                except db_exc.DBDuplicateEntry:
+                    LOG.info('A name or hypervisor id is taken already: '
+                             '%s', value)
+    return done
+
+
+def enroll(context: Any, rows: list[dict[str, Any]]) -> int:
+    """Insert nodes; those that exist already are left as they are.
+
+    :returns: how many are new
+    """
+    return _in_chunks(_insert, context, rows)
+
+
+@api.writer
+def _set_states(context: Any, alike: dict[tuple[Any, ...], list[int]]
+                ) -> None:
+    for (status, state), ids in alike.items():
+        for start in range(0, len(ids), CHUNK):
+            context.session.execute(
+                sa.update(_NODE)
+                .where(_NODE.id.in_(ids[start:start + CHUNK]))
+                .values(compute_status=status, compute_state=state))
+
+
+def apply(context: Any, updates: list[Update]) -> int:
+    """Carry out changes, but for nodes that somebody changed meanwhile.
+
+    New states of nova-compute, of which there may be many at a time, take
+    one statement for all that are alike.
+
+    :returns: how many nodes were changed
+    """
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    others = []
+    for update in updates:
+        if update.values.keys() == {'compute_status', 'compute_state'}:
+            alike.setdefault((update.values['compute_status'],
+                              update.values['compute_state']), []).append(
+                                  update.node['id'])
+        else:
+            others.append(update)
+    if alike:
+        _set_states(context, alike)
+    return (sum(map(len, alike.values()))
+            + _in_chunks(_update, context, others))
