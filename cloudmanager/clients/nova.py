@@ -174,7 +174,7 @@ def _migration(values: dict[str, Any]) -> Migration:
         memory_remaining_bytes=values.get('memory_remaining_bytes'))
 
 
-def _describe(values: dict[str, Any]) -> dict[str, Any]:
+def describe(values: dict[str, Any]) -> dict[str, Any]:
     """Return a hypervisor with all keys, whatever the version tells."""
     service = values.get('service') or {}
     return {key: values.get(key) for key in HYPERVISOR_KEYS} | {
@@ -197,7 +197,8 @@ def _sockets(cpu_info: Any) -> int | None:
     return counts[0] * counts[1]
 
 
-def _hypervisor(values: dict[str, Any]) -> Hypervisor:
+def hypervisor_of(values: dict[str, Any]) -> Hypervisor:
+    """Return what we need of a described hypervisor."""
     return Hypervisor(
         id=str(values['id']), hostname=values['hypervisor_hostname'] or '',
         host=values['service']['host'] or '', state=values['state'] or '',
@@ -485,7 +486,7 @@ class Nova:
 
         Of a Nova without that version the amounts are ``None``.
         """
-        return [_describe(item) for item in self._list(
+        return [describe(item) for item in self._list(
             'list hypervisors', '/os-hypervisors/detail', 'hypervisors',
             client=self._describing, limit=PAGE)]
 
@@ -498,10 +499,10 @@ class Nova:
                 f'/os-hypervisors/{parse.quote(hypervisor_id, safe="")}')
         except exception.NotFound:
             return None
-        return _describe(body['hypervisor'])
+        return describe(body['hypervisor'])
 
     def hypervisors(self) -> list[Hypervisor]:
-        return [_hypervisor(item) for item in self.describe_hypervisors()]
+        return [hypervisor_of(item) for item in self.describe_hypervisors()]
 
     def aggregates(self) -> list[Aggregate]:
         return [Aggregate(item.id, item.name, item.availability_zone,

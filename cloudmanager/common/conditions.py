@@ -19,6 +19,7 @@ HYPERVISOR = 'hypervisor'
 class Compute(enum.Enum):
     """What Nova says of the nova-compute of a node."""
 
+    NONE = 'none'           # the node is no compute host
     UNSEEN = 'unseen'       # not bound to Nova, or there is no cloud
     UP = 'up'               # enabled and up
     DOWN = 'down'           # enabled, but down or forced down
@@ -40,13 +41,10 @@ class Power(enum.Enum):
 class Facts:
     """All that a condition depends on, besides the one before.
 
-    :ivar hypervisor: whether the node is of the class for compute hosts;
-        Nova says nothing of others
     :ivar task: whether a task acts on the node or its host
     :ivar off_wanted: whether the node was switched off through this service
     """
 
-    hypervisor: bool
     compute: Compute
     power: Power
     task: bool = False
@@ -74,9 +72,9 @@ class Row:
     active: bool | None = None
     current: frozenset[int] | None = None
 
-    def fits(self, current: int, facts: Facts, compute: Compute) -> bool:
+    def fits(self, current: int, facts: Facts) -> bool:
         """Tell whether the row says something of these facts."""
-        sets = ((self.compute, compute), (self.power, facts.power),
+        sets = ((self.compute, facts.compute), (self.power, facts.power),
                 (self.current, current))
         flags = ((self.task, facts.task), (self.active, facts.active),
                  (self.reserved, facts.reserved),
@@ -91,8 +89,9 @@ def _in(*values: enum.Enum | int) -> frozenset:
     return frozenset(values)
 
 
-_UNSEEN = _in(Compute.UNSEEN)
-_NOT_UP = frozenset(Compute) - {Compute.UNSEEN, Compute.UP}
+_SILENT = _in(Compute.NONE, Compute.UNSEEN)
+_NOT_UP = frozenset(Compute) - {Compute.NONE, Compute.UP}
+_KNOWN_NOT_UP = _NOT_UP - _SILENT
 _OUT = _in(OUT_OF_SERVICE)
 
 TABLE = (
@@ -102,24 +101,26 @@ TABLE = (
         compute=_in(Compute.UP), reserved=True),
     Row(RESERVED, 'It is reserved.', reserved=True),
 
+    # Out of service ends when nova-compute is enabled and up.
+    Row(None, None, compute=_NOT_UP, current=_OUT),
+
     # Nodes of which Nova says nothing follow their power.
-    Row(None, None, compute=_UNSEEN, task=True),
-    Row(ENABLED, None, compute=_UNSEEN, power=_in(Power.ON)),
-    Row(None, None, compute=_UNSEEN, current=_OUT),
-    Row(DISABLED, 'It was switched off.', compute=_UNSEEN,
+    Row(None, None, compute=_SILENT, task=True),
+    Row(ENABLED, None, compute=_SILENT, power=_in(Power.ON)),
+    Row(None, None, compute=_SILENT, current=_OUT),
+    Row(DISABLED, 'It was switched off.', compute=_SILENT,
         power=_in(Power.OFF), off_wanted=True),
     Row(ALARM, 'It is off, and nobody has switched it off here.',
-        compute=_UNSEEN, power=_in(Power.OFF)),
-    Row(ALARM, 'Its power state cannot be read.', compute=_UNSEEN,
+        compute=_SILENT, power=_in(Power.OFF)),
+    Row(ALARM, 'Its power state cannot be read.', compute=_SILENT,
         power=_in(Power.UNKNOWN)),
     # It was in reserve and is not; nothing says what it is instead.
-    Row(OUT_OF_SERVICE, None, compute=_UNSEEN, current=_in(RESERVED)),
-    Row(None, None, compute=_UNSEEN),
+    Row(OUT_OF_SERVICE, None, compute=_SILENT, current=_in(RESERVED)),
+    Row(None, None, compute=_SILENT),
 
-    # Compute hosts. Out of service ends when nova-compute is enabled.
-    Row(None, None, compute=_NOT_UP, current=_OUT),
+    # Compute hosts.
     Row(ENABLED, None, compute=_in(Compute.UP), task=True),
-    Row(DISABLED, 'A task works on it.', compute=_NOT_UP, task=True),
+    Row(DISABLED, 'A task works on it.', compute=_KNOWN_NOT_UP, task=True),
     Row(ALARM, 'Nova does not know its hypervisor any more.',
         compute=_in(Compute.ABSENT)),
     Row(ALARM, 'Nova knows its hypervisor by another name now: %(host)s',
@@ -156,8 +157,7 @@ def decide(current: int, facts: Facts,
     :param host: what Nova calls the compute host now
     :returns: ``None`` when condition and reason stay as they are
     """
-    compute = facts.compute if facts.hypervisor else Compute.UNSEEN
-    row = next(row for row in TABLE if row.fits(current, facts, compute))
+    row = next(row for row in TABLE if row.fits(current, facts))
     if row.condition is None:
         return None
     return Verdict(row.condition, row.reason and row.reason % {'host': host})

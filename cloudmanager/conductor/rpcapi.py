@@ -4,7 +4,8 @@
 Versions of the interface:
 
 * 1.0: run_task, check_host_action
-* 1.1: check_host_action knows decommission and restart, and answers params
+* 1.1: check_host_action knows decommission and restart, and answers params;
+  reserve_node
 """
 
 from typing import Any
@@ -45,10 +46,26 @@ class ConductorAPI:
         :raises Unavailable: no conductor was reached, or none answered in
             time
         """
+        return self._call(context, '1.1', 'check_host_action',
+                          action=action, host=host, params=params)
+
+    def reserve_node(self, context: Any, node_id: int,
+                     is_reserved: bool) -> None:
+        """Take a node into reserve or out of it.
+
+        :raises NodeNotFound: there is none with this id
+        :raises Conflict: a task acts on it, or there are servers on it
+        :raises Unavailable: no conductor was reached or answered in time,
+            or Nova did not
+        """
+        self._call(context, '1.1', 'reserve_node', node_id=node_id,
+                   is_reserved=is_reserved)
+
+    def _call(self, context: Any, version: str, method: str,
+              **arguments: Any) -> Any:
         # The libraries open the queue of answers without a bound of time.
         rpc.check_broker()
-        caller = self._client.prepare(version='1.1',
+        caller = self._client.prepare(version=version,
                                       timeout=CONF.api.rpc_timeout)
         with rpc.sending():
-            return caller.call(context, 'check_host_action', action=action,
-                               host=host, params=params)
+            return caller.call(context, method, **arguments)

@@ -19,12 +19,15 @@ from cloudmanager.common import context as cm_context
 from cloudmanager.common import rpc
 from cloudmanager.conductor import flows
 from cloudmanager.conductor import manager
+from cloudmanager.conductor.endpoints import reservations
 from cloudmanager.conductor.engine import worker as engine_worker
+from cloudmanager.conductor.periodics import inventory
 from cloudmanager.conductor.periodics import members
 from cloudmanager.conductor.periodics import purge
 from cloudmanager.conductor.periodics import runner
 from cloudmanager.conductor.tasks import base
 from cloudmanager.conductor.tasks import power
+from cloudmanager.conductor.tasks import services
 from cloudmanager.db import services as db_services
 
 CONF = cfg.CONF
@@ -71,18 +74,20 @@ class Conductor:
         # A name of its own for each life: a restarted conductor is another
         # owner, so it takes over what its former self left, by the lease.
         name = f'{self._host}:{uuidutils.generate_uuid()}'
-        tools = LazyTools()
+        tools = self._tools = LazyTools()
 
         def build(run: Any) -> Any:
             found = (tools.without_cloud() if run.name == 'node.power'
                      else tools())
             return flows.BUILDERS[run.name](run, found)
 
-        self._worker = engine_worker.Worker(name, build)
+        self._worker = engine_worker.Worker(
+            name, build, lambda run: services.after_task(run, tools))
         self._worker.start()
         self._server = rpc.get_server(
             rpc.CONDUCTOR_TOPIC, self._host,
-            [manager.ConductorManager(self._worker, tools)])
+            [manager.ConductorManager(self._worker, tools),
+             reservations.Reservations(tools)])
         self._server.start()
         self._runner = runner.Runner(self._works())
         self._runner.start()
@@ -109,7 +114,10 @@ class Conductor:
             runner.Work('heartbeat', lambda: HEARTBEAT_SECONDS,
                         self._heartbeat),
             runner.Work('purge', lambda: CONF.tasks.purge_interval,
-                        purge.run)]
+                        purge.run),
+            runner.Work('inventory', lambda: CONF.inventory.sync_interval,
+                        inventory.Inventory(lambda: self._tools().nova,
+                                            self.members).run)]
 
     def _heartbeat(self, stopping: threading.Event) -> None:
         db_services.heartbeat(cm_context.admin_context(), BINARY,

@@ -37,18 +37,16 @@ class Change:
     verdict: conditions.Verdict
 
 
-def refresh(context: Any, node_ids: Collection[int] | None = None,
-            task_id: str | None = None) -> list[Change]:
+def refresh(context: Any,
+            node_ids: Collection[int] | None = None) -> list[Change]:
     """Bring conditions up to date after something new was learnt.
 
     A bounded number of statements, whatever the number of nodes.
 
     :param node_ids: of the nodes to look at; all when it is ``None``
-    :param task_id: a task that is about to end, and does not count as one
-        that acts on the nodes
     """
     rows = _read(context, node_ids)
-    busy = _busy(context, task_id)
+    busy = _busy(context)
     _forget_wishes(context, [row.id for row in rows
                              if _is_granted(row, busy)])
     found = [change for row in rows
@@ -87,12 +85,10 @@ def _chunks(values: list[int]) -> list[list[int]]:
 
 
 @api.reader
-def _busy(context: Any, task_id: str | None) -> frozenset[str]:
+def _busy(context: Any) -> frozenset[str]:
     """Return what tasks act on now."""
-    statement = sa.select(models.TaskTarget.target)
-    if task_id is not None:
-        statement = statement.where(models.TaskTarget.task_id != task_id)
-    return frozenset(context.session.scalars(statement))
+    return frozenset(context.session.scalars(
+        sa.select(models.TaskTarget.target)))
 
 
 def _is_busy(row: Any, busy: frozenset[str]) -> bool:
@@ -130,9 +126,9 @@ def _power(row: Any) -> conditions.Power:
 
 def _judge(row: Any, busy: frozenset[str]) -> Change | None:
     facts = conditions.Facts(
-        hypervisor=row.class_name == conditions.HYPERVISOR,
-        compute=conditions.compute_of(row.compute_status,
-                                      row.compute_state),
+        compute=conditions.compute_of(row.compute_status, row.compute_state)
+        if row.class_name == conditions.HYPERVISOR
+        else conditions.Compute.NONE,
         power=_power(row), task=_is_busy(row, busy),
         off_wanted=row.power_off_wanted and not _is_granted(row, busy),
         reserved=row.is_reserved, active=row.active)
@@ -165,36 +161,28 @@ def _write(context: Any, found: list[Change]) -> None:
 
 
 @api.writer
-def _note(context: Any, host: str, values: dict[str, Any]) -> list[int]:
+def _note(context: Any, host: str, status: str, state: str) -> list[int]:
     rows = context.session.execute(
-        sa.select(_NODE.id, _NODE.name, _NODE.compute_host)
-        .where(sa.or_(_NODE.name == host, _NODE.compute_host == host),
-               _NODE.compute_status.in_(('enabled', 'disabled'))))
+        sa.select(_NODE.id, _NODE.name, _NODE.compute_host,
+                  _NODE.compute_status)
+        .where(sa.or_(_NODE.name == host, _NODE.compute_host == host)))
     # Some collations find more than was asked for.
-    ids = [row.id for row in rows
-           if host in (row.name, row.compute_host)]
+    ids = [row.id for row in rows if host in (row.name, row.compute_host)
+           and row.compute_status not in ('absent', 'renamed')]
     if ids:
         context.session.execute(
-            sa.update(_NODE).where(_NODE.id.in_(ids)).values(**values))
+            sa.update(_NODE).where(_NODE.id.in_(ids))
+            .values(compute_status=status, compute_state=state))
     return ids
 
 
-def note_compute(context: Any, host: str, *, status: str | None = None,
-                 state: str | None = None,
-                 task_id: str | None = None) -> None:
-    """Record what was just done to the nova-compute of a host.
-
-    Nodes that are not bound to Nova yet are left to the next comparison
-    with it.
+def note_compute(context: Any, host: str, status: str, state: str) -> None:
+    """Take over what Nova has just said of the nova-compute of a host.
 
     :param host: exact name of the host in Nova
-    :param status: ``enabled`` or ``disabled``, when it was changed
-    :param state: ``forced_down``, when it was
-    :param task_id: see ``refresh``
+    :param status: ``enabled`` or ``disabled``
+    :param state: ``up``, ``down`` or ``forced_down``
     """
-    values = {name: value for name, value in (
-        ('compute_status', status), ('compute_state', state))
-        if value is not None}
-    ids = _note(context, host, values)
+    ids = _note(context, host, status, state)
     if ids:
-        refresh(context, ids, task_id)
+        refresh(context, ids)

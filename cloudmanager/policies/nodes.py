@@ -8,6 +8,7 @@ GET = 'cloudmanager:nodes:get'
 CREATE = 'cloudmanager:nodes:create'
 UPDATE = 'cloudmanager:nodes:update'
 DELETE = 'cloudmanager:nodes:delete'
+RESERVE = 'cloudmanager:nodes:reserve'
 POWER = 'cloudmanager:nodes:power'
 POWER_ACTIONS = 'cloudmanager:nodes:power_actions'
 CONTROLS_GET = 'cloudmanager:nodes:power_controls:get'
@@ -50,5 +51,8 @@ def list_rules() -> list[policy.RuleDefault]:
                   ('PUT', _ONE)),
         base.rule('nodes:delete', base.ADMIN, 'Delete a node.',
                   ('DELETE', _ONE)),
+        base.rule('nodes:reserve', base.ADMIN,
+                  'Take a node into reserve or out of it.',
+                  ('POST', f'{_ONE}/actions/reserve')),
         *_power(),
     ]

@@ -44,7 +44,12 @@ def _id(description: str, sortable: bool = True) -> Field:
                  description=description)
 
 
-# A body without an envelope.
+# Bodies without an envelope.
+RESERVATION = fields.Resource('', '', (
+    Field('is_reserved', fields.BOOLEAN, create=True, required=True,
+          nullable=False, description='True takes the node into reserve, '
+          'false out of it.'),
+), title='Reservation')
 ASSIGNMENT = fields.Resource('', 'power_controls', (
     Field('is_default', fields.BOOLEAN, create=True, update=True,
           nullable=False, description='Whether it is the default power '
@@ -122,7 +127,13 @@ NODE = fields.Resource('node', 'nodes', (
     _string('owner', 'Name of the user who owns the node.'),
     _flag('active', 'Whether the node is active.'),
     _integer('condition', '0 out of service, 1 enabled, 2 disabled, 3 '
-             'alarm, 4 reserved.', 0, 4, nullable=False),
+             'alarm, 4 reserved. It follows from what is known of the '
+             'node.', 0, 4, nullable=False),
+    Field('condition_reason', description='Why the condition is what it '
+          'is.'),
+    Field('hypervisor_lost_at', fields.TIME, description='Since when Nova '
+          'has not known the hypervisor, or not by the name under which '
+          'the node was bound.'),
     Field('node_class', fields.OBJECT, of=CLASS, computed=True,
           nullable=False, description='Class of the node.'),
     Field('node_type', fields.OBJECT, of=TYPE, computed=True,

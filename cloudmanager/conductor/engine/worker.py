@@ -47,12 +47,17 @@ class Worker:
 
     :param name: owner's name, unique among conductors
     :param build_flow: makes the flow of a run
+    :param ended: told of runs whose task has ended; that it fails, or is
+        never told because the process died, must do no harm
     """
 
     def __init__(self, name: str,
-                 build_flow: Callable[[engine_run.Run], Any]) -> None:
+                 build_flow: Callable[[engine_run.Run], Any],
+                 ended: Callable[[engine_run.Run], None] | None = None
+                 ) -> None:
         self.name = name
         self._build_flow = build_flow
+        self._ended = ended
         self._stopping = threading.Event()
         self._stopped = threading.Event()
         self._wake = threading.Event()
@@ -235,6 +240,17 @@ class Worker:
             raise engine_run.HandOver() from None
         LOG.info('Task %(task)s (%(name)s) ended: %(status)s.',
                  {'task': run.task_id, 'name': run.name, 'status': status})
+        self._tell_end(run)
+
+    def _tell_end(self, run: engine_run.Run) -> None:
+        if self._ended is None:
+            return
+        try:
+            self._ended(run)
+        except Exception:
+            # Boundary: the task has ended, whatever comes after it.
+            LOG.warning('What follows task %s failed.', run.task_id,
+                        exc_info=True)
 
     @staticmethod
     def _explain(run: engine_run.Run, error: failure.Failure) -> str:

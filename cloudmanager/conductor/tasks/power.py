@@ -130,7 +130,8 @@ class NodePower:
                      else states.POWER_OFF)
         db_nodes.set_power_state(
             run.context, node['id'], None if error else confirmed,
-            str(error)[:STATE_REASON_LENGTH] if error else None)
+            str(error)[:STATE_REASON_LENGTH] if error else None,
+            off_wanted=confirmed == states.POWER_OFF)
 
 
 def _device(control: dict[str, Any]) -> power_base.Device:

@@ -12,6 +12,7 @@ import webtest
 
 from cloudmanager.api import app
 from cloudmanager.common import secrets
+from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base
 
@@ -26,11 +27,13 @@ class Conductor(fixtures.Fixture):
     :ivar checked: what was asked before actions on hosts
     :ivar post_error: raised instead of taking an announcement
     :ivar check_error: raised instead of an answer
+    :ivar reserved: ids and flags of the nodes that were to be reserved
     """
 
     def _setUp(self) -> None:
         self.posted: list[str] = []
         self.checked: list[tuple[str, str, dict[str, Any]]] = []
+        self.reserved: list[tuple[int, bool]] = []
         self.post_error: Exception | None = None
         self.check_error: Exception | None = None
         self.plan: dict[str, Any] = {'host': 'cmp1', 'moves': []}
@@ -51,6 +54,13 @@ class Conductor(fixtures.Fixture):
         if params.get('dry_run'):
             return {'plan': self.plan}
         return {'params': self.params}
+
+    def reserve_node(self, context: Any, node_id: int,
+                     is_reserved: bool) -> None:
+        self.reserved.append((node_id, is_reserved))
+        if self.check_error is not None:
+            raise self.check_error
+        db_nodes.update_node(context, node_id, {'is_reserved': is_reserved})
 
 
 class ApiTestCase(base.DbTestCase):

@@ -8,6 +8,7 @@ from cloudmanager.api.controllers.v1 import node_classes  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_controllers  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_modes  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_power  # noqa: F401
+from cloudmanager.api.controllers.v1 import node_reserve  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_targets  # noqa: F401
 from cloudmanager.api.controllers.v1 import nodes  # noqa: F401
 from cloudmanager.api.controllers.v1 import openapi  # noqa: F401

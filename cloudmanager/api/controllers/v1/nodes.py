@@ -9,8 +9,10 @@ from cloudmanager.api import routing
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import nodes as node_types
 from cloudmanager.api.types.parameters import Parameters
+from cloudmanager.common import conditions
 from cloudmanager.common import exception
 from cloudmanager.common import power_types
+from cloudmanager.conductor import rpcapi
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_controls as db_power_controls
 from cloudmanager.policies import nodes as policies
@@ -19,7 +21,6 @@ NODE = node_types.NODE
 ASSIGNMENT = node_types.ASSIGNMENT
 _LIST, _ONE = '/v1/nodes', '/v1/nodes/{node_id}'
 _CONTROLS = f'{_ONE}/power-controls'
-HYPERVISOR = 'hypervisor'
 _EXTENSIONS = {'with_os_object': 'os_hypervisor', 'with_hwinfo': 'hwinfo'}
 _ASSIGNED = answers.one(ASSIGNMENT, name='power_control')
 _CONTROL = _CONTROLS + '/{power_control_id}'
@@ -60,7 +61,7 @@ def _extend(call: routing.Call, document: dict[str, Any],
     if not wanted:
         return document
     for node in nodes:
-        if node['node_class']['name'] == HYPERVISOR:
+        if node['node_class']['name'] == conditions.HYPERVISOR:
             node.update(dict.fromkeys(wanted))
     return document | {'warnings': [f'{name} could not be read.'
                                     for name in wanted]}
@@ -102,11 +103,34 @@ def show_node(call: routing.Call, node_id: str) -> Any:
 
 
 @routing.route('PUT', _ONE, policies.UPDATE, body=NODE,
-               answers={200: node_types.ONE_NODE}, errors=(409,))
+               answers={200: node_types.ONE_NODE}, errors=(409, 503))
 def update_node(call: routing.Call, node_id: str) -> Any:
     """Change a node; fields that are left out keep their values."""
-    row = db_nodes.update_node(call.context, node_key(node_id), call.values)
+    key, values = node_key(node_id), dict(call.values)
+    # First what others have a say in: nothing is written when they refuse.
+    reserved = values.pop('is_reserved', None)
+    current = db_nodes.get_node(call.context, key)
+    if reserved not in (None, current['is_reserved']):
+        set_reserved(call, current, reserved)
+    row = db_nodes.update_node(call.context, key, values)
     return {'node': render(row)}
+
+
+def set_reserved(call: routing.Call, row: dict[str, Any],
+                 reserved: bool) -> None:
+    """Take a node into reserve or out of it.
+
+    Of compute hosts a conductor does it, since Nova has to know.
+
+    :param row: of the node
+    :raises Conflict: it is not possible now
+    """
+    if row['class_name'] == conditions.HYPERVISOR:
+        rpcapi.ConductorAPI().reserve_node(call.context, row['id'],
+                                           reserved)
+    else:
+        db_nodes.update_node(call.context, row['id'],
+                             {'is_reserved': reserved})
 
 
 @routing.route('DELETE', _ONE, policies.DELETE, answers={204: None},

@@ -527,12 +527,29 @@ class FakeNova:
 
     # Where servers may go
 
-    def hypervisors(self):
+    def _hypervisor(self, compute):
+        return nova.describe({
+            'id': f'rp-{compute.host}', 'hypervisor_hostname': compute.host,
+            'state': self._service(compute).state, 'status': compute.status,
+            'hypervisor_type': 'QEMU', 'hypervisor_version': 1,
+            'host_ip': '10.0.0.1', 'vcpus': 64, 'memory_mb': 65536,
+            'local_gb': 2000, 'service': {
+                'host': compute.host, 'id': f'id-{compute.host}',
+                'disabled_reason': compute.disabled_reason}})
+
+    def describe_hypervisors(self):
         self._read('hypervisors')
-        return [nova.Hypervisor(
-            id=f'rp-{item.host}', hostname=item.host, host=item.host,
-            state='up', status=item.status, kind='QEMU', version=1)
-            for item in self.computes.values()]
+        return [self._hypervisor(item) for item in self.computes.values()]
+
+    def describe_hypervisor(self, hypervisor_id):
+        self._read('hypervisor')
+        return next((found for item in self.computes.values()
+                     if (found := self._hypervisor(item))['id']
+                     == hypervisor_id), None)
+
+    def hypervisors(self):
+        return [nova.hypervisor_of(item)
+                for item in self.describe_hypervisors()]
 
     def aggregates(self):
         self._read('aggregates')

@@ -280,6 +280,23 @@ class EndsTestCase(worker_case.WorkerCase):
             self.assertEqual('SUCCESS', self.ended(task_id, 30)['status'])
         self.assertEqual(8 * 3, len(self.script.log))
 
+    def test_end_is_told(self):
+        """When the task has ended, and whatever comes of telling it."""
+        seen = []
+
+        def end(run):
+            seen.append(self.row(run.task_id)['status'])
+            raise exception.CloudNotConfigured(setting='x')
+
+        self.script.end = end
+        worker = self.worker()
+        for name in ('demo', 'broken'):
+            task_id = self.create(name)
+            worker.post(task_id)
+            self.ended(task_id)
+            self.no_jobs()
+        self.assertEqual(['SUCCESS', 'FAILURE'], seen)
+
     def test_posts_raced(self):
         """EV1: a task that is cast to eight conductors is run once."""
         worker, task_id = self.worker(), self.create()

@@ -33,12 +33,21 @@ class Script:
     """What the steps of all workers of a test do, and did.
 
     :ivar log: ``(worker, step)`` in the order of their beginning
+    :ivar ended: ids of the tasks whose end was told
+    :ivar end: called then
     """
 
     def __init__(self):
         self.log = []
         self.actions = {}
         self.undo = {}
+        self.ended = []
+        self.end = None
+
+    def tell_end(self, run):
+        self.ended.append(run.task_id)
+        if self.end is not None:
+            self.end(run)
 
     def steps(self, worker_name=None):
         return [step for name, step in self.log
@@ -142,7 +151,8 @@ class WorkerCase(base.DbTestCase):
         return build
 
     def worker(self, name='one', start=True):
-        made = worker.Worker(name, self.build(name))
+        made = worker.Worker(name, self.build(name),
+                             self.script.tell_end)
         if start:
             made.start()
             self.addCleanup(made.stop, 5)

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Taking nodes into reserve and out of it."""
+
+from typing import Any
+
+import oslo_messaging as messaging
+
+from cloudmanager.common import exception
+from cloudmanager.conductor.tasks import reserve
+
+
+class Reservations:
+    """Reservations, of which Nova must know.
+
+    :param tools: returns the clients; fails when no cloud is configured
+    """
+
+    target = messaging.Target(version='1.1')
+
+    def __init__(self, tools: Any) -> None:
+        self._tools = tools
+
+    @messaging.expected_exceptions(exception.CloudManagerException)
+    def reserve_node(self, context: Any, node_id: int,
+                     is_reserved: bool) -> None:
+        """Take a node into reserve or out of it; see rpcapi."""
+        reserve.set_reserved(context, self._tools, node_id, is_reserved)
