@@ -126,6 +126,16 @@ def find_by_name(context: Any, name: str) -> dict[str, Any] | None:
     return next((row for row in rows if row['name'] == name), None)
 
 
+@api.reader
+def reserved_hosts(context: Any) -> list[str]:
+    """Return the names of compute hosts whose nodes are in reserve."""
+    node = models.Node
+    rows = context.session.execute(
+        sa.select(node.name, node.compute_host)
+        .where(node.is_reserved.is_(True), node.active.is_(True)))
+    return [name for row in rows for name in row if name]
+
+
 def _resolve_type(context: Any, values: dict[str, Any]) -> None:
     """Make the class and the type of a node agree."""
     type_id = values.get('node_type_id')

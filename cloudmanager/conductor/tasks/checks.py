@@ -7,7 +7,6 @@ from typing import Any
 from oslo_config import cfg
 
 from cloudmanager.common import exception
-from cloudmanager.conductor import cloud_model
 from cloudmanager.conductor.tasks import base
 from cloudmanager.conductor.tasks import decommission
 from cloudmanager.conductor.tasks import plans
@@ -117,7 +116,7 @@ def _restart(context: Any, tools: base.Tools, action: str, host: str | None,
         raise exception.NoPowerControl(node=', '.join(bare))
     if not params.get('dry_run'):
         return {}
-    cloud = cloud_model.load(tools.nova, tools.placement, params['hosts'])
+    cloud = plans.load_cloud(tools, params['hosts'])
     try:
         found = roll.simulate(
             cloud, params['hosts'], plans.plan_options(params),

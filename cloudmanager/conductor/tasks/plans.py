@@ -2,15 +2,18 @@
 """From a request to a plan, and from a plan to the items of a task."""
 
 from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
 
 from cloudmanager.common import clock
+from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.conductor import cloud_model
 from cloudmanager.conductor.tasks import observe
+from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.planning import classify
 from cloudmanager.planning import drain
@@ -40,6 +43,17 @@ def plan_options(params: dict[str, Any],
         slow_key=CONF.host_tasks.slow_migration_key)
 
 
+def load_cloud(tools: Any, sources: Iterable[str]) -> model.Cloud:
+    """Read the cloud as it is now, with what only this service knows.
+
+    :param tools: ``cloudmanager.conductor.tasks.base.Tools``
+    :param sources: exact names of the hosts that are to be emptied
+    """
+    return cloud_model.load(
+        tools.nova, tools.placement, sources,
+        db_nodes.reserved_hosts(cm_context.admin_context()))
+
+
 def make_plan(tools: Any, action: str, host: str, params: dict[str, Any],
               **more: Any) -> planning_plan.Plan:
     """Plan what an action would do now, without touching anything.
@@ -49,7 +63,7 @@ def make_plan(tools: Any, action: str, host: str, params: dict[str, Any],
     :param more: further options of the planner
     :raises HostNotFound: there is no such compute host
     """
-    cloud = cloud_model.load(tools.nova, tools.placement, [host])
+    cloud = load_cloud(tools, [host])
     make = (drain.plan_evacuation if action == 'evacuate'
             else drain.plan_drain)
     try:

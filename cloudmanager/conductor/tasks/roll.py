@@ -15,7 +15,6 @@ from oslo_utils import uuidutils
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
-from cloudmanager.conductor import cloud_model
 from cloudmanager.conductor.tasks import items as task_items
 from cloudmanager.conductor.tasks import plans
 from cloudmanager.conductor.tasks.base import Step
@@ -114,9 +113,8 @@ class RollHosts(Step):
         at_once, in_all = limits(self.run.params)
         if len(running) >= at_once:
             return
-        cloud = cloud_model.load(
-            self.tools.nova, self.tools.placement,
-            [item['object_id'] for item in (*pending, *running)])
+        cloud = plans.load_cloud(self.tools, [
+            item['object_id'] for item in (*pending, *running)])
         names = [item['object_id'] for item in pending]
         busy = [item['object_id'] for item in running]
         down = roll.unavailable(cloud, busy)

@@ -4,6 +4,8 @@
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import plans
+from cloudmanager.db import inventory as db_inventory
+from cloudmanager.db import nodes as db_nodes
 from cloudmanager.tests.unit.conductor import fakes_case
 
 OFF = {'allow_off_vm': True}
@@ -116,3 +118,31 @@ class ItemTestCase(fakes_case.ConductorCase):
         self.nova.outages = [(0, 10 ** 9)]
         self.assertIsNone(plans.other_destination(
             self.tools, self.run_of(), 'vm1', []))
+
+
+class ReservedTestCase(fakes_case.ConductorCase):
+
+    def destination(self):
+        self.nova.add('vm1')
+        return plans.make_plan(self.tools, 'shutdown', 'src',
+                               {}).destinations.get('vm1')
+
+    def test_reserved_hosts_are_no_destinations(self):
+        """By their own name, or by that of the host they stand for."""
+        db_nodes.create_node(self.context, {'name': 'dst1',
+                                            'is_reserved': True})
+        self.assertEqual('dst2', self.destination())
+        node = db_nodes.create_node(self.context, {
+            'name': 'mine', 'is_reserved': True})
+        db_inventory.apply(self.context, [db_inventory.Update(
+            next(row for row in db_inventory.list_nodes(self.context)
+                 if row['id'] == node['id']), {'compute_host': 'dst2'})])
+        self.assertIsNone(self.destination())
+
+    def test_out_of_use(self):
+        """A node that is not active is no reserve."""
+        db_nodes.create_node(self.context, {
+            'name': 'dst1', 'is_reserved': True, 'active': False})
+        db_nodes.create_node(self.context, {'name': 'dst2',
+                                            'is_reserved': True})
+        self.assertEqual('dst1', self.destination())

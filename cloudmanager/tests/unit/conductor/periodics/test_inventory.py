@@ -86,7 +86,8 @@ class InventoryTestCase(base.DbTestCase):
     def test_no_cloud(self):
         """That is said once; conditions follow power all the same."""
         self.error = exception.CloudNotConfigured(setting='x')
-        node = db_nodes.create_node(self.context, {'name': 'a'})
+        node = db_nodes.create_node(self.context, {
+            'name': 'a', 'node_class_id': 4})
         db_nodes.set_power_state(self.context, node['id'], 'power_on')
         for _ in range(3):
             self.assertEqual({'a': 1}, self.conditions(self.round()))
