@@ -113,7 +113,11 @@ def _time(column: str, operator: str,
         'lt': ('lt', start), 'lte': ('lt', end)}[operator]),)
 
 
-def _page(name: str, value: str) -> int:
+def page_number(name: str, value: str) -> int:
+    """Read a limit or an offset.
+
+    :raises Invalid: it is not a number, or negative
+    """
     try:
         number = _integer(value)
         if number < 0:
@@ -181,17 +185,17 @@ def _with_page(resource: fields.Resource, conditions: tuple[Filter, ...],
                sort: tuple[tuple[str, str], ...]) -> common_query.Query:
     limit = CONF.api.max_limit
     if 'limit' in page:
-        limit = min(limit, _page('limit', page['limit']))
+        limit = min(limit, page_number('limit', page['limit']))
     marker: Any = page.get('marker')
     if marker is not None:
-        marker = (_page('marker', marker)
+        marker = (page_number('marker', marker)
                   if resource.identity == fields.INTEGER
                   else _text('marker', marker))
     if 'sort' in page:
         sort = _sort(resource, page['sort'])
     return common_query.Query(
         filters=conditions, sort=sort, limit=limit, marker=marker,
-        offset=_page('offset', page.get('offset', '0')))
+        offset=page_number('offset', page.get('offset', '0')))
 
 
 def next_link(url: str, params: Iterable[tuple[str, str]],

@@ -59,7 +59,14 @@ def _check_marker(call: routing.Call, query: common_query.Query,
 
 
 def count(call: routing.Call, resource: fields.Resource,
-          fetch: Callable[..., int]) -> dict[str, Any]:
-    """Answer how many there are, with the filters of the list."""
-    query = filters.parse(resource, call.params, paged=False)
+          fetch: Callable[..., int],
+          ignored: Iterable[str] = ()) -> dict[str, Any]:
+    """Answer how many there are, with the filters of the list.
+
+    :param ignored: parameters of pages that are accepted without effect
+    """
+    for name, value in call.params:
+        if name in ignored:
+            filters.page_number(name, value)
+    query = filters.parse(resource, call.params, paged=False, extra=ignored)
     return {'count': fetch(call.context, query)}

@@ -23,6 +23,8 @@ CONNECT_SECONDS = 3
 # ever, while a user waits.
 SEND_RETRIES = 1
 CONDUCTOR_TOPIC = 'cloudmanager-conductor'
+# Of what conductors do for boot files.
+PXE_NAMESPACE = 'pxe'
 ALLOWED_REMOTE_EXMODS = ['cloudmanager.common.exception',
                          'cloudmanager.power.exceptions']
 

@@ -6,6 +6,10 @@ Versions of the interface:
 * 1.0: run_task, check_host_action
 * 1.1: check_host_action knows decommission and restart, and answers params;
   reserve_node
+
+Versions of the interface for boot files, in a namespace of its own:
+
+* 1.0: refresh
 """
 
 from typing import Any
@@ -69,3 +73,24 @@ class ConductorAPI:
                                       timeout=CONF.api.rpc_timeout)
         with rpc.sending():
             return caller.call(context, method, **arguments)
+
+
+class BootFilesAPI:
+    """Client side of the conductors' interface for boot files."""
+
+    def __init__(self) -> None:
+        self._client = rpc.get_client(rpc.CONDUCTOR_TOPIC, '1.0')
+
+    def refresh(self, context: Any, macs: list[str]) -> None:
+        """Tell all conductors that boot files may be out of date.
+
+        Each conductor knows which of them are its own. A lost message
+        costs seconds.
+
+        :param macs: MAC addresses that the files are named after
+        :raises Unavailable: the message could not be sent
+        """
+        with rpc.sending():
+            self._client.prepare(
+                namespace=rpc.PXE_NAMESPACE, version='1.0',
+                fanout=True).cast(context, 'refresh', macs=macs)

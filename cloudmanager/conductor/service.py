@@ -25,6 +25,7 @@ from cloudmanager.conductor.periodics import inventory
 from cloudmanager.conductor.periodics import members
 from cloudmanager.conductor.periodics import purge
 from cloudmanager.conductor.periodics import runner
+from cloudmanager.conductor.pxe import boot_files
 from cloudmanager.conductor.tasks import base
 from cloudmanager.conductor.tasks import power
 from cloudmanager.conductor.tasks import services
@@ -84,10 +85,12 @@ class Conductor:
         self._worker = engine_worker.Worker(
             name, build, lambda run: services.after_task(run, tools))
         self._worker.start()
+        self._boot_files = boot_files.BootFiles(self.members)
         self._server = rpc.get_server(
             rpc.CONDUCTOR_TOPIC, self._host,
             [manager.ConductorManager(self._worker, tools),
-             reservations.Reservations(tools)])
+             reservations.Reservations(tools),
+             boot_files.Endpoint(self._boot_files)])
         self._server.start()
         self._runner = runner.Runner(self._works())
         self._runner.start()
@@ -117,7 +120,13 @@ class Conductor:
                         purge.run),
             runner.Work('inventory', lambda: CONF.inventory.sync_interval,
                         inventory.Inventory(lambda: self._tools().nova,
-                                            self.members).run)]
+                                            self.members).run),
+            runner.Work('boot-files', self._boot_files_interval,
+                        self._boot_files.reconcile)]
+
+    @staticmethod
+    def _boot_files_interval() -> float:
+        return CONF.pxe.sync_interval if CONF.pxe.config_dir else 0
 
     def _heartbeat(self, stopping: threading.Event) -> None:
         db_services.heartbeat(cm_context.admin_context(), BINARY,

@@ -11,12 +11,13 @@ from cloudmanager.conf import default
 from cloudmanager.conf import host_tasks
 from cloudmanager.conf import inventory
 from cloudmanager.conf import power
+from cloudmanager.conf import pxe
 from cloudmanager.conf import secrets
 from cloudmanager.conf import tasks
 
 CONF = cfg.CONF
 GROUPS = (default, api, cinder_database, cloud, conductor, host_tasks,
-          inventory, power, secrets, tasks)
+          inventory, power, pxe, secrets, tasks)
 
 for _group in GROUPS:
     _group.register_opts(CONF)

@@ -12,6 +12,7 @@ from typing import Any
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
+from cloudmanager.common import conditions
 from cloudmanager.common import exception
 from cloudmanager.common import query as common_query
 from cloudmanager.db import api
@@ -22,8 +23,6 @@ _CLASS = models.NodeClass
 _TYPE = models.NodeType
 _NODE = models.Node
 COLUMNS = tuple(_CLASS.__table__.c)
-# The class that the service itself goes by: its nodes are compute hosts.
-HYPERVISOR = 'hypervisor'
 # The type of classes that are made without naming any.
 NAMELESS = ''
 
@@ -170,9 +169,9 @@ def _update(context: Any, class_id: int, name: str | None,
             type_names: list[str] | None) -> None:
     row = _lock(context, class_id)
     if name is not None and name != row.name:
-        if row.name == HYPERVISOR:
+        if row.name == conditions.HYPERVISOR:
             raise exception.Conflict(
-                reason=f'The class {HYPERVISOR} cannot be renamed: compute '
+                reason=f'The class {row.name} cannot be renamed: compute '
                        'hosts are known by it.')
         context.session.execute(
             sa.update(_CLASS).where(_CLASS.id == class_id)
@@ -208,7 +207,7 @@ def delete_class(context: Any, class_id: int) -> None:
     :raises Conflict: new nodes get it, or the service goes by it
     """
     row = _lock(context, class_id)
-    if row.is_default or row.name == HYPERVISOR:
+    if row.is_default or row.name == conditions.HYPERVISOR:
         raise exception.Conflict(
             reason=f'The class {row.name} cannot be deleted: '
                    + ('new nodes get it.' if row.is_default else

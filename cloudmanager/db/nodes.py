@@ -12,6 +12,7 @@ from cloudmanager.common import query as common_query
 from cloudmanager.db import api
 from cloudmanager.db import conditions
 from cloudmanager.db import models
+from cloudmanager.db import node_images as db_node_images
 from cloudmanager.db import query as db_query
 
 COLUMNS = tuple(models.Node.__table__.c)
@@ -184,7 +185,7 @@ def _set_defaults(context: Any, values: dict[str, Any]) -> None:
         if class_id is None:
             raise exception.Conflict(reason='There is no node class.')
         values['node_class_id'] = class_id
-    values.setdefault('image_id', 1)
+    values.setdefault('image_id', db_node_images.DEFAULT)
 
 
 def _taken(exc: db_exc.DBDuplicateEntry,
@@ -315,16 +316,18 @@ def retire(context: Any, node_id: int, reason: str) -> None:
 
 
 @api.writer
-def delete_node(context: Any, node_id: int) -> None:
+def delete_node(context: Any, node_id: int) -> str | None:
     """Remove a node and its assignments.
 
+    :returns: the MAC address that it had
     :raises NodeNotFound: there is none with this id
     :raises TaskConflict: a task acts on it
     """
     # Locked against new assignments, as those lock it.
-    if context.session.scalar(
-            sa.select(models.Node.id).where(models.Node.id == node_id)
-            .with_for_update()) is None:
+    node = context.session.execute(
+        sa.select(models.Node.mac_address).where(models.Node.id == node_id)
+        .with_for_update()).first()
+    if node is None:
         raise exception.NodeNotFound(node=node_id)
     target = f'node:{node_id}'
     task = context.session.execute(
@@ -340,3 +343,4 @@ def delete_node(context: Any, node_id: int) -> None:
             sa.delete(model).where(model.node_id == node_id))
     context.session.execute(
         sa.delete(models.Node).where(models.Node.id == node_id))
+    return node.mac_address

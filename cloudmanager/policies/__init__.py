@@ -11,6 +11,7 @@ from cloudmanager.policies import hosts
 from cloudmanager.policies import info
 from cloudmanager.policies import node_classes
 from cloudmanager.policies import node_controllers
+from cloudmanager.policies import node_images
 from cloudmanager.policies import node_modes
 from cloudmanager.policies import node_targets
 from cloudmanager.policies import nodes
@@ -27,6 +28,7 @@ _MODULES = (
     info,
     node_classes,
     node_controllers,
+    node_images,
     node_modes,
     node_targets,
     nodes,

@@ -9,6 +9,8 @@ from typing import Any
 import unicodedata
 import uuid
 
+from cloudmanager.common import pxe
+
 _MAC = re.compile(r'[0-9a-f]{12}')
 _HOST = re.compile(
     r'(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?',
@@ -87,6 +89,16 @@ def name(value: str) -> str:
     return value
 
 
+def names(values: list[str]) -> list[str]:
+    """Return a list of names, each of which may be empty."""
+    return [name(value) for value in values]
+
+
+def boot_file(value: str) -> str:
+    """Return the data of a boot image, see ``common.pxe.check``."""
+    return pxe.check(value)
+
+
 def has_control_characters(value: str) -> bool:
     """Tell whether a text has characters of Unicode's category Cc."""
     return any(unicodedata.category(character) == 'Cc'
@@ -156,6 +168,7 @@ def device(value: str) -> str:
 # What the functions above check, in the words of JSON schema. The patterns
 # name values of the common form; some functions take more than that.
 TIME_PATTERN = ('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$')
+_NAME = '([!-~]([ -~]*[!-~])?)?'
 UUID_PATTERN = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
 _LABEL = '[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
 _PORT = ('[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}'
@@ -172,6 +185,9 @@ _DOCUMENTED: dict[Callable[..., Any], dict[str, Any]] = {
     port: {'pattern': f'^({_PORT})$'},
     time: {'pattern': '^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|'
                       '2[0-8])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}$'},
+    name: {'pattern': f'^{_NAME}$'},
+    names: {'items': {'type': 'string', 'pattern': f'^{_NAME}$'}},
+    boot_file: {'pattern': '^[\\t\\n -~]*$'},
     identifier: {'pattern': UUID_PATTERN},
     number: {'pattern': '^[1-9][0-9]{0,8}$'},
     targets: {'propertyNames': _HOST_SCHEMA,

@@ -9,11 +9,6 @@ from cloudmanager.api.types.fields import Field
 # Most types that one request gives a class.
 MAX_TYPES = 1000
 
-
-def _names(values: list[str]) -> list[str]:
-    return [formats.name(value) for value in values]
-
-
 NODE_TYPE = fields.Resource('node_type', 'node_types', (
     Field('id', fields.INTEGER, nullable=False,
           description='Id of the type.'),
@@ -36,7 +31,7 @@ NODE_CLASS = fields.Resource('node_class', 'node_classes', (
           description='Whether nodes get it when none is named.'),
     # Names in, objects out, so the list is rendered by hand.
     Field('node_types', fields.LIST, create=True, update=True,
-          nullable=False, computed=True, of=NODE_TYPE, convert=_names,
+          nullable=False, computed=True, of=NODE_TYPE, convert=formats.names,
           schema={'maxItems': MAX_TYPES, 'uniqueItems': True,
                   'items': {'type': 'string', 'maxLength': 255}},
           description='Types of the class; names in requests.'),

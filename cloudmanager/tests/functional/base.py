@@ -25,6 +25,7 @@ class Conductor(fixtures.Fixture):
 
     :ivar posted: ids of the tasks that were announced
     :ivar checked: what was asked before actions on hosts
+    :ivar refreshed: MAC addresses whose boot files may be out of date
     :ivar post_error: raised instead of taking an announcement
     :ivar check_error: raised instead of an answer
     :ivar reserved: ids and flags of the nodes that were to be reserved
@@ -33,6 +34,7 @@ class Conductor(fixtures.Fixture):
     def _setUp(self) -> None:
         self.posted: list[str] = []
         self.checked: list[tuple[str, str, dict[str, Any]]] = []
+        self.refreshed: list[list[str]] = []
         self.reserved: list[tuple[int, bool]] = []
         self.post_error: Exception | None = None
         self.check_error: Exception | None = None
@@ -40,11 +42,18 @@ class Conductor(fixtures.Fixture):
         self.params: dict[str, Any] = {}
         self.useFixture(fixtures.MonkeyPatch(
             'cloudmanager.conductor.rpcapi.ConductorAPI', lambda: self))
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.conductor.rpcapi.BootFilesAPI', lambda: self))
 
     def run_task(self, context: Any, task_id: str) -> None:
         if self.post_error is not None:
             raise self.post_error
         self.posted.append(task_id)
+
+    def refresh(self, context: Any, macs: list[str]) -> None:
+        if self.post_error is not None:
+            raise self.post_error
+        self.refreshed.append(macs)
 
     def check_host_action(self, context: Any, action: str, host: str,
                           params: dict[str, Any]) -> dict[str, Any]:

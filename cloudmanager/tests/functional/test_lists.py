@@ -5,6 +5,7 @@ import urllib.parse
 
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import node_classes as class_types
+from cloudmanager.api.types import node_images as image_types
 from cloudmanager.api.types import nodes as node_types
 from cloudmanager.api.types import power_controls as control_types
 from cloudmanager.tests import base as tests_base
@@ -265,7 +266,9 @@ class DocumentedFiltersTestCase(base.ApiTestCase):
                 ('nodes', node_types.NODE, NODE_FILTERS),
                 ('power-controls', control_types.POWER_CONTROL,
                  CONTROL_FILTERS),
-                ('node-classes', class_types.NODE_CLASS, ('id', 'name'))):
+                ('node-classes', class_types.NODE_CLASS, ('id', 'name')),
+                ('node-images', image_types.NODE_IMAGE,
+                 ('id', 'image_name', 'created_at'))):
             for name in names:
                 field = resource.filters[name]
                 value = {fields.INTEGER: '1', fields.BOOLEAN: 'true',

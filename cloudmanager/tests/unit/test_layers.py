@@ -21,6 +21,7 @@ RULES = {
     'conductor.periodics': ('conductor.tasks', 'conductor.engine', 'clients',
                             'db', 'power', *LOW),
     'conductor.endpoints': ('conductor.tasks', 'clients', 'db', *LOW),
+    'conductor.pxe': ('db', *LOW),
     'conductor.manager': ('conductor.flows', 'conductor.tasks', 'db',
                           *LOW),
     'conductor.rpcapi': LOW,

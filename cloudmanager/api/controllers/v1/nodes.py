@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from cloudmanager.api import boot_files
 from cloudmanager.api import filters
 from cloudmanager.api import listing
 from cloudmanager.api import routing
@@ -90,7 +91,9 @@ def count_nodes(call: routing.Call) -> Any:
                answers={201: node_types.ONE_NODE}, errors=(409,))
 def create_node(call: routing.Call) -> Any:
     """Create a node."""
-    return {'node': render(db_nodes.create_node(call.context, call.values))}
+    row = db_nodes.create_node(call.context, call.values)
+    boot_files.changed(call.context, row['mac_address'])
+    return {'node': render(row)}
 
 
 @routing.route('GET', _ONE, policies.GET,
@@ -113,6 +116,9 @@ def update_node(call: routing.Call, node_id: str) -> Any:
     if reserved not in (None, current['is_reserved']):
         set_reserved(call, current, reserved)
     row = db_nodes.update_node(call.context, key, values)
+    if 'mac_address' in values or 'image_id' in values:
+        boot_files.changed(call.context, current['mac_address'],
+                           row['mac_address'])
     return {'node': render(row)}
 
 
@@ -137,7 +143,8 @@ def set_reserved(call: routing.Call, row: dict[str, Any],
                errors=(409,))
 def delete_node(call: routing.Call, node_id: str) -> None:
     """Delete a node."""
-    db_nodes.delete_node(call.context, node_key(node_id))
+    mac = db_nodes.delete_node(call.context, node_key(node_id))
+    boot_files.changed(call.context, mac)
 
 
 # Power controls of a node

@@ -10,6 +10,7 @@ from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
 from cloudmanager.api.types import hosts
 from cloudmanager.api.types import node_classes
+from cloudmanager.api.types import node_images
 from cloudmanager.api.types import nodes
 from cloudmanager.api.types import power_controls
 from cloudmanager.api.types import tasks
@@ -20,6 +21,7 @@ RESOURCES = (
     (nodes.NODE, models.Node), (nodes.POWER_ACTION, models.PowerAction),
     (node_classes.NODE_CLASS, models.NodeClass),
     (node_classes.NODE_TYPE, models.NodeType),
+    (node_images.NODE_IMAGE, models.NodeImage),
     (power_controls.POWER_CONTROL, models.PowerControl),
     (tasks.TASK, models.Task), (tasks.ITEM, models.TaskItem))
 

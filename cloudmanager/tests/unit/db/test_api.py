@@ -76,8 +76,7 @@ class TransactionsTestCase(base.DbTestCase):
                 if self.backend == 'sqlite':
                     rename_image(context, lambda text: text + 'x')
 
-        self.addCleanup(self.execute, sa.update(models.NodeImage).values(
-            file_data=None))
+        self.execute(sa.update(models.NodeImage).values(file_data=None))
         calls = base.Together(8, add)
 
         self.assertEqual([], calls.raised)

@@ -11,6 +11,13 @@ from cloudmanager.db import migration
 from cloudmanager.db import models
 from cloudmanager.tests import base
 
+# Of the documentation's sample.
+DEFAULT_IMAGE = (
+    'default vesamenu.c32\naprompt 1\ntimeout 30\nlabel ubuntu 14.04\n'
+    'menu label CENTER COMPUTE NODE DEFAULT\nkernel vmlinuz\nappend '
+    'initrd=dracut root=192.168.100.1:/mnt/rootfs biosdevname=0 ip=eth0:on '
+    'ip=eth1:on bond=bond0:eth0,eth1:mode=6 ip=bond0:dhcp ro')
+
 
 @base.databases()
 class ModelsSyncTestCase(base.DbTestCase):
@@ -81,9 +88,10 @@ class UpgradeTestCase(base.DbTestCase):
             models.NodeType.name == 'KVM',
             models.NodeType.node_class_id == 1))
         self.assertEqual([(3,)], [tuple(row) for row in kvm])
-        self.assertEqual([(1, 'default')], [
+        self.assertEqual([(1, 'default', DEFAULT_IMAGE)], [
             tuple(row) for row in self.execute(sa.select(
-                models.NodeImage.id, models.NodeImage.name))])
+                models.NodeImage.id, models.NodeImage.name,
+                models.NodeImage.file_data))])
         self._check_ids_go_on()
 
     def _check_ids_go_on(self):

@@ -3,6 +3,7 @@
 
 import sqlalchemy as sa
 
+from cloudmanager.common import conditions
 from cloudmanager.common import exception
 from cloudmanager.common import query as common_query
 from cloudmanager.db import models
@@ -114,7 +115,7 @@ class ClassesTestCase(ClassesCase):
         """The service knows compute hosts by it."""
         row = node_classes.get_class(self.context, 1)
         self.assertRaises(exception.Conflict, self.update, row, name='x')
-        self.update(row, name=node_classes.HYPERVISOR)
+        self.update(row, name=conditions.HYPERVISOR)
         self.execute(sa.update(models.NodeClass)
                      .where(models.NodeClass.id == 1)
                      .values(is_default=False))

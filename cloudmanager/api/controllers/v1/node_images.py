@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boot images, and their assignment to nodes."""
+
+from typing import Any
+
+from cloudmanager.api import boot_files
+from cloudmanager.api import listing
+from cloudmanager.api import routing
+from cloudmanager.api.controllers.v1 import nodes
+from cloudmanager.api.types import answers
+from cloudmanager.api.types import node_images as image_types
+from cloudmanager.api.types.parameters import Parameters
+from cloudmanager.common import exception
+from cloudmanager.db import node_images as db_node_images
+from cloudmanager.db import nodes as db_nodes
+from cloudmanager.policies import node_images as policies
+
+NODE_IMAGE, ONE_IMAGE = image_types.NODE_IMAGE, image_types.ONE_IMAGE
+_LIST = '/v1/node-images'
+_ONE = '/v1/node-images/{image_id}'
+
+
+def _image_key(image_id: str) -> int:
+    return routing.integer(image_id, exception.NodeImageNotFound(
+        image=image_id))
+
+
+@routing.route('GET', _LIST, policies.LIST,
+               query=Parameters(NODE_IMAGE, paged=True),
+               answers={200: answers.page(NODE_IMAGE)})
+def list_images(call: routing.Call) -> Any:
+    """List images."""
+    return listing.page(call, NODE_IMAGE, db_node_images.list_images,
+                        lambda rows: [NODE_IMAGE.render(row)
+                                      for row in rows])
+
+
+@routing.route('GET', f'{_LIST}/count', policies.LIST,
+               query=Parameters(NODE_IMAGE), answers={200: answers.COUNT})
+def count_images(call: routing.Call) -> Any:
+    """Count images."""
+    # Its documentation alone has parameters of pages; a page of a number
+    # is the number.
+    return listing.count(call, NODE_IMAGE, db_node_images.count_images,
+                         ignored=('limit', 'offset'))
+
+
+@routing.route('POST', _LIST, policies.CREATE, body=NODE_IMAGE,
+               answers={201: ONE_IMAGE}, errors=(409,))
+def create_image(call: routing.Call) -> Any:
+    """Create an image."""
+    row = db_node_images.create_image(call.context, call.values)
+    return {'node_image': NODE_IMAGE.render(row)}
+
+
+@routing.route('GET', _ONE, policies.GET, answers={200: ONE_IMAGE})
+def show_image(call: routing.Call, image_id: str) -> Any:
+    """Show an image."""
+    row = db_node_images.get_image(call.context, _image_key(image_id))
+    return {'node_image': NODE_IMAGE.render(row)}
+
+
+@routing.route('DELETE', _ONE, policies.DELETE, answers={204: None},
+               errors=(409,))
+def delete_image(call: routing.Call, image_id: str) -> None:
+    """Delete an image."""
+    db_node_images.delete_image(call.context, _image_key(image_id))
+
+
+@routing.route('POST', '/v1/nodes/{node_id}/actions/assign-image',
+               policies.ASSIGN, body=image_types.ASSIGNMENT,
+               answers={204: None})
+def assign_image(call: routing.Call, node_id: str) -> None:
+    """Assign an image to a node."""
+    row = db_nodes.update_node(call.context, nodes.node_key(node_id),
+                               call.values)
+    boot_files.changed(call.context, row['mac_address'])

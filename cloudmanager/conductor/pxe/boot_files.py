@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the boot files of nodes agree with the database.
+
+There is one way to do so, for messages and for periodic rounds alike: read
+what the database says of an address now, and write or remove its file. So
+messages may come late, twice, or not at all.
+"""
+
+from collections.abc import Callable
+from collections.abc import Collection
+import threading
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+import oslo_messaging as messaging
+
+from cloudmanager.common import context as cm_context
+from cloudmanager.common import pxe
+from cloudmanager.common import rpc
+from cloudmanager.conductor.pxe import directory as pxe_directory
+from cloudmanager.db import node_images as db_node_images
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+# Addresses that are looked up at a time.
+BATCH = 100
+
+
+class Wanted:
+    """What boot files must contain; made of the database, now.
+
+    :param macs: of these addresses only; of all when not given
+    """
+
+    def __init__(self, context: Any,
+                 macs: Collection[str] | None = None) -> None:
+        self._boots: dict[str, db_node_images.Boot] = {}
+        #: Addresses that several nodes have; the oldest node counts.
+        self.shared: set[str] = set()
+        for boot in db_node_images.boots(context, macs):
+            if not pxe.is_mac(boot.mac):
+                continue
+            if boot.mac in self._boots:
+                self.shared.add(boot.mac)
+            else:
+                self._boots[boot.mac] = boot
+        self._data = db_node_images.file_data(
+            context, {boot.image_id for boot in self._boots.values()})
+        if not CONF.pxe.write_default_image:
+            self._data.pop(db_node_images.DEFAULT, None)
+
+    @property
+    def macs(self) -> set[str]:
+        """Addresses that nodes have."""
+        return set(self._boots)
+
+    def content(self, mac: str) -> bytes | None:
+        """Return the content of a boot file; ``None`` if there is none."""
+        boot = self._boots.get(mac)
+        data = self._data.get(boot.image_id) if boot else None
+        if boot is None or data is None:
+            return None
+        return pxe.content(boot.node_id, boot.image_id, data)
+
+
+class BootFiles:
+    """The boot files that this conductor keeps.
+
+    :param members: returns the conductors that live now
+    """
+
+    def __init__(self, members: Callable[[], Any]) -> None:
+        self._members = members
+        # From reading the database until writing the file.
+        self._lock = threading.Lock()
+        self._told: dict[str, set[str]] = {}
+
+    def refresh(self, context: Any, macs: Collection[str]) -> None:
+        """Write or remove the boot files of some addresses."""
+        if CONF.pxe.config_dir:
+            self._settle_all(context, self._own(filter(pxe.is_mac, macs)))
+
+    def reconcile(self, stopping: threading.Event) -> None:
+        """Write or remove whatever differs from the database."""
+        if not CONF.pxe.config_dir:
+            return
+        directory = pxe_directory.Directory(CONF.pxe.config_dir)
+        context = cm_context.admin_context()
+        wanted = Wanted(context)
+        try:
+            directory.remove_leftovers()
+            macs = self._own(directory.macs() | wanted.macs)
+        except OSError as exc:
+            LOG.error('The directory of boot files cannot be read: %s', exc)
+            return
+        self._tell('Several nodes have one MAC address, and the oldest gets '
+                   'the boot file', wanted.shared & set(macs))
+        foreign: set[str] = set()
+        # Compared by one reading of the database, which may be out of date
+        # by now; what differs is looked up again before it is changed.
+        self._settle_all(context, [
+            mac for mac in macs
+            if self._differs(directory, mac, wanted.content(mac), foreign)],
+            stopping)
+        self._tell('Files in the way of boot files are not ours and stay',
+                   foreign)
+
+    def _own(self, macs: Any) -> list[str]:
+        """Return the addresses that are this conductor's to keep."""
+        found = sorted(macs)
+        if not CONF.pxe.shared_config_dir:
+            return found
+        members = self._members()
+        return [mac for mac in found if members.owns(mac)]
+
+    def _tell(self, what: str, macs: set[str]) -> None:
+        """Log addresses in every case but when they are the same again."""
+        if macs and macs != self._told.get(what):
+            LOG.warning('%(what)s: %(macs)s.',
+                        {'what': what, 'macs': ', '.join(sorted(macs))})
+        self._told[what] = macs
+
+    @staticmethod
+    def _differs(directory: pxe_directory.Directory, mac: str,
+                 content: bytes | None, foreign: set[str]) -> bool:
+        try:
+            return directory.read(mac) != content
+        except pxe_directory.NotOurs:
+            if content is not None:
+                foreign.add(mac)
+            return False
+        except OSError:
+            # Told when it is tried again.
+            return True
+
+    def _settle_all(self, context: Any, macs: list[str],
+                    stopping: threading.Event | None = None) -> None:
+        directory = pxe_directory.Directory(CONF.pxe.config_dir)
+        for first in range(0, len(macs), BATCH):
+            if stopping is not None and stopping.is_set():
+                return
+            batch = macs[first:first + BATCH]
+            with self._lock:
+                wanted = Wanted(context, batch)
+                for mac in batch:
+                    self._settle(directory, mac, wanted.content(mac))
+
+    @staticmethod
+    def _settle(directory: pxe_directory.Directory, mac: str,
+                content: bytes | None) -> None:
+        """Write or remove one boot file, if it differs."""
+        name = pxe.file_name(mac)
+        try:
+            present = directory.read(mac)
+            if present == content:
+                return
+            if content is None:
+                directory.remove(mac)
+                LOG.info('Boot file %s is removed.', name)
+            else:
+                directory.write(mac, content)
+                LOG.info('Boot file %s is written.', name)
+        except pxe_directory.NotOurs:
+            if content is not None:
+                LOG.warning('Boot file %s is not written: there is a file '
+                            'of that name which is not ours.', name)
+        except OSError as exc:
+            LOG.error('Boot file %(name)s cannot be written or removed: '
+                      '%(why)s', {'name': name, 'why': exc})
+
+
+class Endpoint:
+    """What others may ask of a conductor about boot files."""
+
+    target = messaging.Target(namespace=rpc.PXE_NAMESPACE, version='1.0')
+
+    def __init__(self, boot_files: BootFiles) -> None:
+        self._boot_files = boot_files
+
+    def refresh(self, context: Any, macs: list[str]) -> None:
+        """Write or remove boot files; see rpcapi."""
+        self._boot_files.refresh(context, macs)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The directory that PXELINUX reads its configuration from.
+
+It has files of the site too. Ours are named after a MAC address **and** begin
+with our mark; nothing else is changed or removed, and no link is followed.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import stat
+import tempfile
+import time
+
+from cloudmanager.common import pxe
+
+# TFTP servers give out what everybody may read.
+MODE = 0o644
+# A file of ours has its first line besides the data.
+_MOST = pxe.MAX_BYTES + 1024
+_PREFIX, _SUFFIX = '.cloudmanager-', '.tmp'
+_TEMPORARY = re.compile(re.escape(_PREFIX) + r'\w+' + re.escape(_SUFFIX))
+# Writing takes far less; what is older was left by a crash.
+LEFTOVER_SECONDS = 300
+
+
+class NotOurs(Exception):
+    """What has the name of a boot file was not written by us."""
+
+
+class Directory:
+    """A directory of boot files; all methods may raise OSError."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def _file(self, mac: str) -> str:
+        return os.path.join(self._path, pxe.file_name(mac))
+
+    def macs(self) -> set[str]:
+        """Return the addresses that files are named after, whosever."""
+        return {mac for name in os.listdir(self._path)
+                if (mac := pxe.mac_of(name)) is not None}
+
+    def read(self, mac: str) -> bytes | None:
+        """Return what the boot file of an address contains.
+
+        :returns: ``None`` when there is none; nothing for one that must be
+            written anew whatever it contains
+        :raises NotOurs: there is something else of this name
+        """
+        try:
+            # Without waiting, as it may be a pipe.
+            descriptor = os.open(
+                self._file(mac), os.O_RDONLY | os.O_NOFOLLOW
+                | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            # A link, or something that is kept from us.
+            if exc.errno in (errno.ELOOP, errno.EACCES, errno.ENXIO):
+                raise NotOurs from exc
+            raise
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise NotOurs
+            with os.fdopen(descriptor, 'rb', closefd=False) as source:
+                content = source.read(_MOST + 1)
+        finally:
+            os.close(descriptor)
+        if not content.startswith(pxe.MARK.encode()):
+            raise NotOurs
+        if stat.S_IMODE(status.st_mode) != MODE:
+            return b''
+        return content
+
+    def write(self, mac: str, content: bytes) -> None:
+        """Write a boot file in one step: nobody ever sees a part of it."""
+        descriptor, temporary = tempfile.mkstemp(_SUFFIX, _PREFIX,
+                                                 self._path)
+        try:
+            with os.fdopen(descriptor, 'wb') as output:
+                output.write(content)
+                output.flush()
+                os.fchmod(descriptor, MODE)
+                os.fsync(descriptor)
+            os.replace(temporary, self._file(mac))
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+    def remove(self, mac: str) -> None:
+        """Remove a boot file, if it is there."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._file(mac))
+
+    def remove_leftovers(self) -> None:
+        """Remove temporary files of writers that were killed."""
+        oldest = time.time() - LEFTOVER_SECONDS
+        with os.scandir(self._path) as entries:
+            for entry in entries:
+                if (_TEMPORARY.fullmatch(entry.name)
+                        and entry.is_file(follow_symlinks=False)
+                        and entry.stat(follow_symlinks=False).st_mtime
+                        < oldest):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(entry.path)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boot images of nodes, and which node boots from which."""
+
+from collections.abc import Collection
+import dataclasses
+from typing import Any
+
+from oslo_db import exception as db_exc
+import sqlalchemy as sa
+
+from cloudmanager.common import exception
+from cloudmanager.common import query as common_query
+from cloudmanager.db import api
+from cloudmanager.db import models
+from cloudmanager.db import query as db_query
+
+_IMAGE = models.NodeImage
+_NODE = models.Node
+COLUMNS = tuple(_IMAGE.__table__.c)
+# The image of nodes that name none, from the first migration.
+DEFAULT = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Boot:
+    """What a node boots from.
+
+    :ivar mac: its address, in lower case with colons
+    """
+
+    mac: str
+    node_id: int
+    image_id: int
+
+
+@api.reader
+def list_images(context: Any,
+                query: common_query.Query) -> list[dict[str, Any]]:
+    """Return the images that a query asks for."""
+    statement = db_query.where(sa.select(*COLUMNS), _IMAGE, query)
+    return [dict(row) for row in context.session.execute(
+        db_query.page(statement, _IMAGE, query)).mappings()]
+
+
+@api.reader
+def count_images(context: Any, query: common_query.Query) -> int:
+    """Return how many images meet the filters of a query."""
+    return context.session.scalar(db_query.where(
+        sa.select(sa.func.count()).select_from(_IMAGE), _IMAGE, query))
+
+
+@api.reader
+def get_image(context: Any, image_id: int) -> dict[str, Any]:
+    """Return an image.
+
+    :raises NodeImageNotFound: there is none with this id
+    """
+    row = context.session.execute(
+        sa.select(*COLUMNS).where(_IMAGE.id == image_id)).mappings().first()
+    if row is None:
+        raise exception.NodeImageNotFound(image=image_id)
+    return dict(row)
+
+
+@api.writer
+def _insert(context: Any, values: dict[str, Any]) -> int:
+    return context.session.execute(
+        sa.insert(_IMAGE).values(**values)).inserted_primary_key[0]
+
+
+def create_image(context: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Insert an image.
+
+    :param values: ``name`` and ``file_data``
+    :raises NameTaken: there is an image of this name
+    """
+    try:
+        return get_image(context, _insert(context, values))
+    except db_exc.DBDuplicateEntry as exc:
+        raise exception.NameTaken(field='image_name',
+                                  value=values['name']) from exc
+
+
+@api.writer
+def delete_image(context: Any, image_id: int) -> None:
+    """Remove an image.
+
+    :raises NodeImageNotFound: there is none with this id
+    :raises InUse: it is that of a node
+    :raises Conflict: new nodes get it
+    """
+    if image_id == DEFAULT:
+        raise exception.Conflict(
+            reason=f'Node image {image_id} cannot be deleted: new nodes get '
+                   'it.')
+    user = context.session.scalar(
+        sa.select(_NODE.id).where(_NODE.image_id == image_id).limit(1))
+    in_use = exception.InUse(what=f'Node image {image_id}',
+                             by=f'node {user}' if user else 'a node')
+    if user is not None:
+        raise in_use
+    try:
+        removed = context.session.execute(
+            sa.delete(_IMAGE).where(_IMAGE.id == image_id)).rowcount
+    except db_exc.DBReferenceError as exc:
+        # A node has come in between.
+        raise in_use from exc
+    if not removed:
+        raise exception.NodeImageNotFound(image=image_id)
+
+
+@api.reader
+def boots(context: Any,
+          macs: Collection[str] | None = None) -> list[Boot]:
+    """Return what nodes boot from, the oldest node first.
+
+    :param macs: only nodes with these addresses; all that have one when not
+        given
+    """
+    statement = (sa.select(_NODE.mac_address, _NODE.id, _NODE.image_id)
+                 .where(_NODE.mac_address.is_not(None))
+                 .order_by(_NODE.id))
+    if macs is not None:
+        statement = statement.where(_NODE.mac_address.in_(list(macs)))
+    return [Boot(*row) for row in context.session.execute(statement)]
+
+
+@api.reader
+def file_data(context: Any, image_ids: Collection[int]) -> dict[int, str]:
+    """Return the data of images, by id; only of those that have any."""
+    return {image_id: data for image_id, data in context.session.execute(
+        sa.select(_IMAGE.id, _IMAGE.file_data)
+        .where(_IMAGE.id.in_(list(image_ids)),
+               _IMAGE.file_data.is_not(None)))}
