@@ -30,6 +30,7 @@ from cloudmanager.conductor.tasks import base
 from cloudmanager.conductor.tasks import power
 from cloudmanager.conductor.tasks import services
 from cloudmanager.db import services as db_services
+from cloudmanager.power import registry
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -103,6 +104,7 @@ class Conductor:
         self._worker.stop(CONF.conductor.graceful_timeout)
         self._server.wait()
         self._runner.stop(5)
+        registry.close()
         try:
             db_services.heartbeat(cm_context.admin_context(), BINARY,
                                   self._host, stopped=True)

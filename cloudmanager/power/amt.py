@@ -78,6 +78,9 @@ class AMTDriver(base.PowerDriver):
     def reset(self, device: base.Device, output: str) -> None:
         self._change(device, 'power reset', _RESET)
 
+    def outputs(self, device: base.Device) -> list[str]:
+        return ['1']
+
     def set_boot_device(self, device: base.Device, output: str, name: str,
                         persistent: bool = False) -> None:
         if name not in _BOOT_SOURCES or persistent:

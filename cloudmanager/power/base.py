@@ -157,3 +157,9 @@ class PowerDriver(abc.ABC):
         """Read sensors and the newest events."""
         raise exceptions.PowerUnsupported(device=device,
                                           request='hardware health')
+
+    def close(self) -> None:
+        """Let go of what is kept between calls; the process ends.
+
+        It ends within some seconds and raises nothing.
+        """

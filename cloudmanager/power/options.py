@@ -41,11 +41,12 @@ AMT: Schemas = {
 REDFISH: Schemas = {
     **TLS,
     'scheme': {
-        'enum': ['https', 'http'], 'default': 'https',
+        'type': 'string', 'enum': ['https', 'http'], 'default': 'https',
         'description': 'Plain HTTP lets anybody on the way read the '
                        'password; for laboratories.'},
     'auth': {
-        'enum': ['auto', 'session', 'basic'], 'default': 'auto',
+        'type': 'string', 'enum': ['auto', 'session', 'basic'],
+        'default': 'auto',
         'description': 'How to log in: with a session, with the password in '
                        'each request, or with a session where the device '
                        'has such.'},

@@ -52,3 +52,11 @@ def get(device: base.Device) -> base.PowerDriver:
         raise exceptions.PowerUnsupported(
             device=device,
             request=f'its control type {device.control_type}') from None
+
+
+def close() -> None:
+    """Let all drivers let go of what they keep; the process ends."""
+    with _lock:
+        found = list(_loaded.values())
+    for driver in found:
+        driver.close()

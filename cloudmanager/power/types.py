@@ -17,5 +17,5 @@ SSH_DEVICE = PowerType('SshDevice', 'ssh', None, 22, options.SSH,
 INTEL_AMT = PowerType('IntelAMT', 'intel_amt', 1, 16992, options.AMT)
 SUPERMICRO_RACK_DEVICE = PowerType('SupermicroRackDevice', 'ipmi', 1, 623,
                                    options.IPMI)
-REDFISH = PowerType('Redfish', 'redfish', None, 443)
+REDFISH = PowerType('Redfish', 'redfish', None, 443, options.REDFISH)
 FAKE_DEVICE = PowerType('FakeDevice', 'fake', 8, 1)

@@ -236,7 +236,7 @@ def free_port():
 class Authority:
     """A CA of its own, and certificates signed by it.
 
-    :param directory: where ``context`` puts its files
+    :param directory: where certificates are put
     """
 
     def __init__(self, directory):
@@ -275,7 +275,13 @@ class Authority:
         return builder.sign(self._key, hashes.SHA256())
 
     def context(self, address='127.0.0.1'):
-        """Return a server's TLS context with a certificate of its own.
+        """Return a server's TLS context with a certificate of its own."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.issue(address))
+        return context
+
+    def issue(self, address='127.0.0.1'):
+        """Return the path of a new key with its certificate.
 
         Its SHA-256 fingerprint is in ``fingerprint`` afterwards.
         """
@@ -289,6 +295,4 @@ class Authority:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption()) + certificate.public_bytes(
                 serialization.Encoding.PEM))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
+        return path

@@ -127,12 +127,12 @@ class VerbsTestCase(MachineTestCase):
                               name, persistent)
 
     def test_what_it_has_not(self):
-        for function in (self.driver.health, self.driver.outputs):
-            self.assertRaises(exceptions.PowerUnsupported, function,
-                              self.device)
+        self.assertRaises(exceptions.PowerUnsupported, self.driver.health,
+                          self.device)
 
     def test_check(self):
         self.driver.check(self.device)
+        self.assertEqual(['1'], self.driver.outputs(self.device))
 
 
 class RefusalsTestCase(MachineTestCase):
