@@ -30,6 +30,10 @@ PAGE = 1000
 OPEN_STATUSES = ('accepted', 'queued', 'preparing', 'pre-migrating',
                  'running', 'migrating', 'post-migrating', 'finished',
                  'confirming', 'reverting')
+#: Statuses of migrations by resize with which the server is on its new host
+#: already, and its old half still on the other one.
+HALF_STATUSES = ('post-migrating', 'finished', 'confirming', 'reverting')
+_RESIZES = ('migration', 'resize')
 #: What a hypervisor of that version consists of.
 HYPERVISOR_KEYS = (
     'cpu_info', 'current_workload', 'disk_available_least', 'free_disk_gb',
@@ -449,6 +453,24 @@ class Nova:
             return True
         server = self.server(migration.server_id)
         return server is not None and server.status == 'VERIFY_RESIZE'
+
+    def halves_on(self, host: str) -> list[Server]:
+        """Return servers elsewhere whose old half is still on a host.
+
+        Their resize or cold migration was neither confirmed nor reverted.
+        Of migrations that Nova never closed, those count whose server is
+        in the middle of it, or has failed.
+        """
+        ids = {item.server_id: None for status in HALF_STATUSES
+               for item in map(_migration, self._list(
+                   'list migrations', '/os-migrations', 'migrations',
+                   source_compute=host, status=status, limit=PAGE))
+               if item.source == host and item.type in _RESIZES}
+        found = [self.server(server_id) for server_id in ids]
+        return [item for item in found
+                if item is not None and item.host != host
+                and (item.vm_state in ('resized', 'error')
+                     or (item.task_state or '').startswith('resize_'))]
 
     def server_migrations(self, server_id: str) -> list[Migration]:
         """Return a server's live migrations under way, with progress."""

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable
 from concurrent import futures
+import dataclasses
 from typing import Any
 
 from oslo_utils import strutils
@@ -33,6 +34,8 @@ def load(nova: Any, placement: Any, sources: Iterable[str],
                  for source in sources}
         providers, hypervisors, services, aggregates, groups = [
             part.result() for part in parts]
+        halves = {source: pool.submit(nova.halves_on, source)
+                  for source in found}
         residents = {source: part.result()
                      for source, part in found.items()}
         trees = _by_root(providers.values())
@@ -52,6 +55,7 @@ def load(nova: Any, placement: Any, sources: Iterable[str],
             to_model(other, {}, group_id)
             for other, (_, group_id) in zip(others, elsewhere, strict=True)
             if other is not None)
+        servers.extend(_halves(halves, group_of))
     return model.Cloud.of(hosts, servers, [
         model.Group(id=item.id, policy=item.policy, name=item.name,
                     members=frozenset(item.members), rules=item.rules)
@@ -129,6 +133,22 @@ def _residents(placement: Any, residents: dict[str, list[Any]],
             servers.append(to_model(server, taken.get(server.id),
                                     group.id if group else None))
     return servers
+
+
+def _halves(halves: dict[str, Any],
+            group_of: dict[str, Any]) -> list[model.Server]:
+    """Return the servers whose old half is on a source host.
+
+    A member of a group may have been read as such; this says more.
+    """
+    found = []
+    for source, part in halves.items():
+        for server in part.result():
+            group = group_of.get(server.id)
+            found.append(dataclasses.replace(
+                to_model(server, {}, group.id if group else None),
+                resize_source=source))
+    return found
 
 
 def to_model(found: Any, resources: dict[str, int] | None = None,

@@ -23,6 +23,13 @@ _STAGES = {
     classify.BLOCKED: 3,
     classify.SKIP: 4,
 }
+#: Code of blockers by resizes that wait for their confirmation.
+OPEN_MIGRATION = 'open-migration'
+#: What to do about them.
+HALF = (
+    'the old half of its resize is still on the host: confirm or revert the '
+    'resize'
+)
 _AFFINITY_ADVICE = (
     'shelve and offload its members, then unshelve them, or delete the group'
 )
@@ -104,12 +111,13 @@ class _Planner:
             )
             for server in unit.servers:
                 self._extra[server.id].append(why)
-        entries = self._entries(servers, choices, units)
+        entries = (*self._entries(servers, choices, units),
+                   *self._half_entries())
         return plan.Plan(
             'evacuate' if self._dead else 'drain',
             self._hosts,
             entries,
-            (*_summary(entries), *self._leave(left), *self._open(blocks=True)),
+            (*_summary(entries), *self._leave(left)),
             (*self._target_warnings(units), *self._entry_warnings(entries)),
             self._targets(units),
         )
@@ -320,26 +328,58 @@ class _Planner:
             )
         ]
 
-    def _open(self, *, blocks: bool) -> list[Blocker]:
-        """Unconfirmed resizes whose old half lies on a source.
-
-        They block a drain; of an evacuation they are worth a warning.
-        """
-        if blocks is self._dead:
-            return []
-        found = [
+    def _halves(self) -> list[model.Server]:
+        """Servers elsewhere whose old half lies on a source."""
+        return [
             server
             for server in self._cloud.servers.values()
             if server.resize_source in self._hosts
             and server.host not in self._hosts
         ]
+
+    def _half_entries(self) -> list[plan.Entry]:
+        """Entries for old halves, which must go before a host is empty.
+
+        One that is being confirmed or reverted is waited for. What becomes
+        of the others is up to those who have begun the resize.
+        """
+        if self._dead:
+            return []
+        found = []
+        for server in self._halves():
+            if self._flags.only is not None and (
+                server.id not in self._flags.only
+            ):
+                continue
+            if server.task_state:
+                choice = classify.Choice(
+                    (classify.WAIT,),
+                    f'its task {server.task_state} must end first',
+                    leaving=True,
+                )
+            else:
+                choice = classify.Choice(
+                    (),
+                    f'it is on {server.host} now; {HALF}',
+                    (Blocker(OPEN_MIGRATION, HALF),),
+                )
+            found.append(
+                dataclasses.replace(
+                    self._entry(server, choice), host=server.resize_source
+                )
+            )
+        return found
+
+    def _half_warnings(self) -> list[Blocker]:
+        """What an evacuation loses with the old halves on its hosts."""
+        found = self._halves() if self._dead else []
         if not found:
             return []
         return [
             Blocker(
-                'open-migration',
+                OPEN_MIGRATION,
                 'the host keeps the old half of resizes that are not '
-                'confirmed: confirm or revert them',
+                'confirmed: they cannot be reverted any more',
                 servers=tuple(server.id for server in found),
             )
         ]
@@ -414,7 +454,7 @@ class _Planner:
                     servers=forced,
                 )
             )
-        return found + self._open(blocks=False)
+        return found + self._half_warnings()
 
 
 def _summary(entries: tuple[plan.Entry, ...]) -> list[Blocker]:

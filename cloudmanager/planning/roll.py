@@ -55,7 +55,7 @@ def _judge(cloud: model.Cloud, host: str, pending: set[str],
     # without room either.
     fits = (all(entry.fits for entry in own)
             and _unfit(made, running) <= unfit
-            and not any(item.code == 'open-migration'
+            and not any(item.code == drain.OPEN_MIGRATION
                         for item in made.blockers))
     return Choice(host, made, fits,
                   sum(entry.destination in avoid for entry in own))

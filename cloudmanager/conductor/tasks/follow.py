@@ -23,6 +23,7 @@ from cloudmanager.conductor.tasks import requests
 from cloudmanager.conductor.tasks import slow
 from cloudmanager.conductor.tasks.base import Tools
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.planning import drain
 from cloudmanager.planning import order
 
 CONF = cfg.CONF
@@ -268,7 +269,9 @@ class Follower:
 
         :param evacuating: the moves are evacuations
         """
-        if observe.left(server, self.source):
+        if observe.half_left(server, self.source) and not evacuating:
+            self._write(item, state=db_tasks.ITEM_FAILED, error=drain.HALF)
+        elif observe.left(server, self.source):
             # What it was doing took it off the host.
             self._done(item, server.host)
         elif evacuating:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steps on a compute host: disable, plan, move, fence, power, verify."""
 
-from concurrent import futures
-import threading
 from typing import Any
 
 from oslo_config import cfg
@@ -13,6 +11,7 @@ from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import moves
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import plans
+from cloudmanager.conductor.tasks import services
 from cloudmanager.conductor.tasks.base import Step
 from cloudmanager.db import tasks as db_tasks
 
@@ -23,8 +22,6 @@ DRAIN_ACTIONS = frozenset((observe.LIVE, observe.COLD, observe.OFFLOAD))
 EMPTY_READINGS = 2
 # Tasks that enable a host again whatever made them fail.
 LEFT_AS_FOUND = ('host.restart', 'host.decommission')
-# After this long look whether Nova has disabled a host already.
-DISABLE_SECONDS = 2
 
 
 def service_of(step: Step) -> Any:
@@ -48,31 +45,8 @@ class DisableHost(Step):
             self.run.remember(was_enabled=service.status == 'enabled',
                               reason_before=service.disabled_reason)
         if service.status == 'enabled':
-            self._disable(service)
-
-    def _disable(self, service: Any) -> None:
-        """Disable the service, without waiting for a host that is dead.
-
-        Nova stores the new status first and then calls the host, for a
-        minute when the host has died a moment ago.
-        """
-        call: futures.Future[None] = futures.Future()
-
-        def ask() -> None:
-            try:
-                self.tools.nova.disable_service(service.id, self._reason())
-                call.set_result(None)
-            except exception.CloudManagerException as exc:
-                call.set_exception(exc)
-
-        threading.Thread(target=ask, daemon=True, name='disable').start()
-        while True:
-            try:
-                return call.result(DISABLE_SECONDS)
-            except futures.TimeoutError:
-                self.run.guard()
-                if service_of(self).status == 'disabled':
-                    return
+            services.disable(self.tools.nova, service, self._reason(),
+                             self.run.guard)
 
     def _reason(self) -> str:
         return f'cloudmanager: {self.run.name}, task {self.run.task_id}'
@@ -339,8 +313,11 @@ def check_out_of_use(step: Step) -> None:
         raise exception.TaskFailed(
             reason=f'Host {host} was enabled by somebody meanwhile; it '
                    'stays on.')
-    left = step.tools.nova.servers_on(host)
-    if left:
-        raise exception.TaskFailed(
-            reason=f'Host {host} is not empty, it stays on: '
-                   + ', '.join(server.id for server in left))
+    for found, what in (
+            (step.tools.nova.servers_on(host), 'is not empty'),
+            (step.tools.nova.halves_on(host), 'has the old half of resizes '
+             'that are not confirmed')):
+        if found:
+            raise exception.TaskFailed(
+                reason=f'Host {host} {what}, it stays on: '
+                       + ', '.join(server.id for server in found))

@@ -111,10 +111,12 @@ def arrived(server: Any, source: str) -> bool:
     return left(server, source) and server.host is not None
 
 
-def came_through(server: Any, source: str) -> bool:
-    """Tell whether a server left a host and nothing of it stays there.
+def half_left(server: Any, source: str) -> bool:
+    """Tell whether half of a server that left a host still stays there."""
+    return left(server, source) and server.status == 'VERIFY_RESIZE'
 
-    Of a resize that waits for confirmation half is still on the source.
-    """
-    return (left(server, source)
-            and server.status not in ('ERROR', 'VERIFY_RESIZE'))
+
+def came_through(server: Any, source: str) -> bool:
+    """Tell whether a server left a host and nothing of it stays there."""
+    return (left(server, source) and server.status != 'ERROR'
+            and not half_left(server, source))

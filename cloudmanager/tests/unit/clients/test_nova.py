@@ -317,6 +317,47 @@ class RequestTestCase(NovaCase):
         self.nova.delete_service('id1')
         self.assertTrue(found.called_once)
 
+    def test_halves_on(self):
+        """Resizes off exactly this host that nobody has settled (DR2)."""
+        def record(number, status, server, **values):
+            return migration(number, status=status, instance_uuid=server, **{
+                'migration_type': 'resize', **values})
+
+        def answer(request, context):
+            found = [
+                record(1, 'finished', 'waits'),
+                record(2, 'finished', 'deleted'),
+                record(3, 'reverting', 'reverts'),
+                record(4, 'finished', 'waits', migration_type='migration'),
+                record(5, 'finished', 'near', source_compute='cmp10'),
+                record(6, 'finished', 'lively',
+                       migration_type='live-migration'),
+                record(7, 'confirming', 'forgotten'),
+                record(8, 'finished', 'same-host'),
+                record(9, 'confirming', 'broken')]
+            return {'migrations': [item for item in found if
+                                   [item['status']] == request.qs['status']]}
+
+        asked = self.http.get(f'{base.COMPUTE}/os-migrations', json=answer)
+        for name, host, vm_state, task in (
+                ('waits', 'cmp2', 'resized', None),
+                ('reverts', 'cmp2', 'resized', 'resize_reverting'),
+                ('forgotten', 'cmp2', 'active', None),
+                ('same-host', 'cmp1', 'resized', None),
+                ('broken', 'cmp2', 'error', None)):
+            self.serve(f'/servers/{name}', {'server': server(
+                name, host, **{'OS-EXT-STS:vm_state': vm_state,
+                               'OS-EXT-STS:task_state': task})})
+        self.serve('/servers/deleted', {'status_code': 404, 'json': {
+            'itemNotFound': {'code': 404}}})
+        self.assertEqual({'waits', 'reverts', 'broken'}, {
+            item.id for item in self.nova.halves_on('cmp1')})
+        self.assertEqual(set(nova.HALF_STATUSES), {
+            request.qs['status'][0] for request in asked.request_history})
+        self.assertEqual({'cmp1'}, {
+            request.qs['source_compute'][0]
+            for request in asked.request_history})
+
     def test_open_migrations(self):
         """AP10: by status; resizes of deleted servers do not count."""
         def migration(number, status, server, source='cmp1'):

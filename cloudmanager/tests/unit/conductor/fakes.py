@@ -155,6 +155,17 @@ class FakeNova:
                 'pinned_zone': '', 'image': 'image', 'before': vm_state,
                 'flavor': {'vcpus': 1, 'ram': 1024, 'disk': 10}, **values})
 
+    def resize_off(self, *names, source='src', host='dst1',
+                   status='finished', **values):
+        """Have tenants' resizes off a host wait for confirmation."""
+        for name in names:
+            self.add(name, host=host, vm_state='resized', before='active',
+                     **values)
+            self.records.append(types.SimpleNamespace(
+                id=next(self._ids), server_id=name, type='migration',
+                status=status, source=source, destination=host,
+                updated_at=self.clock.utcnow()))
+
     def count(self, request, target=None):
         """Return how many requests arrived."""
         return sum(1 for name, about in self.arrived if name == request
@@ -511,6 +522,17 @@ class FakeNova:
         return [self._migration(item, left()) for item in self.records
                 if item.server_id == server_id
                 and item.status in ('accepted', 'running')]
+
+    def halves_on(self, host):
+        self._read('halves_on')
+        with self.lock_:
+            found = {item.server_id for item in self.records
+                     if item.source == host and item.type == 'migration'
+                     and item.status in nova.HALF_STATUSES}
+            return [self._server(vm) for vm in self.vms.values()
+                    if vm.id in found and vm.host != host
+                    and (vm.vm_state in ('resized', 'error')
+                         or vm.task_state == 'resize_reverting')]
 
     def open_migrations(self, host):
         self._read('open_migrations')

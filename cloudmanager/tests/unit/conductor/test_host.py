@@ -13,6 +13,7 @@ from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import base as tasks_base
 from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import host as steps
+from cloudmanager.conductor.tasks import services
 from cloudmanager.db import models
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
@@ -57,7 +58,7 @@ class DisableTestCase(StepCase):
 
     def test_call_hangs(self):
         """Nova stores the status, then waits for a host that is dead."""
-        self.useFixture(fixtures.MockPatchObject(steps, 'DISABLE_SECONDS',
+        self.useFixture(fixtures.MockPatchObject(services, 'DISABLE_SECONDS',
                                                  0.05))
         answered = threading.Event()
         self.addCleanup(answered.set)

@@ -3,9 +3,11 @@
 
 import dataclasses
 import json
+import typing
 
 from cloudmanager.planning import drain
 from cloudmanager.planning import model
+from cloudmanager.planning import options
 from cloudmanager.tests.unit.planning import base
 from cloudmanager.tests.unit.planning import factory
 
@@ -193,8 +195,56 @@ class AnswerTestCase(base.PlanTestCase):
             ],
         )
         made = drain.plan_drain(cloud, 'src')
-        self.assertEqual(['open-migration'], [b.code for b in made.blockers])
+        (blocker,) = made.blockers
+        self.assertEqual(('open-migration', ('a',)),
+                         (blocker.code, blocker.servers))
         self.assertFalse(made.feasible)
+        (entry,) = made.servers
+        self.assertEqual(
+            ('src', 'blocked', None, False),
+            (entry.host, entry.action, entry.destination, entry.fits),
+        )
+        self.assertIn('it is on b now', entry.reason)
+        self.assertEqual([], list(made.targets))
+
+    def half(self, name: str, **values: typing.Any) -> model.Server:
+        return factory.server(
+            name, 'b', status='VERIFY_RESIZE', resize_source='src', **values
+        )
+
+    def test_open_resizes_are_one_blocker(self) -> None:
+        cloud = factory.cloud(
+            base.hosts('b'), [self.half('a'), self.half('c')]
+        )
+        (blocker,) = drain.plan_drain(cloud, 'src').blockers
+        self.assertEqual(('a', 'c'), blocker.servers)
+
+    def test_resize_under_way_is_awaited(self) -> None:
+        """One that is being reverted comes back by itself."""
+        cloud = factory.cloud(
+            base.hosts('b'), [self.half('a', task_state='resize_reverting')]
+        )
+        made = drain.plan_drain(cloud, 'src')
+        self.assertTrue(made.feasible)
+        self.assertEqual('wait', made.servers[0].action)
+
+    def test_open_resizes_elsewhere(self) -> None:
+        """Off another host, or to a host that is emptied as well."""
+        cloud = factory.cloud(
+            base.hosts('b', 'c'), [self.half('a')]
+        )
+        self.assertEqual((), drain.plan_drain(cloud, 'c').servers)
+        made = drain.plan_drain(cloud, ['src', 'b'])
+        self.assertEqual(['b'], [entry.host for entry in made.servers])
+
+    def test_open_resize_is_not_among_those_asked_for(self) -> None:
+        cloud = factory.cloud(
+            base.hosts('b'), [self.half('a'), factory.server('v')]
+        )
+        made = drain.plan_drain(
+            cloud, 'src', options.Options(only=frozenset('v'))
+        )
+        self.assertEqual(['v'], [entry.id for entry in made.servers])
 
     def test_order_large_first_evacuation_last(self) -> None:
         cloud = factory.cloud(
