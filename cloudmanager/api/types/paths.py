@@ -27,6 +27,7 @@ PARAMETERS = {
     'aggregate_id': _integer('Id of the host aggregate in Nova.'),
     'class_id': _integer('Id of the node class.'),
     'host_name': _string('Exact name of the compute host in Nova.'),
+    'image_id': _integer('Id of the boot image.'),
     'node_id': _integer('Id of the node.'),
     'power_action_id': _integer('Id of the power action.'),
     'power_control_id': _integer('Id of the power control.'),

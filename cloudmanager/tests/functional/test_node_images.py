@@ -143,7 +143,7 @@ class AssignTestCase(ImagesCase):
         node = self.node(name='a')
         self.assertEqual(b'', self.assign(
             node, {'image_id': image['id']}).body)
-        self.assertEqual(node | {'image': {
+        self.assertEqual(node | {'image_id': image['id'], 'image': {
             'id': image['id'], 'name': 'test_image'}},
             self.get(f'/v1/nodes/{node["id"]}')['node'])
         # A node without an address has no boot file.

@@ -21,7 +21,7 @@ AGGREGATE, AUDIT = 1, 99
 # What paths name, if not told otherwise below.
 PARAMETERS: dict[str, Any] = {
     'aggregate_id': AGGREGATE, 'class_id': 1, 'host_name': 'cmp1',
-    'node_id': 1, 'power_action_id': 1, 'power_control_id': 2,
+    'image_id': 1, 'node_id': 1, 'power_action_id': 1, 'power_control_id': 2,
     'type_id': 1,
     'server_id': '0a5b4c11-83f1-4d7a-9a3b-5e0f6c1d2b7e',
     'volume_id': '32207733-3511-5faa-9882-c8db0b187cc3'}
@@ -31,6 +31,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     'PUT /v1/node-classes/{class_id}': {'class_id': 2},
     'DELETE /v1/node-classes/{class_id}': {'class_id': 2},
     'DELETE /v1/node-classes/{class_id}/types/{type_id}': {'type_id': 3},
+    'DELETE /v1/node-images/{image_id}': {'image_id': 2},
     'DELETE /v1/power-controls/{power_control_id}': {'power_control_id': 1},
     # The sample assigns the first control, which this node has not got.
     'POST /v1/nodes/{node_id}/power-controls/': {'node_id': 2},
@@ -58,6 +59,8 @@ class ContractTestCase(base.ApiTestCase):
         for number in (1, 2):
             self.control(host=f'bmc{number}')
         self.assign(1, 2)
+        self.call('POST', '/v1/node-images/', {'node_image': {
+            'image_name': 'spare', 'file_data': 'localboot 0'}}, 201)
         self.execute(sa.insert(models.PowerAction), [{
             'node_id': 1, 'power_control_id': 2, 'action': 'reset',
             'result': 'success', 'user_name': 'admin', 'duration': 1.5}])
