@@ -95,7 +95,11 @@ class DaenetACPIDriver(daenet.DaenetDriver):
             LOG.warning('The button %(pin)s of %(device)s has been pressed '
                         'for too long and is released.',
                         {'pin': pin, 'device': device})
-            self._release(device, agent, pin)
+            try:
+                self._release(device, agent, pin)
+            except exceptions.PowerError as exc:
+                # That is no reason not to know the state.
+                LOG.error('%s', exc)
         return self._sense(device, agent, output)
 
     def _forgotten(self, device: base.Device, pin: str,

@@ -12,7 +12,7 @@ CONNECT_SECONDS = 5.0
 
 # Looking up a name cannot be interrupted. These threads are all that can
 # hang in it; whoever waits for them gives up when its time is over.
-_LOOKUPS = futures.ThreadPoolExecutor(8, thread_name_prefix='power-lookup')
+_LOOKUPS = futures.ThreadPoolExecutor(32, thread_name_prefix='power-lookup')
 
 #: Family and address, as sockets take them.
 Address = tuple[socket.AddressFamily, Any]

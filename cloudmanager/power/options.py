@@ -82,7 +82,7 @@ IPMI: Schemas = {
                        'operator switch; automatic is the highest that the '
                        'account has, of administrator and operator.'},
     'min_command_interval': {
-        'type': 'number', 'minimum': 0, 'maximum': 60, 'default': 0,
+        'type': 'number', 'minimum': 0, 'maximum': 10, 'default': 0,
         'description': 'Seconds between the end of a session and the begin '
                        'of the next, for BMCs that bear no more.'},
     'boot_mode': {

@@ -4,6 +4,7 @@
 import concurrent.futures
 import dataclasses
 import gc
+import logging
 import os
 import pathlib
 import socket
@@ -47,7 +48,8 @@ class IPMITestCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.logger = self.useFixture(fixtures.FakeLogger())
+        self.logger = self.useFixture(fixtures.FakeLogger(
+            level=logging.DEBUG))
         # Before all that may log, so that it is checked after all of it.
         self.addCleanup(self.check_logs)
         self.conf = self.useFixture(config_fixture.Config(cfg.CONF))

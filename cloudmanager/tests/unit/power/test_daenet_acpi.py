@@ -261,6 +261,15 @@ class ReleaseTestCase(RackTestCase):
         self.assertEqual(UNKNOWN, self.state(
             '2', self.with_options(sense_inputs=[])))
 
+    def test_what_cannot_be_released_is_read_all_the_same(self):
+        self.patch(daenet_acpi, 'FORGOTTEN_SECONDS', -LONG)
+        self.forget()
+        self.board.status = 5
+        self.assertEqual(ON, self.state())
+        self.assertIn('P3.1 may still be pressed', self.logger.output)
+        self.board.status = 0
+        self.state()
+
     def test_a_press_by_another_conductor_is_left_alone(self):
         """As long as it may still be one."""
         for _ in range(3):

@@ -226,7 +226,7 @@ class AnsweringTestCase(base.PowerTestCase):
                 ('cipher_suites', [1]), ('cipher_suites', []),
                 ('cipher_suites', 17), ('cipher_suites', [17, 17]),
                 ('privilege', 'callback'), ('privilege', 'oem'),
-                ('min_command_interval', -1), ('min_command_interval', 61),
+                ('min_command_interval', -1), ('min_command_interval', 11),
                 ('boot_mode', 'legacy')):
             self.assertRaises(jsonschema.ValidationError, self.with_options,
                               **{name: value})
