@@ -5,6 +5,7 @@ Source: DMTF DSP0266, the Redfish specification. A session that has ended is
 begun anew, once in a call.
 """
 
+import base64
 from collections.abc import Mapping
 import contextlib
 import json
@@ -256,8 +257,10 @@ class Connector(sushy_connector.Connector):   # type: ignore[misc]
         ids, text = _messages(answer)
         status = answer.status_code
         kept = self._sessions.get(self.device)
-        said = wording.quote(self.device, text,
-                             kept.token if kept is not None else None)
+        said = wording.quote(
+            self.device, text, kept.token if kept is not None else None,
+            base64.b64encode(f'{self.device.login}:{self.device.password}'
+                             .encode()).decode())
         reason = f'HTTP status {status}, {said}'
 
         def has(names: tuple[str, ...]) -> bool:

@@ -14,6 +14,7 @@ import contextlib
 import functools
 import hashlib
 import http.client
+import os
 import re
 import socket
 import ssl
@@ -119,7 +120,11 @@ class _Plain(connection.HTTPConnection):
     """A connection that keeps to the limits."""
 
     response_class = _Response
-    limits: Limits
+
+    def __init__(self, *arguments: Any, limits: Limits,
+                 **values: Any) -> None:
+        super().__init__(*arguments, **values)
+        self.limits = limits
 
     def _new_conn(self) -> socket.socket:
         plain = network.connect(self.host, self.port or 0,
@@ -137,10 +142,13 @@ class _Plain(connection.HTTPConnection):
 class _TLS(_Plain, connection.HTTPSConnection):
     """The same over TLS.
 
-    :ivar fingerprint: SHA-256 of the only certificate that will do
+    :param fingerprint: SHA-256 of the only certificate that will do
     """
 
-    fingerprint: str | None = None
+    def __init__(self, *arguments: Any, fingerprint: str | None = None,
+                 **values: Any) -> None:
+        super().__init__(*arguments, **values)
+        self.fingerprint = fingerprint
 
     def connect(self) -> None:
         try:
@@ -159,6 +167,14 @@ class _TLS(_Plain, connection.HTTPSConnection):
                 raise OSError('another certificate')
         # Whether that is enough was decided with the options of the device.
         self.is_verified = True
+
+
+class _PlainPool(connectionpool.HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _TLSPool(connectionpool.HTTPSConnectionPool):
+    ConnectionCls = _TLS
 
 
 class _Adapter(adapters.HTTPAdapter):
@@ -189,9 +205,14 @@ class _Adapter(adapters.HTTPAdapter):
 
 
 @functools.lru_cache(maxsize=256)
-def _context(verify: bool, ca: str | None,
-             ca_file: str | None) -> ssl.SSLContext:
-    """Return a TLS context; reading a bundle of CAs takes a while."""
+def _context(verify: bool, ca: str | None, ca_file: str | None,
+             changed_at: int) -> ssl.SSLContext:
+    """Return a TLS context; reading a bundle of CAs takes a while.
+
+    :param changed_at: of the file, so that a new one is read
+    :raises OSError: the file or the CA cannot be used
+    :raises ValueError: the CA is no text in ASCII
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.sslsocket_class = _TimedTLSSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -234,32 +255,26 @@ class Client:
     def __exit__(self, *exc_info: object) -> None:
         self._session.close()
 
-    def _pool(self, options: Mapping[str, Any]) -> Any:
+    def _pool(self, options: Mapping[str, Any]
+              ) -> connectionpool.HTTPConnectionPool:
         host, port = self.device.host, self.device.port
-        pool: connectionpool.HTTPConnectionPool
         if self.scheme == 'http':
-            pool = connectionpool.HTTPConnectionPool(host, port)
-            pool.ConnectionCls = type('Plain', (_Plain,),
-                                      {'limits': self.limits})
-            return pool
+            return _PlainPool(host, port, limits=self.limits)
         fingerprint = options.get('fingerprint')
-        context: ssl.SSLContext | None
+        verify = bool(options.get('verify', True)) and not fingerprint
+        ca_file = CONF.power.ca_file
         try:
-            context = _context(
-                bool(options.get('verify', True)) and not fingerprint,
-                options.get('ca'), CONF.power.ca_file)
+            context: ssl.SSLContext | None = _context(
+                verify, options.get('ca'), ca_file,
+                os.stat(ca_file).st_mtime_ns if ca_file else 0)
         except (OSError, ValueError):
             context = None
         if context is None:
             raise exceptions.PowerError(
                 device=self.device,
                 reason='the certificates of its CA cannot be read')
-        pool = connectionpool.HTTPSConnectionPool(host, port,
-                                                  ssl_context=context)
-        pool.ConnectionCls = type('TLS', (_TLS,), {
-            'limits': self.limits,
-            'fingerprint': _hexadecimal(fingerprint)})
-        return pool
+        return _TLSPool(host, port, ssl_context=context, limits=self.limits,
+                        fingerprint=_hexadecimal(fingerprint))
 
     def request(self, what: str, method: str, path: str, *,
                 headers: Mapping[str, str] | None = None,

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import base64
 import dataclasses
 import json
 import logging
@@ -448,6 +449,10 @@ class FailuresTestCase(ServiceTestCase):
                               redfish_peer.error(
                                   'X', f'{base.PASSWORD} token-1\n!')):
             self.assertIn('*** *** !', text)
+        basic = base64.b64encode(f'admin:{base.PASSWORD}'.encode()).decode()
+        for text in self.both(exceptions.PowerRefused, 500,
+                              redfish_peer.error('X', f'Basic {basic}')):
+            self.assertIn('Basic ***', text)
 
     def test_nonsense_is_never_off(self):
         for body in (b'', b'off', b'[]', b'null', b'"Off"', b'{}', b'7',

@@ -302,6 +302,10 @@ class TLSTestCase(WebTestCase):
             ca_file.write(self.authority.pem)
         self.conf.config(group='power', ca_file=path)
         self.assertEqual(b'ok', self.get(peer.port, seconds=5).content)
+        # Another one in the same file counts at once.
+        with open(path, 'w') as ca_file:
+            ca_file.write(peers.Authority(path).pem)
+        self.fails(exceptions.PowerUntrusted, peer.port, seconds=5)
 
     def test_fingerprint(self):
         peer = self.device()
