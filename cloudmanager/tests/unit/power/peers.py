@@ -128,15 +128,20 @@ class HTTPPeer(fixtures.Fixture):
 
 
 class RawPeer(fixtures.Fixture):
-    """A device that does with a connection what a function does."""
+    """A device that does with a connection what a function does.
 
-    def __init__(self, function):
+    :param host: 0.0.0.0 for one that has all addresses of this machine
+    """
+
+    def __init__(self, function, host='127.0.0.1'):
         super().__init__()
         self._function = function
+        self._host = host
+        self.connections = []
         self.stopping = threading.Event()
 
     def _setUp(self):
-        self._listener = socket.create_server(('127.0.0.1', 0))
+        self._listener = socket.create_server((self._host, 0))
         self.port = self._listener.getsockname()[1]
         thread = threading.Thread(target=self._accept, daemon=True)
         thread.start()
@@ -155,6 +160,7 @@ class RawPeer(fixtures.Fixture):
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self.connections.append(connection)
             threading.Thread(target=self._serve, args=(connection,),
                              daemon=True).start()
 

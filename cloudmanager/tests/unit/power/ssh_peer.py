@@ -16,6 +16,8 @@ INACTIVE = 'Requested operation is not valid: domain is not running'
 class Hypervisor(fixtures.Fixture):
     """Runs an SSH server in a thread of its own.
 
+    :ivar asks: whether it asks for the password, as PAM does, instead of
+        taking it unasked
     :ivar domains: state of each, as virsh names it
     :ivar commands: that were run, in words
     :ivar outcome: status and what is printed on both ways, instead
@@ -24,9 +26,10 @@ class Hypervisor(fixtures.Fixture):
     """
 
     def __init__(self, password, user='operator', key=None, host_key=None,
-                 **options):
+                 asks=False, **options):
         super().__init__()
         self.user, self.password = user, password
+        self.asks = asks
         self.key = key
         self.host_key = host_key or asyncssh.generate_private_key(
             'ssh-ed25519')
@@ -70,7 +73,17 @@ class Hypervisor(fixtures.Fixture):
                 return True
 
             def password_auth_supported(self):
-                return hypervisor.password is not None
+                return (hypervisor.password is not None
+                        and not hypervisor.asks)
+
+            def kbdint_auth_supported(self):
+                return hypervisor.asks
+
+            def get_kbdint_challenge(self, username, lang, submethods):
+                return '', '', '', [('Password: ', False)]
+
+            def validate_kbdint_response(self, username, responses):
+                return self.validate_password(username, responses[0])
 
             def validate_password(self, username, password):
                 return (username, password) == (hypervisor.user,

@@ -55,3 +55,16 @@ class RegistryTestCase(testtools.TestCase):
                        'Broken', 'cloudmanager.power.base:PowerDriver',
                        registry.NAMESPACE)])
         self.assertRaises(TypeError, registry.load)
+
+    def test_close(self):
+        """What drivers keep ends with the process."""
+        closed = []
+
+        class Driver(base.ScriptedDriver):
+            def close(self):
+                closed.append(self)
+
+        kept = Driver([]), Driver([])
+        self.patch(registry, '_loaded', dict(enumerate(kept)))
+        registry.close()
+        self.assertEqual(list(kept), closed)

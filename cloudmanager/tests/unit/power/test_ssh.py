@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import asyncio
 import binascii
+import concurrent.futures
 import dataclasses
 import logging
 import pathlib
@@ -15,6 +16,7 @@ from cloudmanager.power import exceptions
 from cloudmanager.power import options
 from cloudmanager.power import ssh
 from cloudmanager.power import states
+from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.unit.power import base
 from cloudmanager.tests.unit.power import peers
 from cloudmanager.tests.unit.power import ssh_peer
@@ -259,6 +261,25 @@ class FailuresTestCase(HypervisorTestCase):
                    dataclasses.replace(self.device, host='ssh.invalid'),
                    'vm-1')
 
+    def test_pw1_many_that_are_silent_delay_nobody(self):
+        """They share a loop with those that answer, and no more."""
+        silent = peers.RawPeer(lambda connection: silent.silence(connection),
+                               '0.0.0.0')
+        self.useFixture(silent)
+        self.conf.config(group='power', call_deadline=5.0)
+        begun = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(50) as pool:
+            lost = [pool.submit(self.driver.state, dataclasses.replace(
+                self.device, host=f'127.0.1.{number}', port=silent.port),
+                'vm-1') for number in range(1, 50)]
+            tests_base.wait_for(lambda: len(silent.connections) == 49)
+            start = time.monotonic()
+            self.assertEqual(ON, self.state())
+            self.assertLess(time.monotonic() - start, PATIENCE)
+            kinds = {type(each.exception()) for each in lost}
+        self.assertEqual({exceptions.PowerUnreachable}, kinds)
+        self.assertLess(time.monotonic() - begun, 5 + PATIENCE)
+
     def test_no_ssh(self):
         for text in (b'HTTP/1.1 400 Bad Request\r\n\r\n', b'\x00' * 2000,
                      b'SSH-1.5-old\r\n', b'SSH-2.0-x\r\n' + b'\xff' * 999):
@@ -293,6 +314,14 @@ class CredentialsTestCase(SSHTestCase):
                    'vm-1')
         self.assertEqual(ON, self.driver.state(dataclasses.replace(
             device, password='another'), 'vm-1'))
+
+    def test_a_password_that_is_asked_for(self):
+        """Keyboard-interactive, as where PAM does the authentication."""
+        hypervisor = self.serve(asks=True)
+        device = self.device_of(hypervisor)
+        self.assertEqual(ON, self.driver.state(device, 'vm-1'))
+        self.fails(exceptions.PowerCredentials, self.driver.state,
+                   dataclasses.replace(device, password='wrong'), 'vm-1')
 
     def test_keys(self):
         for kind in ('ssh-ed25519', 'ecdsa-sha2-nistp256', 'ssh-rsa'):
