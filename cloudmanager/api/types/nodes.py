@@ -142,10 +142,18 @@ NODE = fields.Resource('node', 'nodes', (
           description='Image of the node.'),
     Field('node_controls', fields.LIST, of=ASSIGNMENT, computed=True,
           nullable=False, description='Power controls of the node.'),
+    Field('cpu_allocation_ratio', fields.NUMBER, computed=True,
+          optional=True, description='How many virtual CPUs Placement '
+          'allocates for each that there is; of compute hosts.'),
+    Field('ram_allocation_ratio', fields.NUMBER, computed=True,
+          optional=True, description='The same of memory.'),
     Field('os_hypervisor', fields.OBJECT, computed=True, optional=True,
           description='The hypervisor in Nova, if it was asked for.'),
     Field('hwinfo', fields.OBJECT, computed=True, optional=True,
           description='The hardware, if it was asked for.'),
+    Field('nas', fields.OBJECT, computed=True, optional=True,
+          description='Storage hosts and what is attached of them, with '
+          'whatever else was asked for.'),
 ))
 # Objects that other services keep, by the parameter that asks for them.
 EXTENSIONS = {'with_os_object': 'Answer os_hypervisor of nodes of the class '

@@ -11,6 +11,8 @@ from keystonemiddleware import fixture as token_fixture
 import webtest
 
 from cloudmanager.api import app
+from cloudmanager.api import backends
+from cloudmanager.clients import session as cm_session
 from cloudmanager.common import secrets
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
@@ -83,9 +85,18 @@ class ApiTestCase(base.DbTestCase):
         self.config(group='keystone_authtoken',
                     www_authenticate_uri='http://keystone.example')
         secrets.create_key()
+        self._forget_cloud()
         self.conductor = self.make_conductor()
         self.tokens = self.make_tokens()
         self.app = self.make_app()
+
+    def _forget_cloud(self) -> None:
+        """Know no cloud, whatever the environment says."""
+        for name in ('OS_CLOUD', 'OS_AUTH_URL'):
+            self.useFixture(fixtures.EnvironmentVariable(name))
+        for module in (cm_session, backends):
+            module.reset()
+            self.addCleanup(module.reset)
 
     def make_conductor(self) -> Any:
         """Return who stands for the conductors."""

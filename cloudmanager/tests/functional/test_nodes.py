@@ -183,33 +183,3 @@ class RefusedTestCase(base.ApiTestCase):
             found = self.error('POST', '/v1/nodes/',
                                {'node': {name: text}})
             self.assertNotIn('S3cret', str(found))
-
-
-class ExtensionsTestCase(base.ApiTestCase):
-    """Objects of other services that nobody reads yet."""
-
-    def test_null_and_a_warning(self):
-        node = self.node(name='a')
-        self.node(name='b', node_class_id=2)
-        found = self.get('/v1/nodes/?with_os_object=true&with_hwinfo=1')
-        self.assertEqual(2, len(found['warnings']))
-        self.assertIsNone(found['nodes'][0]['os_hypervisor'])
-        self.assertIsNone(found['nodes'][0]['hwinfo'])
-        self.assertNotIn('hwinfo', found['nodes'][1])
-        one = f'/v1/nodes/{node["id"]}'
-        found = self.get(f'{one}?with_hwinfo=true')
-        self.assertIsNone(found['node']['hwinfo'])
-        self.assertEqual(1, len(found['warnings']))
-        for path in ('/v1/nodes/', one):
-            found = self.get(f'{path}?with_os_object=false')
-            self.assertNotIn('warnings', found)
-            self.assertIn('with_hwinfo', self.error(
-                'GET', f'{path}?with_hwinfo=perhaps')['detail'])
-        self.error('GET', '/v1/nodes/count?with_hwinfo=true')
-
-    def test_page(self):
-        for name in 'abc':
-            self.node(name=name)
-        found = self.get('/v1/nodes/?with_hwinfo=true&limit=2')
-        self.assertIn('with_hwinfo=true',
-                      found['nodes_links'][0]['href'])

@@ -17,6 +17,7 @@ RULES = {
     'wsgi': ANYTHING,
     'tests': ANYTHING,
     'api': ('conductor.rpcapi', 'db', 'policies', 'version', *LOW),
+    'api.backends': ('api.refreshed', 'clients', *LOW),
     'conductor': (),
     'conductor.periodics': ('conductor.tasks', 'conductor.engine', 'clients',
                             'db', 'power', *LOW),
@@ -118,6 +119,9 @@ class LayersTestCase(base.TestCase):
         for module, source in (
                 ('api.app', 'import cloudmanager.conductor.manager'),
                 ('api.app', 'from cloudmanager.power import ipmi'),
+                ('api.controllers.v1.nodes',
+                 'from cloudmanager.clients import nova'),
+                ('api.backends', 'from cloudmanager.db import nodes'),
                 ('api.a.b', 'from cloudmanager.conductor import flows'),
                 ('conductor.flows.hosts',
                  'def f():\n    from cloudmanager.db import tasks'),

@@ -4,9 +4,9 @@
 from typing import Any
 
 from cloudmanager.api import boot_files
-from cloudmanager.api import filters
 from cloudmanager.api import listing
 from cloudmanager.api import routing
+from cloudmanager.api.controllers.v1 import node_extensions
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import nodes as node_types
 from cloudmanager.api.types.parameters import Parameters
@@ -22,7 +22,6 @@ NODE = node_types.NODE
 ASSIGNMENT = node_types.ASSIGNMENT
 _LIST, _ONE = '/v1/nodes', '/v1/nodes/{node_id}'
 _CONTROLS = f'{_ONE}/power-controls'
-_EXTENSIONS = {'with_os_object': 'os_hypervisor', 'with_hwinfo': 'hwinfo'}
 _ASSIGNED = answers.one(ASSIGNMENT, name='power_control')
 _CONTROL = _CONTROLS + '/{power_control_id}'
 
@@ -50,24 +49,6 @@ def render(row: dict[str, Any]) -> dict[str, Any]:
                           for control in row['controls']]}
 
 
-def _extend(call: routing.Call, document: dict[str, Any],
-            nodes: list[dict[str, Any]]) -> dict[str, Any]:
-    """Add the objects that were asked for besides the nodes.
-
-    Nobody knows them yet, which is answered as if their service were out
-    of reach: with nothing in their place, and a warning.
-    """
-    wanted = [name for parameter, name in _EXTENSIONS.items()
-              if filters.flag(call.params, parameter)]
-    if not wanted:
-        return document
-    for node in nodes:
-        if node['node_class']['name'] == conditions.HYPERVISOR:
-            node.update(dict.fromkeys(wanted))
-    return document | {'warnings': [f'{name} could not be read.'
-                                    for name in wanted]}
-
-
 @routing.route('GET', _LIST, policies.LIST,
                query=Parameters(NODE, paged=True,
                                 flags=node_types.EXTENSIONS),
@@ -76,8 +57,8 @@ def list_nodes(call: routing.Call) -> Any:
     """List nodes."""
     document = listing.page(call, NODE, db_nodes.list_nodes,
                             lambda rows: [render(row) for row in rows],
-                            extra=_EXTENSIONS)
-    return _extend(call, document, document['nodes'])
+                            extra=node_extensions.PARAMETERS)
+    return document | node_extensions.extend(call, document['nodes'])
 
 
 @routing.route('GET', f'{_LIST}/count', policies.LIST,
@@ -102,7 +83,7 @@ def create_node(call: routing.Call) -> Any:
 def show_node(call: routing.Call, node_id: str) -> Any:
     """Show a node."""
     node = render(db_nodes.get_node(call.context, node_key(node_id)))
-    return _extend(call, {'node': node}, [node])
+    return {'node': node} | node_extensions.extend(call, [node], alone=True)
 
 
 @routing.route('PUT', _ONE, policies.UPDATE, body=NODE,

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What other services know, kept for a while and read in the background.
+
+Requests never wait for what is only a little old: they get it, and a thread
+reads it anew. They wait a bounded time for what is not there; and while the
+service that has it is known to be out of reach, or slow, not even that.
+"""
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
+import dataclasses
+import threading
+import time
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+#: Seconds between attempts to reach a service that is out of reach.
+MIN_RETRY = 1.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reading:
+    """What is known.
+
+    :ivar values: by key; ``None`` for keys that the service does not know
+    :ivar complete: whether there is a value for every key
+    :ivar age: seconds since the oldest value was read
+    :ivar error: why the last attempt to read failed, if it did
+    """
+
+    values: Mapping[str, Any]
+    complete: bool
+    age: float
+    error: Exception | None
+
+
+class Refreshed:
+    """Values by key, each kept for ``[inventory] cache_seconds``.
+
+    :param name: of what is read, for messages
+    :param read: gets keys, returns what it found by key, and may return
+        more than was asked for
+    """
+
+    def __init__(self, name: str, read: Callable[[frozenset[str]],
+                                                 Mapping[str, Any]]) -> None:
+        self._name = name
+        self._read = read
+        self._changed = threading.Condition()
+        self._entries: dict[str, tuple[Any, float]] = {}
+        self._wanted: set[str] = set()
+        self._running: frozenset[str] = frozenset()
+        self._thread: threading.Thread | None = None
+        self._error: Exception | None = None
+        self._error_at = 0.0
+        # Whether somebody has waited for the present reading in vain.
+        self._late = False
+
+    def ask(self, keys: Collection[str]) -> None:
+        """Begin to read what of some keys is not there or not fresh."""
+        with self._changed:
+            now = time.monotonic()
+            oldest = now - CONF.inventory.cache_seconds
+            due = {key for key in keys if key not in self._running
+                   and self._read_at(key) < oldest}
+            pause = max(CONF.inventory.cache_seconds, MIN_RETRY)
+            if not due or (self._error is not None
+                           and now < self._error_at + pause):
+                return
+            self._wanted |= due
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, daemon=True,
+                    name=f'refresh-{self._name}')
+                self._thread.start()
+
+    def get(self, keys: Collection[str], deadline: float) -> Reading:
+        """Return what is known of some keys.
+
+        :param deadline: time by ``time.monotonic`` until which it is waited
+            for what is not known
+        """
+        self.ask(keys)
+        with self._changed:
+            while self._is_worth_waiting(keys):
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    self._late = True
+                    break
+                self._changed.wait(left)
+            usable = {key: self._entries[key] for key in keys
+                      if self._is_usable(key)}
+            error = self._error
+        oldest = min((read_at for _, read_at in usable.values()),
+                     default=time.monotonic())
+        return Reading(
+            {key: value for key, (value, _) in usable.items()},
+            len(usable) == len(set(keys)), time.monotonic() - oldest, error)
+
+    def _read_at(self, key: str) -> float:
+        found = self._entries.get(key)
+        return float('-inf') if found is None else found[1]
+
+    def _is_usable(self, key: str) -> bool:
+        return (self._read_at(key)
+                >= time.monotonic() - CONF.inventory.stale_seconds)
+
+    def _is_worth_waiting(self, keys: Collection[str]) -> bool:
+        """Tell whether a reading is on its way that is not late."""
+        if self._late or self._error is not None:
+            return False
+        return any(key in self._running or key in self._wanted
+                   for key in keys if not self._is_usable(key))
+
+    # The thread
+
+    def _work(self) -> None:
+        """Read what is wanted until nothing is, or it fails."""
+        while True:
+            with self._changed:
+                self._running = frozenset(self._wanted)
+                self._wanted.clear()
+                if not self._running:
+                    self._thread = None
+                    return
+            try:
+                found = self._read(self._running)
+            except Exception as exc:
+                # Boundary of the thread: who asks next is told, and whoever
+                # asks later has it tried again.
+                self._fail(exc)
+            else:
+                self._take(found)
+
+    def _take(self, found: Mapping[str, Any]) -> None:
+        with self._changed:
+            now = time.monotonic()
+            if self._error is not None:
+                LOG.info('%s can be read again.', self._name)
+            self._error, self._late = None, False
+            self._entries = {
+                key: entry for key, entry in self._entries.items()
+                if entry[1] >= now - CONF.inventory.stale_seconds}
+            self._entries.update(
+                (key, (found.get(key), now))
+                for key in {*self._running, *found})
+            self._running = frozenset()
+            self._changed.notify_all()
+
+    def _fail(self, error: Exception) -> None:
+        with self._changed:
+            if self._error is None:
+                LOG.warning('%(name)s cannot be read: %(why)s',
+                            {'name': self._name, 'why': error})
+            self._error, self._late = error, False
+            self._error_at = time.monotonic()
+            self._running = frozenset()
+            self._wanted.clear()
+            self._changed.notify_all()
