@@ -74,7 +74,13 @@ def create_node(call: routing.Call) -> Any:
     """Create a node."""
     row = db_nodes.create_node(call.context, call.values)
     boot_files.changed(call.context, row['mac_address'])
-    return {'node': render(row)}
+    return _written(call, row)
+
+
+def _written(call: routing.Call, row: dict[str, Any]) -> dict[str, Any]:
+    """Answer a node that was written, with what is known at once."""
+    node = render(row)
+    return {'node': node} | node_extensions.extend(call, [node], wait=False)
 
 
 @routing.route('GET', _ONE, policies.GET,
@@ -100,7 +106,7 @@ def update_node(call: routing.Call, node_id: str) -> Any:
     if 'mac_address' in values or 'image_id' in values:
         boot_files.changed(call.context, current['mac_address'],
                            row['mac_address'])
-    return {'node': render(row)}
+    return _written(call, row)
 
 
 def set_reserved(call: routing.Call, row: dict[str, Any],
