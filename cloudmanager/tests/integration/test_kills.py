@@ -34,7 +34,7 @@ class KillsCase(base.IntegrationCase):
     """Two conductors, one of them killed again and again."""
 
     conductors = 2
-    kills_wanted = 14
+    kills_wanted = 10
     more = '[host_tasks]\nmax_moves = 3\n'
 
     @classmethod
@@ -145,10 +145,11 @@ class KillsCase(base.IntegrationCase):
 class RedisKillsCase(KillsCase):
 
     board = 'redis'
+    kills_wanted = 8
 
 
 class QuickLeaseKillsCase(KillsCase):
     """Many more kills, with a lease of two seconds."""
 
-    kills_wanted = 26
+    kills_wanted = 34
     more = '[host_tasks]\nmax_moves = 3\n[conductor]\nlease = 2\n'

@@ -51,6 +51,7 @@ class Harasser:
 class RestartKillsTestCase(test_restart.RestartCase):
 
     conductors = 2
+    more = test_restart.RestartCase.more + '[conductor]\nlease = 2\n'
 
     def test_kills(self):
         """No host is restarted without need, no server moved without."""
@@ -84,6 +85,8 @@ class RestartKillsTestCase(test_restart.RestartCase):
 class DecommissionKillsTestCase(test_decommission.DecommissionCase):
 
     conductors = 2
+    more = (test_decommission.DecommissionCase.more
+            + '[conductor]\nlease = 2\n')
 
     def test_kills(self):
         """Each time the host is gone, and its servers moved once."""
