@@ -173,12 +173,14 @@ def _ratios(inventories: dict[str, Any] | None) -> dict[str, float | None]:
 
     A host whose processors are all dedicated has no ``VCPU``.
     """
-    def ratio(*names: str) -> float | None:
-        return next((inventories[name].get('allocation_ratio')
-                     for name in names if name in inventories), None)
-
     if inventories is None:
         return {}
+    present = inventories
+
+    def ratio(*names: str) -> float | None:
+        return next((present[name].get('allocation_ratio')
+                     for name in names if name in present), None)
+
     return {'cpu_allocation_ratio': ratio('VCPU', 'PCPU'),
             'ram_allocation_ratio': ratio('MEMORY_MB')}
 
