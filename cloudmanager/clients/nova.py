@@ -10,6 +10,7 @@ from urllib import parse
 from novaclient import api_versions
 from novaclient import client
 
+from cloudmanager.clients import nova_actions
 from cloudmanager.clients import records
 from cloudmanager.clients import retry
 from cloudmanager.clients import session as cm_session
@@ -73,6 +74,8 @@ class Server:
     pinned_zone: str
     volumes: tuple[str, ...]
     image: str | None
+    launched: bool = True
+    project_id: str = ''
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class Migration:
     source: str | None
     destination: str | None
     memory_remaining_bytes: int | None = None
+    updated_at: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class Action:
     action: str
     start_time: datetime.datetime
     message: str | None
+    updated_at: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -163,7 +168,9 @@ def _server(values: dict[str, Any]) -> Server:
         pinned_zone=values.get('pinned_availability_zone') or '',
         volumes=tuple(volume['id'] for volume in values.get(
             'os-extended-volumes:volumes_attached') or ()),
-        image=image.get('id') if isinstance(image, dict) else None)
+        image=image.get('id') if isinstance(image, dict) else None,
+        launched=values.get('OS-SRV-USG:launched_at') is not None,
+        project_id=values.get('tenant_id') or '')
 
 
 def _migration(values: dict[str, Any]) -> Migration:
@@ -175,7 +182,9 @@ def _migration(values: dict[str, Any]) -> Migration:
         status=values.get('status') or '',
         source=values.get('source_compute'),
         destination=values.get('dest_compute'),
-        memory_remaining_bytes=values.get('memory_remaining_bytes'))
+        memory_remaining_bytes=values.get('memory_remaining_bytes'),
+        updated_at=records.parse_time(
+            values.get('updated_at') or values.get('created_at')))
 
 
 def describe(values: dict[str, Any]) -> dict[str, Any]:
@@ -228,7 +237,7 @@ def choose_version(server_max: Any, wanted: str) -> Any:
     return min(server_max, api_versions.APIVersion(wanted))
 
 
-class Nova:
+class Nova(nova_actions.ServerActions):
     """Nova's API.
 
     :param session: a keystoneauth session, ours by default
@@ -381,10 +390,6 @@ class Nova:
         self._once('migrate', self._client.servers.migrate, server_id,
                    host=host)
 
-    def confirm_resize(self, server_id: str) -> None:
-        self._once('confirm', self._client.servers.confirm_resize,
-                   server_id)
-
     def evacuate(self, server_id: str, host: str | None = None,
                  force: bool = False) -> None:
         """Ask for a rebuild on another host; parameters as above."""
@@ -398,20 +403,6 @@ class Nova:
     def shelve_offload(self, server_id: str) -> None:
         self._once('shelve-offload', self._client.servers.shelve_offload,
                    server_id)
-
-    def start(self, server_id: str) -> None:
-        self._once('start', self._client.servers.start, server_id)
-
-    def reset_state(self, server_id: str, state: str) -> None:
-        self._set('reset state', self._client.servers.reset_state,
-                  server_id, state)
-
-    def lock(self, server_id: str, reason: str) -> None:
-        self._set('lock', self._client.servers.lock, server_id,
-                  reason=reason)
-
-    def unlock(self, server_id: str) -> None:
-        self._set('unlock', self._client.servers.unlock, server_id)
 
     # Migrations
 
@@ -472,6 +463,12 @@ class Nova:
                 and (item.vm_state in ('resized', 'error')
                      or (item.task_state or '').startswith('resize_'))]
 
+    def migrations_of(self, server_id: str) -> list[Migration]:
+        """Return all migrations of a server."""
+        return [_migration(item) for item in self._list(
+            'list migrations', '/os-migrations', 'migrations',
+            instance_uuid=server_id, limit=PAGE)]
+
     def server_migrations(self, server_id: str) -> list[Migration]:
         """Return a server's live migrations under way, with progress."""
         return [_migration(item) for item in self._list(
@@ -497,7 +494,9 @@ class Nova:
         actions = [Action(item.request_id, item.action,
                           records.parse_time(item.start_time)
                           or datetime.datetime.min,
-                          item.message) for item in found]
+                          item.message, records.parse_time(
+                              getattr(item, 'updated_at', None)))
+                   for item in found]
         return sorted(actions, key=lambda item: item.start_time,
                       reverse=True)
 

@@ -160,6 +160,11 @@ class HostHasVolumes(Conflict):
                 'away first.')
 
 
+class ServerState(Conflict):
+    error_code = 'cloudmanager.server.state'
+    template = 'Server %(server)s: %(reason)s.'
+
+
 class NoPowerControl(Conflict):
     error_code = 'cloudmanager.node.no_power_control'
     template = 'Node %(node)s has no power control.'

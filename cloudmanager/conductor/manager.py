@@ -7,6 +7,7 @@ import oslo_messaging as messaging
 
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import checks
+from cloudmanager.conductor.tasks import server_checks
 
 
 class ConductorManager:
@@ -16,7 +17,7 @@ class ConductorManager:
     :param tools: returns the clients; fails when no cloud is configured
     """
 
-    target = messaging.Target(version='1.1')
+    target = messaging.Target(version='1.2')
 
     def __init__(self, worker: Any, tools: Any) -> None:
         self._worker = worker
@@ -32,3 +33,10 @@ class ConductorManager:
                           params: dict[str, Any]) -> dict[str, Any]:
         """Check that an action can be begun; see rpcapi."""
         return checks.check(context, self._tools(), action, host, params)
+
+    @messaging.expected_exceptions(exception.CloudManagerException)
+    def check_server_action(self, context: Any, action: str, server_id: str,
+                            params: dict[str, Any]) -> dict[str, Any]:
+        """Check that an action on a server can be begun; see rpcapi."""
+        return server_checks.check(context, self._tools(), action,
+                                   server_id, params)

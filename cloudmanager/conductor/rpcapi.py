@@ -6,6 +6,7 @@ Versions of the interface:
 * 1.0: run_task, check_host_action
 * 1.1: check_host_action knows decommission and restart, and answers params;
   reserve_node
+* 1.2: check_server_action
 
 Versions of the interface for boot files, in a namespace of its own:
 
@@ -19,7 +20,7 @@ from oslo_config import cfg
 from cloudmanager.common import rpc
 
 CONF = cfg.CONF
-RPC_API_VERSION = '1.1'
+RPC_API_VERSION = '1.2'
 
 
 class ConductorAPI:
@@ -64,6 +65,19 @@ class ConductorAPI:
         """
         self._call(context, '1.1', 'reserve_node', node_id=node_id,
                    is_reserved=is_reserved)
+
+    def check_server_action(self, context: Any, action: str, server_id: str,
+                            params: dict[str, Any]) -> dict[str, Any]:
+        """Check that an action on a server can be begun.
+
+        :param action: as in the path of the request
+        :returns: the name of the server's host under ``host``
+        :raises ServerNotFound: there is no such server
+        :raises Conflict: its state, or that of its host, forbids it
+        :raises Unavailable: no conductor answered in time
+        """
+        return self._call(context, '1.2', 'check_server_action',
+                          action=action, server_id=server_id, params=params)
 
     def _call(self, context: Any, version: str, method: str,
               **arguments: Any) -> Any:

@@ -13,11 +13,12 @@ from cloudmanager.conf import inventory
 from cloudmanager.conf import power
 from cloudmanager.conf import pxe
 from cloudmanager.conf import secrets
+from cloudmanager.conf import server_tasks
 from cloudmanager.conf import tasks
 
 CONF = cfg.CONF
 GROUPS = (default, api, cinder_database, cloud, conductor, host_tasks,
-          inventory, power, pxe, secrets, tasks)
+          inventory, power, pxe, secrets, server_tasks, tasks)
 
 for _group in GROUPS:
     _group.register_opts(CONF)

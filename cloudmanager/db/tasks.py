@@ -28,6 +28,9 @@ ACTIVE = (PENDING, STARTED, RETRY)
 ITEM_PENDING, ITEM_RUNNING = 'PENDING', 'RUNNING'
 ITEM_DONE, ITEM_FAILED, ITEM_SKIPPED = 'DONE', 'FAILED', 'SKIPPED'
 
+# No database takes any number of values in one IN.
+MAX_IN = 500
+
 TASK_COLUMNS = tuple(models.Task.__table__.c)
 ITEM_COLUMNS = tuple(models.TaskItem.__table__.c)
 
@@ -73,6 +76,8 @@ def create_task(context: Any, name: str, *, targets: list[str],
         'request_id': context.global_request_id or context.request_id,
         'created_at': clock.utcnow(), 'heartbeat_at': clock.utcnow(),
         'generation': 0}
+    # A server is the same server on any host.
+    same = ('name', 'params', 'server_id' if server_id else 'host')
     for _attempt in range(3):
         try:
             return _insert(context, values, targets), True
@@ -81,8 +86,7 @@ def create_task(context: Any, name: str, *, targets: list[str],
                 holder = find_running(context, target)
                 if holder is None:
                     continue
-                if all(holder[key] == values[key] for key in
-                       ('name', 'params', 'host', 'server_id')):
+                if all(holder[key] == values[key] for key in same):
                     return holder, False
                 raise exception.TaskConflict(
                     task=holder['id'], name=holder['name'],
@@ -124,6 +128,38 @@ def find_running(context: Any, target: str) -> dict[str, Any] | None:
     return _one(context, sa.select(*TASK_COLUMNS).join(
         models.TaskTarget, models.TaskTarget.task_id == models.Task.id
     ).where(models.TaskTarget.target == target))
+
+
+@api.reader
+def find_holders(context: Any, targets: Iterable[str]) -> dict[str, str]:
+    """Return the ids of the tasks that hold some targets, by target."""
+    wanted = list(targets)
+    found: dict[str, str] = {}
+    for start in range(0, len(wanted), MAX_IN):
+        rows = context.session.execute(sa.select(
+            models.TaskTarget.target, models.TaskTarget.task_id).where(
+                models.TaskTarget.target.in_(
+                    wanted[start:start + MAX_IN])))
+        found.update((row.target, row.task_id) for row in rows)
+    return found
+
+
+@api.reader
+def find_mover(context: Any, object_id: str,
+               besides: str | None = None) -> dict[str, Any] | None:
+    """Return a task that has something among its unended items, if any.
+
+    :param object_id: such as the id of a server
+    :param besides: id of a task that does not count
+    """
+    statement = sa.select(*TASK_COLUMNS).join(
+        models.TaskItem, models.TaskItem.task_id == models.Task.id).where(
+            models.TaskItem.object_id == object_id,
+            models.TaskItem.state.in_((ITEM_PENDING, ITEM_RUNNING)),
+            models.Task.status.in_(ACTIVE))
+    if besides is not None:
+        statement = statement.where(models.Task.id != besides)
+    return _one(context, statement.order_by(models.Task.created_at))
 
 
 @api.reader

@@ -168,6 +168,25 @@ def fence(feeds: list[Feed], *,
     reach(feeds, states.POWER_OFF, CONF.power.confirm_timeout, pause=pause)
 
 
+def is_off(feeds: list[Feed], *,
+           pause: Callable[[float], None] = time.sleep) -> bool:
+    """Tell whether a node is seen to be off, without switching anything.
+
+    :param pause: as for ``reach``
+    :returns: whether all feeds have said so twice in a row
+    :raises PowerCredentials: a device does not accept ours
+    :raises PowerUnsupported: a device cannot tell
+    """
+    if not feeds:
+        raise ValueError('A node without feeds cannot be judged.')
+    for reading in range(READINGS):
+        if reading:
+            pause(PAUSES[0])
+        if any(feed.read() != states.POWER_OFF for feed in feeds):
+            return False
+    return True
+
+
 def switch_on(feeds: list[Feed], *,
               pause: Callable[[float], None] = time.sleep) -> None:
     """Switch all feeds of a node on.

@@ -33,6 +33,7 @@ class Run:
         self.task_id: str = task['id']
         self.name: str = task['name']
         self.host: str = task['host'] or ''
+        self.server_id: str = task['server_id'] or ''
         self.params: dict[str, Any] = task['params']
         self.generation: int = task['generation']
         self.created_at = task['created_at']

@@ -6,6 +6,7 @@ from typing import Any
 
 from cloudmanager.conductor.flows import hosts
 from cloudmanager.conductor.flows import power
+from cloudmanager.conductor.flows import servers
 
 BUILDERS: dict[str, Callable[[Any, Any], Any]] = {
     'host.shutdown': hosts.shutdown,
@@ -14,4 +15,9 @@ BUILDERS: dict[str, Callable[[Any, Any], Any]] = {
     'hosts.restart': hosts.restart_many,
     'host.decommission': hosts.decommission,
     'node.power': power.node_power,
+    'server.balance': servers.balance_server,
+    'server.recover': servers.treat_server,
+    'server.repair': servers.treat_server,
+    'server.reset-reboot': servers.treat_server,
+    'server.wakeup': servers.treat_server,
 }

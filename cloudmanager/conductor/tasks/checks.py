@@ -4,17 +4,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from oslo_config import cfg
-
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import base
 from cloudmanager.conductor.tasks import decommission
+from cloudmanager.conductor.tasks import host as host_steps
 from cloudmanager.conductor.tasks import plans
 from cloudmanager.conductor.tasks import roll as roll_step
 from cloudmanager.planning import model
 from cloudmanager.planning import roll
-
-CONF = cfg.CONF
 
 
 def check(context: Any, tools: base.Tools, action: str, host: str | None,
@@ -52,12 +49,7 @@ def _evacuate(context: Any, tools: base.Tools, action: str, host: str,
     service = _service(tools, host)
     if params.get('dry_run'):
         return _plan(tools, action, host, params)
-    if not CONF.host_tasks.allow_evacuate_host:
-        raise exception.Conflict(
-            reason='[host_tasks] allow_evacuate_host is off.')
-    if host in CONF.host_tasks.deny_evacuate:
-        raise exception.Conflict(
-            reason=f'[host_tasks] deny_evacuate names {host}.')
+    host_steps.check_allowed(host)
     if params.get('fenced'):
         return {}
     if tools.power.node_of_host(context, host) is None:

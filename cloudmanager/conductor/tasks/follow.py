@@ -336,7 +336,8 @@ class Follower:
         tries = dict(memory.get('tries', {}))
         tries[item['action']] = tries.get(item['action'], 0) + 1
         ladder = memory['ladder']
-        if tries[item['action']] > items.retries(item['action']):
+        if (tries[item['action']] > items.retries(item['action'])
+                or memory.get('fixed')):
             ladder = ladder[1:]
         target = None
         if ladder:
@@ -349,8 +350,8 @@ class Follower:
         elif ladder and ladder[0] in plans.TARGETED:
             # Nova's scheduler would choose the host that failed again.
             target = plans.other_destination(
-                self._tools, self.run, item['object_id'],
-                memory.get('refused', ()))
+                self._tools, self.run, item,
+                evacuating=ladder[0] == observe.EVACUATE)
         elif not ladder and memory.get('blockers'):
             reason = f'{reason} ({memory["blockers"]})'
         self._write(

@@ -98,6 +98,24 @@ def add_planned(step: Step, action: str) -> None:
                             step.run.params)
     step.run.add_items([plans.item_of(entry, step.run.params)
                         for entry in found.servers])
+    _wait_for_others(step)
+
+
+def _wait_for_others(step: Step) -> None:
+    """Let those servers wait that a task of their own acts on.
+
+    Such a task writes first and looks then, as this one does: one of the
+    two sees the other, whichever comes first.
+    """
+    waiting = {f'server:{item["object_id"]}': item
+               for item in step.run.items()
+               if item['state'] == db_tasks.ITEM_PENDING
+               and item['kind'] == 'server'}
+    holders = db_tasks.find_holders(step.run.context, waiting)
+    for target, task_id in holders.items():
+        item = waiting[target]
+        step.run.update_item(item, memory={
+            **item['memory'], 'wait': True, 'task': task_id})
 
 
 class MoveServers(Step):
@@ -177,6 +195,19 @@ class EvacuateLeftovers(EvacuateServers):
         super().do()
 
 
+def check_allowed(host: str) -> None:
+    """Check that the configuration lets a host be evacuated.
+
+    :raises Conflict: it does not
+    """
+    if not CONF.host_tasks.allow_evacuate_host:
+        raise exception.Conflict(
+            reason='[host_tasks] allow_evacuate_host is off.')
+    if host in CONF.host_tasks.deny_evacuate:
+        raise exception.Conflict(
+            reason=f'[host_tasks] deny_evacuate names {host}.')
+
+
 class Fence(Step):
     """Prove that the host is off."""
 
@@ -193,7 +224,7 @@ def fence(step: Step) -> None:
     if step.run.memory.get('fenced'):
         return
     if step.run.params.get('fenced'):
-        _believe(step)
+        believe(step)
         step.run.remember(fenced='administrator')
         return
     node = step.tools.power.node_of_host(step.run.context,
@@ -210,7 +241,7 @@ def fence(step: Step) -> None:
     step.run.remember(fenced='power')
 
 
-def _believe(step: Step) -> None:
+def believe(step: Step) -> None:
     """Believe that the host is off, unless its heartbeat says otherwise."""
     service = service_of(step)
     if service.state != 'up' and not service.forced_down:

@@ -73,7 +73,7 @@ def is_abortable(item: dict[str, Any], migration: Any) -> bool:
 def has_changed(item: dict[str, Any], server: Any) -> bool:
     """Tell whether a tenant or Nova changed the server meanwhile."""
     memory = item['memory']
-    if (item['action'] == observe.EVACUATE
+    if (item['action'] == observe.EVACUATE or memory.get('fixed')
             or memory.get('replans', 0) >= MAX_REPLANS):
         return False
     return bool(server.task_state) or server.status != memory['status']

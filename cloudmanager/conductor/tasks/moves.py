@@ -163,11 +163,24 @@ class Mover:
             if not item['memory']['wait']:
                 continue
             server = self.nova.server(item['object_id'])
+            evacuating = observe.EVACUATE in self.actions
+            overdue = items.waited_enough(item)
+            holder = self._holder(item)
             if follow.is_gone(server):
                 self._follower.gone(item)
-            elif server.task_state is None or items.waited_enough(item):
-                self._follower.settled(item, server,
-                                       observe.EVACUATE in self.actions)
+            elif holder and overdue and not evacuating:
+                self.run.update_item(item, state=db_tasks.ITEM_FAILED,
+                                     error=f'task {holder} acts on it')
+            elif overdue or (server.task_state is None and not holder):
+                self._follower.settled(item, server, evacuating)
+
+    def _holder(self, item: dict[str, Any]) -> str | None:
+        """Return the id of a task that acts on the server alone."""
+        if not item['memory'].get('task'):
+            return None
+        found = db_tasks.find_running(self.run.context,
+                                      f'server:{item["object_id"]}')
+        return found['id'] if found else None
 
     def _advance(self) -> None:
         """Take every move under way one step further."""

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a request to a plan, and from a plan to the items of a task."""
 
-from collections.abc import Collection
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,9 +30,15 @@ TARGETED = frozenset((observe.LIVE, observe.COLD, observe.EVACUATE))
 
 def plan_options(params: dict[str, Any],
                  **more: Any) -> options.Options:
-    """Translate the flags of a request for the planner."""
-    return options.Options(
-        **more,
+    """Translate the flags of a request for the planner.
+
+    :param more: options that go before them
+    """
+    return options.Options(**{**_flags(params), **more})
+
+
+def _flags(params: dict[str, Any]) -> dict[str, Any]:
+    return dict(
         allow_live=bool(params.get('allow_live_migrate', True)),
         allow_off_vm=bool(params.get('allow_off_vm')
                           or params.get('allow_migrate')),
@@ -74,16 +79,20 @@ def make_plan(tools: Any, action: str, host: str, params: dict[str, Any],
         raise exception.HostNotFound(host=host) from None
 
 
-def other_destination(tools: Any, run: Any, server_id: str,
-                      refused: Collection[str]) -> str | None:
+def other_destination(tools: Any, run: Any, item: dict[str, Any], *,
+                      evacuating: bool) -> str | None:
     """Choose another host for a server that some hosts did not take.
 
+    :param item: of the server; remembers which hosts did not take it
+    :param evacuating: it leaves a dead host
     :returns: ``None`` leaves the choice to Nova
     """
+    server_id = item['object_id']
     try:
-        plan = make_plan(tools, run.name.removeprefix('host.'), run.host,
-                         run.params, only=frozenset((server_id,)),
-                         refused={server_id: tuple(refused)})
+        plan = make_plan(
+            tools, 'evacuate' if evacuating else 'drain', run.host,
+            run.params, only=frozenset((server_id,)),
+            refused={server_id: tuple(item['memory'].get('refused', ()))})
     except exception.CloudManagerException as exc:
         LOG.warning('No other host was found for server %(server)s: '
                     '%(why)s', {'server': server_id, 'why': exc})

@@ -49,6 +49,19 @@ class NodePower:
         """
         self._act(node, run, 'fence', confirm.fence)
 
+    def is_off(self, node: dict[str, Any], run: engine_run.Run) -> bool:
+        """Tell whether a node is seen to be off; nothing is switched.
+
+        Trouble with a device is no proof.
+        """
+        try:
+            return confirm.is_off(self.feeds(run.context, node),
+                                  pause=run.pause)
+        except exception.CloudManagerException as exc:
+            LOG.warning('Whether node %(node)s is off is not known: '
+                        '%(why)s', {'node': node['name'], 'why': exc})
+            return False
+
     def switch_off(self, node: dict[str, Any], run: engine_run.Run) -> None:
         """Switch a node off, softly where its devices can.
 

@@ -26,7 +26,7 @@ class Conductor(fixtures.Fixture):
     """Stands at the place of the client to the conductors.
 
     :ivar posted: ids of the tasks that were announced
-    :ivar checked: what was asked before actions on hosts
+    :ivar checked: what was asked before actions on hosts and servers
     :ivar refreshed: MAC addresses whose boot files may be out of date
     :ivar post_error: raised instead of taking an announcement
     :ivar check_error: raised instead of an answer
@@ -72,6 +72,13 @@ class Conductor(fixtures.Fixture):
         if self.check_error is not None:
             raise self.check_error
         db_nodes.update_node(context, node_id, {'is_reserved': is_reserved})
+
+    def check_server_action(self, context: Any, action: str, server_id: str,
+                            params: dict[str, Any]) -> dict[str, Any]:
+        self.checked.append((action, server_id, dict(params)))
+        if self.check_error is not None:
+            raise self.check_error
+        return {'host': 'cmp1'}
 
 
 class ApiTestCase(base.DbTestCase):

@@ -20,6 +20,7 @@ from cloudmanager.clients import nova
 from cloudmanager.clients import placement
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.tests.unit.conductor import fake_actions
 
 BEGINNING = datetime.datetime(2031, 5, 6)
 # Nothing in these tests takes longer; a loop without an end does.
@@ -29,13 +30,14 @@ ETERNITY = 10 ** 6
 LOST = 'lost'                   # never arrived, and nobody can tell
 ANSWER_LOST = 'answer-lost'     # carried out, and nobody can tell
 REFUSED = 'refused'
-FAILS = 'fails'                 # accepted, then an error
+FAILS = fake_actions.FAILS      # accepted, then an error
 NO_HOST = 'no-host'             # accepted, then no valid host
 NO_RECORD = 'no-record'         # no valid host, before there was a record
-STUCK = 'stuck'                 # accepted, never ends
+STUCK = fake_actions.STUCK      # accepted, never ends
 
 ACTION = {'live_migrate': 'live-migration', 'cold_migrate': 'migrate',
-          'evacuate': 'evacuate', 'shelve_offload': 'shelveOffload'}
+          'evacuate': 'evacuate', 'shelve_offload': 'shelveOffload',
+          **fake_actions.ACTIONS}
 TYPE = {'live_migrate': 'live-migration', 'cold_migrate': 'migration',
         'evacuate': 'evacuation'}
 STATUS = {'active': 'ACTIVE', 'stopped': 'SHUTOFF', 'paused': 'PAUSED',
@@ -102,7 +104,7 @@ def refusal(request, reason, status=409):
     return error
 
 
-class FakeNova:
+class FakeNova(fake_actions.Actions):
     """Nova, with a script of what goes wrong.
 
     :ivar arrived: ``(request, target)`` of all changes Nova carried out
@@ -145,6 +147,18 @@ class FakeNova:
             'forced_down': False, 'disabled_reason': None,
             'heard': self.clock.utcnow(), **values})
 
+    def resized(self, name, source='dst1', age=0, **values):
+        """Put a server on a host whose resize waits for confirmation."""
+        self.add(name, vm_state='resized', **{
+            'before': 'active',
+            'power': 4 if values.get('before') == 'stopped' else 1,
+            **values})
+        self.records.append(types.SimpleNamespace(
+            id=next(self._ids), server_id=name, type='migration',
+            status='finished', source=source, destination=self.vms[name].host,
+            updated_at=self.clock.utcnow() - datetime.timedelta(
+                seconds=age)))
+
     def add(self, *names, host='src', vm_state='active', **values):
         """Put servers on a host."""
         for name in names:
@@ -153,6 +167,8 @@ class FakeNova:
                 'vm_state': vm_state, 'task_state': None, 'locked': False,
                 'locked_reason': None, 'metadata': {}, 'fault': '',
                 'pinned_zone': '', 'image': 'image', 'before': vm_state,
+                'power': None, 'guest': None, 'launched': True,
+                'project_id': 'project',
                 'flavor': {'vcpus': 1, 'ram': 1024, 'disk': 10}, **values})
 
     def resize_off(self, *names, source='src', host='dst1',
@@ -311,7 +327,9 @@ class FakeNova:
         return nova.Server(
             id=vm.id, name=vm.name, status=status, vm_state=vm.vm_state,
             task_state=vm.task_state,
-            power_state=POWER.get(vm.vm_state, 4), host=vm.host,
+            power_state=POWER.get(vm.vm_state, 4) if vm.power is None
+            else vm.power, host=vm.host, launched=vm.launched,
+            project_id=vm.project_id,
             zone='nova', locked=vm.locked, locked_reason=vm.locked_reason,
             metadata=vm.metadata, flavor=vm.flavor, fault=vm.fault,
             pinned_zone=vm.pinned_zone, volumes=(), image=vm.image)
@@ -340,14 +358,6 @@ class FakeNova:
         if outcome != STUCK:
             self.clock.at(self.seconds, self.set, name, host=None,
                           vm_state='shelved_offloaded', task_state=None)
-
-    def start(self, server_id):
-        self._request('start', server_id, lambda outcome: self.set(
-            server_id, vm_state='active'))
-
-    def reset_state(self, server_id, state):
-        self._request('reset_state', server_id, lambda outcome: self.set(
-            server_id, vm_state=state, task_state=None))
 
     def lock(self, server_id, reason):
         self._request('lock', server_id, lambda outcome: self.set(
@@ -399,7 +409,7 @@ class FakeNova:
         action = types.SimpleNamespace(
             server_id=name, request_id=f'req-{len(self.log)}',
             action=ACTION[request], start_time=self.clock.utcnow(),
-            message=None)
+            message=None, over=False)
         self.log.append(action)
         return action
 
@@ -464,10 +474,12 @@ class FakeNova:
                        and item.status == 'finished'), None)
         if record is None or vm.vm_state != 'resized':
             raise refusal('confirm_resize', 'no finished migration', 400)
+        action = self._log(name, 'confirm_resize')
         self._set(record, 'confirming')
-        self.clock.at(0.4, self._confirmed, record, vm)
+        self.clock.at(0.4, self._confirmed, record, vm, action)
 
-    def _confirmed(self, record, vm):
+    def _confirmed(self, record, vm, action):
+        action.over = True
         self._set(record, 'confirmed')
         vm.vm_state = vm.before
 
@@ -502,13 +514,19 @@ class FakeNova:
             id=record.id, server_id=record.server_id, type=record.type,
             status=record.status, source=record.source,
             destination=record.destination,
-            memory_remaining_bytes=remaining)
+            memory_remaining_bytes=remaining, updated_at=record.updated_at)
 
     def migrations(self, source, since):
         self._read('migrations')
         with self.lock_:
             return [self._migration(item) for item in reversed(self.records)
                     if item.source == source and item.updated_at >= since]
+
+    def migrations_of(self, server_id):
+        self._read('migrations_of')
+        with self.lock_:
+            return [self._migration(item) for item in reversed(self.records)
+                    if item.server_id == server_id]
 
     def latest_migration_id(self, source):
         self._read('latest_migration_id')
@@ -544,7 +562,8 @@ class FakeNova:
         self._read('actions')
         self._vm(server_id)
         return [nova.Action(item.request_id, item.action, item.start_time,
-                            item.message) for item in reversed(self.log)
+                            item.message, item.start_time)
+                for item in reversed(self.log)
                 if item.server_id == server_id]
 
     # Where servers may go
@@ -623,6 +642,12 @@ class FakePlacement:
                     name: {'total': total} for name, total in
                     self.inventory.items()})
         return {**found, **self.nested}
+
+    def allocations(self, consumer):
+        self.reads['allocations'] += 1
+        return {f'rp-{host}': self._resources(held[consumer])
+                for host in self.cloud.computes
+                if consumer in (held := self._held(host))}
 
     def allocations_of_provider(self, uuid):
         self.reads['allocations_of_provider'] += 1

@@ -223,4 +223,8 @@ class BuildersTestCase(fakes_case.ConductorCase):
                                   'MoveServers', 'EvacuateLeftovers',
                                   'VerifyItems', 'SwitchOff',
                                   'RemoveService', 'CleanUp'],
-            'node.power': ['SwitchNode']}, names)
+            'node.power': ['SwitchNode'],
+            'server.balance': ['BalanceServer'],
+            **dict.fromkeys(('server.recover', 'server.repair',
+                             'server.reset-reboot', 'server.wakeup'),
+                            ['TreatServer'])}, names)

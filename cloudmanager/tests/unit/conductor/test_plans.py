@@ -108,16 +108,20 @@ class ItemTestCase(fakes_case.ConductorCase):
     def test_other_destination(self):
         self.nova.add('vm1')
         run = self.run_of()
-        for refused, expected in ((['dst1'], 'dst2'), (['dst2'], 'dst1'),
-                                  (['dst1', 'dst2'], None)):
-            self.assertEqual(expected, plans.other_destination(
-                self.tools, run, 'vm1', refused))
+        for evacuating in (False, True):
+            for refused, expected in (
+                    (['dst1'], 'dst2'), (['dst2'], 'dst1'),
+                    (['dst1', 'dst2'], None)):
+                item = {'object_id': 'vm1', 'memory': {'refused': refused}}
+                self.assertEqual(expected, plans.other_destination(
+                    self.tools, run, item, evacuating=evacuating))
 
     def test_other_destination_unreadable(self):
         """Then the choice is left to Nova."""
         self.nova.outages = [(0, 10 ** 9)]
         self.assertIsNone(plans.other_destination(
-            self.tools, self.run_of(), 'vm1', []))
+            self.tools, self.run_of(), {'object_id': 'vm1', 'memory': {}},
+            evacuating=False))
 
 
 class ReservedTestCase(fakes_case.ConductorCase):

@@ -191,6 +191,32 @@ class FeedsTestCase(ConfirmTestCase):
                           self.feed(comes_back), self.feed(slow))
 
 
+class IsOffTestCase(ConfirmTestCase):
+    """A proof that switches nothing."""
+
+    def is_off(self, *readings):
+        drivers = [base.ScriptedDriver(list(states)) for states in readings]
+        found = confirm.is_off([self.feed(driver) for driver in drivers],
+                               pause=self.clock.sleep)
+        self.assertEqual([], [each for driver in drivers
+                              for each in driver.asked])
+        return found
+
+    def test_two_readings(self):
+        self.assertTrue(self.is_off([OFF]))
+        for readings in ([ON], [UNKNOWN], [OFF, ON], [OFF, UNKNOWN],
+                         [ON, OFF]):
+            self.assertFalse(self.is_off(readings), readings)
+
+    def test_all_feeds(self):
+        self.assertTrue(self.is_off([OFF], [OFF]))
+        for second in ([ON], [UNKNOWN], [OFF, ON]):
+            self.assertFalse(self.is_off([OFF], second), second)
+
+    def test_no_feeds(self):
+        self.assertRaises(ValueError, confirm.is_off, [])
+
+
 class SwitchOffTestCase(ConfirmTestCase):
     """PW18: softly first, then hard."""
 

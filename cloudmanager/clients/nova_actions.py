@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Nova is asked to do with one server where it is, and how it ended.
+
+Nova's API takes such a request, notes an instance action, and has the host
+carry it out (nova/compute/api.py, nova/compute/instance_actions.py).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from cloudmanager.clients import retry
+from cloudmanager.common import exception
+
+CONFLICT = 409
+
+
+class ServerActions:
+    """The part of Nova's client with actions that move nothing."""
+
+    # Of the client that this is a part of.
+    _client: Any
+    _read: Callable[..., Any]
+    _once: Callable[..., None]
+    _set: Callable[..., None]
+
+    def start(self, server_id: str) -> None:
+        self._once('start', self._client.servers.start, server_id)
+
+    def unpause(self, server_id: str) -> None:
+        self._once('unpause', self._client.servers.unpause, server_id)
+
+    def resume(self, server_id: str) -> None:
+        self._once('resume', self._client.servers.resume, server_id)
+
+    def unshelve(self, server_id: str) -> None:
+        self._once('unshelve', self._client.servers.unshelve, server_id)
+
+    def unrescue(self, server_id: str) -> None:
+        self._once('unrescue', self._client.servers.unrescue, server_id)
+
+    def hard_reboot(self, server_id: str) -> None:
+        """Ask for a power cycle."""
+        self._once('reboot', self._client.servers.reboot, server_id, 'HARD')
+
+    def confirm_resize(self, server_id: str) -> None:
+        self._once('confirm', self._client.servers.confirm_resize,
+                   server_id)
+
+    def revert_resize(self, server_id: str) -> None:
+        self._once('revert', self._client.servers.revert_resize, server_id)
+
+    def reset_state(self, server_id: str, state: str) -> None:
+        """Set the state of a server and clear its task.
+
+        :param state: ``active`` or ``error``; Nova takes no other
+        """
+        self._set('reset state', self._client.servers.reset_state,
+                  server_id, state)
+
+    def lock(self, server_id: str, reason: str) -> None:
+        self._set('lock', self._client.servers.lock, server_id,
+                  reason=reason)
+
+    def unlock(self, server_id: str) -> None:
+        self._set('unlock', self._client.servers.unlock, server_id)
+
+    # What became of it
+
+    def is_over(self, server_id: str, request_id: str) -> bool:
+        """Tell whether all that an action of a server began has ended."""
+        found = self._read('show action', self._client.instance_action.get,
+                           server_id, request_id)
+        events = found.events or ()
+        return bool(events) and all(event.get('finish_time')
+                                    for event in events)
+
+    def guest_state(self, server_id: str) -> str | None:
+        """Return what the hypervisor says of a guest, such as ``running``.
+
+        :returns: ``None`` when it cannot tell, or does not answer
+        """
+        try:
+            # Nova asks the host at once. One that hangs is asked once.
+            found = retry.call(retry.Kind.ONCE, 'Nova', 'show diagnostics',
+                               self._client.servers.diagnostics, server_id)
+        except exception.CloudManagerException as exc:
+            # Nova answers 409 when the guest does not run. Some drivers
+            # have no diagnostics, and a dead host is seen otherwise.
+            status = getattr(exc, 'http_status', None)
+            return 'not running' if status == CONFLICT else None
+        return found[1].get('state')

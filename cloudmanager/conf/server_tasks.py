@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How single servers are balanced, repaired and cloned."""
+
+from typing import Any
+
+from oslo_config import cfg
+
+server_tasks_group = cfg.OptGroup('server_tasks', title='Server tasks')
+
+OPTS = [
+
+    cfg.IntOpt('action_timeout', default=600, min=1,
+               help='Seconds that one request to Nova about a server, such '
+                    'as a reboot or an unshelve, may take before the task '
+                    'gives up on it.'),
+    cfg.IntOpt('stale_after', default=1800, min=1,
+               help='Seconds without a sign of work in Nova\'s records after '
+                    'which the task of a server counts as stuck, and a '
+                    'resize that waits for confirmation as forgotten. '
+                    'Longer than the upload of the largest image takes.'),
+    cfg.IntOpt('balance_tries', default=3, min=1,
+               help='Hosts that are tried one after the other when a server '
+                    'is balanced and Nova does not let it go to the best '
+                    'one.'),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    conf.register_group(server_tasks_group)
+    conf.register_opts(OPTS, group=server_tasks_group)
+
+
+def list_opts() -> list[tuple[str, list[Any]]]:
+    return [('server_tasks', OPTS)]

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where one server is better off than on its host."""
+
+import collections
+import dataclasses
+
+from cloudmanager.planning import classify
+from cloudmanager.planning import ledger
+from cloudmanager.planning import model
+from cloudmanager.planning import options as opts
+from cloudmanager.planning import reach
+
+_EPSILON = 1e-6
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Choice:
+    """What to do with the server, and why.
+
+    :ivar action: empty when it stays
+    :ivar host: where it goes; empty when it stays
+    """
+
+    reason: str
+    action: str = ''
+    host: str = ''
+
+
+def choose(cloud: model.Cloud, server_id: str, action: str,
+           options: opts.Options = opts.DEFAULT) -> Choice:
+    """Choose the first host that meets all conditions, the best one first.
+
+    It is enabled, up, not reserved, in all the aggregates that the present
+    host is in, fits, keeps the policy of the server's group, and has less
+    load with the server than the present host has with it. So what was
+    balanced is not balanced back.
+
+    :param cloud: with the server, and all members of its group
+    :param action: how it would be moved: ``live-migrate`` or
+        ``cold-migrate``
+    :raises UnknownHost: the server's host is none of the cloud's
+    """
+    server = cloud.servers[server_id]
+    source = cloud.host(server.host)
+    books = ledger.Ledger(cloud, frozenset(), options)
+    # Nothing may be held against a host for the server's own sake.
+    books.place(server, source.name, -1)
+    legal = reach.Reach(books, options)
+    group = cloud.group_of.get(server_id)
+
+    def load(bin_: ledger.Bin) -> float:
+        return (bin_.load_with(server.resources)
+                + books.soft_cost(group, bin_.name))
+
+    limit = load(books.bins[source.name]) - _EPSILON
+    unfit = legal.unfit(server, action)
+    better, why = [], []
+    for name, bin_ in books.bins.items():
+        if name == source.name:
+            continue
+        reason = (legal.out_of_use(name) or unfit[name]
+                  or _elsewhere(source, bin_.host)
+                  or _no_place(books, bin_, server, group))
+        if not reason and load(bin_) >= limit:
+            reason = 'not less loaded'
+        if reason:
+            why.append(reason)
+        else:
+            better.append((load(bin_), name))
+    if not better:
+        return Choice(f'no host is better than {source.name} '
+                      f'({_count(why)})')
+    best, name = min(better)
+    return Choice(f'its load is {best:.0%} with it, that of {source.name} '
+                  f'is {load(books.bins[source.name]):.0%}', action, name)
+
+
+def _elsewhere(source: model.Host, host: model.Host) -> str:
+    if source.aggregates <= host.aggregates:
+        return ''
+    return 'not in its aggregates'
+
+
+def _no_place(books: ledger.Ledger, bin_: ledger.Bin, server: model.Server,
+              group: model.Group | None) -> str:
+    if not bin_.fits(server.resources):
+        return 'without room'
+    if not books.group_allows(group, bin_.name):
+        return 'against the policy of its group'
+    return ''
+
+
+def _count(reasons: list[str]) -> str:
+    """Return how many hosts are out for which reason, the commonest first."""
+    counts = collections.Counter(reasons)
+    found = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ', '.join(f'{count} {reason}' for reason, count in found) or (
+        'there is no other')
+
+
+def how(server: model.Server,
+        options: opts.Options = opts.DEFAULT) -> classify.Choice:
+    """Tell how a server can be moved, without stopping it if it runs.
+
+    :returns: a choice whose ladder has no rung but one migration, or none
+    """
+    found = classify.drain_choice(server, options)
+    moves = tuple(step for step in found.ladder
+                  if step in (classify.LIVE, classify.COLD))[:1]
+    if found.ladder[:1] == (classify.WAIT,):
+        moves = (classify.WAIT, *moves)
+    return dataclasses.replace(found, ladder=moves)

@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What helps a server: the next step, decided on what is known of it.
+
+Each action has a function that is asked again after every step, with a
+fresh look at the server. The rows follow Nova's own checks
+(nova/compute/api.py, nova/compute/vm_states.py, nova/compute/task_states.py):
+
+* hard reboot: vm_state active, stopped, paused, suspended or error;
+* start: stopped; unpause: paused; resume: suspended; unrescue: rescued;
+  unshelve: shelved or shelved_offloaded; all of them without a task;
+* confirm and revert of a resize: resized, without a task;
+* reset of the state: anything, to active or error, and it clears the task;
+* evacuation: active, stopped or error, any task, nova-compute down.
+
+Locks bind only users who are not admins.
+"""
+
+import collections.abc
+import dataclasses
+import enum
+
+RESET = 'reset-state'
+START = 'start'
+UNPAUSE = 'unpause'
+RESUME = 'resume'
+UNSHELVE = 'unshelve'
+UNRESCUE = 'unrescue'
+CONFIRM = 'confirm-resize'
+REVERT = 'revert-resize'
+REBOOT = 'hard-reboot'
+EVACUATE = 'evacuate'
+
+#: More steps than this for one server go round in circles.
+MAX_STEPS = 6
+
+_RUNNING = 1
+_POWER = {0: 'unknown', 1: 'running', 3: 'paused', 4: 'off', 6: 'crashed',
+          7: 'suspended'}
+_WAKE = {'SHUTOFF': START, 'PAUSED': UNPAUSE, 'SUSPENDED': RESUME,
+         'SHELVED': UNSHELVE, 'SHELVED_OFFLOADED': UNSHELVE,
+         'RESCUED': UNRESCUE}
+_DELIBERATE = {'PAUSED': 'paused', 'SUSPENDED': 'suspended',
+               'RESCUED': 'in rescue', 'SHELVED': 'shelved',
+               'SHELVED_OFFLOADED': 'shelved'}
+#: What a reset would make Nova forget, and what to do instead.
+_KEPT = {
+    'SHELVED': 'it is shelved, and its image would be left behind: wake it '
+               'up',
+    'SHELVED_OFFLOADED': 'it is shelved and on no host: wake it up',
+    'VERIFY_RESIZE': 'its resize waits for confirmation, and the old half '
+                     'would be left behind: repair it',
+    'SOFT_DELETED': 'it is soft-deleted: restore it',
+    'DELETED': 'it is deleted',
+    'BUILD': 'it was never launched: delete it and create it anew',
+}
+
+
+class End(enum.Enum):
+    """What comes of a look at a server."""
+
+    STEP = 'step'
+    #: Something is under way that has to end first.
+    WAIT = 'wait'
+    DONE = 'done'
+    FAILED = 'failed'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decision:
+    """A decision, why in words, and the step if there is one to take."""
+
+    end: End
+    text: str
+    step: str = ''
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tried:
+    """A step that was taken, and why it failed if it did."""
+
+    step: str
+    error: str = ''
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Resize:
+    """A resize or cold migration that waits for confirmation.
+
+    :ivar source: host of the old half
+    :ivar source_up: whether that host's nova-compute is up
+    :ivar allocated: whether Placement has the server on its present host
+    :ivar stuck: whether it has waited longer than an owner may take
+    """
+
+    source: str
+    source_up: bool = True
+    allocated: bool = True
+    stuck: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Symptoms:
+    """What is known of a server at one moment.
+
+    :ivar status: without its running task
+    :ivar host: empty when it is on none
+    :ivar host_up: whether that host's nova-compute is up
+    :ivar power: Nova's power state; ``None`` when not known
+    :ivar guest: what the hypervisor says of it, if it was asked
+    :ivar busy: what Nova works on right now, in words
+    :ivar guarded: whether a reset in the middle of that does harm
+    """
+
+    status: str
+    task_state: str | None = None
+    host: str = ''
+    host_up: bool = True
+    launched: bool = True
+    power: int | None = _RUNNING
+    guest: str | None = None
+    fault: str = ''
+    busy: str = ''
+    guarded: bool = False
+    resize: Resize | None = None
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is under way, really or only in name."""
+        return not self.task_state and not self.busy
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is ACTIVE and nothing says that it does not run."""
+        return (self.status == 'ACTIVE' and self.at_rest and self.host_up
+                and self.power == _RUNNING
+                and self.guest in (None, 'running'))
+
+    @property
+    def off_duty(self) -> str:
+        """Why it does not run though Nova calls it active, in words."""
+        if self.power != _RUNNING:
+            return ('its power state is '
+                    f'{_POWER.get(self.power or 0, self.power)}')
+        return f'the hypervisor calls it {self.guest}'
+
+
+History = collections.abc.Sequence[Tried]
+
+
+def _step(step: str, text: str) -> Decision:
+    return Decision(End.STEP, text, step)
+
+
+def _wait(text: str) -> Decision:
+    return Decision(End.WAIT, text)
+
+
+def _done(text: str) -> Decision:
+    return Decision(End.DONE, text)
+
+
+def _failed(text: str) -> Decision:
+    return Decision(End.FAILED, text)
+
+
+def _was_tried(history: History, *steps: str) -> bool:
+    return any(tried.step in steps for tried in history)
+
+
+def _in_error(seen: Symptoms) -> str:
+    return f'it is in error: {seen.fault}' if seen.fault else 'it is in error'
+
+
+def _went_wrong(history: History) -> str:
+    """Return why the last step failed, in words; empty when it did not."""
+    if not history or not history[-1].error:
+        return ''
+    return f'{history[-1].step} failed: {history[-1].error}'
+
+
+def _down(seen: Symptoms) -> bool:
+    return bool(seen.host) and not seen.host_up
+
+
+def wakeup(seen: Symptoms, history: History) -> Decision:
+    """From stopped, paused, suspended, shelved or rescued to running."""
+    if seen.runs:
+        return _done('it runs')
+    if seen.status == 'DELETED':
+        return _failed(_KEPT['DELETED'])
+    if _down(seen):
+        return _failed(f'its host {seen.host} is down: recover it')
+    if seen.busy:
+        return _wait(seen.busy)
+    if seen.task_state:
+        return _failed(f'its task {seen.task_state} is stuck: repair it')
+    wrong = _went_wrong(history)
+    if wrong:
+        return _failed(f'{wrong}; repair it')
+    return _wake(seen, history)
+
+
+def _wake(seen: Symptoms, history: History) -> Decision:
+    status = seen.status
+    if status in _WAKE:
+        if len(history) >= MAX_STEPS:
+            return _failed(f'it does not stay up: it is {status} again')
+        return _step(_WAKE[status], f'it is {status}')
+    if status == 'VERIFY_RESIZE' and seen.power == _RUNNING:
+        return _done('it runs, and its resize waits for confirmation')
+    if status == 'VERIFY_RESIZE':
+        return _failed(f'its resize waits for confirmation, and '
+                       f'{seen.off_duty}: confirm or revert it, or repair '
+                       'it')
+    if status == 'ACTIVE':
+        return _failed(f'it is ACTIVE, but {seen.off_duty}: repair it')
+    if status == 'ERROR':
+        return _failed(f'{_in_error(seen)}: repair it')
+    return _failed(_KEPT.get(status, f'its state {status} is not known'))
+
+
+def _unsafe_to_reset(seen: Symptoms) -> str:
+    """Return why a reset would do harm, in words; empty when it would not.
+
+    A reset makes Nova forget what it was doing. Where disks, images or
+    half of the server are elsewhere, nobody would look after them any more.
+    """
+    if seen.guarded:
+        return f'{seen.busy}; a reset now would do harm'
+    if not seen.launched:
+        return _KEPT['BUILD']
+    return _KEPT.get(seen.status, '')
+
+
+def reset_only(seen: Symptoms, history: History) -> Decision:
+    """Reset the state to active, whatever it is."""
+    if _was_tried(history, RESET):
+        wrong = _went_wrong(history)
+        return _failed(wrong) if wrong else _done('its state is active')
+    unsafe = _unsafe_to_reset(seen)
+    if unsafe:
+        return _failed(unsafe)
+    return _step(RESET, f'it is {_with_task(seen)}')
+
+
+def reset_and_reboot(seen: Symptoms, history: History) -> Decision:
+    """Reset the state to active, then cycle the power."""
+    if _down(seen):
+        return _failed(f'its host {seen.host} is down: recover it')
+    if not _was_tried(history, RESET):
+        return reset_only(seen, history)
+    wrong = _went_wrong(history)
+    if wrong:
+        return _failed(wrong)
+    if seen.busy:
+        return _wait(seen.busy)
+    if not _was_tried(history, REBOOT):
+        return _step(REBOOT, 'its state is active')
+    if seen.runs:
+        return _done('it runs')
+    return _failed(f'it is {seen.status} after the reboot; {seen.off_duty}'
+                   if seen.status == 'ACTIVE' else
+                   f'it is {seen.status} after the reboot')
+
+
+def _with_task(seen: Symptoms) -> str:
+    if seen.task_state:
+        return f'{seen.status} with the task {seen.task_state}'
+    return seen.status
+
+
+def recover(seen: Symptoms, history: History) -> Decision:
+    """Reset the state, then bring the server back by force."""
+    if _down(seen) and not _gone(seen):
+        return _leave_dead_host(seen, history)
+    if not _was_tried(history, EVACUATE):
+        return reset_and_reboot(seen, history)
+    wrong = _went_wrong(history)
+    if wrong:
+        return _failed(wrong)
+    if seen.runs:
+        return _done('it runs')
+    if seen.busy:
+        return _wait(seen.busy)
+    if seen.status == 'SHUTOFF' and not _was_tried(history, START):
+        return _step(START, 'it arrived stopped')
+    return _failed(f'it is {seen.status} after its evacuation')
+
+
+def _gone(seen: Symptoms) -> bool:
+    return seen.status in ('DELETED', 'SOFT_DELETED')
+
+
+def _leave_dead_host(seen: Symptoms, history: History) -> Decision:
+    """Bring a server off a host that is down."""
+    if not seen.launched:
+        return _failed(_KEPT['BUILD'])
+    if _was_tried(history, EVACUATE):
+        return _failed(_went_wrong(history)
+                       or f'its host {seen.host} is down as well')
+    return _step(EVACUATE, f'its host {seen.host} is down')
+
+
+def repair(seen: Symptoms, history: History) -> Decision:
+    """Diagnose, and take the mildest step that helps."""
+    if _gone(seen):
+        return _failed(_KEPT[seen.status])
+    if _down(seen):
+        return _leave_dead_host(seen, history)
+    if seen.busy:
+        return _wait(seen.busy)
+    if not seen.launched:
+        return _failed(_KEPT['BUILD'])
+    if len(history) >= MAX_STEPS:
+        return _failed(f'it is {_with_task(seen)} in spite of all that')
+    if seen.task_state:
+        return _free(seen, history)
+    return _TREATMENTS.get(seen.status, _unknown)(seen, history)
+
+
+def _unknown(seen: Symptoms, history: History) -> Decision:
+    return _failed(f'its state {seen.status} is not known')
+
+
+def _free(seen: Symptoms, history: History) -> Decision:
+    """Clear a task that nobody works on any more."""
+    what = f'its task {seen.task_state} is stuck'
+    if not seen.host:
+        return _failed(f'{what}, and it is on no host')
+    if _was_tried(history, RESET):
+        return _failed(f'{what} in spite of a reset')
+    return _step(RESET, what)
+
+
+def _treat_active(seen: Symptoms, history: History) -> Decision:
+    if seen.runs:
+        return _done('it runs' if history else 'nothing is wrong: it runs')
+    if _was_tried(history, REBOOT):
+        return _failed(_went_wrong(history)
+                       or f'{seen.off_duty} after a reboot')
+    return _step(REBOOT, f'it is ACTIVE, but {seen.off_duty}')
+
+
+def _treat_off(seen: Symptoms, history: History) -> Decision:
+    if history and history[-1] in (Tried(CONFIRM), Tried(REVERT)):
+        return _done('it is off, as it was before its resize')
+    if not _was_tried(history, START, REBOOT):
+        return _step(START, 'it is off')
+    if not _was_tried(history, REBOOT):
+        return _step(REBOOT, _went_wrong(history) or 'it went off again')
+    return _failed(_went_wrong(history) or 'it went off again')
+
+
+def _treat_error(seen: Symptoms, history: History) -> Decision:
+    if not _was_tried(history, RESET):
+        return _step(RESET, _in_error(seen))
+    if not _was_tried(history, REBOOT):
+        return _step(REBOOT, f'{_in_error(seen)} again')
+    return _failed(_went_wrong(history) or _in_error(seen))
+
+
+def _treat_resized(seen: Symptoms, history: History) -> Decision:
+    """Finish a resize, by where Placement has the server.
+
+    On its present host it has arrived, and the old half is what is left to
+    remove. Elsewhere the move was not finished, and the old half is good.
+    """
+    resize = seen.resize
+    if resize is None:
+        return _failed('it waits for the confirmation of a resize that Nova '
+                       'has no record of')
+    if not resize.stuck:
+        return _done('nothing is wrong: its resize waits for its owner')
+    if not resize.source_up:
+        return _failed('its resize is stuck, and the host of its old half, '
+                       f'{resize.source}, is down: bring that host back')
+    step = CONFIRM if resize.allocated else REVERT
+    where = 'its new' if resize.allocated else 'its old'
+    if _was_tried(history, step):
+        return _failed(_went_wrong(history) or 'its resize is stuck')
+    return _step(step, f'its resize is stuck, and Placement has it on '
+                       f'{where} host')
+
+
+def _treat_deliberate(seen: Symptoms, history: History) -> Decision:
+    return _done(f'nothing is wrong: it is {_DELIBERATE[seen.status]}, and '
+                 'to wake it up makes it run')
+
+
+_TREATMENTS: dict[str, collections.abc.Callable[
+    [Symptoms, History], Decision]] = {
+        'ACTIVE': _treat_active, 'SHUTOFF': _treat_off,
+        'ERROR': _treat_error, 'VERIFY_RESIZE': _treat_resized,
+        **dict.fromkeys(_DELIBERATE, _treat_deliberate)}

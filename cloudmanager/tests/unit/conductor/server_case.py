@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs of tasks on single servers."""
+
+import sqlalchemy as sa
+
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.tasks import server_checks
+from cloudmanager.db import models
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.tests.unit.conductor import fakes
+from cloudmanager.tests.unit.conductor import fakes_case
+
+ACTIONS = ('balance', 'recover', 'repair', 'reset-reboot', 'wakeup')
+
+
+class ServerCase(fakes_case.ConductorCase):
+    """Actions on the server vm1."""
+
+    def create(self, name='server.repair', host='src', server_id='vm1',
+               **params):
+        task, _ = db_tasks.create_task(
+            self.context, name, targets=[f'server:{server_id}'],
+            params=params, host=host, server_id=server_id)
+        self.task_id = task['id']
+        self.token = db_tasks.set_post_token(self.context, self.task_id,
+                                             None, 0)
+        return task
+
+    def act(self, action, status='SUCCESS', **params):
+        """Run a task to its end; return its result."""
+        self.task_id = None
+        row = self.run_flow(name=f'server.{action}', **params)
+        self.assertEqual(status, row['status'], row['result'])
+        return row['result']
+
+    def check(self, action, **params):
+        return server_checks.check(self.context, self.tools, action, 'vm1',
+                                   params)
+
+    @property
+    def vm(self):
+        return self.nova.vms['vm1']
+
+    def item(self):
+        return self.items()['vm1']
+
+    def asked(self):
+        """Return what was asked of the server, in order."""
+        return [request for request, target in self.nova.arrived
+                if target == 'vm1']
+
+    # Crashes
+
+    def start_over(self, prepare):
+        """Set all back to where nothing was done."""
+        for table in (models.TaskItem, models.TaskTarget, models.Task):
+            self.execute(sa.delete(table))
+        self.task_id = None
+        self.nova.reset()
+        prepare()
+
+    def kill_everywhere(self, action, prepare, check, **params):
+        """Kill a conductor at every write and request; another goes on.
+
+        :param prepare: makes the cloud
+        :param check: called at the end of each task
+        :returns: how many kills there were
+        """
+        kills = 0
+        for die_at, kill_at in self._instants(action, prepare, params):
+            self.start_over(prepare)
+            self.nova.kill_at = kill_at
+            run = self.mortal(die_at, name=f'server.{action}', **params)
+            try:
+                self.run_flow(run)
+            except engine_run.HandOver:
+                kills += 1
+                self.nova.revive()
+                row = self.run_flow()
+            else:
+                row = self.row()
+            where = (action, die_at, kill_at, row['result'])
+            self.assertEqual('SUCCESS', row['status'], where)
+            check(where)
+        return kills
+
+    def _instants(self, action, prepare, params):
+        """Give the instants of one life at which it may be ended."""
+        self.start_over(prepare)
+        run = self.mortal(None, name=f'server.{action}', **params)
+        self.run_flow(run)
+        requests = len(self.nova.sent)
+        for number in range(1, run.writes + 1):
+            yield number, None
+        for number in range(1, requests + 1):
+            for arrives in (False, True):
+                yield None, (number, arrives)
+
+    def give_up(self, request, *outcomes):
+        self.nova.script[request, 'vm1'] = list(outcomes)
+
+    def dead(self, proof=True):
+        """Let the server's host be down, and its node be off."""
+        self.nova.die('src', seen_down=True)
+        self.nova.computes['src'].alive = False
+        if proof:
+            self.tools = type(self.tools)(**{
+                **vars(self.tools), 'power': Off(self.tools.power)})
+
+
+class Off:
+    """Power in a world where every node is off already."""
+
+    def __init__(self, power, is_off=True):
+        self.power = power
+        self.off = is_off
+        self.asked = 0
+
+    def node_of_host(self, context, host):
+        return {'id': 1, 'name': host}
+
+    def is_off(self, node, run):
+        self.asked += 1
+        return self.off
+
+
+LOST, FAILS = fakes.LOST, fakes.FAILS
