@@ -78,7 +78,8 @@ class ServerStep(Step):
         """
         self.run.update_item(item, state=db_tasks.ITEM_FAILED, error=text)
         raise exception.TaskFailed(
-            reason=f'Server {item["name"]} ({item["object_id"]}): {text}.')
+            reason=f'Server {item["name"]} ({item["object_id"]}): '
+                   f'{text.rstrip(".")}.')
 
 
 def check_free(context: Any, server_id: str,

@@ -121,11 +121,15 @@ class TreatServer(server_step.ServerStep):
 
     def story(self, item: dict[str, Any], end: str) -> str:
         """Return the diagnosis, the steps, and the end, in words."""
-        steps = [f'{tried.step} failed ({tried.error})' if tried.error
-                 else tried.step for tried in self._history(item)]
-        if not steps:
+        history = self._history(item)
+        if not history:
             return end
-        return f'{item["memory"]["diagnosis"]}; {", ".join(steps)}; {end}'
+        # What it failed by in the end need not be said twice.
+        steps = [f'{tried.step} failed ({tried.error})' if tried.error
+                 else tried.step for tried in history
+                 if not tried.error or tried.error not in end]
+        return '; '.join(text for text in (
+            item['memory']['diagnosis'], ', '.join(steps), end) if text)
 
     def undo(self, causes: list[Any]) -> None:
         """Take a lock of ours off; all else is left for another try."""

@@ -61,7 +61,7 @@ class WakeupTestCase(server_case.ServerCase):
         self.nova.add('vm1', vm_state='stopped')
         self.give_up('start', fakes.FAILS)
         result = self.act('wakeup', 'FAILURE')
-        self.assertIn('start failed (It broke.)', result)
+        self.assertIn('it is SHUTOFF; start failed: It broke.', result)
         self.assertIn('repair it', result)
         self.assertEqual('It broke.', self.item()['memory']['history'][0][
             'error'])
