@@ -86,6 +86,17 @@ class AssignmentNotFound(NotFound):
                 '%(node)s.')
 
 
+class AvailabilityStorageNotFound(NotFound):
+    error_code = 'cloudmanager.availability_storage.not_found'
+    template = 'Availability storage %(storage)s could not be found.'
+
+
+class StorageNotAssigned(NotFound):
+    error_code = 'cloudmanager.node.storage_not_assigned'
+    template = ('Availability storage %(storage)s is not assigned to node '
+                '%(node)s.')
+
+
 class TaskNotFound(NotFound):
     error_code = 'cloudmanager.task.not_found'
     template = 'Task %(task)s could not be found.'

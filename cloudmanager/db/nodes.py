@@ -10,6 +10,7 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common import query as common_query
 from cloudmanager.db import api
+from cloudmanager.db import availability_storages as db_storages
 from cloudmanager.db import conditions
 from cloudmanager.db import models
 from cloudmanager.db import node_images as db_node_images
@@ -59,6 +60,12 @@ def _attach_controls(context: Any, nodes: list[dict[str, Any]]) -> None:
             by_id[row['node_id']].append(dict(row))
 
 
+def _attach(context: Any, nodes: list[dict[str, Any]]) -> None:
+    """Put into each node what there may be several of."""
+    _attach_controls(context, nodes)
+    db_storages.attach_to_nodes(context, nodes)
+
+
 def assignments_statement() -> Any:
     """Select assignments with what answers show of their control."""
     return (sa.select(_LINK.node_id, _LINK.power_control_id,
@@ -76,7 +83,7 @@ def list_nodes(context: Any,
     statement = db_query.where(_statement(), models.Node, query)
     statement = db_query.page(statement, models.Node, query)
     nodes = _rows(context, statement)
-    _attach_controls(context, nodes)
+    _attach(context, nodes)
     return nodes
 
 
@@ -93,7 +100,7 @@ def list_by_control(context: Any,
         sa.select(_LINK.node_id)
         .where(_LINK.power_control_id == power_control_id)))
         .order_by(models.Node.id))
-    _attach_controls(context, nodes)
+    _attach(context, nodes)
     return nodes
 
 
@@ -114,7 +121,7 @@ def get_node(context: Any, node_id: int) -> dict[str, Any]:
     nodes = _rows(context, _statement().where(models.Node.id == node_id))
     if not nodes:
         raise exception.NodeNotFound(node=node_id)
-    _attach_controls(context, nodes)
+    _attach(context, nodes)
     return nodes[0]
 
 

@@ -6,6 +6,7 @@ import itertools
 from oslo_policy import policy
 
 from cloudmanager.policies import aggregates
+from cloudmanager.policies import availability_storages
 from cloudmanager.policies import base
 from cloudmanager.policies import hosts
 from cloudmanager.policies import info
@@ -24,6 +25,7 @@ from cloudmanager.policies import volumes
 _MODULES = (
     base,
     aggregates,
+    availability_storages,
     hosts,
     info,
     node_classes,

@@ -152,6 +152,8 @@ class Resource:
     :ivar collection: envelope of a list
     :ivar identity: type of the ids that name a place in a list; empty when
         there are none
+    :ivar whole: whether a PUT must set what a POST must set, instead of
+        leaving what is not named as it is
     :ivar title: name of its schema; made of ``name`` when not given, and
         without either it has none
     """
@@ -161,6 +163,7 @@ class Resource:
     fields: tuple[Field, ...]
     identity: str = INTEGER
     title: str = ''
+    whole: bool = False
 
     @property
     def schema_name(self) -> str:
@@ -194,7 +197,7 @@ class Resource:
             'properties': {field.name: field.documented_schema()
                            if documented else field.json_schema()
                            for field in fields}}
-        if purpose == 'create':
+        if purpose == 'create' or self.whole:
             result['required'] = [field.name for field in fields
                                   if field.required]
         return result

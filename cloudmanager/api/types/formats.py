@@ -21,6 +21,7 @@ _UUID = re.compile(r'[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}',
 _TARGET = re.compile(r'[A-Za-z0-9][A-Za-z0-9.:_+-]{0,222}')
 _DEVICE = re.compile(r'/dev(/[A-Za-z0-9][A-Za-z0-9_.:+@=-]*)+')
 MAX_DEVICE = 255
+MAX_NAME_BYTES = 255
 # As much of a name as fits into a target of a task.
 MAX_COMPUTE_HOST = 250
 
@@ -99,6 +100,24 @@ def boot_file(value: str) -> str:
     return pxe.check(value)
 
 
+def directory(value: str) -> str:
+    """Return an absolute path of a directory in its normal form.
+
+    A slash at its end stays. Linux holds names of 255 bytes at most.
+    """
+    parts = value.removesuffix('/').split('/')
+    if not value.startswith('/') or any(
+            part in ('', '.', '..') for part in parts[1:]):
+        raise ValueError('must be an absolute path without empty parts, '
+                         '"." and ".."')
+    if has_control_characters(value):
+        raise ValueError('must not contain control characters')
+    if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
+        raise ValueError('must not have a part of more than '
+                         f'{MAX_NAME_BYTES} bytes')
+    return value
+
+
 def has_control_characters(value: str) -> bool:
     """Tell whether a text has characters of Unicode's category Cc."""
     return any(unicodedata.category(character) == 'Cc'
@@ -168,6 +187,7 @@ def device(value: str) -> str:
 # What the functions above check, in the words of JSON schema. The patterns
 # name values of the common form; some functions take more than that.
 TIME_PATTERN = ('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$')
+_PART = '[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}'
 _NAME = '([!-~]([ -~]*[!-~])?)?'
 UUID_PATTERN = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
 _LABEL = '[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
@@ -187,6 +207,7 @@ _DOCUMENTED: dict[Callable[..., Any], dict[str, Any]] = {
                       '2[0-8])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}$'},
     name: {'pattern': f'^{_NAME}$'},
     names: {'items': {'type': 'string', 'pattern': f'^{_NAME}$'}},
+    directory: {'pattern': f'^(/{_PART})+/?$'},
     boot_file: {'pattern': '^[\\t\\n -~]*$'},
     identifier: {'pattern': UUID_PATTERN},
     number: {'pattern': '^[1-9][0-9]{0,8}$'},

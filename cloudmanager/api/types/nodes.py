@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes."""
 
+from typing import Any
+
+from cloudmanager.api import rendering
+from cloudmanager.api import types
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
 from cloudmanager.api.types.fields import Field
+from cloudmanager.common import exception
 
 
 def _integer(name: str, description: str, low: int = 1, high: int = 99,
@@ -83,6 +88,31 @@ CLASS = fields.Resource('', '', (
           description='Whether nodes get it when none is named.'),
 ), title='NodeClassName')
 
+STORAGE = fields.Resource('', '', (
+    Field('id', fields.INTEGER, nullable=False,
+          description='Id of the storage.'),
+    Field('name', nullable=False, description='Name of the storage.'),
+    Field('compute_path', nullable=False,
+          description='Where it is mounted on the node.'),
+    Field('controller_path', nullable=False,
+          description='Where it is mounted on controllers.'),
+), title='NodeAvailabilityStorage')
+
+# What metadata may contain.
+METADATA = {'cpu_benchmark': {'type': 'string', 'maxLength': 255}}
+
+
+def _metadata(value: dict[str, Any] | str) -> dict[str, Any] | None:
+    """Return metadata given as an object or as JSON of one."""
+    if isinstance(value, str):
+        try:
+            value = rendering.loads(value.encode())
+        except exception.Invalid as exc:
+            raise ValueError('must be an object, or JSON of one') from exc
+        types.check(value, 'metadata', METADATA)
+    return value or None  # type: ignore[return-value]
+
+
 NODE = fields.Resource('node', 'nodes', (
     _id('Id of the node.'),
     Field('created_at', fields.TIME, sortable=True, create=True,
@@ -134,6 +164,11 @@ NODE = fields.Resource('node', 'nodes', (
     Field('hypervisor_lost_at', fields.TIME, description='Since when Nova '
           'has not known the hypervisor, or not by the name under which '
           'the node was bound.'),
+    Field('metadata', fields.OBJECT, column='meta', create=True,
+          update=True, also=('string',), convert=_metadata,
+          schema={'properties': METADATA, 'additionalProperties': False,
+                  'maxLength': 4096},
+          description='What is known of the node besides: cpu_benchmark.'),
     Field('node_class', fields.OBJECT, of=CLASS, computed=True,
           nullable=False, description='Class of the node.'),
     Field('node_type', fields.OBJECT, of=TYPE, computed=True,
@@ -142,6 +177,9 @@ NODE = fields.Resource('node', 'nodes', (
           description='Image of the node.'),
     Field('node_controls', fields.LIST, of=ASSIGNMENT, computed=True,
           nullable=False, description='Power controls of the node.'),
+    Field('availability_storages', fields.LIST, of=STORAGE, computed=True,
+          nullable=False,
+          description='Availability storages of the node.'),
     Field('cpu_allocation_ratio', fields.NUMBER, computed=True,
           optional=True, description='How many virtual CPUs Placement '
           'allocates for each that there is; of compute hosts.'),

@@ -25,6 +25,7 @@ def _string(description: str) -> dict[str, Any]:
 
 PARAMETERS = {
     'aggregate_id': _integer('Id of the host aggregate in Nova.'),
+    'availability_storage_id': _integer('Id of the availability storage.'),
     'class_id': _integer('Id of the node class.'),
     'host_name': _string('Exact name of the compute host in Nova.'),
     'image_id': _integer('Id of the boot image.'),

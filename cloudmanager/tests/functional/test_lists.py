@@ -3,6 +3,7 @@
 
 import urllib.parse
 
+from cloudmanager.api.types import availability_storages as storage_types
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import node_classes as class_types
 from cloudmanager.api.types import node_images as image_types
@@ -267,6 +268,8 @@ class DocumentedFiltersTestCase(base.ApiTestCase):
                 ('power-controls', control_types.POWER_CONTROL,
                  CONTROL_FILTERS),
                 ('node-classes', class_types.NODE_CLASS, ('id', 'name')),
+                ('availability-storages', storage_types.STORAGE,
+                 ('id', 'availability_storage_id', 'name')),
                 ('node-images', image_types.NODE_IMAGE,
                  ('id', 'image_name', 'created_at'))):
             for name in names:

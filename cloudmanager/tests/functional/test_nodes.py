@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes: create, show, change, delete, and what is refused."""
 
+import json
+
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional import base
@@ -183,3 +185,71 @@ class RefusedTestCase(base.ApiTestCase):
             found = self.error('POST', '/v1/nodes/',
                                {'node': {name: text}})
             self.assertNotIn('S3cret', str(found))
+
+
+@tests_base.databases()
+class MetadataTestCase(base.ApiTestCase):
+
+    def put(self, node, value):
+        return self.call('PUT', f'/v1/nodes/{node["id"]}', {
+            'node': {'metadata': value}}, 200).json['node']['metadata']
+
+    def test_forms(self):
+        """An object, or JSON of one; the answer is the object."""
+        wanted = {'cpu_benchmark': 'тест "1"'}
+        for given in (wanted, json.dumps(wanted),
+                      json.dumps(wanted, ensure_ascii=False)):
+            node = self.node(metadata=given)
+            self.assertEqual(wanted, node['metadata'])
+            self.assertEqual(node,
+                             self.get(f'/v1/nodes/{node["id"]}')['node'])
+            for value in ({'cpu_benchmark': ''}, '{"cpu_benchmark": "2"}'):
+                self.assertEqual(
+                    value if isinstance(value, dict) else
+                    {'cpu_benchmark': '2'}, self.put(node, value))
+
+    def test_goes_away_again(self):
+        self.assertIsNone(self.node()['metadata'])
+        for empty in (None, {}, '{}', ' { } '):
+            node = self.node(metadata={'cpu_benchmark': '1'})
+            self.assertIsNone(self.put(node, empty))
+        node = self.node(metadata={'cpu_benchmark': '1'})
+        changed = self.call('PUT', f'/v1/nodes/{node["id"]}',
+                            {'node': {'title': 'x'}}, 200).json['node']
+        self.assertEqual({'cpu_benchmark': '1'}, changed['metadata'])
+
+    def test_refused(self):
+        node = self.node(metadata={'cpu_benchmark': '1'})
+        one = f'/v1/nodes/{node["id"]}'
+        for value, text in (
+                ({'x': '1'}, 'Unknown field: metadata.x.'),
+                ({'cpu_benchmark': 1}, 'Field metadata.cpu_benchmark must '
+                                       'be of type string.'),
+                ({'cpu_benchmark': None}, 'Field metadata.cpu_benchmark '
+                                          'must not be null.'),
+                ({'cpu_benchmark': 'x' * 256},
+                 'Field metadata.cpu_benchmark must not have more than 255 '
+                 'characters.'),
+                ([], 'Field metadata must be of type'),
+                (1, 'Field metadata must be of type'),
+                ('[]', 'Field metadata must be of type object.'),
+                ('null', 'Field metadata must not be null.'),
+                ('test', 'Field metadata must be an object, or JSON of '
+                         'one.'),
+                ('', 'Field metadata must be an object, or JSON of one.'),
+                ('{"cpu_benchmark": "1", "cpu_benchmark": "2"}',
+                 'Field metadata must be an object, or JSON of one.'),
+                ('{"cpu_benchmark": "\\u0000"}',
+                 'Field metadata must be an object, or JSON of one.'),
+                ('x' * 4097, 'Field metadata must not have more than'),
+                ('{"y": "1"}', 'Unknown field: metadata.y.'),
+                ('{"cpu_benchmark": 1}', 'Field metadata.cpu_benchmark '
+                                         'must be of type string.')):
+            for method, path in (('POST', '/v1/nodes/'), ('PUT', one)):
+                self.assertIn(text, self.error(
+                    method, path, {'node': {'metadata': value}})['detail'])
+        self.assertEqual(node, self.get(one)['node'])
+
+    def test_no_filter(self):
+        for query in ('metadata=x', 'sort=metadata', 'meta=x'):
+            self.error('GET', f'/v1/nodes/?{query}')

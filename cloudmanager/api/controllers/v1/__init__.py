@@ -2,6 +2,7 @@
 """Version 1: importing a module adds its operations to the routes."""
 
 from cloudmanager.api.controllers.v1 import aggregates  # noqa: F401
+from cloudmanager.api.controllers.v1 import availability_storages  # noqa: F401
 from cloudmanager.api.controllers.v1 import hosts  # noqa: F401
 from cloudmanager.api.controllers.v1 import info  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_classes  # noqa: F401
@@ -10,6 +11,7 @@ from cloudmanager.api.controllers.v1 import node_images  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_modes  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_power  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_reserve  # noqa: F401
+from cloudmanager.api.controllers.v1 import node_storages  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_targets  # noqa: F401
 from cloudmanager.api.controllers.v1 import nodes  # noqa: F401
 from cloudmanager.api.controllers.v1 import openapi  # noqa: F401

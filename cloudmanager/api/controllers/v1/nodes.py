@@ -46,7 +46,8 @@ def render(row: dict[str, Any]) -> dict[str, Any]:
         'node_type': {'id': row['node_type_id'], 'name': row['type_name']},
         'image': {'id': row['image_id'], 'name': row['image_name']},
         'node_controls': [ASSIGNMENT.render(control)
-                          for control in row['controls']]}
+                          for control in row['controls']],
+        'availability_storages': row['availability_storages']}
 
 
 @routing.route('GET', _LIST, policies.LIST,

@@ -20,9 +20,9 @@ from cloudmanager.tests.functional.contract import schemas
 AGGREGATE, AUDIT = 1, 99
 # What paths name, if not told otherwise below.
 PARAMETERS: dict[str, Any] = {
-    'aggregate_id': AGGREGATE, 'class_id': 1, 'host_name': 'cmp1',
-    'image_id': 1, 'node_id': 1, 'power_action_id': 1, 'power_control_id': 2,
-    'type_id': 1,
+    'aggregate_id': AGGREGATE, 'availability_storage_id': 1, 'class_id': 1,
+    'host_name': 'cmp1', 'image_id': 1, 'node_id': 1, 'power_action_id': 1,
+    'power_control_id': 2, 'type_id': 1,
     'server_id': '0a5b4c11-83f1-4d7a-9a3b-5e0f6c1d2b7e',
     'volume_id': '32207733-3511-5faa-9882-c8db0b187cc3'}
 # Operations that want another object than the others.
@@ -32,6 +32,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     'DELETE /v1/node-classes/{class_id}': {'class_id': 2},
     'DELETE /v1/node-classes/{class_id}/types/{type_id}': {'type_id': 3},
     'DELETE /v1/node-images/{image_id}': {'image_id': 2},
+    'DELETE /v1/availability-storages/{availability_storage_id}': {
+        'availability_storage_id': 2},
     'DELETE /v1/power-controls/{power_control_id}': {'power_control_id': 1},
     # The sample assigns the first control, which this node has not got.
     'POST /v1/nodes/{node_id}/power-controls/': {'node_id': 2},
@@ -61,6 +63,13 @@ class ContractTestCase(base.ApiTestCase):
         self.assign(1, 2)
         self.call('POST', '/v1/node-images/', {'node_image': {
             'image_name': 'spare', 'file_data': 'localboot 0'}}, 201)
+        for name in ('first', 'spare'):
+            self.call('POST', '/v1/availability-storages/', {
+                'availability_storage': {
+                    'name': name, 'compute_path': '/mnt/a',
+                    'controller_path': '/mnt/b'}}, 201)
+        self.call('POST', '/v1/availability-storages/1/nodes/',
+                  {'nodes': [1]}, 204)
         self.execute(sa.insert(models.PowerAction), [{
             'node_id': 1, 'power_control_id': 2, 'action': 'reset',
             'result': 'success', 'user_name': 'admin', 'duration': 1.5}])

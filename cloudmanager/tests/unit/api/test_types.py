@@ -6,6 +6,7 @@ import datetime
 import wsme
 from wsme import types as wtypes
 
+from cloudmanager.api.types import availability_storages
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
 from cloudmanager.api.types import hosts
@@ -22,6 +23,7 @@ RESOURCES = (
     (node_classes.NODE_CLASS, models.NodeClass),
     (node_classes.NODE_TYPE, models.NodeType),
     (node_images.NODE_IMAGE, models.NodeImage),
+    (availability_storages.STORAGE, models.AvailabilityStorage),
     (power_controls.POWER_CONTROL, models.PowerControl),
     (tasks.TASK, models.Task), (tasks.ITEM, models.TaskItem))
 
@@ -133,6 +135,16 @@ class FormatsTestCase(base.TestCase):
                                  ('a\u200fb', 'a\u200fb')))
         self.refused(formats.name, ' ', ' a', 'a ', 'a\n', '\ta',
                      'a\u00a0', 'a\tb', 'a\x00', 'a\x7fb', 'a\x9bb')
+
+    def test_directory(self):
+        self.same(formats.directory, tuple((value, value) for value in (
+            '/', '/tmp', '/tmp/', '/a/b.c/.d/..e/ f', '/узел', '/a' * 512,
+            '/' + 'x' * 255)))
+        self.refused(formats.directory, '', ' ', 'a', 'a/b', './a', '../a',
+                     '//', '//a', '/a//b', '/a//', '/./a', '/a/.', '/a/./b',
+                     '/..', '/a/..', '/a/../b', '/a/../', '~/a', ' /a',
+                     '/a\nb', '/a\x00', '/a\x7f', '/a\x9b/', 'C:\\a',
+                     '/' + 'x' * 256, '/' + 'ü' * 128)
 
     def test_time(self):
         time = datetime.datetime(2018, 10, 15, 12, 59, 50)

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Availability storages and the nodes that they are assigned to.
+
+An assignment can be made from either side. Whoever changes one first locks
+the row of its own side, so that sets which replace each other do not mix.
+"""
+
+from collections.abc import Collection
+from collections.abc import Iterator
+import dataclasses
+from typing import Any
+
+from oslo_db import exception as db_exc
+import sqlalchemy as sa
+
+from cloudmanager.common import exception
+from cloudmanager.common import query as common_query
+from cloudmanager.db import api
+from cloudmanager.db import models
+from cloudmanager.db import query as db_query
+
+_STORAGE = models.AvailabilityStorage
+_LINK = models.NodeAvailabilityStorage
+_NODE = models.Node
+COLUMNS = tuple(_STORAGE.__table__.c)
+# Ids that one error names.
+MAX_NAMED = 20
+
+
+def _attach_nodes(context: Any, storages: list[dict[str, Any]]) -> None:
+    """Put ids and names of nodes into storages, by one statement."""
+    by_id: dict[int, list[dict[str, Any]]] = {
+        storage['id']: storage.setdefault('nodes', [])
+        for storage in storages}
+    if not by_id:
+        return
+    for storage_id, node_id, name in context.session.execute(
+            sa.select(_LINK.availability_storage_id, _NODE.id, _NODE.name)
+            .join(_NODE, _NODE.id == _LINK.node_id)
+            .where(db_query.among(_LINK.availability_storage_id, by_id))
+            .order_by(_NODE.id)):
+        if storage_id in by_id:
+            by_id[storage_id].append({'id': node_id, 'name': name})
+
+
+def attach_to_nodes(context: Any, nodes: list[dict[str, Any]]) -> None:
+    """Put the list of storages into each node, by one statement."""
+    by_id: dict[int, list[dict[str, Any]]] = {
+        node['id']: node.setdefault('availability_storages', [])
+        for node in nodes}
+    if not by_id:
+        return
+    for row in context.session.execute(
+            sa.select(_LINK.node_id, _STORAGE.id, _STORAGE.name,
+                      _STORAGE.compute_path, _STORAGE.controller_path)
+            .join(_STORAGE, _STORAGE.id == _LINK.availability_storage_id)
+            .where(db_query.among(_LINK.node_id, by_id))
+            .order_by(_STORAGE.id)).mappings():
+        values = dict(row)
+        storages = by_id.get(values.pop('node_id'))
+        if storages is not None:
+            storages.append(values)
+
+
+@api.reader
+def list_storages(context: Any,
+                  query: common_query.Query) -> list[dict[str, Any]]:
+    """Return the storages that a query asks for, with their nodes."""
+    statement = db_query.where(sa.select(*COLUMNS), _STORAGE, query)
+    storages = [dict(row) for row in context.session.execute(
+        db_query.page(statement, _STORAGE, query)).mappings()]
+    _attach_nodes(context, storages)
+    return storages
+
+
+@api.reader
+def count_storages(context: Any, query: common_query.Query) -> int:
+    """Return how many storages meet the filters of a query."""
+    return context.session.scalar(db_query.where(
+        sa.select(sa.func.count()).select_from(_STORAGE), _STORAGE, query))
+
+
+@api.reader
+def get_storage(context: Any, storage_id: int) -> dict[str, Any]:
+    """Return a storage with its nodes.
+
+    :raises AvailabilityStorageNotFound: there is none with this id
+    """
+    row = context.session.execute(
+        sa.select(*COLUMNS).where(_STORAGE.id == storage_id)
+    ).mappings().first()
+    if row is None:
+        raise exception.AvailabilityStorageNotFound(storage=storage_id)
+    storage = dict(row)
+    _attach_nodes(context, [storage])
+    return storage
+
+
+@api.writer
+def _insert(context: Any, values: dict[str, Any]) -> int:
+    return context.session.execute(
+        sa.insert(_STORAGE).values(**values)).inserted_primary_key[0]
+
+
+def create_storage(context: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Insert a storage.
+
+    :param values: ``name``, ``compute_path`` and ``controller_path``
+    :raises NameTaken: there is a storage of this name
+    """
+    try:
+        return get_storage(context, _insert(context, values))
+    except db_exc.DBDuplicateEntry as exc:
+        raise exception.NameTaken(field='name',
+                                  value=values['name']) from exc
+
+
+@api.writer
+def _update(context: Any, storage_id: int, values: dict[str, Any]) -> None:
+    if values:
+        context.session.execute(
+            sa.update(_STORAGE).where(_STORAGE.id == storage_id)
+            .values(**values))
+
+
+def update_storage(context: Any, storage_id: int,
+                   values: dict[str, Any]) -> dict[str, Any]:
+    """Change a storage.
+
+    :raises AvailabilityStorageNotFound: there is none with this id
+    :raises NameTaken: another storage has the new name
+    """
+    try:
+        _update(context, storage_id, values)
+    except db_exc.DBDuplicateEntry as exc:
+        raise exception.NameTaken(field='name',
+                                  value=values['name']) from exc
+    return get_storage(context, storage_id)
+
+
+@api.writer
+def delete_storage(context: Any, storage_id: int) -> None:
+    """Remove a storage.
+
+    :raises AvailabilityStorageNotFound: there is none with this id
+    :raises InUse: it is assigned to a node
+    """
+    user = context.session.scalar(
+        sa.select(_LINK.node_id)
+        .where(_LINK.availability_storage_id == storage_id).limit(1))
+    in_use = exception.InUse(what=f'Availability storage {storage_id}',
+                             by=f'node {user}' if user else 'a node')
+    if user is not None:
+        raise in_use
+    try:
+        removed = context.session.execute(
+            sa.delete(_STORAGE).where(_STORAGE.id == storage_id)).rowcount
+    except db_exc.DBReferenceError as exc:
+        # An assignment has come in between.
+        raise in_use from exc
+    if not removed:
+        raise exception.AvailabilityStorageNotFound(storage=storage_id)
+
+
+# Assignments
+
+@dataclasses.dataclass(frozen=True)
+class _Side:
+    """One side of assignments.
+
+    :ivar own: table of the object whose assignments are changed
+    :ivar own_id: column of the link that names it
+    :ivar other: table of what is assigned
+    :ivar other_id: column of the link that names it
+    :ivar field: what requests call the others
+    """
+
+    own: Any
+    own_id: Any
+    other: Any
+    other_id: Any
+    field: str
+
+    def missing(self, own_id: int) -> exception.NotFound:
+        if self.own is _NODE:
+            return exception.NodeNotFound(node=own_id)
+        return exception.AvailabilityStorageNotFound(storage=own_id)
+
+
+_OF_STORAGE = _Side(_STORAGE, _LINK.availability_storage_id, _NODE,
+                    _LINK.node_id, 'nodes')
+_OF_NODE = _Side(_NODE, _LINK.node_id, _STORAGE,
+                 _LINK.availability_storage_id, 'availability_storages')
+
+
+def _chunks(ids: Collection[int]) -> Iterator[list[int]]:
+    ordered = sorted(ids)
+    for first in range(0, len(ordered), db_query.MAX_IN):
+        yield ordered[first:first + db_query.MAX_IN]
+
+
+def _lock(context: Any, side: _Side, own_id: int) -> None:
+    # Against deletion and other changes of this side, not against those
+    # who only refer to the row: a change of the other side does.
+    if context.session.scalar(
+            sa.select(side.own.id).where(side.own.id == own_id)
+            .with_for_update(key_share=True)) is None:
+        raise side.missing(own_id)
+
+
+def _check(context: Any, side: _Side, ids: Collection[int]) -> None:
+    """Check that all of the others exist.
+
+    :raises Invalid: some do not; they are named
+    """
+    known: set[int] = set()
+    for chunk in _chunks(ids):
+        known.update(context.session.scalars(
+            sa.select(side.other.id).where(side.other.id.in_(chunk))))
+    unknown = sorted(set(ids) - known)
+    if unknown:
+        named = ', '.join(map(str, unknown[:MAX_NAMED]))
+        more = len(unknown) - MAX_NAMED
+        raise exception.Invalid(
+            reason=f'Field {side.field}: there is no {named}'
+                   + (f' and {more} more.' if more > 0 else '.'))
+
+
+@api.again_after(db_exc.DBDuplicateEntry, db_exc.DBReferenceError)
+@api.writer
+def _assign(context: Any, side: _Side, own_id: int,
+            other_ids: Collection[int], replace: bool) -> None:
+    _lock(context, side, own_id)
+    present = set(context.session.scalars(
+        sa.select(side.other_id).where(side.own_id == own_id)))
+    wanted = set(other_ids)
+    _check(context, side, wanted - present)
+    if replace:
+        for chunk in _chunks(present - wanted):
+            context.session.execute(
+                sa.delete(_LINK).where(side.own_id == own_id,
+                                       side.other_id.in_(chunk)))
+    new = [{side.own_id.key: own_id, side.other_id.key: other_id}
+           for other_id in sorted(wanted - present)]
+    if new:
+        context.session.execute(sa.insert(_LINK), new)
+
+
+@api.writer
+def _unassign(context: Any, side: _Side, storage_id: int,
+              node_id: int) -> None:
+    _lock(context, side, node_id if side is _OF_NODE else storage_id)
+    if not context.session.execute(
+            sa.delete(_LINK)
+            .where(_LINK.availability_storage_id == storage_id,
+                   _LINK.node_id == node_id)).rowcount:
+        raise exception.StorageNotAssigned(storage=storage_id, node=node_id)
+
+
+def assign_nodes(context: Any, storage_id: int, node_ids: Collection[int],
+                 replace: bool = False) -> None:
+    """Assign a storage to nodes.
+
+    :param replace: whether those are its only nodes from now on
+    :raises AvailabilityStorageNotFound: there is no such storage
+    :raises Invalid: some of the nodes do not exist; nothing is changed
+    """
+    _assign(context, _OF_STORAGE, storage_id, node_ids, replace)
+
+
+def assign_storages(context: Any, node_id: int,
+                    storage_ids: Collection[int],
+                    replace: bool = False) -> None:
+    """Assign storages to a node.
+
+    :param replace: whether those are its only storages from now on
+    :raises NodeNotFound: there is no such node
+    :raises Invalid: some of the storages do not exist; nothing is changed
+    """
+    _assign(context, _OF_NODE, node_id, storage_ids, replace)
+
+
+def unassign_node(context: Any, storage_id: int, node_id: int) -> None:
+    """Take a node from a storage.
+
+    :raises AvailabilityStorageNotFound: there is no such storage
+    :raises StorageNotAssigned: it is not assigned to the node
+    """
+    _unassign(context, _OF_STORAGE, storage_id, node_id)
+
+
+def unassign_storage(context: Any, node_id: int, storage_id: int) -> None:
+    """Take a storage from a node.
+
+    :raises NodeNotFound: there is no such node
+    :raises StorageNotAssigned: the storage is not assigned to it
+    """
+    _unassign(context, _OF_NODE, storage_id, node_id)
