@@ -24,6 +24,8 @@ from cloudmanager.power import states
 T = TypeVar('T')
 
 DEFAULT_PORT = 623
+#: Octets of a name and of a password that IPMI 2.0 has room for.
+LONGEST_LOGIN, LONGEST_PASSWORD = 16, 20
 
 # Chassis commands: network function, command, and what the control does.
 _CHASSIS = 0
@@ -53,6 +55,14 @@ _BUSY = ('node busy', 'insufficient resources', 'no available login slots',
          'no slot available', 'firmware update mode',
          'initialization in progress', 'timeout while processing')
 _UNREACHABLE = ('timeout', 'session')
+
+
+def _fits(text: str | None, longest: int) -> bool:
+    """Tell whether a BMC can have such a name or password."""
+    try:
+        return bool(text) and len(str(text).encode()) <= longest
+    except UnicodeEncodeError:
+        return False
 
 
 def _translate(device: base.Device, request: str,
@@ -171,7 +181,8 @@ class IPMIDriver(base.PowerDriver):
         :param request: names the work in errors
         :raises PowerError: it failed
         """
-        if not device.login or not device.password:
+        if not (_fits(device.login, LONGEST_LOGIN)
+                and _fits(device.password, LONGEST_PASSWORD)):
             raise exceptions.PowerCredentials(device=device)
         interval = self.option(device, 'min_command_interval')
         with self._turns.take(device, interval) as deadline:

@@ -355,6 +355,25 @@ class FailuresTestCase(IPMITestCase):
         self.assertEqual(ON, self.state())
         self.fails(exceptions.PowerCredentials, self.state, wrong)
 
+    def test_se2_hostile_passwords(self):
+        """Taken as they are, and seen by nobody."""
+        for number, password in enumerate((
+                '$(id);`id`|&', "';--", '<a>&amp;</a>', '%s%n%x', '-P#x',
+                '\N{SNOWMAN}\N{SNOWMAN}')):
+            bmc = ipmisimlib.create(self.directory, f'h{number}',
+                                    ipmisimlib.free_port(),
+                                    password=password)
+            self.addCleanup(bmc.stop)
+            bmc.start()
+            device = dataclasses.replace(self.device, port=bmc.port,
+                                         password=password)
+            self.assertEqual(ON, self.state(device))
+            wrong = dataclasses.replace(device, password=password[:-1] + 'y')
+            error = self.fails(exceptions.PowerCredentials, self.state,
+                               wrong)
+            self.assertNotIn(wrong.password, unit_base.everything_of(error))
+            self.assertNotIn(password, self.logger.output)
+
     def test_wrong_user(self):
         wrong = dataclasses.replace(self.device, login='nobody')
         self.fails(exceptions.PowerCredentials, self.state, wrong)

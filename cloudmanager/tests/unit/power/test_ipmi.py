@@ -233,7 +233,11 @@ class AnsweringTestCase(base.PowerTestCase):
 
     def test_nothing_is_sent_without_credentials(self):
         for values in ({'password': None}, {'password': ''},
-                       {'login': None}, {'login': ''}):
+                       {'login': None}, {'login': ''},
+                       # What no BMC can have.
+                       {'login': 'x' * 17}, {'password': 'x' * 21},
+                       {'password': '\N{SNOWMAN}' * 7},
+                       {'login': '\ud800'}, {'password': '\ud800'}):
             self.assertRaises(exceptions.PowerCredentials,
                               self.driver.state, base.device(**values), '1')
         self.assertEqual([], self.sessions)
