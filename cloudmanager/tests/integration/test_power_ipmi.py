@@ -43,6 +43,11 @@ THREADS = 32
 LOGIN_ANSWERS = 6
 
 
+def pause(seconds):
+    """Read more often than with real machines."""
+    time.sleep(seconds / 5)
+
+
 class IPMITestCase(testtools.TestCase):
     """Has one BMC, and as many as wanted."""
 
@@ -149,7 +154,7 @@ class RequestsTestCase(IPMITestCase):
         self.bmc.switch(False)
         self.driver.power_off(self.device, '1')
         self.assertEqual(OFF, self.state())
-        confirm.fence(self.feeds())
+        confirm.fence(self.feeds(), pause=pause)
 
     def test_refused(self):
         self.bmc.set_refusing(True)
@@ -303,7 +308,7 @@ class ConfirmTestCase(IPMITestCase):
 
     def test_pw8_slow_off(self):
         self.bmc.set_off_delay(2500)
-        confirm.fence(self.feeds())
+        confirm.fence(self.feeds(), pause=pause)
         self.assertEqual('off', self.bmc.state)
         self.assertEqual(['set power 0'], self.requests())
 
@@ -319,30 +324,30 @@ class ConfirmTestCase(IPMITestCase):
         self.bmc.set_refusing_off(True)
         self.fails(exceptions.PowerRefused, self.driver.power_off,
                    self.device, '1')
-        confirm.fence(self.feeds())
+        confirm.fence(self.feeds(), pause=pause)
 
     def test_pw18_soft_then_hard(self):
         self.bmc.set_soft_delay(None)
-        confirm.switch_off(self.feeds())
+        confirm.switch_off(self.feeds(), pause=pause)
         self.assertEqual(['set shutdown 1', 'set power 0'], self.requests())
         self.assertEqual('off', self.bmc.state)
 
     def test_pw17_two_feeds(self):
         other, device = self.start_bmc('second')
-        confirm.fence(self.feeds(self.device, device))
+        confirm.fence(self.feeds(self.device, device), pause=pause)
         self.assertEqual(['off', 'off'], [self.bmc.state, other.state])
 
     def test_reset(self):
-        confirm.reset(self.feeds())
+        confirm.reset(self.feeds(), pause=pause)
         self.assertEqual(['set reset 1'], self.requests())
 
     def test_pw10_fence_of_a_bmc_that_comes_back(self):
         self.bmc.pause()
-        timer = threading.Timer(4, self.bmc.resume)
+        timer = threading.Timer(2, self.bmc.resume)
         timer.start()
         self.addCleanup(timer.join)
         self.conf.config(group='power', confirm_timeout=20.0)
-        confirm.fence(self.feeds())
+        confirm.fence(self.feeds(), pause=pause)
         self.assertEqual('off', self.bmc.state)
 
 
