@@ -16,6 +16,7 @@ from cloudmanager.power import ipmi_session
 from cloudmanager.power import network
 from cloudmanager.power import states
 from cloudmanager.tests.unit.power import base
+from cloudmanager.tests.unit.power import bmc
 from cloudmanager.tests.unit.power import test_ipmi_records
 
 # Seconds for what takes half of one on an idle machine; with pyghmi alone
@@ -309,6 +310,72 @@ class AnsweringTestCase(base.PowerTestCase):
         error = self.assertRaises(exceptions.PowerUnsupported,
                                   self.driver.health, base.device())
         self.assertIn('hardware health', str(error))
+
+
+class SuitesTestCase(base.PowerTestCase):
+    """PW15: the driver and BMCs that have the one or the other suite."""
+
+    both = [(3, 4, 1), (1, 1, 1)]
+
+    def setUp(self):
+        super().setUp()
+        self.conf.config(group='power', call_deadline=5.0)
+        self.driver = ipmi.IPMIDriver()
+
+    def start(self, *suites):
+        self.bmc = self.useFixture(bmc.BMC('admin', base.PASSWORD, suites))
+
+    def state(self, allowed=(17, 3), **values):
+        options = {'cipher_suites': list(allowed), **values}
+        return self.driver.state(base.device('127.0.0.1', self.bmc.port,
+                                             options=options), '1')
+
+    def test_pw15_suite_17(self):
+        self.start(3, 17)
+        for allowed in ((17,), (17, 3)):
+            self.assertEqual(states.POWER_ON, self.state(allowed))
+        self.assertEqual(self.both[:1] * 2, self.bmc.offered)
+        # Asked, and told that the session is over.
+        self.assertEqual([(6, 0x3b), (0, 1), (6, 0x3c)],
+                         [each[:2] for each in self.bmc.commands[:3]])
+
+    def test_suite_3_is_used_where_17_is_refused(self):
+        self.start(3)
+        self.assertEqual(states.POWER_ON, self.state())
+        self.assertEqual(self.both, self.bmc.offered)
+        self.assertEqual(states.POWER_ON, self.state((3,)))
+        self.assertEqual([*self.both, self.both[1]], self.bmc.offered)
+
+    def test_suite_3_is_not_used_where_it_is_not_allowed(self):
+        self.start(3)
+        self.assertRaises(exceptions.PowerUnsupported, self.state, (17,))
+        self.assertEqual(self.both[:1], self.bmc.offered)
+
+    def test_suite_17_is_not_used_where_it_is_not_allowed(self):
+        self.start(17)
+        self.assertRaises(exceptions.PowerUnsupported, self.state, (3,))
+        self.assertEqual(self.both[1:], self.bmc.offered)
+
+    def test_privilege(self):
+        self.start(17)
+        for privilege, expected in (('user', 2), ('operator', 3),
+                                    ('administrator', 4),
+                                    ('automatic', 4)):
+            self.state(privilege=privilege)
+            self.assertEqual(expected, self.bmc.privileges[-1])
+            # The session is raised to it, no further.
+            self.assertEqual(bytes([expected]), [
+                data for function, command, data in self.bmc.commands
+                if (function, command) == (6, 0x3b)][-1])
+
+    def test_wrong_password(self):
+        for suite in (17, 3):
+            self.start(suite)
+            device = base.device('127.0.0.1', self.bmc.port,
+                                 password='not-this-one')
+            self.assertRaises(exceptions.PowerCredentials,
+                              self.driver.state, device, '1')
+            self.assertEqual([], self.bmc.commands)
 
 
 class PeerTestCase(base.PowerTestCase):
