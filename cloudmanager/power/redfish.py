@@ -49,6 +49,32 @@ _BOOT_SOURCES = {'none': sushy.BootSource.NONE, 'pxe': sushy.BootSource.PXE,
                  'bios': sushy.BootSource.BIOS_SETUP}
 
 
+class _System(sushy_system.System):   # type: ignore[misc]
+    """A system of which less is read.
+
+    sushy refuses a system for any property that is not as the schema has it,
+    and with these power has nothing to do.
+    """
+
+    boot_progress = indicator_led = maintenance_window = None
+    memory_summary = status = system_type = None
+    _offered: set[sushy.ResetType] | None = None
+
+    def get_allowed_reset_system_values(self) -> set[sushy.ResetType]:
+        """Return the kinds of resets that may be asked for.
+
+        The list may be in a place of its own; if it cannot be read there,
+        all may be. A reset looks at it once more.
+        """
+        if self._offered is None:
+            try:
+                self._offered = super().get_allowed_reset_system_values()
+            except (exceptions.PowerRefused, exceptions.PowerProtocol,
+                    exceptions.PowerUnsupported, ValueError):
+                self._offered = set(sushy.ResetType)
+        return self._offered
+
+
 class RedfishDriver(base.PowerDriver):
     """A Redfish service; its outputs are its systems."""
 
@@ -177,12 +203,12 @@ class RedfishDriver(base.PowerDriver):
         path = self._paths.get(key)
         if path is not None:
             try:
-                return sushy_system.System(connector, path)
+                return _System(connector, path)
             except sushy_exc.ResourceNotFoundError:
                 del self._paths[key]
         path = _find(connector, output)
         try:
-            found = sushy_system.System(connector, path)
+            found = _System(connector, path)
         except sushy_exc.ResourceNotFoundError:
             raise _no_output(device, output) from None
         self._paths[key] = path

@@ -331,11 +331,14 @@ class Client:
               headers: Mapping[str, str] | None, body: bytes | None,
               auth: requests_auth.AuthBase | None) -> requests.Response:
         try:
-            return self._session.request(
+            answer = self._session.request(
                 method, f'{self.scheme}://{_PLACEHOLDER}{path}',
                 headers={'Host': self._host(), **(headers or {})},
                 data=body, auth=auth, allow_redirects=False,
                 timeout=self.limits.left())
+            # Or it is guessed at length, and what is guessed is logged.
+            answer.encoding = 'utf-8-sig'
+            return answer
         # What a damaged answer makes the libraries raise cannot be listed.
         except Exception as exc:
             error = self._translate(what, exc)

@@ -263,6 +263,23 @@ class FailuresTestCase(AMTTestCase):
         self.assertEqual(ON, self.state(dataclasses.replace(
             self.device, password='another')))
 
+    def test_certificates(self):
+        """A machine that is another one does not get to see anything."""
+        authority = peers.Authority(
+            self.useFixture(fixtures.TempDir()).path)
+        machine, device = self.start_machine(context=authority.context())
+        for options in ({}, {'fingerprint': 'ab' * 32}):
+            self.fails(exceptions.PowerUntrusted, self.state,
+                       dataclasses.replace(device, options={
+                           'tls': True, **options}))
+        self.assertEqual([], machine.seen)
+        self.assertEqual(ON, self.state(dataclasses.replace(
+            device, options={'tls': True, 'ca': authority.pem})))
+
+    def test_whatever_its_output_is_called(self):
+        for output in ('1', '', '2', 'nothing'):
+            self.assertEqual(ON, self.driver.state(self.device, output))
+
     def test_pw1_unreachable(self):
         for host, port in (('127.0.0.1', peers.free_port()),
                            ('amt.invalid', 16992)):

@@ -108,6 +108,32 @@ class VerbsTestCase(ServiceTestCase):
         self.driver.power_off(self.device, '1')
         self.assertEqual(OFF, self.state())
 
+    def test_resets_that_are_told_elsewhere(self):
+        info = f'{ROOT}/Systems/1/ResetActionInfo'
+        action = {'target': f'{SYSTEM}/Actions/ComputerSystem.Reset',
+                  '@Redfish.ActionInfo': info}
+        self.service.more['system 1'] = {
+            'Actions': {'#ComputerSystem.Reset': action}}
+        self.service.more[info] = {'Parameters': [
+            {'Name': 'ResetType', 'AllowableValues': ['On']}]}
+        self.fails(exceptions.PowerUnsupported, self.driver.power_off,
+                   self.device, '1')
+        # Where that fails, what is usual is tried.
+        for answer in ((404, {}, b''), (500, {}, b''), (200, {}, b'x'),
+                       (200, {}, {'Parameters': 7})):
+            self.service.power['1'] = 'On'
+            self.service.hook = lambda request, answer=answer: (
+                answer if request.path == info else None)
+            self.driver.power_off(self.device, '1')
+            self.assertEqual('Off', self.service.power['1'])
+
+    def test_properties_that_do_not_matter(self):
+        self.service.more['system 1'] = {
+            'BootProgress': {'LastStateTime': 'never'}, 'Status': 7,
+            'MemorySummary': {'TotalSystemMemoryGiB': 'many'},
+            '@Redfish.MaintenanceWindow': [], 'IndicatorLED': {}}
+        self.assertEqual(ON, self.state())
+
     def test_no_reset_at_all(self):
         self.service.more['system 1'] = {'Actions': {}}
         self.fails(exceptions.PowerUnsupported, self.driver.power_off,
@@ -421,6 +447,7 @@ class FailuresTestCase(ServiceTestCase):
             self.both(kind, status, b'<html>')
 
     def test_what_messages_mean(self):
+        """PW9: a device that updates itself is busy, and not off."""
         for name, kind in (
                 ('ServiceTemporarilyUnavailable', exceptions.PowerBusy),
                 ('ResourceInStandby', exceptions.PowerBusy),

@@ -126,7 +126,7 @@ class VerbsTestCase(HypervisorTestCase):
         self.assertRaises(exceptions.PowerUnsupported, self.driver.health,
                           self.device)
 
-    def test_command(self):
+    def test_pw15_settings_of_the_device(self):
         device = dataclasses.replace(self.device, options={
             **self.device.options, 'uri': 'lxc:///'})
         self.conf.config(group='power', call_deadline=7.5)
