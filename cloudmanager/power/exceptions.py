@@ -38,6 +38,20 @@ class PowerBusy(PowerError):
     template = '%(device)s is still busy with an earlier request.'
 
 
+class PowerUpdating(PowerBusy):
+    error_code = 'cloudmanager.power.updating'
+    template = ('%(device)s is updating its firmware and takes no requests '
+                'now.')
+
+
+class PowerInterrupted(PowerError):
+    """The process that reset a node ended at that very moment."""
+
+    error_code = 'cloudmanager.power.interrupted'
+    template = ('It is not known whether %(device)s was still asked for the '
+                'reset when the conductor ended. It was not asked again.')
+
+
 class PowerUntrusted(PowerError):
     """Its host key or certificate is not what it has to be."""
 

@@ -52,8 +52,9 @@ _CREDENTIALS = ('incorrect password', 'unauthorized name',
                 'username', 'user name', 'user is not allowed',
                 'privilege level')
 _BUSY = ('node busy', 'insufficient resources', 'no available login slots',
-         'no slot available', 'firmware update mode',
-         'initialization in progress', 'timeout while processing')
+         'no slot available', 'initialization in progress',
+         'timeout while processing')
+_UPDATING = 'firmware update mode'
 _UNREACHABLE = ('timeout', 'session')
 
 
@@ -83,6 +84,8 @@ def _translate(device: base.Device, request: str,
     text = reason.lower()
     if any(word in text for word in _CREDENTIALS):
         return exceptions.PowerCredentials(device=device)
+    if _UPDATING in text:
+        return exceptions.PowerUpdating(device=device)
     if any(word in text for word in _BUSY):
         return exceptions.PowerBusy(device=device)
     if not text or any(word in text for word in _UNREACHABLE):

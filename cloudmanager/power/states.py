@@ -1,21 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Power states. What cannot be read is unknown, which is never off."""
+"""Power states, as drivers name them."""
 
-from collections.abc import Iterable
-
-POWER_ON = 'power_on'
-POWER_OFF = 'power_off'
-UNKNOWN = 'unknown'
-
-
-def of_node(readings: Iterable[str]) -> str:
-    """Return the state of a node from those of its feeds.
-
-    On if any feed is on, off only when all are off.
-    """
-    found = list(readings)
-    if POWER_ON in found:
-        return POWER_ON
-    if found and all(state == POWER_OFF for state in found):
-        return POWER_OFF
-    return UNKNOWN
+from cloudmanager.common.power_states import of_node as of_node
+from cloudmanager.common.power_states import POWER_OFF as POWER_OFF
+from cloudmanager.common.power_states import POWER_ON as POWER_ON
+from cloudmanager.common.power_states import UNKNOWN as UNKNOWN

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
+
 from cloudmanager.power import confirm
 from cloudmanager.power import exceptions
 from cloudmanager.power import states
@@ -302,3 +304,202 @@ class SwitchOnAndResetTestCase(ConfirmTestCase):
         self.reset(*[self.feed(driver) for driver in drivers])
         self.assertEqual([['off', 'on']] * 2,
                          [driver.asked for driver in drivers])
+
+
+class MannerTestCase(ConfirmTestCase):
+    """PW18: what is allowed of soft and hard."""
+
+    def switch_off(self, manner, *feeds, **values):
+        confirm.switch_off(list(feeds), manner=manner,
+                           pause=self.clock.sleep, **values)
+
+    def test_only_soft(self):
+        """A guest that ignores it stays on."""
+        driver = base.SlowDriver(self.clock, soft_after=None)
+        error = self.assertRaises(
+            exceptions.PowerTimeout, self.switch_off,
+            confirm.Manner(hard=False), self.feed(driver))
+        self.assertIn('120 s', str(error))
+        self.assertEqual(['soft'], driver.asked)
+
+    def test_only_soft_where_a_device_cannot(self):
+        able, unable = (base.SlowDriver(self.clock) for _ in range(2))
+        unable.supports_soft = False
+        self.assertRaises(
+            exceptions.PowerUnsupported, self.switch_off,
+            confirm.Manner(hard=False), self.feed(able), self.feed(unable))
+        self.assertEqual(([], []), (able.asked, unable.asked))
+
+    def test_own_timeout(self):
+        driver = base.SlowDriver(self.clock, soft_after=None)
+        self.switch_off(confirm.Manner(soft_timeout=7), self.feed(driver))
+        self.assertEqual(['soft', 'off'], driver.asked)
+        self.assertLess(self.clock.now - 1000, 15)
+
+    def test_hard(self):
+        driver = base.SlowDriver(self.clock, soft_after=0)
+        self.switch_off(confirm.HARD, self.feed(driver))
+        self.assertEqual(['off'], driver.asked)
+
+    def test_a_pause_of_its_own(self):
+        """Only a shutdown may be ended by it, a cut goes on."""
+        class Stopped(Exception):
+            pass
+
+        def stop(seconds):
+            raise Stopped
+
+        driver = base.SlowDriver(self.clock, soft_after=None)
+        self.assertRaises(Stopped, self.switch_off, confirm.SOFT_THEN_HARD,
+                          self.feed(driver), soft_pause=stop)
+        self.assertEqual(['soft'], driver.asked)
+        self.switch_off(confirm.HARD, self.feed(driver), soft_pause=stop)
+
+
+class JournalTestCase(ConfirmTestCase):
+    """An action that is begun again does nothing twice."""
+
+    def setUp(self):
+        super().setUp()
+        self.journal = confirm.Journal()
+
+    def reset(self, *drivers, **values):
+        confirm.reset([self.feed(driver) for driver in drivers],
+                      pause=self.clock.sleep, journal=self.journal,
+                      **values)
+
+    def test_a_shutdown_is_asked_for_once(self):
+        driver = base.SlowDriver(self.clock, soft_after=100)
+        driver.power_off(None, '1', soft=True)
+        self.journal.note('asked to shut down')
+        self.clock.sleep(90)
+        confirm.switch_off([self.feed(driver)], pause=self.clock.sleep,
+                           journal=self.journal)
+        self.assertEqual(['soft'], driver.asked)
+
+    def test_a_shutdown_gets_what_is_left_of_its_time(self):
+        driver = base.SlowDriver(self.clock, soft_after=None)
+        self.journal.note('asked to shut down')
+        self.clock.sleep(110)
+        now = self.clock.now
+        confirm.switch_off([self.feed(driver)], pause=self.clock.sleep,
+                           journal=self.journal)
+        self.assertEqual(['off'], driver.asked)
+        self.assertLess(self.clock.now - now, 20)
+
+    def test_reset_is_noted_before_and_after(self):
+        noted = []
+
+        class Device(base.ScriptedDriver):
+            def reset(self, device, output):
+                noted.append(sorted(journal._noted))
+
+        journal = self.journal
+        self.reset(Device([ON]))
+        self.assertEqual([['asked to reset']], noted)
+        self.assertTrue(journal.has('was reset'))
+
+    def test_after_the_reset(self):
+        driver = base.ScriptedDriver([ON])
+        self.journal.note('asked to reset')
+        self.journal.note('was reset')
+        self.reset(driver)
+        self.assertEqual([], driver.asked)
+
+    def test_nobody_knows_whether_it_was_reset(self):
+        """It is told, and not done once more."""
+        driver = base.ScriptedDriver([ON])
+        self.journal.note('asked to reset')
+        error = self.assertRaises(exceptions.PowerInterrupted, self.reset,
+                                  driver)
+        self.assertEqual([], driver.asked)
+        self.assertNotIn(base.PASSWORD, str(error))
+
+    def test_nobody_knows_but_it_is_off(self):
+        driver = base.ScriptedDriver([OFF, OFF, ON])
+        self.journal.note('asked to reset')
+        self.reset(driver)
+        self.assertEqual(['on'], driver.asked)
+
+    def test_in_the_middle_of_off_and_on(self):
+        """Whatever it was about to do, both feeds are cut, and then on."""
+        drivers = [base.SlowDriver(self.clock) for _ in range(2)]
+        drivers[0].power_off(None, '1')
+        self.journal.note('switching off')
+        self.reset(*drivers)
+        self.assertEqual([['off', 'on']] * 2,
+                         [driver.asked for driver in drivers])
+
+    def test_after_off(self):
+        drivers = [base.SlowDriver(self.clock) for _ in range(2)]
+        drivers[0].power_on(None, '1')
+        self.journal.note('switching off')
+        self.journal.note('off')
+        self.reset(*drivers)
+        self.assertEqual([['on'], []], [driver.asked for driver in drivers])
+
+    def test_soft_reset(self):
+        driver = base.SlowDriver(self.clock, soft_after=30)
+        self.reset(driver, manner=confirm.Manner(hard=False))
+        self.assertEqual(['soft', 'on'], driver.asked)
+
+    def test_soft_reset_of_a_guest_that_ignores_it(self):
+        """PW18, PW7: it stays on, and it is said."""
+        driver = base.SlowDriver(self.clock, soft_after=None)
+        self.assertRaises(exceptions.PowerTimeout, self.reset, driver,
+                          manner=confirm.Manner(hard=False))
+        self.assertEqual(['soft'], driver.asked)
+
+
+class AdmissionTestCase(ConfirmTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.seen = []
+
+    @contextlib.contextmanager
+    def admit(self):
+        self.seen.append('in')
+        yield
+        self.seen.append('out')
+
+    def switch_on(self, *drivers):
+        confirm.switch_on([self.feed(driver) for driver in drivers],
+                          pause=self.clock.sleep, admit=self.admit)
+
+    def test_what_is_off(self):
+        driver = base.SlowDriver(self.clock)
+        driver.power_off(None, '1')
+        self.switch_on(driver)
+        self.assertEqual(['in', 'out'], self.seen)
+
+    def test_what_is_on_waits_for_nothing(self):
+        self.switch_on(base.ScriptedDriver([ON]))
+        self.assertEqual([], self.seen)
+
+    def test_one_of_two_feeds(self):
+        self.switch_on(base.ScriptedDriver([ON]),
+                       base.ScriptedDriver([UNKNOWN, ON]))
+        self.assertEqual(['in', 'out'], self.seen)
+
+
+class UpdatingTestCase(ConfirmTestCase):
+    """PW9: nothing is tried on a BMC that updates its firmware."""
+
+    def test_all(self):
+        error = exceptions.PowerUpdating(device=base.device())
+        for function in (confirm.fence, confirm.switch_off,
+                         confirm.switch_on, confirm.reset):
+            driver = base.ScriptedDriver([error])
+            now = self.clock.now
+            self.assertIs(error, self.assertRaises(
+                exceptions.PowerUpdating, function, [self.feed(driver)],
+                pause=self.clock.sleep))
+            self.assertEqual(([], now), (driver.asked, self.clock.now))
+        self.assertIn('firmware', str(error))
+
+    def test_while_it_is_switched(self):
+        error = exceptions.PowerUpdating(device=base.device())
+        driver = base.ScriptedDriver([ON, OFF, error])
+        self.assertRaises(exceptions.PowerUpdating, self.fence,
+                          self.feed(driver))

@@ -87,7 +87,8 @@ class TranslateTestCase(base.PowerTestCase):
                    'BMC initialization in progress')
 
     def test_pw9_firmware_update(self):
-        self.check(exceptions.PowerBusy, 'Device in firmware update mode')
+        self.check(exceptions.PowerUpdating,
+                   'Device in firmware update mode')
 
     def test_unreachable(self):
         self.check(exceptions.PowerUnreachable, None, '', 'timeout',
