@@ -145,7 +145,12 @@ class InUse(Conflict):
 
 class TaskConflict(Conflict):
     error_code = 'cloudmanager.task.conflict'
-    template = 'Task %(task)s (%(name)s) already acts on %(target)s.'
+    template = 'Task %(task)s (%(name)s%(by)s) already acts on %(target)s.'
+
+    def __init__(self, message: str | None = None, *,
+                 user: str | None = None, **kwargs: Any) -> None:
+        super().__init__(message, by=f' of user {user}' if user else '',
+                         **kwargs)
 
 
 class TaskFinished(Conflict):

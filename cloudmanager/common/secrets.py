@@ -6,6 +6,7 @@ number encrypts, all decrypt, so that rotation needs no downtime: add a key,
 re-encrypt at leisure, remove the old one.
 """
 
+from collections.abc import Callable
 import os
 import pathlib
 import tempfile
@@ -99,12 +100,24 @@ def decrypt(stored: str | None) -> str | None:
 
     :raises SecretUnreadable: no present key fits
     """
-    if stored is None:
-        return None
-    try:
-        return _cipher().decrypt(stored.encode()).decode()
-    except fernet.InvalidToken as exc:
-        raise exception.SecretUnreadable() from exc
+    return opener()(stored) if stored is not None else None
+
+
+def opener() -> Callable[[str | None], str | None]:
+    """Return a function like ``decrypt`` that has read the keys already.
+
+    It is for many secrets at once and not to be kept: keys are rotated.
+    """
+    cipher = _cipher()
+
+    def decrypt_with_it(stored: str | None) -> str | None:
+        if stored is None:
+            return None
+        try:
+            return cipher.decrypt(stored.encode()).decode()
+        except fernet.InvalidToken as exc:
+            raise exception.SecretUnreadable() from exc
+    return decrypt_with_it
 
 
 def rotate(stored: str) -> str:

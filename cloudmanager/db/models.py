@@ -202,6 +202,39 @@ class PowerAction(Base):
     duration: Mapped[float | None]
 
 
+class PowerEvent(Base):
+    """What became of the power of nodes and devices without a request."""
+
+    __tablename__ = 'power_events'
+    __table_args__ = _args(sa.Index(None, 'node_id'),
+                           sa.Index(None, 'power_control_id'),
+                           sa.Index(None, 'created_at'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(32))
+    node_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey('nodes.id', ondelete='CASCADE'))
+    power_control_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey('power_controls.id', ondelete='CASCADE'))
+    detail: Mapped[str | None] = mapped_column(sa.Text)
+    created_at: Mapped[datetime.datetime] = mapped_column(
+        default=clock.utcnow)
+
+
+class PowerStart(Base):
+    """Nodes that are being switched on, or wait for their moment."""
+
+    __tablename__ = 'power_starts'
+    __table_args__ = _args(sa.UniqueConstraint('rack', 'moment'))
+
+    node_id: Mapped[int] = mapped_column(
+        sa.ForeignKey('nodes.id', ondelete='CASCADE'), primary_key=True)
+    rack: Mapped[str] = mapped_column(sa.String(64))
+    # Milliseconds since 1970; no two nodes of a rack have the same.
+    moment: Mapped[int] = mapped_column(sa.BigInteger)
+    expires_at: Mapped[datetime.datetime]
+
+
 class AvailabilityStorage(Created, Base):
     __tablename__ = 'availability_storages'
     __table_args__ = _args(sa.UniqueConstraint('name'))
@@ -364,3 +397,5 @@ class Service(Created, Base):
     host: Mapped[str] = mapped_column(sa.String(255))
     heartbeat_at: Mapped[datetime.datetime]
     stopped: Mapped[bool] = mapped_column(default=False)
+    # What its periodic work has to tell, by name.
+    report: Mapped[dict[str, Any] | None]

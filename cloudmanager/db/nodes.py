@@ -6,7 +6,6 @@ from typing import Any
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
-from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common import query as common_query
 from cloudmanager.db import api
@@ -142,6 +141,43 @@ def reserved_hosts(context: Any) -> list[str]:
         sa.select(node.name, node.compute_host)
         .where(node.is_reserved.is_(True), node.active.is_(True)))
     return [name for row in rows for name in row if name]
+
+
+@api.reader
+def find_by_output(context: Any, control_id: int,
+                   output: str) -> dict[str, Any] | None:
+    """Return the node that an output of a power control feeds, if any."""
+    rows = _rows(context, sa.select(*COLUMNS).join(
+        _LINK, _LINK.node_id == models.Node.id).where(
+            _LINK.power_control_id == control_id,
+            _LINK.power_control_port == output))
+    return rows[0] if rows else None
+
+
+@api.reader
+def control_types(context: Any, ids: list[int]) -> dict[int, list[str]]:
+    """Return the types of the power controls of some nodes, by id.
+
+    Nodes that there are not are not in it.
+    """
+    found: dict[int, list[str]] = {}
+    for row in context.session.execute(
+            sa.select(models.Node.id, _CONTROL.control_type)
+            .outerjoin(_LINK, _LINK.node_id == models.Node.id)
+            .outerjoin(_CONTROL, _CONTROL.id == _LINK.power_control_id)
+            .where(models.Node.id.in_(ids)).order_by(_LINK.id)):
+        types = found.setdefault(row.id, [])
+        if row.control_type is not None:
+            types.append(row.control_type)
+    return found
+
+
+@api.reader
+def names(context: Any, ids: list[int]) -> dict[int, str | None]:
+    """Return the names of those of some nodes that there are, by id."""
+    return {row.id: row.name for row in context.session.execute(
+        sa.select(models.Node.id, models.Node.name)
+        .where(models.Node.id.in_(ids)))}
 
 
 def _resolve_type(context: Any, values: dict[str, Any]) -> None:
@@ -293,24 +329,11 @@ def update_node(context: Any, node_id: int,
 
 
 @api.writer
-def set_power_state(context: Any, node_id: int, state: str | None,
-                    reason: str | None = None,
-                    off_wanted: bool | None = None) -> None:
-    """Keep what is known of a node's power.
-
-    :param state: ``None`` when it is not known
-    :param reason: why it is not known
-    :param off_wanted: whether somebody asked for it to be off; ``None``
-        leaves that as it was
-    """
-    values: dict[str, Any] = {
-        'power_state': state, 'power_state_at': clock.utcnow(),
-        'power_state_reason': reason}
-    if off_wanted is not None:
-        values['power_off_wanted'] = off_wanted
+def want_off(context: Any, node_id: int, wanted: bool) -> None:
+    """Keep whether somebody asked for a node to be off."""
     context.session.execute(
         sa.update(models.Node).where(models.Node.id == node_id)
-        .values(**values))
+        .values(power_off_wanted=wanted))
 
 
 @api.writer

@@ -10,6 +10,7 @@ from oslo_db import exception as db_exc
 from oslo_log import log as logging
 import sqlalchemy as sa
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common import query as common_query
 from cloudmanager.common import secrets
@@ -26,6 +27,15 @@ _CONTROL = models.PowerControl
 COLUMNS = tuple(column for column in _CONTROL.__table__.c
                 if column.name not in ('password', 'ssh_key'))
 REENCRYPT_BATCH = 100
+_UNREAD: dict[str, Any] = {
+    'is_initialized': False, 'power_state': None, 'power_state_at': None}
+# What decides whether a device answers; with one of them changed nothing is
+# proven any more, and it is looked at anew soon.
+_ACCESS = {'control_type', 'host', 'port_number', 'login', 'password',
+           'ssh_key', 'options'}
+_UNPROVEN: dict[str, Any] = {
+    'failures': 0, 'last_error': None, 'last_success_at': None,
+    'retry_at': None}
 
 
 def _attach_outputs(context: Any, controls: list[dict[str, Any]]) -> None:
@@ -39,7 +49,7 @@ def _attach_outputs(context: Any, controls: list[dict[str, Any]]) -> None:
         sa.select(_LINK.power_control_id, _LINK.power_control_port,
                   _LINK.is_default, _LINK.is_initialized, _LINK.node_id,
                   models.Node.name.label('node_name'),
-                  models.Node.power_state)
+                  _LINK.power_state)
         .join(models.Node, models.Node.id == _LINK.node_id)
         .where(db_query.among(_LINK.power_control_id, by_id))
         .order_by(_LINK.id))
@@ -125,15 +135,24 @@ def create_control(context: Any, values: dict[str, Any]) -> dict[str, Any]:
 
 @api.writer
 def _update(context: Any, control_id: int, values: dict[str, Any]) -> None:
-    if values:
+    if not values:
+        return
+    if not _ACCESS.isdisjoint(values):
+        values = {**values, **_UNPROVEN}
         context.session.execute(
-            sa.update(_CONTROL).where(_CONTROL.id == control_id)
-            .values(**values))
+            sa.update(_LINK).where(_LINK.power_control_id == control_id)
+            .values(is_initialized=False, updated_at=_LINK.updated_at))
+    context.session.execute(
+        sa.update(_CONTROL).where(_CONTROL.id == control_id)
+        .values(**values))
 
 
 def update_control(context: Any, control_id: int,
                    values: dict[str, Any]) -> dict[str, Any]:
     """Change a power control.
+
+    Its assignments count as not initialized after a change of its address,
+    credentials or options.
 
     :raises PowerControlNotFound: there is none with this id
     :raises NameTaken: there is another one at its new address
@@ -204,6 +223,13 @@ def get_assignment(context: Any, node_id: int,
                                        node=node_id)
 
 
+def _look_soon(context: Any, control_id: int) -> None:
+    """Let a device be read now, as its outputs are not the same."""
+    context.session.execute(
+        sa.update(_CONTROL).where(_CONTROL.id == control_id)
+        .values(retry_at=clock.utcnow(), updated_at=_CONTROL.updated_at))
+
+
 def _clear_default(context: Any, node_id: int) -> None:
     context.session.execute(
         sa.update(_LINK).where(_LINK.node_id == node_id)
@@ -227,6 +253,7 @@ def _assign(context: Any, node_id: int, values: dict[str, Any]) -> None:
         _clear_default(context, node_id)
     context.session.execute(
         sa.insert(_LINK).values(node_id=node_id, **values))
+    _look_soon(context, control_id)
 
 
 def assign(context: Any, node_id: int,
@@ -278,6 +305,9 @@ def _update_assignment(context: Any, node_id: int, control_id: int,
                    'one the default instead.')
     if values.get('is_default'):
         _clear_default(context, node_id)
+    if 'power_control_port' in values:
+        values = {**values, **_UNREAD}
+        _look_soon(context, control_id)
     if values:
         context.session.execute(
             sa.update(_LINK).where(_LINK.id == row.id).values(**values))
@@ -306,14 +336,21 @@ def unassign(context: Any, node_id: int, control_id: int) -> None:
     """
     row = _link_to_change(context, node_id, control_id)
     context.session.execute(sa.delete(_LINK).where(_LINK.id == row.id))
-    if not row.is_default:
-        return
-    heir = context.session.scalar(
-        sa.select(_LINK.id).where(_LINK.node_id == node_id)
-        .order_by(_LINK.id).limit(1))
-    if heir is not None:
+    heir = context.session.execute(
+        sa.select(_LINK.id, _LINK.power_control_id)
+        .where(_LINK.node_id == node_id)
+        .order_by(_LINK.id).limit(1)).first()
+    if heir is None:
+        # Nobody can tell any more.
         context.session.execute(
-            sa.update(_LINK).where(_LINK.id == heir)
+            sa.update(models.Node).where(models.Node.id == node_id)
+            .values(power_state=None, power_state_at=None,
+                    power_state_reason=None))
+        return
+    _look_soon(context, heir.power_control_id)
+    if row.is_default:
+        context.session.execute(
+            sa.update(_LINK).where(_LINK.id == heir.id)
             .values(is_default=True))
 
 

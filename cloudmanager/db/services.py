@@ -34,6 +34,33 @@ def heartbeat(context: Any, binary: str, host: str,
         _beat(context, binary, host, stopped)
 
 
+@api.writer
+def report(context: Any, binary: str, host: str, name: str,
+           values: dict[str, Any]) -> None:
+    """Keep what the periodic work of a process has to tell.
+
+    :param values: JSON-safe
+    """
+    row = context.session.execute(
+        sa.select(models.Service.id, models.Service.report)
+        .where(models.Service.binary == binary,
+               models.Service.host == host).with_for_update()).first()
+    if row is not None:
+        context.session.execute(
+            sa.update(models.Service).where(models.Service.id == row.id)
+            .values(report={**(row.report or {}), name: values}))
+
+
+@api.reader
+def list_services(context: Any, binary: str) -> list[dict[str, Any]]:
+    """Return the processes of a program with what they reported."""
+    return [dict(row) for row in context.session.execute(
+        sa.select(models.Service.host, models.Service.heartbeat_at,
+                  models.Service.stopped, models.Service.report)
+        .where(models.Service.binary == binary)
+        .order_by(models.Service.host)).mappings()]
+
+
 @api.reader
 def alive(context: Any, binary: str, seconds: float) -> list[str]:
     """Return the hosts whose process gave a sign of life lately.

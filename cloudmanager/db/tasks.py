@@ -90,7 +90,8 @@ def create_task(context: Any, name: str, *, targets: list[str],
                     return holder, False
                 raise exception.TaskConflict(
                     task=holder['id'], name=holder['name'],
-                    target=target) from None
+                    target=target, user=holder['user_name']
+                    or holder['user_id']) from None
             # The holder ended between the two statements.
     raise exception.Conflict(reason='Too many tasks act on the same target.')
 

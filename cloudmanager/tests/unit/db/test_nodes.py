@@ -137,14 +137,6 @@ class NodesTestCase(base.DbTestCase):
         self.assertEqual(node['id'], nodes.get_node(self.context,
                                                     node['id'])['id'])
 
-    def test_power_state(self):
-        node = self.create()
-        nodes.set_power_state(self.context, node['id'], None, 'no answer')
-        found = nodes.get_node(self.context, node['id'])
-        self.assertEqual((None, 'no answer'), (
-            found['power_state'], found['power_state_reason']))
-        self.assertIsNotNone(found['power_state_at'])
-
     def test_statements_of_a_list(self):
         """DB2, DB3: 1000 nodes with all they have are three statements."""
         self.execute(sa.insert(models.Node), [

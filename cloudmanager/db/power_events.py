@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What became of the power of nodes and devices by itself."""
+
+import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from cloudmanager.common import clock
+from cloudmanager.common import query as common_query
+from cloudmanager.db import api
+from cloudmanager.db import models
+from cloudmanager.db import query as db_query
+
+COLUMNS = tuple(models.PowerEvent.__table__.c)
+
+
+@api.reader
+def list_events(context: Any,
+                query: common_query.Query) -> list[dict[str, Any]]:
+    """Return the events that a query asks for."""
+    statement = db_query.where(sa.select(*COLUMNS), models.PowerEvent,
+                               query)
+    statement = db_query.page(statement, models.PowerEvent, query)
+    return [dict(row) for row in
+            context.session.execute(statement).mappings()]
+
+
+@api.writer
+def purge(context: Any, days: int, batch: int = 1000) -> int:
+    """Remove events that are older than some days.
+
+    :returns: how many
+    """
+    limit = clock.utcnow() - datetime.timedelta(days=days)
+    old = list(context.session.scalars(
+        sa.select(models.PowerEvent.id)
+        .where(models.PowerEvent.created_at < limit).limit(batch)))
+    if old:
+        context.session.execute(sa.delete(models.PowerEvent).where(
+            models.PowerEvent.id.in_(old)))
+    return len(old)
