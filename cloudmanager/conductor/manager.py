@@ -7,6 +7,7 @@ import oslo_messaging as messaging
 
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import checks
+from cloudmanager.conductor.tasks import health
 from cloudmanager.conductor.tasks import server_checks
 
 
@@ -40,3 +41,8 @@ class ConductorManager:
         """Check that an action on a server can be begun; see rpcapi."""
         return server_checks.check(context, self._tools(), action,
                                    server_id, params)
+
+    @messaging.expected_exceptions(exception.CloudManagerException)
+    def node_health(self, context: Any, node_id: int) -> dict[str, Any]:
+        """Read the hardware health of a node; see rpcapi."""
+        return health.read(context, node_id)

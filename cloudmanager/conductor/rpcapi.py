@@ -6,7 +6,7 @@ Versions of the interface:
 * 1.0: run_task, check_host_action
 * 1.1: check_host_action knows decommission and restart, and answers params;
   reserve_node
-* 1.2: check_server_action
+* 1.2: check_server_action, node_health
 
 Versions of the interface for boot files, in a namespace of its own:
 
@@ -79,12 +79,30 @@ class ConductorAPI:
         return self._call(context, '1.2', 'check_server_action',
                           action=action, server_id=server_id, params=params)
 
-    def _call(self, context: Any, version: str, method: str,
-              **arguments: Any) -> Any:
+    def node_health(self, context: Any, node_id: int) -> dict[str, Any]:
+        """Read sensors and event logs of the power controls of a node.
+
+        :returns: as the REST API answers it
+        :raises PowerUnsupported: none of them has any
+        :raises Unavailable: no conductor was reached, or none answered in
+            time
+        """
+        found: dict[str, Any] = self._call(
+            context, '1.2', 'node_health',
+            timeout=CONF.power.health_timeout, node_id=node_id)
+        return found
+
+    def _call(self, context: Any, version: str, method: str, *,
+              timeout: float | None = None, **arguments: Any) -> Any:
+        """Ask a conductor and wait for its answer.
+
+        :param timeout: seconds; ``[api] rpc_timeout`` when ``None``
+        """
         # The libraries open the queue of answers without a bound of time.
         rpc.check_broker()
         caller = self._client.prepare(version=version,
-                                      timeout=CONF.api.rpc_timeout)
+                                      timeout=timeout
+                                      or CONF.api.rpc_timeout)
         with rpc.sending():
             return caller.call(context, method, **arguments)
 

@@ -23,12 +23,15 @@ from cloudmanager.conductor.endpoints import reservations
 from cloudmanager.conductor.engine import worker as engine_worker
 from cloudmanager.conductor.periodics import inventory
 from cloudmanager.conductor.periodics import members
+from cloudmanager.conductor.periodics import power_sweep
 from cloudmanager.conductor.periodics import purge
 from cloudmanager.conductor.periodics import runner
 from cloudmanager.conductor.pxe import boot_files
 from cloudmanager.conductor.tasks import base
 from cloudmanager.conductor.tasks import power
 from cloudmanager.conductor.tasks import services
+from cloudmanager.db import conditions as db_conditions
+from cloudmanager.db import power_states as db_power_states
 from cloudmanager.db import services as db_services
 from cloudmanager.power import registry
 
@@ -38,6 +41,7 @@ BINARY = 'cloudmanager-conductor'
 HEARTBEAT_SECONDS = 10
 # After so many without one a conductor counts as gone.
 LOST_HEARTBEATS = 3
+SWEEP_RESTART_SECONDS = 5
 
 
 class LazyTools:
@@ -79,14 +83,16 @@ class Conductor:
         tools = self._tools = LazyTools()
 
         def build(run: Any) -> Any:
-            found = (tools.without_cloud() if run.name == 'node.power'
-                     else tools())
+            found = (tools.without_cloud()
+                     if run.name in flows.WITHOUT_CLOUD else tools())
             return flows.BUILDERS[run.name](run, found)
 
         self._worker = engine_worker.Worker(
             name, build, lambda run: services.after_task(run, tools))
         self._worker.start()
         self._boot_files = boot_files.BootFiles(self.members)
+        self._sweeper = power_sweep.Sweeper(self.members, self._report,
+                                            self._follow)
         self._server = rpc.get_server(
             rpc.CONDUCTOR_TOPIC, self._host,
             [manager.ConductorManager(self._worker, tools),
@@ -124,11 +130,30 @@ class Conductor:
                         inventory.Inventory(lambda: self._tools().nova,
                                             self.members).run),
             runner.Work('boot-files', self._boot_files_interval,
-                        self._boot_files.reconcile)]
+                        self._boot_files.reconcile),
+            runner.Work('power-sweep', self._sweep_interval,
+                        self._sweeper.run)]
 
     @staticmethod
     def _boot_files_interval() -> float:
         return CONF.pxe.sync_interval if CONF.pxe.config_dir else 0
+
+    @staticmethod
+    def _sweep_interval() -> float:
+        # The work goes on by itself; this is how soon it begins again
+        # after an outage of the database.
+        return min(CONF.power.sweep_interval, SWEEP_RESTART_SECONDS)
+
+    def _report(self, values: dict[str, Any]) -> None:
+        """Keep what the power sweep has to tell."""
+        db_services.report(cm_context.admin_context(), BINARY, self._host,
+                           'power_sweep', values)
+
+    @staticmethod
+    def _follow(changes: list[db_power_states.Change]) -> None:
+        """Let conditions follow what was read of the power of nodes."""
+        db_conditions.refresh(cm_context.admin_context(),
+                              [change.node_id for change in changes])
 
     def _heartbeat(self, stopping: threading.Event) -> None:
         db_services.heartbeat(cm_context.admin_context(), BINARY,

@@ -20,4 +20,9 @@ BUILDERS: dict[str, Callable[[Any, Any], Any]] = {
     'server.repair': servers.treat_server,
     'server.reset-reboot': servers.treat_server,
     'server.wakeup': servers.treat_server,
+    'nodes.reset': power.reset_nodes,
+    'output.power': power.output_power,
 }
+
+# Tasks that need no cloud.
+WITHOUT_CLOUD = frozenset(('node.power', 'nodes.reset', 'output.power'))

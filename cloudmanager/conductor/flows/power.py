@@ -1,14 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flows of the power actions on nodes."""
+"""Flows of the power actions on nodes and outputs."""
 
 from typing import Any
 
 from taskflow.patterns import linear_flow
 
-from cloudmanager.conductor.tasks import power
+from cloudmanager.conductor.tasks import switch
 
 
 def node_power(run: Any, tools: Any) -> linear_flow.Flow:
     """Switch a node on, off, or reset it, and confirm it."""
     return linear_flow.Flow('node.power').add(
-        power.SwitchNode(run, tools))
+        switch.SwitchNode(run, tools))
+
+
+def reset_nodes(run: Any, tools: Any) -> linear_flow.Flow:
+    """Reset several nodes at the same time."""
+    return linear_flow.Flow('nodes.reset').add(
+        switch.ResetNodes(run, tools))
+
+
+def output_power(run: Any, tools: Any) -> linear_flow.Flow:
+    """Switch an output of a device, and confirm it."""
+    return linear_flow.Flow('output.power').add(
+        switch.SwitchOutput(run, tools))

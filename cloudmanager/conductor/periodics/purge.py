@@ -6,14 +6,16 @@ import threading
 from oslo_config import cfg
 
 from cloudmanager.common import context as cm_context
+from cloudmanager.db import power_events as db_power_events
 from cloudmanager.db import tasks as db_tasks
 
 CONF = cfg.CONF
 
 
 def run(stopping: threading.Event) -> None:
-    """Remove the tasks that ended long ago."""
+    """Remove the tasks that ended, and the events that were, long ago."""
     context = cm_context.admin_context()
-    while not stopping.is_set() and db_tasks.purge(
-            context, CONF.tasks.retention_days):
-        pass
+    for purge in (db_tasks.purge, db_power_events.purge):
+        while not stopping.is_set() and purge(context,
+                                              CONF.tasks.retention_days):
+            pass

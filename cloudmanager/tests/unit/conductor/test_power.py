@@ -110,7 +110,8 @@ class SwitchTestCase(PowerCase):
         self.assertEqual(('power-off', 'failure'),
                          (entry['action'], entry['result']))
         self.assertIn('did not confirm', entry['error'])
-        self.assertIn('did not confirm', found['power_state_reason'])
+        self.assertIn('it hangs', found['power_state_reason'])
+        self.assertIsNone(found['power_state'])
         for text in (entry, found, row, self.logger.output):
             self.assertNotIn(fakes_case.PASSWORD, str(text))
 

@@ -92,9 +92,9 @@ class AfterTaskTestCase(fakes_case.ConductorCase):
         """Without a cloud too."""
         other = db_nodes.create_node(self.context, {'name': 'b'})['id']
         for params in ({'node_id': other}, {'node_ids': [other]}):
-            db_nodes.set_power_state(self.context, other, 'power_off',
-                                     off_wanted=True)
-            db_nodes.update_node(self.context, other, {'condition': 1})
+            db_nodes.update_node(self.context, other, {
+                'condition': 1, 'power_state': 'power_off'})
+            db_nodes.want_off(self.context, other, True)
             self.task_id = None
             run = self.run_of('node.power', host=None, **params)
             db_tasks.finish(self.context, run.task_id, run.generation,

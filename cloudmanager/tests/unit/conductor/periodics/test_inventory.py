@@ -88,7 +88,8 @@ class InventoryTestCase(base.DbTestCase):
         self.error = exception.CloudNotConfigured(setting='x')
         node = db_nodes.create_node(self.context, {
             'name': 'a', 'node_class_id': 4})
-        db_nodes.set_power_state(self.context, node['id'], 'power_on')
+        db_nodes.update_node(self.context, node['id'],
+                             {'power_state': 'power_on'})
         for _ in range(3):
             self.assertEqual({'a': 1}, self.conditions(self.round()))
         self.assertEqual(1, self.logger.output.count('are not compared'))

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the power states of the whole fleet, again and again.
+
+There are no rounds that would end with the slowest device. Each device has
+its own time at which it is due, and its own thread while it is read; what
+comes back is kept every second or so. Devices that did not answer last time
+have places of their own, and those that take long give their place away, so
+however many are dead, those that live are read in time.
+"""
+
+from collections.abc import Callable
+import queue
+import threading
+import time
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import context as cm_context
+from cloudmanager.common import exception
+from cloudmanager.common import secrets
+from cloudmanager.conductor.periodics import members
+from cloudmanager.conductor.tasks import readings
+from cloudmanager.db import power_states as db_power_states
+from cloudmanager.db import power_sweep as db_power_sweep
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+# Seconds from one look at what is due to the next.
+LOOK_SECONDS = 2.0
+# Seconds that the oldest result waits to be kept, and how many wait at
+# most: a statement for each would be slow, and so would all at the end.
+KEEP_SECONDS = 1.0
+KEEP_COUNT = 500
+# Seconds after which a device gives its place to another one.
+PATIENCE_SECONDS = 1.0
+# How many times as many as have a place may be read in all.
+OVERTIME = 4
+# Share of the places for devices that failed last time.
+SUSPECTS = 0.25
+# Seconds that results are waited for before places are given out again.
+WAIT_SECONDS = 0.05
+# So many devices are prepared by one statement.
+CHUNK = 200
+
+
+class _Places:
+    """Who is being read now."""
+
+    def __init__(self) -> None:
+        self._begun: dict[int, tuple[float, bool]] = {}
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._begun
+
+    def __len__(self) -> int:
+        return len(self._begun)
+
+    def enter(self, key: int, suspect: bool) -> None:
+        self._begun[key] = (time.monotonic(), suspect)
+
+    def leave(self, key: int) -> float:
+        """Return how many seconds it took."""
+        return time.monotonic() - self._begun.pop(key)[0]
+
+    def free(self, suspect: bool) -> int:
+        """Return how many more may begin.
+
+        :param suspect: of those that failed last time, or of the others
+        """
+        places = CONF.power.sweep_workers
+        since = time.monotonic() - PATIENCE_SECONDS
+        if suspect:
+            taken = sum(dead for _, dead in self._begun.values())
+            mine = max(1, int(places * SUSPECTS)) - taken
+        else:
+            mine = places - sum(begun > since and not dead
+                                for begun, dead in self._begun.values())
+        return max(0, min(mine, places * OVERTIME - len(self._begun)))
+
+
+class _Figures:
+    """What happened since the last report."""
+
+    def __init__(self) -> None:
+        self.since = time.monotonic()
+        self.visits = self.failed = self.changed = 0
+        self.seconds = 0.0
+
+    def report(self, waiting: int, running: int) -> dict[str, Any]:
+        read = self.visits - self.failed
+        return {
+            'at': clock.isoformat(clock.utcnow()),
+            'seconds': round(time.monotonic() - self.since, 1),
+            'visits': self.visits, 'failed': self.failed,
+            'changed': self.changed, 'waiting': waiting, 'running': running,
+            'mean_seconds': round(self.seconds / read, 3) if read else None}
+
+
+class Sweeper:
+    """Reads the devices that belong to this conductor.
+
+    :param find_members: tells which conductors there are
+    :param report: is given figures now and then
+    :param changed: is told which nodes have another state than before
+    """
+
+    def __init__(
+            self, find_members: Callable[[], members.Members],
+            report: Callable[[dict[str, Any]], None] = lambda values: None,
+            changed: Callable[[list[db_power_states.Change]], None] =
+            lambda changes: None) -> None:
+        self._find_members = find_members
+        self._report = report
+        self._tell = changed
+        self._places = _Places()
+        self._waiting: dict[bool, list[int]] = {False: [], True: []}
+        self._results: queue.SimpleQueue[db_power_states.Visit] = (
+            queue.SimpleQueue())
+        self._unkept: list[db_power_states.Visit] = []
+        self._figures = _Figures()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Read until the conductor stops or the sweep is switched off."""
+        look_at = 0.0
+        while not stopping.is_set() and CONF.power.sweep_interval > 0:
+            now = time.monotonic()
+            if now >= look_at:
+                self._look_for_work()
+                look_at = now + LOOK_SECONDS
+            self._begin()
+            self._collect()
+            self._report_at_times()
+
+    def _look_for_work(self) -> None:
+        """Find out which devices are due, of those that are ours."""
+        context = cm_context.admin_context()
+        living = self._find_members()
+        unkept = {visit.control_id for visit in self._unkept}
+        self._waiting = {False: [], True: []}
+        for item in db_power_sweep.due(context, CONF.power.sweep_interval):
+            if (item.id not in self._places and item.id not in unkept
+                    and living.owns(item.id)):
+                self._waiting[item.failures > 0].append(item.id)
+
+    def _begin(self) -> None:
+        """Let as many devices begin as there are places."""
+        for suspect, waiting in self._waiting.items():
+            free = min(self._places.free(suspect), CHUNK)
+            chosen, waiting[:free] = waiting[:free], []
+            if chosen:
+                self._begin_all(chosen, suspect)
+
+    def _begin_all(self, ids: list[int], suspect: bool) -> None:
+        decrypt = _opener()
+        for row in db_power_sweep.devices(cm_context.admin_context(), ids):
+            self._places.enter(row['id'], suspect)
+            # A thread that hangs with its device must not keep the process
+            # from ending.
+            threading.Thread(target=self._visit, args=(row, decrypt),
+                             daemon=True, name='power-sweep').start()
+
+    def _visit(self, row: dict[str, Any],
+               decrypt: Callable[[str | None], str | None]) -> None:
+        self._results.put(readings.look(row, row['outputs'], decrypt))
+
+    def _collect(self) -> None:
+        """Take results, and keep them when it is time to."""
+        try:
+            self._take(self._results.get(timeout=WAIT_SECONDS))
+            while len(self._unkept) < KEEP_COUNT:
+                self._take(self._results.get_nowait())
+        except queue.Empty:
+            pass
+        if self._unkept and (
+                len(self._unkept) >= KEEP_COUNT or not len(self._places)
+                or time.monotonic() - self._unkept_since > KEEP_SECONDS):
+            self._keep()
+
+    def _take(self, visit: db_power_states.Visit) -> None:
+        seconds = self._places.leave(visit.control_id)
+        self._figures.visits += 1
+        if visit.error is None:
+            self._figures.seconds += seconds
+        else:
+            self._figures.failed += 1
+        if not self._unkept:
+            self._unkept_since = time.monotonic()
+        self._unkept.append(visit)
+
+    def _keep(self) -> None:
+        changes = db_power_states.record(
+            cm_context.admin_context(), self._unkept, CONF.power.lost_after)
+        # Not before: what could not be kept is tried again.
+        self._unkept = []
+        self._figures.changed += sum(
+            change.before != change.after for change in changes)
+        for change in changes:
+            LOG.log(logging.WARNING if change.by_itself
+                    or change.after is None else logging.INFO,
+                    'Power of node %(node)s: %(before)s, now %(after)s. '
+                    '%(reason)s', {
+                        'node': change.name or change.node_id,
+                        'before': change.before or 'unknown',
+                        'after': change.after or 'unknown',
+                        'reason': change.reason or ''})
+        if changes:
+            self._tell(changes)
+
+    def _report_at_times(self) -> None:
+        figures = self._figures
+        if time.monotonic() - figures.since < CONF.power.sweep_interval:
+            return
+        values = figures.report(sum(map(len, self._waiting.values())),
+                                len(self._places))
+        self._figures = _Figures()
+        LOG.info('Power sweep: %(visits)d looks at power controls in '
+                 '%(seconds)s s, %(failed)d brought nothing, %(changed)d '
+                 'nodes changed; %(waiting)d wait, %(running)d are under '
+                 'way.', values)
+        self._report(values)
+
+
+def _opener() -> Callable[[str | None], str | None]:
+    """Return what opens secrets; without keys it is each device's trouble."""
+    try:
+        return secrets.opener()
+    except exception.Unavailable as exc:
+        error = exc
+
+        def fail(stored: str | None) -> str | None:
+            if stored is None:
+                return None
+            raise error
+        return fail

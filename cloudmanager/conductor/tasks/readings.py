@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looking at a power device, and what is concluded when it is silent."""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+import datetime
+import random
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.common import secrets
+from cloudmanager.db import power_states as db_power_states
+from cloudmanager.power import base as power_base
+from cloudmanager.power import exceptions as power_exc
+from cloudmanager.power import registry
+from cloudmanager.power import states
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+# Shares of a pause by which it is made longer or shorter, so that devices
+# which fell silent together are not all looked at together.
+JITTER = 0.3
+
+
+def device(row: dict[str, Any],
+           decrypt: Callable[[str | None], str | None] = secrets.decrypt
+           ) -> power_base.Device:
+    """Make a device of a stored power control.
+
+    :raises SecretUnreadable: no present key opens its secrets
+    """
+    return power_base.Device(
+        control_type=row['control_type'],
+        protocol_type=row['protocol_type'],
+        host=row['host'], port=row['port_number'], login=row['login'],
+        password=decrypt(row['password']), ssh_key=decrypt(row['ssh_key']),
+        options=row['options'] or {})
+
+
+def look(row: dict[str, Any], outputs: Iterable[str],
+         decrypt: Callable[[str | None], str | None] = secrets.decrypt, *,
+         least: int = 0) -> db_power_states.Visit:
+    """Read some outputs of a device; its troubles are part of the answer.
+
+    :param row: the stored power control
+    :param least: as for ``silent``
+    """
+    begun = clock.utcnow()
+    try:
+        target = device(row, decrypt)
+        found = _read(registry.get(target), target, list(outputs))
+    except exception.CloudManagerException as exc:
+        return silent(row, exc, least)
+    except Exception as exc:
+        # Boundary of a driver. Its own kinds of errors are above; whatever
+        # else it does wrong must not end the looks at other devices. The
+        # text may hold anything, so only its kind is told.
+        LOG.error('The driver of %(type)s broke down: %(kind)s', {
+            'type': row['control_type'], 'kind': type(exc).__name__})
+        return silent(row, exception.Unavailable(
+            reason='Its driver broke down: ' + type(exc).__name__), least)
+    # Of the time before: it may have changed while it was read.
+    return db_power_states.Visit(row['id'], begun, found)
+
+
+def _read(driver: power_base.PowerDriver, target: power_base.Device,
+          outputs: list[str]) -> dict[str, str]:
+    try:
+        return driver.states(target, outputs)
+    except power_exc.PowerNoOutput:
+        if len(outputs) == 1:
+            raise
+    # One of them is not there, which says nothing of the others.
+    found = {}
+    for output in outputs:
+        try:
+            found[output] = driver.state(target, output)
+        except power_exc.PowerNoOutput:
+            found[output] = states.UNKNOWN
+    return found
+
+
+def silent(row: dict[str, Any], error: exception.CloudManagerException,
+           least: int = 0) -> db_power_states.Visit:
+    """Make the visit of a device that did not tell its states.
+
+    :param least: how many failures it counts as at least
+    """
+    now = clock.utcnow()
+    failures = row['failures']
+    if isinstance(error, power_exc.PowerBusy):
+        # It lives. A firmware update takes minutes and is no failure.
+        seconds = CONF.power.retry_interval * 2
+    elif isinstance(error, power_exc.FINAL):
+        # To try often with a wrong password would lock the account.
+        failures = max(failures + 1, CONF.power.lost_after)
+        seconds = CONF.power.retry_interval_max
+    else:
+        failures = max(failures + 1, least)
+        seconds = pause(failures)
+    spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+    return db_power_states.Visit(
+        row['id'], now, error=str(error), failures=failures,
+        retry_at=now + datetime.timedelta(seconds=seconds * spread))
+
+
+def pause(failures: int) -> float:
+    """Return the seconds until the next look at a device.
+
+    :param failures: how many looks in a row have failed
+    """
+    doubled = CONF.power.retry_interval * 2 ** min(failures - 1, 20)
+    if failures >= CONF.power.lost_after:
+        # It is given up: no more often than those that answer.
+        doubled = max(doubled, CONF.power.sweep_interval)
+    return min(doubled, CONF.power.retry_interval_max)
