@@ -10,6 +10,7 @@ UPDATE = 'cloudmanager:nodes:update'
 DELETE = 'cloudmanager:nodes:delete'
 RESERVE = 'cloudmanager:nodes:reserve'
 POWER = 'cloudmanager:nodes:power'
+HEALTH = 'cloudmanager:nodes:health'
 POWER_ACTIONS = 'cloudmanager:nodes:power_actions'
 CONTROLS_GET = 'cloudmanager:nodes:power_controls:get'
 CONTROLS_CHANGE = 'cloudmanager:nodes:power_controls:change'
@@ -23,9 +24,13 @@ _CONTROL = _CONTROLS + '{power_control_id}'
 def _power() -> list[policy.RuleDefault]:
     return [
         base.rule('nodes:power', base.ADMIN,
-                  'Switch a node on or off or reset it.',
+                  'Switch a node on or off or reset it, or several.',
+                  ('POST', f'{_LIST}actions/reset'),
                   *(('POST', f'{_ONE}/actions/{action}')
                     for action in ('power-on', 'power-off', 'reset'))),
+        base.rule('nodes:health', base.READER,
+                  'Read sensors and the event log of a node.',
+                  ('GET', f'{_ONE}/health')),
         base.rule('nodes:power_actions', base.READER,
                   'See the log of power actions on a node.',
                   ('GET', f'{_ONE}/power-actions/'),

@@ -60,7 +60,8 @@ ASSIGNMENT = fields.Resource('', 'power_controls', (
           nullable=False, description='Whether it is the default power '
           'control of the node; the first one assigned is.'),
     Field('is_initialized', fields.BOOLEAN, nullable=False,
-          description='Whether the power control was initialized.'),
+          description='Whether the state of the output was read with the '
+                      'present address, credentials and options.'),
     Field('power_control_id', fields.INTEGER, create=True, required=True,
           nullable=False, schema={'minimum': 1},
           description='Id of the power control.'),
@@ -113,6 +114,9 @@ def _metadata(value: dict[str, Any] | str) -> dict[str, Any] | None:
     return value or None  # type: ignore[return-value]
 
 
+POWER_STATUSES = ('on', 'degraded', 'off', 'error', 'never-checked',
+                  'no-config')
+
 NODE = fields.Resource('node', 'nodes', (
     _id('Id of the node.'),
     Field('created_at', fields.TIME, sortable=True, create=True,
@@ -164,6 +168,18 @@ NODE = fields.Resource('node', 'nodes', (
     Field('hypervisor_lost_at', fields.TIME, description='Since when Nova '
           'has not known the hypervisor, or not by the name under which '
           'the node was bound.'),
+    Field('power_status', computed=True, nullable=False,
+          schema={'enum': list(POWER_STATUSES)},
+          description='The power state in one word: on, degraded (on, but '
+                      'not all of its feeds are), off, error (it could not '
+                      'be read), never-checked, or no-config (it has no '
+                      'power control).'),
+    Field('power_state_at', fields.TIME,
+          description='When the power state was read, if it is known, or '
+                      'was known last.'),
+    Field('power_state_reason',
+          description='Why the power state is not known, or what is wrong '
+                      'with it.'),
     Field('metadata', fields.OBJECT, column='meta', create=True,
           update=True, also=('string',), convert=_metadata,
           schema={'properties': METADATA, 'additionalProperties': False,
@@ -215,9 +231,12 @@ POWER_ACTION = fields.Resource('power_action', 'power_actions', (
     Field('power_control_id', fields.INTEGER, sortable=True,
           operators=fields.OPERATORS[fields.INTEGER],
           description='Id of the power control.'),
+    Field('power_control_port',
+          description='Output that was switched; null when it was the '
+                      'whole node.'),
     Field('result', operators=fields.OPERATORS[fields.STRING],
           sortable=True, nullable=False,
-          description='What came of it: success or failure.'),
+          description='What came of it: success, failure or cancelled.'),
     Field('error', description='Why it failed.'),
     Field('task_id', operators=fields.EQUALITY,
           description='Id of the task that did it.'),

@@ -31,6 +31,7 @@ class Conductor(fixtures.Fixture):
     :ivar post_error: raised instead of taking an announcement
     :ivar check_error: raised instead of an answer
     :ivar reserved: ids and flags of the nodes that were to be reserved
+    :ivar health_error: raised instead of the health of a node
     """
 
     def _setUp(self) -> None:
@@ -40,6 +41,7 @@ class Conductor(fixtures.Fixture):
         self.reserved: list[tuple[int, bool]] = []
         self.post_error: Exception | None = None
         self.check_error: Exception | None = None
+        self.health_error: Exception | None = None
         self.plan: dict[str, Any] = {'host': 'cmp1', 'moves': []}
         self.params: dict[str, Any] = {}
         self.useFixture(fixtures.MonkeyPatch(
@@ -56,6 +58,11 @@ class Conductor(fixtures.Fixture):
         if self.post_error is not None:
             raise self.post_error
         self.refreshed.append(macs)
+
+    def node_health(self, context: Any, node_id: int) -> dict[str, Any]:
+        if self.health_error is not None:
+            raise self.health_error
+        return {'node_id': node_id, 'status': 'ok', 'devices': []}
 
     def check_host_action(self, context: Any, action: str, host: str,
                           params: dict[str, Any]) -> dict[str, Any]:

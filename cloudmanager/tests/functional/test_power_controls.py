@@ -6,9 +6,11 @@ import dataclasses
 import fixtures
 import sqlalchemy as sa
 
+from cloudmanager.common import clock
 from cloudmanager.common import power_types
 from cloudmanager.common import secrets
 from cloudmanager.db import models
+from cloudmanager.db import power_states as db_power_states
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional import base
 
@@ -21,8 +23,11 @@ BODY = {'control_type': 'SupermicroRackDevice', 'protocol_type': 'ipmi',
 SAMPLE = {
     'coil_map': {'1': None}, 'coils_count': 1,
     'control_type': 'SupermicroRackDevice', 'host': '10.35.17.33',
-    'login': 'ADMIN', 'options': None, 'port_number': 623,
-    'protocol_type': 'ipmi', 'time_updated': None, 'used_coils_count': 0,
+    'login': 'ADMIN', 'port_number': 623, 'protocol_type': 'ipmi',
+    # Not in the documentation.
+    'options': None, 'failures': 0, 'last_error': None,
+    'last_error_at': None, 'last_success_at': None, 'retry_at': None,
+    'time_updated': None, 'used_coils_count': 0,
     'title': 'ipmi://SupermicroRackDevice@10.35.17.33:623'}
 BAD = {
     'control_type': (None, 'x', '', 1), 'protocol_type': (None, 'x', 'ssh'),
@@ -59,15 +64,17 @@ class PowerControlsTestCase(base.ApiTestCase):
 
     def test_outputs(self):
         control = self.control()
-        node = self.node(name='mnode1', power_state='power_on')
+        node = self.node(name='mnode1')
         self.assign(node['id'], control['id'], 3)
+        db_power_states.record(self.context, [db_power_states.Visit(
+            control['id'], clock.utcnow(), {'3': 'power_on'})], 3)
         found = self.get(f'{LIST}{control["id"]}')['power_control']
         self.assertEqual((8, 1), (found['coils_count'],
                                   found['used_coils_count']))
         self.assertEqual([str(n) for n in range(1, 9)],
                          list(found['coil_map']))
         self.assertEqual({'3': {
-            'is_default': True, 'is_initialized': False,
+            'is_default': True, 'is_initialized': True,
             'node_id': node['id'], 'node_name': 'mnode1',
             'power_control_port': '3', 'power_state': 'power_on'}},
             {port: used for port, used in found['coil_map'].items()

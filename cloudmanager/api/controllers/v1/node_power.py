@@ -9,6 +9,7 @@ from cloudmanager.api import work
 from cloudmanager.api.controllers.v1 import nodes
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import nodes as node_types
+from cloudmanager.api.types import power as power_forms
 from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.common import power_types
@@ -21,7 +22,22 @@ _ONE = '/v1/nodes/{node_id}'
 _ACCEPTED: dict[str, Any] = {'answers': {202: None}, 'errors': (409, 501)}
 
 
+def manner(call: routing.Call) -> dict[str, Any]:
+    """Return how a body wants nodes to be switched off.
+
+    :raises Invalid: what it says does not go together
+    """
+    found: dict[str, Any] = {
+        name: call.values[name] for name in ('type', 'soft_timeout')
+        if name in call.values}
+    if found.get('type') == 'hard' and 'soft_timeout' in found:
+        raise exception.Invalid(
+            reason='Field soft_timeout is not for type hard.')
+    return found
+
+
 def _switch(call: routing.Call, node_id: str, action: str) -> Any:
+    wanted = manner(call)
     node = db_nodes.get_node(call.context, nodes.node_key(node_id))
     if not node['controls']:
         raise exception.NoPowerControl(node=node_id)
@@ -29,7 +45,7 @@ def _switch(call: routing.Call, node_id: str, action: str) -> Any:
         power_types.require_driver(control['control_type'])
     return work.accepted(work.start(
         call, 'node.power', targets=[f'node:{node["id"]}'],
-        params={'node_id': node['id'], 'action': action}))
+        params={'node_id': node['id'], 'action': action, **wanted}))
 
 
 @routing.route('POST', f'{_ONE}/actions/power-on', policies.POWER,
@@ -40,16 +56,16 @@ def power_on(call: routing.Call, node_id: str) -> Any:
 
 
 @routing.route('POST', f'{_ONE}/actions/power-off', policies.POWER,
-               **_ACCEPTED)
+               body=power_forms.OFF, **_ACCEPTED)
 def power_off(call: routing.Call, node_id: str) -> Any:
-    """Switch a node off, softly first where its device can."""
+    """Switch a node off, softly first if not told otherwise."""
     return _switch(call, node_id, 'power-off')
 
 
 @routing.route('POST', f'{_ONE}/actions/reset', policies.POWER,
-               **_ACCEPTED)
+               body=power_forms.RESET, **_ACCEPTED)
 def reset(call: routing.Call, node_id: str) -> Any:
-    """Restart a node at once."""
+    """Restart a node, at once if not told otherwise."""
     return _switch(call, node_id, 'reset')
 
 

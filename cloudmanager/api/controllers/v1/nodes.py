@@ -12,6 +12,7 @@ from cloudmanager.api.types import nodes as node_types
 from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import conditions
 from cloudmanager.common import exception
+from cloudmanager.common import power_states
 from cloudmanager.common import power_types
 from cloudmanager.conductor import rpcapi
 from cloudmanager.db import nodes as db_nodes
@@ -45,9 +46,23 @@ def render(row: dict[str, Any]) -> dict[str, Any]:
                        'is_default': row['class_is_default']},
         'node_type': {'id': row['node_type_id'], 'name': row['type_name']},
         'image': {'id': row['image_id'], 'name': row['image_name']},
+        'power_status': _power_status(row),
         'node_controls': [ASSIGNMENT.render(control)
                           for control in row['controls']],
         'availability_storages': row['availability_storages']}
+
+
+def _power_status(row: dict[str, Any]) -> str:
+    """Return the power state of a node in one word."""
+    if not row['controls']:
+        return 'no-config'
+    if row['power_state'] == power_states.POWER_OFF:
+        return 'off'
+    trouble = row['power_state_reason'] is not None
+    if row['power_state'] == power_states.POWER_ON:
+        return 'degraded' if trouble else 'on'
+    return ('error' if trouble or row['power_state_at'] is not None
+            else 'never-checked')
 
 
 @routing.route('GET', _LIST, policies.LIST,

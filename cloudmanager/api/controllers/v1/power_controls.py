@@ -11,6 +11,7 @@ from cloudmanager.api.types import answers
 from cloudmanager.api.types import power_controls as control_types
 from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
+from cloudmanager.common import power_states
 from cloudmanager.common import power_types
 from cloudmanager.common import secrets
 from cloudmanager.db import node_classes as db_node_classes
@@ -26,17 +27,23 @@ _ONE = '/v1/power-controls/{power_control_id}'
 
 def render(row: dict[str, Any]) -> dict[str, Any]:
     """Return a power control as it is answered."""
-    outputs = {output['power_control_port']: {
-        name: output[name] for name in (
-            'is_default', 'is_initialized', 'node_id', 'node_name',
-            'power_control_port', 'power_state')}
-        for output in row['outputs']}
+    outputs = {output['power_control_port']: _output(output)
+               for output in row['outputs']}
     count = power_types.coils_count(row['control_type'])
     free = {str(number): None for number in range(1, (count or 0) + 1)}
     return CONTROL.render(row) | {
         'coil_map': free | outputs,
         'coils_count': len(outputs) if count is None else count,
         'used_coils_count': len(outputs)}
+
+
+def _output(row: dict[str, Any]) -> dict[str, Any]:
+    found = {name: row[name] for name in (
+        'is_default', 'is_initialized', 'node_id', 'node_name',
+        'power_control_port', 'power_state')}
+    if found['power_state'] == power_states.UNKNOWN:
+        found['power_state'] = None
+    return found
 
 
 def _complete(values: dict[str, Any],

@@ -51,6 +51,8 @@ class ContractTestCase(base.ApiTestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        # Nobody is there to do it.
+        self.config(group='power', batch_timeout=1.0)
         self.furnish()
         self.schemas = schemas.Schemas(openapi.document())
 

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Resetting several nodes in one request, which waits for them."""
+
+import itertools
+import time
+from typing import Any
+
+from oslo_config import cfg
+
+from cloudmanager.api import routing
+from cloudmanager.api import work
+from cloudmanager.api.controllers.v1 import node_power
+from cloudmanager.api.types import power as power_forms
+from cloudmanager.common import exception
+from cloudmanager.common import power_types
+from cloudmanager.db import nodes as db_nodes
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.policies import nodes as policies
+
+CONF = cfg.CONF
+# Seconds between looks at the task; the last one repeats.
+PAUSES = (0.1, 0.2, 0.3, 0.5)
+
+
+@routing.route('POST', '/v1/nodes/actions/reset', policies.POWER,
+               body=power_forms.RESET_NODES,
+               answers={200: power_forms.RESETS})
+def reset_nodes(call: routing.Call) -> Any:
+    """Restart nodes at once and wait for them, but not for ever.
+
+    Each node is on its own: what keeps one from being restarted keeps no
+    other.
+    """
+    manner = node_power.manner(call)
+    ids = list(dict.fromkeys(call.values['node_ids']))
+    errors = _unable(call, ids)
+    task_id = _start(call, [key for key in ids if key not in errors],
+                     manner, errors)
+    success: list[int] = []
+    if task_id is not None:
+        _await_end(call, task_id)
+        success = _outcome(call, task_id, errors)
+    return {'success': [key for key in ids if key in success],
+            'failed': [key for key in ids if key in errors],
+            'errors': {str(key): text for key, text in errors.items()},
+            'task_id': task_id}
+
+
+def _unable(call: routing.Call, ids: list[int]) -> dict[int, str]:
+    """Return why some nodes can never be reset, by id."""
+    found = db_nodes.control_types(call.context, ids)
+    errors: dict[int, str] = {}
+    for key in ids:
+        try:
+            if key not in found:
+                raise exception.NodeNotFound(node=key)
+            if not found[key]:
+                raise exception.NoPowerControl(node=key)
+            for control_type in found[key]:
+                power_types.require_driver(control_type)
+        except exception.CloudManagerException as exc:
+            errors[key] = exc.message
+    return errors
+
+
+def _start(call: routing.Call, ids: list[int], manner: dict[str, Any],
+           errors: dict[int, str]) -> str | None:
+    """Begin a task with those that no other task acts on.
+
+    :param errors: gets why some are left out
+    """
+    while ids:
+        try:
+            return work.start(
+                call, 'nodes.reset', targets=[f'node:{key}' for key in ids],
+                params={'node_ids': ids, **manner})
+        except exception.TaskConflict as exc:
+            held = int(exc.kwargs['target'].rpartition(':')[2])
+            errors[held] = exc.message
+            ids = [key for key in ids if key != held]
+    return None
+
+
+def _await_end(call: routing.Call, task_id: str) -> None:
+    """Wait until a task has ended or the time is over."""
+    deadline = time.monotonic() + CONF.power.batch_timeout
+    for pause in itertools.chain(PAUSES, itertools.repeat(PAUSES[-1])):
+        status = db_tasks.get_task(call.context, task_id)['status']
+        left = deadline - time.monotonic()
+        if status not in db_tasks.ACTIVE or left <= 0:
+            return
+        time.sleep(min(pause, left))
+
+
+def _outcome(call: routing.Call, task_id: str,
+             errors: dict[int, str]) -> list[int]:
+    """Return the nodes that were reset.
+
+    :param errors: gets why others were not
+    """
+    task = db_tasks.get_task(call.context, task_id)
+    items = {int(item['object_id']): item for item in
+             db_tasks.items(call.context, [task_id])[task_id]}
+    success = []
+    for key in task['params']['node_ids']:
+        item = items.get(key)
+        if item is not None and item['state'] == db_tasks.ITEM_DONE:
+            success.append(key)
+        elif task['status'] in db_tasks.ACTIVE:
+            errors[key] = (item or {}).get('error') or (
+                f'Not confirmed within {CONF.power.batch_timeout:.0f} s; '
+                f'task {task_id} goes on.')
+        else:
+            errors[key] = ((item or {}).get('error') or task['result']
+                           or 'The task ended before.')
+    return success
