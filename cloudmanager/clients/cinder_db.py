@@ -7,15 +7,13 @@ deleted, in the columns that Cinder reads.
 
 import datetime
 import functools
-from typing import Any
 
 from oslo_config import cfg
 import sqlalchemy as sa
 
-from cloudmanager.common import exception
+from cloudmanager.clients import databases
 
 CONF = cfg.CONF
-CONNECT_SECONDS = 10
 
 _SERVICES = sa.table(
     'services', sa.column('id', sa.Integer), sa.column('host', sa.String),
@@ -28,12 +26,8 @@ class CinderDatabase:
 
     @functools.cached_property
     def _engine(self) -> sa.Engine:
-        url = sa.make_url(CONF.cinder_database.connection)
-        options: dict[str, Any] = {}
-        if url.get_backend_name() in ('mysql', 'mariadb', 'postgresql'):
-            options['connect_args'] = {'connect_timeout': CONNECT_SECONDS}
-        return sa.create_engine(url, pool_size=1, pool_pre_ping=True,
-                                **options)
+        return databases.create_engine(CONF.cinder_database.connection,
+                                       '[cinder_database] connection')
 
     @property
     def configured(self) -> bool:
@@ -59,10 +53,8 @@ class CinderDatabase:
                     .values(deleted=True, deleted_at=_now(),
                             updated_at=_SERVICES.c.updated_at)).rowcount
         except sa.exc.SQLAlchemyError as exc:
-            # Its text may hold the URL with the password.
-            raise exception.CloudUnreachable(
-                service='Cinder\'s database',
-                reason=type(exc).__name__) from None
+            raise databases.unreachable('Cinder\'s database',
+                                        exc) from None
 
 
 def _now() -> datetime.datetime:

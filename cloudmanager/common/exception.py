@@ -127,6 +127,16 @@ class AuditNotFound(NotFound):
     template = ('Host aggregate %(aggregate)s has no audit %(audit)s.')
 
 
+class MetadataNotFound(NotFound):
+    error_code = 'cloudmanager.server.metadata_not_found'
+    template = 'Server %(server)s has no system metadata %(key)s.'
+
+
+class DomainNotFound(NotFound):
+    error_code = 'cloudmanager.domain.not_found'
+    template = 'Domain %(domain)s could not be found.'
+
+
 class Conflict(CloudManagerException):
     code = 409
     error_code = 'cloudmanager.conflict'
@@ -203,6 +213,11 @@ class Unavailable(CloudManagerException):
 class CloudNotConfigured(Unavailable):
     error_code = 'cloudmanager.cloud_not_configured'
     template = ('No cloud is configured: %(setting)s is missing.')
+
+
+class DatabaseNotUsable(Unavailable):
+    error_code = 'cloudmanager.database_not_usable'
+    template = 'A database cannot be used: %(setting)s: %(reason)s.'
 
 
 class CloudUnreachable(Unavailable):

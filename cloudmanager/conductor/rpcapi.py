@@ -6,7 +6,9 @@ Versions of the interface:
 * 1.0: run_task, check_host_action
 * 1.1: check_host_action knows decommission and restart, and answers params;
   reserve_node
-* 1.2: check_server_action, node_health
+* 1.2: check_server_action, node_health, show_system_metadata,
+  update_system_metadata, remove_system_metadata, show_domain_store,
+  configure_domain
 
 Versions of the interface for boot files, in a namespace of its own:
 
@@ -91,6 +93,56 @@ class ConductorAPI:
             context, '1.2', 'node_health',
             timeout=CONF.power.health_timeout, node_id=node_id)
         return found
+
+    def show_system_metadata(self, context: Any,
+                             server_id: str) -> dict[str, str]:
+        """Return the system metadata of a server.
+
+        :raises ServerNotFound: there is none with this id
+        :raises Unavailable: Nova's databases are not configured or not
+            reached, or no conductor is
+        """
+        return self._call(context, '1.2', 'show_system_metadata',
+                          server_id=server_id)
+
+    def update_system_metadata(self, context: Any, server_id: str,
+                               metadata: dict[str, str]) -> None:
+        """Set some of the system metadata of a server.
+
+        :raises Conflict: Nova is working on the server
+        :raises: what ``show_system_metadata`` raises
+        """
+        self._call(context, '1.2', 'update_system_metadata',
+                   server_id=server_id, metadata=metadata)
+
+    def remove_system_metadata(self, context: Any, server_id: str,
+                               key: str) -> None:
+        """Remove one of the system metadata of a server.
+
+        :raises MetadataNotFound: the server has none of this name
+        :raises: what ``update_system_metadata`` raises
+        """
+        self._call(context, '1.2', 'remove_system_metadata',
+                   server_id=server_id, key=key)
+
+    def show_domain_store(self, context: Any) -> str:
+        """Return where Keystone keeps the configuration of domains.
+
+        :returns: ``file`` or ``database``
+        :raises Unavailable: Keystone's configuration cannot be read, or no
+            conductor was reached or answered in time
+        """
+        return self._call(context, '1.2', 'show_domain_store')
+
+    def configure_domain(self, context: Any, domain_id: str) -> None:
+        """Load the file of a domain into Keystone's database.
+
+        :raises DomainNotFound: there is none with this id
+        :raises Conflict: it has no file, or one without options that
+            Keystone takes
+        :raises: what ``show_domain_store`` raises
+        """
+        self._call(context, '1.2', 'configure_domain', domain_id=domain_id)
 
     def _call(self, context: Any, version: str, method: str, *,
               timeout: float | None = None, **arguments: Any) -> Any:

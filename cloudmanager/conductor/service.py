@@ -13,13 +13,16 @@ from cloudmanager.clients import cinder
 from cloudmanager.clients import cinder_db
 from cloudmanager.clients import neutron
 from cloudmanager.clients import nova
+from cloudmanager.clients import nova_db
 from cloudmanager.clients import placement
 from cloudmanager.clients import retry
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import rpc
 from cloudmanager.conductor import flows
 from cloudmanager.conductor import manager
+from cloudmanager.conductor.endpoints import domains
 from cloudmanager.conductor.endpoints import reservations
+from cloudmanager.conductor.endpoints import system_metadata
 from cloudmanager.conductor.engine import worker as engine_worker
 from cloudmanager.conductor.periodics import inventory
 from cloudmanager.conductor.periodics import members
@@ -93,10 +96,13 @@ class Conductor:
         self._boot_files = boot_files.BootFiles(self.members)
         self._sweeper = power_sweep.Sweeper(self.members, self._report,
                                             self._follow)
+        self._nova_database = nova_db.NovaDatabase()
         self._server = rpc.get_server(
             rpc.CONDUCTOR_TOPIC, self._host,
             [manager.ConductorManager(self._worker, tools),
              reservations.Reservations(tools),
+             system_metadata.SystemMetadata(self._nova_database),
+             domains.Domains(),
              boot_files.Endpoint(self._boot_files)])
         self._server.start()
         self._runner = runner.Runner(self._works())
@@ -111,6 +117,7 @@ class Conductor:
         self._server.wait()
         self._runner.stop(5)
         registry.close()
+        self._nova_database.close()
         try:
             db_services.heartbeat(cm_context.admin_context(), BINARY,
                                   self._host, stopped=True)

@@ -9,7 +9,9 @@ from cloudmanager.conf import cloud
 from cloudmanager.conf import conductor
 from cloudmanager.conf import default
 from cloudmanager.conf import host_tasks
+from cloudmanager.conf import identity
 from cloudmanager.conf import inventory
+from cloudmanager.conf import nova_database
 from cloudmanager.conf import power
 from cloudmanager.conf import pxe
 from cloudmanager.conf import secrets
@@ -18,7 +20,8 @@ from cloudmanager.conf import tasks
 
 CONF = cfg.CONF
 GROUPS = (default, api, cinder_database, cloud, conductor, host_tasks,
-          inventory, power, pxe, secrets, server_tasks, tasks)
+          identity, inventory, nova_database, power, pxe, secrets,
+          server_tasks, tasks)
 
 for _group in GROUPS:
     _group.register_opts(CONF)

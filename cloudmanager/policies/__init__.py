@@ -8,6 +8,7 @@ from oslo_policy import policy
 from cloudmanager.policies import aggregates
 from cloudmanager.policies import availability_storages
 from cloudmanager.policies import base
+from cloudmanager.policies import domains
 from cloudmanager.policies import hosts
 from cloudmanager.policies import info
 from cloudmanager.policies import node_classes
@@ -18,6 +19,7 @@ from cloudmanager.policies import node_targets
 from cloudmanager.policies import nodes
 from cloudmanager.policies import power_controls
 from cloudmanager.policies import servers
+from cloudmanager.policies import system_metadata
 from cloudmanager.policies import tasks
 from cloudmanager.policies import volume_backends
 from cloudmanager.policies import volumes
@@ -26,6 +28,7 @@ _MODULES = (
     base,
     aggregates,
     availability_storages,
+    domains,
     hosts,
     info,
     node_classes,
@@ -36,6 +39,7 @@ _MODULES = (
     nodes,
     power_controls,
     servers,
+    system_metadata,
     tasks,
     volume_backends,
     volumes,

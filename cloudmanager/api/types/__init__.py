@@ -45,6 +45,9 @@ def _reason(error: Any, *prefix: str) -> str:
     :param prefix: the path to the document that was checked
     """
     steps = [*prefix, *(str(step) for step in error.absolute_path)]
+    if 'propertyNames' in error.absolute_schema_path:
+        return ('The name of a field must have 1 to 255 characters, without '
+                'slashes and control characters.')
     path = '.'.join(steps)
     if error.validator == 'additionalProperties':
         allowed = error.schema.get('properties', ())
@@ -62,6 +65,8 @@ def _reason(error: Any, *prefix: str) -> str:
             return f'Field {path} must not be null.'
         return f'Field {path} must be of type {" or ".join(names)}.'
     text = _TEXTS.get(error.validator, 'is not valid')
+    if not path:
+        return f'The body {text.format(error.validator_value)}.'
     return f'Field {path} {text.format(error.validator_value)}.'
 
 
@@ -100,7 +105,10 @@ def parse(resource: fields.Resource, document: Any,
         raise exception.Invalid(reason=_reason(error))
     values = {}
     for name, value in body.items():
-        field = resource.by_name[name]
+        field = resource.by_name.get(name)
+        if field is None:
+            values[name] = value
+            continue
         if field.convert is not None and value is not None:
             try:
                 value = field.convert(value)

@@ -20,6 +20,9 @@ from cloudmanager.common import clock
 INTEGER, NUMBER, STRING, BOOLEAN = 'integer', 'number', 'string', 'boolean'
 TIME, LIST, OBJECT = 'time', 'array', 'object'
 MAX_INTEGER = 2 ** 31 - 1
+#: Names of fields that have no names of their own.
+OTHER_NAMES = r'^[^\x00-\x1f\x7f/]{1,255}$'
+MAX_OTHERS = 128
 
 EQUALITY = ('eq', 'neq', 'in', 'nin')
 ORDER = ('gt', 'gte', 'lt', 'lte')
@@ -156,6 +159,9 @@ class Resource:
         leaving what is not named as it is
     :ivar title: name of its schema; made of ``name`` when not given, and
         without either it has none
+    :ivar others: what fields of any other name are; there may be none
+        without it. Their names have up to 255 characters, no slash and no
+        control character, and a body must have a field.
     """
 
     name: str
@@ -164,6 +170,7 @@ class Resource:
     identity: str = INTEGER
     title: str = ''
     whole: bool = False
+    others: Field | None = None
 
     @property
     def schema_name(self) -> str:
@@ -200,6 +207,12 @@ class Resource:
         if purpose == 'create' or self.whole:
             result['required'] = [field.name for field in fields
                                   if field.required]
+        if self.others is not None:
+            result.update(
+                additionalProperties=self.others.documented_schema()
+                if documented else self.others.json_schema(),
+                propertyNames={'pattern': OTHER_NAMES},
+                minProperties=1, maxProperties=MAX_OTHERS)
         return result
 
     def answer_schema(self, refer: 'Refer') -> dict[str, Any]:
@@ -208,11 +221,14 @@ class Resource:
         :param refer: gives the schema of a resource inside of this one
         """
         fields = [field for field in self.fields if field.shown]
-        return {'type': 'object',
-                'properties': {field.name: field.answer_schema(refer)
-                               for field in fields},
-                'required': [field.name for field in fields
-                             if not field.optional]}
+        result = {'type': 'object',
+                  'properties': {field.name: field.answer_schema(refer)
+                                 for field in fields},
+                  'required': [field.name for field in fields
+                               if not field.optional]}
+        if self.others is not None:
+            result['additionalProperties'] = self.others.answer_schema(refer)
+        return result
 
     @functools.cached_property
     def columns(self) -> tuple[tuple[str, str, bool], ...]:

@@ -13,6 +13,7 @@ import webtest
 from cloudmanager.api import app
 from cloudmanager.api import backends
 from cloudmanager.clients import session as cm_session
+from cloudmanager.common import exception
 from cloudmanager.common import secrets
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
@@ -32,6 +33,8 @@ class Conductor(fixtures.Fixture):
     :ivar check_error: raised instead of an answer
     :ivar reserved: ids and flags of the nodes that were to be reserved
     :ivar health_error: raised instead of the health of a node
+    :ivar metadata: system metadata by server
+    :ivar domains: ids of domains, and how often each was configured
     """
 
     def _setUp(self) -> None:
@@ -39,6 +42,8 @@ class Conductor(fixtures.Fixture):
         self.checked: list[tuple[str, str, dict[str, Any]]] = []
         self.refreshed: list[list[str]] = []
         self.reserved: list[tuple[int, bool]] = []
+        self.metadata: dict[str, dict[str, str]] = {}
+        self.domains: dict[str, int] = {}
         self.post_error: Exception | None = None
         self.check_error: Exception | None = None
         self.health_error: Exception | None = None
@@ -86,6 +91,39 @@ class Conductor(fixtures.Fixture):
         if self.check_error is not None:
             raise self.check_error
         return {'host': 'cmp1'}
+
+    def _server(self, server_id: str) -> dict[str, str]:
+        if self.check_error is not None:
+            raise self.check_error
+        if server_id not in self.metadata:
+            raise exception.ServerNotFound(server=server_id)
+        return self.metadata[server_id]
+
+    def show_system_metadata(self, context: Any,
+                             server_id: str) -> dict[str, str]:
+        return dict(self._server(server_id))
+
+    def update_system_metadata(self, context: Any, server_id: str,
+                               metadata: dict[str, str]) -> None:
+        self._server(server_id).update(metadata)
+
+    def remove_system_metadata(self, context: Any, server_id: str,
+                               key: str) -> None:
+        if key not in self._server(server_id):
+            raise exception.MetadataNotFound(server=server_id, key=key)
+        del self.metadata[server_id][key]
+
+    def show_domain_store(self, context: Any) -> str:
+        if self.check_error is not None:
+            raise self.check_error
+        return 'file'
+
+    def configure_domain(self, context: Any, domain_id: str) -> None:
+        if self.check_error is not None:
+            raise self.check_error
+        if domain_id not in self.domains:
+            raise exception.DomainNotFound(domain=domain_id)
+        self.domains[domain_id] += 1
 
 
 class ApiTestCase(base.DbTestCase):

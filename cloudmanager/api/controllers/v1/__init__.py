@@ -3,6 +3,7 @@
 
 from cloudmanager.api.controllers.v1 import aggregates  # noqa: F401
 from cloudmanager.api.controllers.v1 import availability_storages  # noqa: F401
+from cloudmanager.api.controllers.v1 import domains  # noqa: F401
 from cloudmanager.api.controllers.v1 import hosts  # noqa: F401
 from cloudmanager.api.controllers.v1 import info  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_classes  # noqa: F401
@@ -21,6 +22,7 @@ from cloudmanager.api.controllers.v1 import power_controls  # noqa: F401
 from cloudmanager.api.controllers.v1 import power_fleet  # noqa: F401
 from cloudmanager.api.controllers.v1 import power_outputs  # noqa: F401
 from cloudmanager.api.controllers.v1 import servers  # noqa: F401
+from cloudmanager.api.controllers.v1 import system_metadata  # noqa: F401
 from cloudmanager.api.controllers.v1 import tasks  # noqa: F401
 from cloudmanager.api.controllers.v1 import volume_backends  # noqa: F401
 from cloudmanager.api.controllers.v1 import volumes  # noqa: F401

@@ -23,6 +23,8 @@ PARAMETERS: dict[str, Any] = {
     'aggregate_id': AGGREGATE, 'availability_storage_id': 1, 'class_id': 1,
     'host_name': 'cmp1', 'image_id': 1, 'node_id': 1, 'power_action_id': 1,
     'power_control_id': 2, 'type_id': 1,
+    'domain_id': 'default', 'removed': 'image_min_disk',
+    'instance_uuid': '45bb8680-c070-4080-be45-ec4d2312eda8',
     'server_id': '0a5b4c11-83f1-4d7a-9a3b-5e0f6c1d2b7e',
     'volume_id': '32207733-3511-5faa-9882-c8db0b187cc3'}
 # Operations that want another object than the others.
@@ -41,7 +43,8 @@ OTHERS: dict[str, dict[str, Any]] = {
 # Bodies of operations whose sample does not fit what is there.
 BODIES: dict[str, Any] = {}
 # Actions that only show something.
-READING = ('/v1/aggregates/{aggregate_id}/actions/get-audit-status',)
+READING = ('/v1/aggregates/{aggregate_id}/actions/get-audit-status',
+           '/v1/domains/actions/get-store')
 # Required fields for which null is a value.
 NULLABLE = (('POST /v1/nodes/{node_id}/actions/set-cpu-mode',
              'cpu_emulation_mode'),)
@@ -77,6 +80,11 @@ class ContractTestCase(base.ApiTestCase):
             'result': 'success', 'user_name': 'admin', 'duration': 1.5}])
         self.execute(sa.insert(models.Audit), [{
             'id': AUDIT, 'aggregate_id': AGGREGATE, 'status': 'DONE'}])
+        self.conductor.domains['default'] = 0
+        self.conductor.metadata[PARAMETERS['instance_uuid']] = {
+            'image_base_image_ref': '5a0b8f1e-7c1d-4f43-8f0a-4c6e9d2b7a10',
+            'image_container_format': 'bare', 'image_disk_format': 'qcow2',
+            'image_min_disk': '10', 'image_min_ram': '0'}
         task, _ = db_tasks.create_task(self.context, 'host.shutdown',
                                        targets=['host:other'], params={})
         self.parameters = {**PARAMETERS, 'task_id': task['id']}

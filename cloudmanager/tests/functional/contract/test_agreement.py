@@ -183,7 +183,8 @@ class PromisesTestCase(DocumentCase):
             items = schema.get('items')
             return (self.absent(items, sample[0], path)
                     if sample and items else [])
-        if not isinstance(sample, dict) or 'properties' not in schema:
+        if (not isinstance(sample, dict) or 'properties' not in schema
+                or 'additionalProperties' in schema):
             return []
         found = [f'{path}.{name}' for name in sample
                  if name not in schema['properties']

@@ -6,6 +6,7 @@ import datetime
 import wsme
 from wsme import types as wtypes
 
+from cloudmanager.api import types
 from cloudmanager.api.types import availability_storages
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
@@ -15,6 +16,7 @@ from cloudmanager.api.types import node_images
 from cloudmanager.api.types import nodes
 from cloudmanager.api.types import power_controls
 from cloudmanager.api.types import tasks
+from cloudmanager.common import exception
 from cloudmanager.db import models
 from cloudmanager.tests import base
 
@@ -155,3 +157,33 @@ class FormatsTestCase(base.TestCase):
         self.refused(formats.time, '', 'x', '2018-13-01', '12:59',
                      '0001-01-01T00:00:00+10:00',
                      '9999-12-31T23:59:59-10:00')
+
+
+class OthersTestCase(base.TestCase):
+    """Bodies whose fields have no names of their own."""
+
+    RESOURCE = fields.Resource('', '', (), others=fields.Field(
+        '', nullable=False))
+
+    def parse(self, body):
+        return types.parse(self.RESOURCE, body, 'update')
+
+    def test_any_names(self):
+        self.assertEqual({'a': 'b', 'c d': ''},
+                         self.parse({'a': 'b', 'c d': ''}))
+
+    def test_refused(self):
+        for body, text in (
+                ({}, 'The body must have at least 1'),
+                ({'a': 1}, 'Field a must be of type string'),
+                ({'a': None}, 'Field a must not be null'),
+                ({'a': 'x' * 256}, 'Field a must not have more'),
+                ({'': 'x'}, 'name of a field'),
+                ({'a/b': 'x'}, 'name of a field'),
+                ({'a\x7f': 'x'}, 'name of a field')):
+            error = self.assertRaises(exception.Invalid, self.parse, body)
+            self.assertIn(text, str(error))
+
+    def test_schema_of_answers(self):
+        schema = self.RESOURCE.answer_schema(None)
+        self.assertEqual({'type': 'string'}, schema['additionalProperties'])

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keystone's domains, of which conductors can read the files."""
+
+from typing import Any
+
+from oslo_log import log as logging
+import oslo_messaging as messaging
+
+from cloudmanager.clients import keystone
+from cloudmanager.clients import keystone_files
+from cloudmanager.common import exception
+
+LOG = logging.getLogger(__name__)
+
+
+class Domains:
+    """Where the configuration of domains is, and loading it."""
+
+    target = messaging.Target(version='1.2')
+
+    @messaging.expected_exceptions(exception.CloudManagerException)
+    def show_domain_store(self, context: Any) -> str:
+        """Return where the configuration is kept; see rpcapi."""
+        return keystone_files.store()
+
+    @messaging.expected_exceptions(exception.CloudManagerException)
+    def configure_domain(self, context: Any, domain_id: str) -> None:
+        """Load the file of a domain into the database; see rpcapi."""
+        client = keystone.Keystone()
+        domain = client.domain(domain_id)
+        if domain is None:
+            raise exception.DomainNotFound(domain=domain_id)
+        found = keystone_files.domain_file(domain.name)
+        if found.ignored:
+            LOG.warning(
+                'Keystone takes these options of domain %(name)s not for '
+                'a domain, they are left out: %(options)s', {
+                    'name': domain.name,
+                    'options': ', '.join(found.ignored)})
+        try:
+            client.set_domain_config(domain.id, found)
+        except exception.NotFound:
+            raise exception.DomainNotFound(domain=domain_id) from None
+        LOG.info('The configuration of domain %s was loaded into the '
+                 'database.', domain.name)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""System metadata of servers, which only Nova's databases have."""
+
+from typing import Any
+
+import oslo_messaging as messaging
+
+from cloudmanager.common import exception
+
+
+class SystemMetadata:
+    """System metadata.
+
+    :param database: ``cloudmanager.clients.nova_db.NovaDatabase``
+    """
+
+    target = messaging.Target(version='1.2')
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+
+    @messaging.expected_exceptions(exception.CloudManagerException)
+    def show_system_metadata(self, context: Any,
+                             server_id: str) -> dict[str, str]:
+        """Return the system metadata of a server; see rpcapi."""
+        return self._database.system_metadata(server_id)
+
+    @messaging.expected_exceptions(exception.CloudManagerException)
+    def update_system_metadata(self, context: Any, server_id: str,
+                               metadata: dict[str, str]) -> None:
+        """Set some of the system metadata of a server; see rpcapi."""
+        self._database.set_system_metadata(server_id, metadata)
+
+    @messaging.expected_exceptions(exception.CloudManagerException)
+    def remove_system_metadata(self, context: Any, server_id: str,
+                               key: str) -> None:
+        """Remove one of the system metadata of a server; see rpcapi."""
+        self._database.remove_system_metadata(server_id, key)

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nova's databases."""
+
+from typing import Any
+
+from oslo_config import cfg
+
+nova_database_group = cfg.OptGroup('nova_database',
+                                   title='Nova\'s databases')
+
+OPTS = [
+
+    cfg.StrOpt('connection', secret=True,
+               help='Connection to Nova\'s API database, as in [api_database] '
+                    'of Nova. The databases of the cells are found there. '
+                    'Only conductors need it, for the system metadata of '
+                    'servers, which Nova\'s API does not show.'),
+    cfg.StrOpt('cell_connection', secret=True,
+               help='What Nova has in its [database] connection. Fills the '
+                    'templates that the connections of cells may be, such '
+                    'as {scheme}://{username}:{password}@10.0.0.5/nova. '
+                    'Like connection when not set.'),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    conf.register_group(nova_database_group)
+    conf.register_opts(OPTS, group=nova_database_group)
+
+
+def list_opts() -> list[tuple[str, list[Any]]]:
+    return [('nova_database', OPTS)]
