@@ -29,9 +29,6 @@ from cloudmanager.api import routing
 
 _DIRECTORY = pathlib.Path(__file__).parent / 'fixtures'
 COUNT = 101
-# Promised, and not there yet.
-COMING: tuple[str, ...] = ()
-COMING_FIELDS: tuple[str, ...] = ()
 JSON_TYPES = {bool: 'boolean', int: 'integer', float: 'number',
               str: 'string', list: 'array', dict: 'object'}
 

@@ -71,9 +71,7 @@ class PromisesTestCase(DocumentCase):
     def test_routes(self):
         """Every operation is served."""
         missing = [promise.operation for promise in operations.promises()
-                   if promise.route is None
-                   and not any(part in promise.path
-                               for part in operations.COMING)]
+                   if promise.route is None]
         self.assertEqual([], missing)
 
     def test_documented(self):
@@ -116,8 +114,6 @@ class PromisesTestCase(DocumentCase):
         for promise, described in self.each():
             schema = self.content(described)
             for name, text in promise.request.items():
-                if name in operations.COMING_FIELDS:
-                    continue
                 wanted, optional = operations.types(text)
                 found = self.fields(schema, name)
                 self.assertIn(name, found, promise.operation)
@@ -159,8 +155,6 @@ class PromisesTestCase(DocumentCase):
         for promise, described in self.each():
             schema = self.content(described, promise.success)
             for name, text in promise.answer.items():
-                if name in operations.COMING_FIELDS:
-                    continue
                 wanted, _ = operations.types(text)
                 found = self.fields(schema, name)
                 self.assertIn(name, found, promise.operation)
@@ -187,8 +181,7 @@ class PromisesTestCase(DocumentCase):
                 or 'additionalProperties' in schema):
             return []
         found = [f'{path}.{name}' for name in sample
-                 if name not in schema['properties']
-                 and name not in operations.COMING_FIELDS]
+                 if name not in schema['properties']]
         for name in set(sample) & set(schema['properties']):
             found += self.absent(schema['properties'][name], sample[name],
                                  f'{path}.{name}')
