@@ -146,13 +146,29 @@ class Service:
         return task
 
     def enrol(self, name: str, control: dict[str, Any]) -> int:
-        """Create a node and its power control; return the node's id."""
+        """Give a node a power control; return the node's id."""
         made = self.request('POST', '/v1/power-controls/',
                             {'power_control': control})[0]
         control_id = made['power_control']['id']
-        node = self.request('POST', '/v1/nodes/',
-                            {'node': {'name': name}})[0]['node']
-        self.request('POST', f'/v1/nodes/{node["id"]}/power-controls/',
+        node_id = self._node(name)
+        self.request('POST', f'/v1/nodes/{node_id}/power-controls/',
                      {'power_control_id': control_id,
                       'power_control_port': '1'})
-        return node['id']
+        return node_id
+
+    def _node(self, name: str) -> int:
+        """Return the id of a node, which is created unless it is there.
+
+        Compute hosts of a cloud become nodes by themselves, at any moment.
+        """
+        body = {'node': {'name': name}}
+        for _ in range(2):
+            found = self.request('GET', f'/v1/nodes/?name={name}')[0]['nodes']
+            if found:
+                return int(found[0]['id'])
+            try:
+                return int(self.request('POST', '/v1/nodes/',
+                                        body)[0]['node']['id'])
+            except QuickstartError as exc:
+                error = exc
+        raise error

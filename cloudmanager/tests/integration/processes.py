@@ -272,14 +272,24 @@ class Client:
         return answer.json() if answer.content else None
 
     def enrol(self, name: str, control: dict[str, Any]) -> int:
-        """Create a node with a power control; return the node's id."""
+        """Give a node a power control; return the node's id."""
         made = self.call('POST', '/v1/power-controls/',
                          {'power_control': control}, 201)
-        node = self.call('POST', '/v1/nodes/',
-                         {'node': {'name': name}}, 201)['node']
-        self.call('POST', f'/v1/nodes/{node["id"]}/power-controls/',
+        node_id = self.node(name)
+        self.call('POST', f'/v1/nodes/{node_id}/power-controls/',
                   {'power_control_id': made['power_control']['id'],
                    'power_control_port': '1'}, 201)
+        return node_id
+
+    def node(self, name: str) -> int:
+        """Return the id of a node, which is created unless it is there.
+
+        Compute hosts become nodes by themselves, at any moment.
+        """
+        answer = self.request('POST', '/v1/nodes/', {'node': {'name': name}})
+        if answer.status_code == 201:
+            return answer.json()['node']['id']
+        (node,) = self.call('GET', f'/v1/nodes/?name={name}')['nodes']
         return node['id']
 
     def enrol_fake(self, name: str, number: int = 1) -> int:
