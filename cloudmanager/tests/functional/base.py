@@ -29,6 +29,7 @@ class Conductor(fixtures.Fixture):
     :ivar posted: ids of the tasks that were announced
     :ivar checked: what was asked before actions on hosts and servers
     :ivar refreshed: MAC addresses whose boot files may be out of date
+    :ivar servers: ids of all servers; any id is one when it is ``None``
     :ivar post_error: raised instead of taking an announcement
     :ivar check_error: raised instead of an answer
     :ivar reserved: ids and flags of the nodes that were to be reserved
@@ -44,6 +45,7 @@ class Conductor(fixtures.Fixture):
         self.reserved: list[tuple[int, bool]] = []
         self.metadata: dict[str, dict[str, str]] = {}
         self.domains: dict[str, int] = {}
+        self.servers: set[str] | None = None
         self.post_error: Exception | None = None
         self.check_error: Exception | None = None
         self.health_error: Exception | None = None
@@ -90,6 +92,8 @@ class Conductor(fixtures.Fixture):
         self.checked.append((action, server_id, dict(params)))
         if self.check_error is not None:
             raise self.check_error
+        if self.servers is not None and server_id not in self.servers:
+            raise exception.ServerNotFound(server=server_id)
         return {'host': 'cmp1'}
 
     def _server(self, server_id: str) -> dict[str, str]:

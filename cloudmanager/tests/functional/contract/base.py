@@ -80,6 +80,7 @@ class ContractTestCase(base.ApiTestCase):
             'result': 'success', 'user_name': 'admin', 'duration': 1.5}])
         self.execute(sa.insert(models.Audit), [{
             'id': AUDIT, 'aggregate_id': AGGREGATE, 'status': 'DONE'}])
+        self.conductor.servers = {PARAMETERS['server_id']}
         self.conductor.domains['default'] = 0
         self.conductor.metadata[PARAMETERS['instance_uuid']] = {
             'image_base_image_ref': '5a0b8f1e-7c1d-4f43-8f0a-4c6e9d2b7a10',
