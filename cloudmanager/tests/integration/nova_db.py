@@ -8,17 +8,20 @@ import pymysql
 DATABASE = 'minicloud_nova'
 
 
-def update(server_ids: list[str], **values: Any) -> None:
-    """Set columns of the rows of some servers."""
-    assignments = ', '.join(f'{name} = %s' for name in values)
-    marks = ', '.join(['%s'] * len(server_ids))
+def execute(statement: str, *values: Any) -> None:
+    """Run a statement that changes something."""
     connection = pymysql.connect(host='127.0.0.1', user='root',
                                  autocommit=True, database=DATABASE)
     try:
         with connection.cursor() as cursor:
-            cursor.execute(
-                f'UPDATE instances SET {assignments} '  # noqa: S608
-                f'WHERE uuid IN ({marks})',
-                (*values.values(), *server_ids))
+            cursor.execute(statement, values)
     finally:
         connection.close()
+
+
+def update(server_ids: list[str], **values: Any) -> None:
+    """Set columns of the rows of some servers."""
+    assignments = ', '.join(f'{name} = %s' for name in values)
+    marks = ', '.join(['%s'] * len(server_ids))
+    execute(f'UPDATE instances SET {assignments} '  # noqa: S608
+            f'WHERE uuid IN ({marks})', *values.values(), *server_ids)
