@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """cloudmanager-status: checks before an upgrade."""
 
+import os
 import sys
 
 from oslo_config import cfg
@@ -33,8 +34,19 @@ class Checks(upgradecheck.UpgradeCommands):
             return upgradecheck.Result(Code.FAILURE, str(exc))
         return upgradecheck.Result(Code.SUCCESS)
 
+    def _boot_files(self) -> upgradecheck.Result:
+        path = cfg.CONF.pxe.config_dir
+        if not path or (os.path.isdir(path)
+                        and os.access(path, os.R_OK | os.W_OK | os.X_OK)):
+            return upgradecheck.Result(Code.SUCCESS)
+        return upgradecheck.Result(
+            Code.WARNING, f'[pxe] config_dir {path} is no directory that '
+                          'this user may write to; a conductor here could '
+                          'not write boot files.')
+
     _upgrade_checks = (('Database schema', _database),
-                       ('Encryption keys', _keys))
+                       ('Encryption keys', _keys),
+                       ('Directory of boot files', _boot_files))
 
 
 def main() -> int:

@@ -50,16 +50,20 @@ def attach_to_nodes(context: Any, nodes: list[dict[str, Any]]) -> None:
         for node in nodes}
     if not by_id:
         return
-    for row in context.session.execute(
+    # Few storages, each of many nodes.
+    storages: dict[int, dict[str, Any]] = {}
+    for node_id, storage_id, *texts in context.session.execute(
             sa.select(_LINK.node_id, _STORAGE.id, _STORAGE.name,
                       _STORAGE.compute_path, _STORAGE.controller_path)
             .join(_STORAGE, _STORAGE.id == _LINK.availability_storage_id)
             .where(db_query.among(_LINK.node_id, by_id))
-            .order_by(_STORAGE.id)).mappings():
-        values = dict(row)
-        storages = by_id.get(values.pop('node_id'))
-        if storages is not None:
-            storages.append(values)
+            .order_by(_STORAGE.id)):
+        if storage_id not in storages:
+            storages[storage_id] = {'id': storage_id, **dict(zip(
+                ('name', 'compute_path', 'controller_path'), texts,
+                strict=True))}
+        if node_id in by_id:
+            by_id[node_id].append(storages[storage_id])
 
 
 @api.reader

@@ -114,11 +114,16 @@ def create_class(context: Any, name: str,
     return get_class(context, class_id)
 
 
-def _lock(context: Any, class_id: int) -> Any:
-    """Return name and is_default of a class, its row locked."""
+def _lock(context: Any, class_id: int, to_delete: bool = False) -> Any:
+    """Return name and is_default of a class, its row locked.
+
+    :param to_delete: also against nodes that refer to it, for which
+        other changes are no hindrance
+    """
     row = context.session.execute(
         sa.select(_CLASS.name, _CLASS.is_default)
-        .where(_CLASS.id == class_id).with_for_update()).first()
+        .where(_CLASS.id == class_id)
+        .with_for_update(key_share=not to_delete)).first()
     if row is None:
         raise exception.NodeClassNotFound(node_class=class_id)
     return row
@@ -206,7 +211,7 @@ def delete_class(context: Any, class_id: int) -> None:
     :raises InUse: a node is in it
     :raises Conflict: new nodes get it, or the service goes by it
     """
-    row = _lock(context, class_id)
+    row = _lock(context, class_id, to_delete=True)
     if row.is_default or row.name == conditions.HYPERVISOR:
         raise exception.Conflict(
             reason=f'The class {row.name} cannot be deleted: '

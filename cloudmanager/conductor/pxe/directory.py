@@ -101,10 +101,11 @@ class Directory:
         """Remove temporary files of writers that were killed."""
         oldest = time.time() - LEFTOVER_SECONDS
         with os.scandir(self._path) as entries:
-            for entry in entries:
-                if (_TEMPORARY.fullmatch(entry.name)
-                        and entry.is_file(follow_symlinks=False)
-                        and entry.stat(follow_symlinks=False).st_mtime
-                        < oldest):
-                    with contextlib.suppress(FileNotFoundError):
-                        os.unlink(entry.path)
+            found = [entry for entry in entries
+                     if _TEMPORARY.fullmatch(entry.name)
+                     and entry.is_file(follow_symlinks=False)]
+        for entry in found:
+            # Its writer, or another conductor, may be quicker.
+            with contextlib.suppress(FileNotFoundError):
+                if entry.stat(follow_symlinks=False).st_mtime < oldest:
+                    os.unlink(entry.path)

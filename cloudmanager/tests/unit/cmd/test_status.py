@@ -33,6 +33,19 @@ class UpgradedTestCase(ChecksCase):
         self.assertIn('create-key', result.details)
         self.assertEqual(Code.FAILURE, status.Checks().check())
 
+    def test_boot_files(self):
+        """A warning: other machines may be those that write them."""
+        secrets.create_key()
+        missing = self.directory / 'missing'
+        for path, code in ((self.directory, Code.SUCCESS),
+                           (missing, Code.WARNING),
+                           (None, Code.SUCCESS)):
+            self.config(group='pxe', config_dir=path and str(path))
+            result = self.results()['Directory of boot files']
+            self.assertEqual(code, result.code)
+            self.assertEqual(code == Code.WARNING,
+                             str(missing) in (result.details or ''))
+
     def test_bad_key(self):
         secrets.create_key().write_bytes(b'short')
         self.assertEqual(Code.FAILURE,
