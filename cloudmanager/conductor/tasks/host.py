@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steps on a compute host: disable, plan, move, fence, power, verify."""
 
+import dataclasses
 from typing import Any
 
 from oslo_config import cfg
@@ -47,6 +48,8 @@ class DisableHost(Step):
         if service.status == 'enabled':
             services.disable(self.tools.nova, service, self._reason(),
                              self.run.guard)
+            services.note(self.run.context, dataclasses.replace(
+                service, status='disabled'))
 
     def _reason(self) -> str:
         return f'cloudmanager: {self.run.name}, task {self.run.task_id}'

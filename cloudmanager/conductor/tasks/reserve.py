@@ -76,7 +76,7 @@ def _service(tools: Any, node: dict[str, Any],
 
 
 def _close(nova: Any, service: Any) -> None:
-    """Disable the service of a host that has no servers.
+    """Disable the service of a host that has no servers, not even halves.
 
     It is disabled first, so that none comes while they are counted.
 
@@ -86,7 +86,8 @@ def _close(nova: Any, service: Any) -> None:
     if disabled:
         services.disable(nova, service, REASON)
     try:
-        present = [item.id for item in nova.servers_on(service.host)]
+        present = [item.id for item in (*nova.servers_on(service.host),
+                                        *nova.halves_on(service.host))]
     except exception.CloudManagerException:
         if disabled:
             nova.enable_service(service.id)

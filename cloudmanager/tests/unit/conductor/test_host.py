@@ -15,6 +15,7 @@ from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import host as steps
 from cloudmanager.conductor.tasks import services
 from cloudmanager.db import models
+from cloudmanager.db import nodes as db_nodes
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
 
@@ -43,6 +44,14 @@ class DisableTestCase(StepCase):
         self.assertEqual('disabled', self.host.status)
         self.assertIn(run.task_id, self.host.disabled_reason)
         self.assertTrue(self.row()['memory']['was_enabled'])
+
+    def test_condition_follows(self):
+        node = db_nodes.create_node(self.context, {'name': 'src',
+                                                   'condition': 1})['id']
+        self.step(steps.DisableHost).execute()
+        row = db_nodes.get_node(self.context, node)
+        self.assertEqual((2, 'A task works on it.'), (
+            row['condition'], row['condition_reason']))
 
     def test_twice(self):
         """A successor does not take our own disabling for another's."""

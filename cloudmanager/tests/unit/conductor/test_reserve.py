@@ -60,6 +60,11 @@ class ReserveTestCase(fakes_case.ConductorCase):
         self.assertIn('vm1', self.refused())
         self.assertEqual('enabled', self.service().status)
 
+    def test_old_halves(self):
+        """A resize off the host that may be reverted yet."""
+        self.nova.resize_off('vm1')
+        self.assertIn('vm1', self.refused())
+
     def test_servers_on_another(self):
         """DR2."""
         self.nova.add_host('src1')
