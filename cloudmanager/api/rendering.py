@@ -10,8 +10,8 @@ from cloudmanager.common import exception
 
 
 def dumps(document: Any) -> bytes:
-    """Return a document as JSON."""
-    return orjson.dumps(document)
+    """Return a document as JSON; times are written to the second."""
+    return orjson.dumps(document, option=orjson.OPT_OMIT_MICROSECONDS)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The policy enforcer."""
 
+import time
 from typing import Any
 
 from oslo_config import cfg
@@ -12,6 +13,23 @@ from cloudmanager.common import exception
 
 CONF = cfg.CONF
 _ENFORCER: policy.Enforcer | None = None
+RELOAD_SECONDS = 1
+
+
+class _Enforcer(policy.Enforcer):
+    """Looks for changes of the policy files once in a second.
+
+    oslo.policy looks at every check, in every directory where the file might
+    be, which takes longer than the check.
+    """
+
+    _looked = float('-inf')
+
+    def load_rules(self, force_reload: bool = False) -> None:
+        now = time.monotonic()
+        if force_reload or now >= self._looked + RELOAD_SECONDS:
+            super().load_rules(force_reload)
+            self._looked = now
 
 
 def init(rules: list[policy.RuleDefault]) -> policy.Enforcer:
@@ -21,7 +39,7 @@ def init(rules: list[policy.RuleDefault]) -> policy.Enforcer:
     """
     global _ENFORCER
     policy_opts.set_defaults(CONF, policy_file='policy.yaml')
-    enforcer = policy.Enforcer(CONF)
+    enforcer = _Enforcer(CONF)
     enforcer.register_defaults(rules)
     _ENFORCER = enforcer
     return enforcer

@@ -12,6 +12,7 @@ import functools
 import threading
 from typing import Any
 
+import orjson
 from oslo_config import cfg
 from oslo_db import api as oslo_db_api
 from oslo_db import options as db_options
@@ -19,6 +20,7 @@ from oslo_db.sqlalchemy import enginefacade
 from oslo_db.sqlalchemy import engines
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy import pool
 
 CONF = cfg.CONF
 _local = threading.local()
@@ -30,7 +32,9 @@ context_manager = enginefacade.transaction_context()
 
 def configure() -> None:
     """Prepare the engine from ``[database]``; call once per process."""
-    context_manager.configure(connection=_url(), sqlite_fk=True)
+    # The yield at the end of each transaction is for eventlet.
+    context_manager.configure(connection=_url(), sqlite_fk=True,
+                              thread_checkin=False)
     context_manager.append_on_engine_create(_prepare_engine)
 
 
@@ -52,9 +56,25 @@ def reset() -> None:
     context_manager.patch_factory(enginefacade.transaction_context())
 
 
+def _keep_connections(engine: sa.Engine) -> None:
+    """Give an engine on SQLite a pool of connections.
+
+    oslo.db opens the file for each transaction, and SQLite then reads the
+    whole schema first, which takes longer than most transactions.
+    """
+    old = engine.pool
+    engine.pool = pool.QueuePool(
+        old._creator, pool_size=CONF.database.max_pool_size or 5,
+        max_overflow=CONF.database.max_overflow or 50,
+        dialect=engine.dialect, _dispatch=old.dispatch)
+
+
 def _prepare_engine(engine: sa.Engine, always_writing: bool = False) -> None:
+    # Lists have documents in their rows; the standard library takes longer.
+    engine.dialect._json_deserializer = orjson.loads
     if engine.dialect.name != 'sqlite':
         return
+    _keep_connections(engine)
 
     @event.listens_for(engine, 'connect')
     def _pragmas(connection: Any, record: Any) -> None:

@@ -23,56 +23,35 @@ _STORAGE = models.AvailabilityStorage
 _LINK = models.NodeAvailabilityStorage
 _NODE = models.Node
 COLUMNS = tuple(_STORAGE.__table__.c)
+_STORAGES = sa.select(*COLUMNS)
+_NODES = (sa.select(_LINK.availability_storage_id, _NODE.id, _NODE.name)
+          .join(_NODE, _NODE.id == _LINK.node_id).order_by(_NODE.id))
+_OF_NODES = (
+    sa.select(_LINK.node_id, _STORAGE.id, _STORAGE.name,
+              _STORAGE.compute_path, _STORAGE.controller_path)
+    .join(_STORAGE, _STORAGE.id == _LINK.availability_storage_id)
+    .order_by(_STORAGE.id))
 # Ids that one error names.
 MAX_NAMED = 20
 
 
 def _attach_nodes(context: Any, storages: list[dict[str, Any]]) -> None:
-    """Put ids and names of nodes into storages, by one statement."""
-    by_id: dict[int, list[dict[str, Any]]] = {
-        storage['id']: storage.setdefault('nodes', [])
-        for storage in storages}
-    if not by_id:
-        return
-    for storage_id, node_id, name in context.session.execute(
-            sa.select(_LINK.availability_storage_id, _NODE.id, _NODE.name)
-            .join(_NODE, _NODE.id == _LINK.node_id)
-            .where(db_query.among(_LINK.availability_storage_id, by_id))
-            .order_by(_NODE.id)):
-        if storage_id in by_id:
-            by_id[storage_id].append({'id': node_id, 'name': name})
+    """Put ids and names of nodes into storages."""
+    db_query.attach(context, storages, 'nodes', _NODES,
+                    _LINK.availability_storage_id)
 
 
 def attach_to_nodes(context: Any, nodes: list[dict[str, Any]]) -> None:
     """Put the list of storages into each node, by one statement."""
-    by_id: dict[int, list[dict[str, Any]]] = {
-        node['id']: node.setdefault('availability_storages', [])
-        for node in nodes}
-    if not by_id:
-        return
-    # Few storages, each of many nodes.
-    storages: dict[int, dict[str, Any]] = {}
-    for node_id, storage_id, *texts in context.session.execute(
-            sa.select(_LINK.node_id, _STORAGE.id, _STORAGE.name,
-                      _STORAGE.compute_path, _STORAGE.controller_path)
-            .join(_STORAGE, _STORAGE.id == _LINK.availability_storage_id)
-            .where(db_query.among(_LINK.node_id, by_id))
-            .order_by(_STORAGE.id)):
-        if storage_id not in storages:
-            storages[storage_id] = {'id': storage_id, **dict(zip(
-                ('name', 'compute_path', 'controller_path'), texts,
-                strict=True))}
-        if node_id in by_id:
-            by_id[node_id].append(storages[storage_id])
+    db_query.attach(context, nodes, 'availability_storages', _OF_NODES,
+                    _LINK.node_id)
 
 
 @api.reader
 def list_storages(context: Any,
                   query: common_query.Query) -> list[dict[str, Any]]:
     """Return the storages that a query asks for, with their nodes."""
-    statement = db_query.where(sa.select(*COLUMNS), _STORAGE, query)
-    storages = [dict(row) for row in context.session.execute(
-        db_query.page(statement, _STORAGE, query)).mappings()]
+    storages = db_query.fetch(context, _STORAGES, _STORAGE, query)
     _attach_nodes(context, storages)
     return storages
 
@@ -80,8 +59,7 @@ def list_storages(context: Any,
 @api.reader
 def count_storages(context: Any, query: common_query.Query) -> int:
     """Return how many storages meet the filters of a query."""
-    return context.session.scalar(db_query.where(
-        sa.select(sa.func.count()).select_from(_STORAGE), _STORAGE, query))
+    return db_query.count(context, _STORAGE, query)
 
 
 @api.reader

@@ -23,6 +23,9 @@ _CLASS = models.NodeClass
 _TYPE = models.NodeType
 _NODE = models.Node
 COLUMNS = tuple(_CLASS.__table__.c)
+_CLASSES = sa.select(*COLUMNS)
+_TYPES = (sa.select(_TYPE.id, _TYPE.name, _TYPE.node_class_id)
+          .order_by(_TYPE.id))
 # The type of classes that are made without naming any.
 NAMELESS = ''
 
@@ -35,20 +38,17 @@ def types_of(context: Any, class_ids: Collection[int]
         class_id: [] for class_id in class_ids}
     if not found:
         return found
-    for row in context.session.execute(
-            sa.select(_TYPE.id, _TYPE.name, _TYPE.node_class_id)
-            .where(db_query.among(_TYPE.node_class_id, found))
-            .order_by(_TYPE.id)):
-        if row.node_class_id in found:
-            found[row.node_class_id].append({'id': row.id,
-                                             'name': row.name})
+    for row in db_query.rows_among(context, _TYPES, _TYPE.node_class_id,
+                                   found):
+        types = found.get(row.pop('node_class_id'))
+        if types is not None:
+            types.append(row)
     return found
 
 
-def _with_types(context: Any, statement: Any) -> list[dict[str, Any]]:
-    """Return classes with their types, by two statements."""
-    classes = [dict(row) for row in
-               context.session.execute(statement).mappings()]
+def _with_types(context: Any,
+                classes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return classes with their types, by one more statement."""
     types = types_of(context, [row['id'] for row in classes])
     for row in classes:
         row['types'] = types[row['id']]
@@ -59,15 +59,14 @@ def _with_types(context: Any, statement: Any) -> list[dict[str, Any]]:
 def list_classes(context: Any,
                  query: common_query.Query) -> list[dict[str, Any]]:
     """Return the classes that a query asks for, with their types."""
-    statement = db_query.where(sa.select(*COLUMNS), _CLASS, query)
-    return _with_types(context, db_query.page(statement, _CLASS, query))
+    return _with_types(context, db_query.fetch(context, _CLASSES, _CLASS,
+                                               query))
 
 
 @api.reader
 def count_classes(context: Any, query: common_query.Query) -> int:
     """Return how many classes meet the filters of a query."""
-    return context.session.scalar(db_query.where(
-        sa.select(sa.func.count()).select_from(_CLASS), _CLASS, query))
+    return db_query.count(context, _CLASS, query)
 
 
 @api.reader
@@ -76,8 +75,8 @@ def get_class(context: Any, class_id: int) -> dict[str, Any]:
 
     :raises NodeClassNotFound: there is none with this id
     """
-    found = _with_types(context,
-                        sa.select(*COLUMNS).where(_CLASS.id == class_id))
+    found = _with_types(context, db_query.rows(
+        context, _CLASSES.where(_CLASS.id == class_id)))
     if not found:
         raise exception.NodeClassNotFound(node_class=class_id)
     return found[0]

@@ -17,6 +17,7 @@ from cloudmanager.db import query as db_query
 _IMAGE = models.NodeImage
 _NODE = models.Node
 COLUMNS = tuple(_IMAGE.__table__.c)
+_IMAGES = sa.select(*COLUMNS)
 # The image of nodes that name none, from the first migration.
 DEFAULT = 1
 
@@ -37,16 +38,13 @@ class Boot:
 def list_images(context: Any,
                 query: common_query.Query) -> list[dict[str, Any]]:
     """Return the images that a query asks for."""
-    statement = db_query.where(sa.select(*COLUMNS), _IMAGE, query)
-    return [dict(row) for row in context.session.execute(
-        db_query.page(statement, _IMAGE, query)).mappings()]
+    return db_query.fetch(context, _IMAGES, _IMAGE, query)
 
 
 @api.reader
 def count_images(context: Any, query: common_query.Query) -> int:
     """Return how many images meet the filters of a query."""
-    return context.session.scalar(db_query.where(
-        sa.select(sa.func.count()).select_from(_IMAGE), _IMAGE, query))
+    return db_query.count(context, _IMAGE, query)
 
 
 @api.reader

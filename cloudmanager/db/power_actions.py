@@ -12,6 +12,8 @@ from cloudmanager.db import models
 from cloudmanager.db import query as db_query
 
 COLUMNS = tuple(models.PowerAction.__table__.c)
+_OF_NODE = sa.select(*COLUMNS).where(
+    models.PowerAction.node_id == sa.bindparam('node_id'))
 
 
 def _require_node(context: Any, node_id: int) -> None:
@@ -28,12 +30,8 @@ def list_actions(context: Any, node_id: int,
     :raises NodeNotFound: there is no such node
     """
     _require_node(context, node_id)
-    statement = db_query.where(
-        sa.select(*COLUMNS).where(models.PowerAction.node_id == node_id),
-        models.PowerAction, query)
-    statement = db_query.page(statement, models.PowerAction, query)
-    return [dict(row) for row in
-            context.session.execute(statement).mappings()]
+    return db_query.fetch(context, _OF_NODE, models.PowerAction, query,
+                          node_id=node_id)
 
 
 @api.reader

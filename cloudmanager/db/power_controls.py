@@ -26,6 +26,13 @@ _CONTROL = models.PowerControl
 # Without the secrets: what is not read cannot leak.
 COLUMNS = tuple(column for column in _CONTROL.__table__.c
                 if column.name not in ('password', 'ssh_key'))
+_CONTROLS = sa.select(*COLUMNS)
+_OUTPUTS = (
+    sa.select(_LINK.power_control_id, _LINK.power_control_port,
+              _LINK.is_default, _LINK.is_initialized, _LINK.node_id,
+              models.Node.name.label('node_name'), _LINK.power_state)
+    .join(models.Node, models.Node.id == _LINK.node_id)
+    .order_by(_LINK.id))
 REENCRYPT_BATCH = 100
 _UNREAD: dict[str, Any] = {
     'is_initialized': False, 'power_state': None, 'power_state_at': None}
@@ -39,35 +46,16 @@ _UNPROVEN: dict[str, Any] = {
 
 
 def _attach_outputs(context: Any, controls: list[dict[str, Any]]) -> None:
-    """Put the assigned outputs into each control, by one statement."""
-    by_id: dict[int, list[dict[str, Any]]] = {
-        control['id']: control.setdefault('outputs', [])
-        for control in controls}
-    if not by_id:
-        return
-    statement = (
-        sa.select(_LINK.power_control_id, _LINK.power_control_port,
-                  _LINK.is_default, _LINK.is_initialized, _LINK.node_id,
-                  models.Node.name.label('node_name'),
-                  _LINK.power_state)
-        .join(models.Node, models.Node.id == _LINK.node_id)
-        .where(db_query.among(_LINK.power_control_id, by_id))
-        .order_by(_LINK.id))
-    for row in context.session.execute(statement).mappings():
-        values = dict(row)
-        outputs = by_id.get(values.pop('power_control_id'))
-        if outputs is not None:
-            outputs.append(values)
+    """Put the assigned outputs into each control."""
+    db_query.attach(context, controls, 'outputs', _OUTPUTS,
+                    _LINK.power_control_id)
 
 
 @api.reader
 def list_controls(context: Any,
                   query: common_query.Query) -> list[dict[str, Any]]:
     """Return the power controls that a query asks for."""
-    statement = db_query.where(sa.select(*COLUMNS), _CONTROL, query)
-    statement = db_query.page(statement, _CONTROL, query)
-    controls = [dict(row) for row in
-                context.session.execute(statement).mappings()]
+    controls = db_query.fetch(context, _CONTROLS, _CONTROL, query)
     _attach_outputs(context, controls)
     return controls
 
@@ -75,8 +63,7 @@ def list_controls(context: Any,
 @api.reader
 def count_controls(context: Any, query: common_query.Query) -> int:
     """Return how many power controls meet the filters of a query."""
-    return context.session.scalar(db_query.where(
-        sa.select(sa.func.count()).select_from(_CONTROL), _CONTROL, query))
+    return db_query.count(context, _CONTROL, query)
 
 
 @api.reader
@@ -206,8 +193,10 @@ def list_assignments(context: Any, node_id: int) -> list[dict[str, Any]]:
         raise exception.NodeNotFound(node=node_id)
     statement = db_nodes.assignments_statement().where(
         _LINK.node_id == node_id)
-    return [dict(row) for row in
-            context.session.execute(statement).mappings()]
+    rows = db_query.rows(context, statement)
+    for row in rows:
+        del row['node_id']
+    return rows
 
 
 def get_assignment(context: Any, node_id: int,

@@ -13,17 +13,14 @@ from cloudmanager.db import models
 from cloudmanager.db import query as db_query
 
 COLUMNS = tuple(models.PowerEvent.__table__.c)
+_EVENTS = sa.select(*COLUMNS)
 
 
 @api.reader
 def list_events(context: Any,
                 query: common_query.Query) -> list[dict[str, Any]]:
     """Return the events that a query asks for."""
-    statement = db_query.where(sa.select(*COLUMNS), models.PowerEvent,
-                               query)
-    statement = db_query.page(statement, models.PowerEvent, query)
-    return [dict(row) for row in
-            context.session.execute(statement).mappings()]
+    return db_query.fetch(context, _EVENTS, models.PowerEvent, query)
 
 
 @api.writer

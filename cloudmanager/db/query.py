@@ -3,6 +3,8 @@
 
 from collections.abc import Callable
 from collections.abc import Collection
+import dataclasses
+import functools
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,63 +28,179 @@ _CONDITIONS: dict[str, Callable[[Any, Any], Any]] = {
     'null': lambda column, value: column.is_(None),
     'notnull': lambda column, value: column.is_not(None),
 }
-# More ids than this are looked up by their range instead of a long IN.
-MAX_IN = 500
+_WITHOUT_VALUE = ('null', 'notnull')
+_LISTS = ('in', 'nin')
+# Of this many ids the rows are looked up one by one; of more, all rows of ids
+# between them are read.
+MAX_IN = 2000
+# Ids that fill at least this part of their range are read as a range, too.
+_DENSE = 2
 
 
-def among(column: Any, ids: Collection[int]) -> Any:
-    """Condition for the rows of some ids, for one statement of any length.
+def rows(context: Any, statement: Any,
+         **values: Any) -> list[dict[str, Any]]:
+    """Return what a statement selects, as dictionaries by column.
 
-    When there are many, rows of ids between them are found as well, which
-    the caller leaves aside: the ids of a page lie close together.
+    Past the ORM, which would look at each row for entities to load.
 
+    :param values: of the statement's bound parameters
+    """
+    found = context.session.connection().execute(statement, values)
+    names = tuple(found.keys())
+    return [dict(zip(names, row)) for row in found.fetchall()]
+
+
+def fetch(context: Any, base: Any, model: Any, query: common_query.Query,
+          **values: Any) -> list[dict[str, Any]]:
+    """Return the rows that a query asks for, as dictionaries by column.
+
+    The statement is made once for all queries of the same shape.
+
+    :param base: selects from the model; one statement that is kept
+    :param values: of its bound parameters
+    """
+    return rows(context, _prepared(base, model, _shape(query), True),
+                **_values(query), **values)
+
+
+def count(context: Any, model: Any, query: common_query.Query) -> int:
+    """Return how many rows of a model meet the filters of a query."""
+    filters = dataclasses.replace(query, sort=(), limit=None, offset=0,
+                                  marker=None)
+    return context.session.connection().scalar(
+        _prepared(_counting(model), model, _shape(filters), False),
+        _values(filters))
+
+
+def rows_among(context: Any, base: Any, column: Any,
+               ids: Collection[int]) -> list[dict[str, Any]]:
+    """Return the rows of some ids, by one statement of bounded length.
+
+    Rows of other ids between them may be there as well, which the caller
+    leaves aside: the ids of a page lie close together.
+
+    :param base: selects the rows; one statement that is kept
+    :param column: has the ids
     :param ids: at least one
     """
-    if len(ids) <= MAX_IN:
-        return column.in_(list(ids))
-    return column.between(min(ids), max(ids))
+    first, last = min(ids), max(ids)
+    if len(ids) > MAX_IN or last - first < _DENSE * len(ids):
+        return rows(context, _between(base, column), first=first, last=last)
+    return rows(context, _in(base, column), ids=list(ids))
 
 
-def where(statement: Any, model: Any,
-          query: common_query.Query) -> Any:
-    """Add the filters of a query to a statement on a model."""
-    for condition in query.filters:
+def attach(context: Any, owners: list[dict[str, Any]], name: str,
+           base: Any, column: Any) -> None:
+    """Put lists of what belongs to them into some rows, by one statement.
+
+    :param owners: rows with an ``id``
+    :param name: of the lists
+    :param base: selects what belongs to them; one statement that is kept
+    :param column: has the owner's id; what is attached goes without it
+    """
+    by_id: dict[int, list[dict[str, Any]]] = {
+        owner['id']: owner.setdefault(name, []) for owner in owners}
+    if not by_id:
+        return
+    for row in rows_among(context, base, column, by_id):
+        found = by_id.get(row.pop(column.key))
+        if found is not None:
+            found.append(row)
+
+
+@functools.cache
+def _between(base: Any, column: Any) -> Any:
+    return base.where(column.between(sa.bindparam('first'),
+                                     sa.bindparam('last')))
+
+
+@functools.cache
+def _in(base: Any, column: Any) -> Any:
+    return base.where(column.in_(sa.bindparam('ids', expanding=True)))
+
+
+@functools.cache
+def _counting(model: Any) -> Any:
+    return sa.select(sa.func.count()).select_from(model)
+
+
+def _shape(query: common_query.Query) -> common_query.Query:
+    """Return a query with names in the place of its values."""
+    return common_query.Query(
+        filters=tuple(dataclasses.replace(
+            condition, value=f'filter_{number}') for number, condition
+            in enumerate(query.filters)),
+        sort=query.sort, limit=None if query.limit is None else 1,
+        offset=1 if query.offset else 0,
+        marker=None if query.marker is None else 'marker')
+
+
+def _values(query: common_query.Query) -> dict[str, Any]:
+    """Return the values of a query by the names in its shape."""
+    found = {f'filter_{number}': condition.value
+             for number, condition in enumerate(query.filters)
+             if condition.operator not in _WITHOUT_VALUE}
+    if query.limit is not None:
+        found['limit'] = query.limit
+    if query.offset:
+        found['offset'] = query.offset
+    if query.marker is not None:
+        found['marker'] = query.marker
+    return found
+
+
+@functools.lru_cache(maxsize=1000)
+def _prepared(base: Any, model: Any, shape: common_query.Query,
+              paged: bool) -> Any:
+    """Return the statement of all queries of a shape."""
+    statement = _where(base, model, shape)
+    return _page(statement, model, shape) if paged else statement
+
+
+def _where(statement: Any, model: Any, shape: common_query.Query) -> Any:
+    """Add the filters of a query."""
+    for condition in shape.filters:
         column = getattr(model, condition.column)
+        value = sa.bindparam(condition.value, type_=column.type,
+                             expanding=condition.operator in _LISTS)
         statement = statement.where(
-            _CONDITIONS[condition.operator](column, condition.value))
+            _CONDITIONS[condition.operator](column, value))
     return statement
 
 
-def page(statement: Any, model: Any, query: common_query.Query,
-         identity: str = 'id') -> Any:
-    """Add order and page to a statement.
+def _page(statement: Any, model: Any, shape: common_query.Query,
+          identity: str = 'id') -> Any:
+    """Add order and page.
 
     The order always ends with the identity, so that a marker names one
     place in it.
     """
-    sort = list(query.sort)
+    sort = list(shape.sort)
     if identity not in [name for name, _ in sort]:
         sort.append((identity, 'asc'))
-    if query.marker is not None:
-        statement = statement.where(_after(model, sort, query.marker,
-                                           identity))
+    if shape.marker is not None:
+        statement = statement.where(_after(
+            model, sort, sa.bindparam('marker'), identity))
     for name, direction in sort:
         column = getattr(model, name)
-        nullable = model.__table__.c[name].nullable
-        if nullable:
+        if model.__table__.c[name].nullable:
             # Databases differ on where NULL sorts; this settles it.
             missing = column.is_(None)
             statement = statement.order_by(
                 missing.desc() if direction == 'desc' else missing.asc())
         statement = statement.order_by(
             column.desc() if direction == 'desc' else column.asc())
-    if query.offset:
-        statement = statement.offset(query.offset)
-    if query.limit is not None:
-        statement = statement.limit(query.limit)
-    elif query.offset:
+    if shape.offset:
+        statement = statement.offset(_number('offset'))
+    if shape.limit is not None:
+        statement = statement.limit(_number('limit'))
+    elif shape.offset:
         statement = statement.limit(2 ** 31 - 1)
     return statement
+
+
+def _number(name: str) -> Any:
+    return sa.bindparam(name, type_=sa.Integer)
 
 
 def _after(model: Any, sort: list[tuple[str, str]], marker: Any,

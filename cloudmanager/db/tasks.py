@@ -33,6 +33,10 @@ MAX_IN = 500
 
 TASK_COLUMNS = tuple(models.Task.__table__.c)
 ITEM_COLUMNS = tuple(models.TaskItem.__table__.c)
+# Lists show neither what only the task's page has nor what only conductors
+# read; both can be long.
+_TASKS = sa.select(*(column for column in TASK_COLUMNS
+                     if column.name not in ('memory', 'traceback')))
 
 # TaskFlow's tables, for the removal of what it kept of a task: the logbook
 # and the flow of a task have the task's id.
@@ -180,10 +184,7 @@ def get_task(context: Any, task_id: str) -> dict[str, Any]:
 def list_tasks(context: Any,
                query: common_query.Query) -> list[dict[str, Any]]:
     """Return the tasks that a query asks for."""
-    statement = db_query.where(sa.select(*TASK_COLUMNS), models.Task, query)
-    statement = db_query.page(statement, models.Task, query)
-    return [dict(row) for row in
-            context.session.execute(statement).mappings()]
+    return db_query.fetch(context, _TASKS, models.Task, query)
 
 
 @api.reader

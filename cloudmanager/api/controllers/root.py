@@ -71,29 +71,17 @@ class RootController:
     """The only controller of Pecan."""
 
     @pecan.expose()
-    def _route(self, remainder: list[str],
-               request: Any) -> tuple[Any, list[str]]:
-        """Find the operation and read the request, strictly."""
-        request.found = routing.find(request.method, request.path_info)
-        route, _ = request.found
-        request.call = routing.Call(
+    def answer(self, request: Any) -> webob.Response:
+        """Find the operation, read the request strictly, and answer it."""
+        route, params = routing.find(request.method, request.path_info)
+        call = routing.Call(
             cm_context.RequestContext.from_environ(request.environ),
             request.path_url, list(request.GET.items()), None)
         if route.rule is not None:
-            policy.authorize(request.call.context, route.rule)
-        request.call.body = _document(request)
-        route.read(request.call)
-        # Pecan would read the body by its own, looser rules.
-        request.content_type = 'application/octet-stream'
-        request.pecan['content_type'] = 'application/json'
-        return self.answer, []
-
-    @pecan.expose(content_type='application/json')
-    def answer(self) -> webob.Response:
-        """Call the operation and make the answer."""
-        request = pecan.request
-        route, params = request.found
-        found = route.function(request.call, **params)
+            policy.authorize(call.context, route.rule)
+        call.body = _document(request)
+        route.read(call)
+        found = route.function(call, **params)
         if not isinstance(found, routing.Answer):
             found = routing.Answer(document=found)
         made = webob.Response(status=found.status or route.status)

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from collections.abc import Mapping
 import dataclasses
 import functools
+import operator
 from typing import Any
 
 import wsme
 from wsme import types as wtypes
 
 from cloudmanager.api.types import formats
-from cloudmanager.common import clock
 
 INTEGER, NUMBER, STRING, BOOLEAN = 'integer', 'number', 'string', 'boolean'
 TIME, LIST, OBJECT = 'time', 'array', 'object'
@@ -231,16 +231,26 @@ class Resource:
         return result
 
     @functools.cached_property
-    def columns(self) -> tuple[tuple[str, str, bool], ...]:
-        """Name, column and whether it is a time, of each stored field."""
-        return tuple((field.name, field.attribute, field.type == TIME)
-                     for field in self.fields
-                     if field.shown and not field.computed)
+    def columns(self) -> dict[str, str]:
+        """The column of each stored field that is shown, by its name."""
+        return {field.name: field.attribute for field in self.fields
+                if field.shown and not field.computed}
+
+    @functools.cached_property
+    def _renderer(self) -> tuple[tuple[str, ...], Callable[..., Any]]:
+        """Names, and what gets the columns out of a row all at once."""
+        names, columns = tuple(self.columns), tuple(self.columns.values())
+        if len(columns) == 1:
+            return names, lambda row: (row[columns[0]],)
+        return names, operator.itemgetter(*columns)
 
     def render(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields of a row as the API answers them."""
-        return {name: clock.isoformat(row[column]) if is_time
-                else row[column] for name, column, is_time in self.columns}
+        """Return the fields of a row as the API answers them.
+
+        Times stay what they are; ``rendering.dumps`` writes them.
+        """
+        names, columns = self._renderer
+        return dict(zip(names, columns(row), strict=True))
 
     @functools.cached_property
     def wsme_type(self) -> type:

@@ -67,7 +67,7 @@ ASSIGNMENT = fields.Resource('', 'power_controls', (
           description='Id of the power control.'),
     Field('control_type', nullable=False,
           description='Type of the power control.'),
-    Field('power_control_title', column='title', nullable=False,
+    Field('power_control_title', nullable=False,
           description='Title of the power control.'),
     Field('power_control_port', create=True, update=True, required=True,
           nullable=False, also=('integer',), convert=str,

@@ -63,7 +63,7 @@ class ErrorsTestCase(base.ApiTestCase):
             self.assertNotIn('secret', str(found))
 
     def patched(self, error):
-        def fail(*args):
+        def fail(*args, **kwargs):
             raise error
         return fixtures.MonkeyPatch(
             'cloudmanager.db.nodes.list_nodes', fail)

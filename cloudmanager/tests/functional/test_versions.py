@@ -40,7 +40,7 @@ class VersionsTestCase(base.ApiTestCase):
     def test_behind_a_proxy(self):
         self.config(group='oslo_middleware',
                     enable_proxy_headers_parsing=True)
-        answer = self.app.get('/v1', headers={
+        answer = self.make_app().get('/v1', headers={
             'X-Forwarded-Proto': 'https',
             'X-Forwarded-Host': 'cloud.example'})
         self.assertEqual('https://cloud.example/v1/',

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes and the power controls assigned to them."""
 
+import functools
 from typing import Any
 
 from cloudmanager.api import boot_files
@@ -23,6 +24,11 @@ NODE = node_types.NODE
 ASSIGNMENT = node_types.ASSIGNMENT
 _LIST, _ONE = '/v1/nodes', '/v1/nodes/{node_id}'
 _CONTROLS = f'{_ONE}/power-controls'
+# What lists read of a node: what is shown, and whose it is.
+_COLUMNS = (*NODE.columns.items(), ('node_class_id', 'node_class_id'),
+            ('node_type_id', 'node_type_id'))
+_NOT_SHOWN = ('node_class_id', 'node_type_id', 'class_name',
+              'class_is_default', 'type_name', 'image_name', 'controls')
 _ASSIGNED = answers.one(ASSIGNMENT, name='power_control')
 _CONTROL = _CONTROLS + '/{power_control_id}'
 
@@ -38,18 +44,34 @@ def control_key(control_id: str) -> int:
         power_control=control_id))
 
 
+def _belongings(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what belongs to a node, as it is answered with it."""
+    return {'node_class': {'id': row['node_class_id'],
+                           'name': row['class_name'],
+                           'is_default': row['class_is_default']},
+            'node_type': {'id': row['node_type_id'],
+                          'name': row['type_name']},
+            'image': {'id': row['image_id'], 'name': row['image_name']},
+            'power_status': _power_status(row),
+            'node_controls': row['controls'],
+            'availability_storages': row['availability_storages']}
+
+
 def render(row: dict[str, Any]) -> dict[str, Any]:
     """Return a node as it is answered."""
-    return NODE.render(row) | {
-        'node_class': {'id': row['node_class_id'],
-                       'name': row['class_name'],
-                       'is_default': row['class_is_default']},
-        'node_type': {'id': row['node_type_id'], 'name': row['type_name']},
-        'image': {'id': row['image_id'], 'name': row['image_name']},
-        'power_status': _power_status(row),
-        'node_controls': [ASSIGNMENT.render(control)
-                          for control in row['controls']],
-        'availability_storages': row['availability_storages']}
+    return NODE.render(row) | _belongings(row)
+
+
+def _render_list(rows: listing.Rows) -> listing.Rows:
+    """Make rows with just ``_COLUMNS`` what is answered.
+
+    Lists are long, so the rows themselves are made that.
+    """
+    for row in rows:
+        row.update(_belongings(row))
+        for name in _NOT_SHOWN:
+            del row[name]
+    return rows
 
 
 def _power_status(row: dict[str, Any]) -> str:
@@ -71,8 +93,8 @@ def _power_status(row: dict[str, Any]) -> str:
                answers={200: node_types.NODES})
 def list_nodes(call: routing.Call) -> Any:
     """List nodes."""
-    document = listing.page(call, NODE, db_nodes.list_nodes,
-                            lambda rows: [render(row) for row in rows],
+    fetch = functools.partial(db_nodes.list_nodes, columns=_COLUMNS)
+    document = listing.page(call, NODE, fetch, _render_list,
                             extra=node_extensions.PARAMETERS)
     return document | node_extensions.extend(call, document['nodes'])
 

@@ -8,6 +8,7 @@ import random
 import sqlalchemy as sa
 
 from cloudmanager.common import query as common_query
+from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import nodes
 from cloudmanager.db import query as db_query
@@ -15,6 +16,14 @@ from cloudmanager.tests import base
 
 Filter = common_query.Filter
 Query = common_query.Query
+
+
+_IDS = sa.select(models.Node.id)
+
+
+@api.reader
+def _fetch(context, query):
+    return db_query.fetch(context, _IDS, models.Node, query)
 
 
 class NodesCase(base.DbTestCase):
@@ -128,9 +137,7 @@ class PagesTestCase(NodesCase):
             marker = page[-1]
 
     def ids(self, query):
-        statement = db_query.page(sa.select(models.Node.id), models.Node,
-                                  query)
-        return [row[0] for row in self.execute(statement)]
+        return [row['id'] for row in _fetch(self.context, query)]
 
     def _sorts(self, rand):
         for count in (0, 1, 2, 3):
