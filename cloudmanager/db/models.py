@@ -71,7 +71,8 @@ class NodeType(Created, Base):
 
 class NodeImage(Created, Base):
     __tablename__ = 'node_images'
-    __table_args__ = _args(sa.UniqueConstraint('name'))
+    __table_args__ = _args(sa.UniqueConstraint('name'),
+                           sa.Index(None, 'created_at'))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(255))
@@ -90,7 +91,9 @@ class Node(Created, Base):
         sa.Index(None, 'rack_number'), sa.Index(None, 'dtc_number'),
         sa.Index(None, 'row_number'), sa.Index(None, 'unit_number'),
         sa.Index(None, 'owner'), sa.Index(None, 'inventory_code'),
-        sa.Index(None, 'title'), sa.Index(None, 'created_at'))
+        sa.Index(None, 'title'), sa.Index(None, 'created_at'),
+        sa.Index(None, 'controller_type'), sa.Index(None, 'cpu_amount'),
+        sa.Index(None, 'ram_mb'), sa.Index(None, 'hdd_gb'))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str | None] = mapped_column(sa.String(255))
@@ -143,7 +146,7 @@ class PowerControl(Created, Base):
         sa.UniqueConstraint('control_type', 'host', 'port_number'),
         sa.Index(None, 'title'), sa.Index(None, 'protocol_type'),
         sa.Index(None, 'host'), sa.Index(None, 'port_number'),
-        sa.Index(None, 'created_at'))
+        sa.Index(None, 'created_at'), sa.Index(None, 'failures'))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(sa.String(255))
@@ -208,7 +211,8 @@ class PowerEvent(Base):
     __tablename__ = 'power_events'
     __table_args__ = _args(sa.Index(None, 'node_id'),
                            sa.Index(None, 'power_control_id'),
-                           sa.Index(None, 'created_at'))
+                           sa.Index(None, 'created_at'),
+                           sa.Index(None, 'kind'))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(sa.String(32))
@@ -262,8 +266,8 @@ class Task(Base):
     __table_args__ = _args(
         sa.Index(None, 'status', 'heartbeat_at'), sa.Index(None, 'name'),
         sa.Index(None, 'host'), sa.Index(None, 'server_id'),
-        sa.Index(None, 'created_at'), sa.Index(None, 'finished_at'),
-        sa.Index(None, 'parent_id'))
+        sa.Index(None, 'created_at'), sa.Index(None, 'started_at'),
+        sa.Index(None, 'finished_at'), sa.Index(None, 'parent_id'))
 
     id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
     # The task that began this one and holds its targets.

@@ -315,13 +315,17 @@ class DbTestCase(TestCase):
             return result.fetchall() if result.returns_rows else None
 
     @contextlib.contextmanager
-    def statements(self) -> Iterator[list[str]]:
-        """Collect the SQL statements that a block sends."""
+    def recorded(self) -> Iterator[list[tuple[str, Any]]]:
+        """Collect the statements that a block sends, with parameters.
+
+        Without the beginnings of transactions, which SQLite alone is sent.
+        """
         engine, found = db_api.get_engine(), []
 
-        def seen(conn: Any, cursor: Any, statement: str,
+        def seen(conn: Any, cursor: Any, statement: str, parameters: Any,
                  *_: Any) -> None:
-            found.append(statement)
+            if not statement.startswith('BEGIN'):
+                found.append((statement, parameters))
 
         event.listen(engine, 'before_cursor_execute', seen)
         try:
@@ -329,6 +333,13 @@ class DbTestCase(TestCase):
         finally:
             event.remove(engine, 'before_cursor_execute', seen)
 
+    @contextlib.contextmanager
+    def statements(self) -> Iterator[list[str]]:
+        """Collect the text of the statements that a block sends."""
+        texts: list[str] = []
+        with self.recorded() as found:
+            yield texts
+        texts += [text for text, _ in found]
 
 
 def databases(*backends: str,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes and the power controls assigned to them."""
 
+from collections.abc import Callable
 import functools
 from typing import Any
 
@@ -27,8 +28,6 @@ _CONTROLS = f'{_ONE}/power-controls'
 # What lists read of a node: what is shown, and whose it is.
 _COLUMNS = (*NODE.columns.items(), ('node_class_id', 'node_class_id'),
             ('node_type_id', 'node_type_id'))
-_NOT_SHOWN = ('node_class_id', 'node_type_id', 'class_name',
-              'class_is_default', 'type_name', 'image_name', 'controls')
 _ASSIGNED = answers.one(ASSIGNMENT, name='power_control')
 _CONTROL = _CONTROLS + '/{power_control_id}'
 
@@ -44,22 +43,26 @@ def control_key(control_id: str) -> int:
         power_control=control_id))
 
 
-def _belongings(row: dict[str, Any]) -> dict[str, Any]:
-    """Return what belongs to a node, as it is answered with it."""
-    return {'node_class': {'id': row['node_class_id'],
-                           'name': row['class_name'],
-                           'is_default': row['class_is_default']},
-            'node_type': {'id': row['node_type_id'],
-                          'name': row['type_name']},
-            'image': {'id': row['image_id'], 'name': row['image_name']},
-            'power_status': _power_status(row),
-            'node_controls': row['controls'],
-            'availability_storages': row['availability_storages']}
+def _belongings(row: dict[str, Any],
+                take: Callable[[str], Any]) -> dict[str, Any]:
+    """Return what is answered with a node and is no column of it.
+
+    :param take: gives what the row has for it, which answers do not show
+    """
+    return {'power_status': _power_status(row),
+            'node_class': {'id': take('node_class_id'),
+                           'name': take('class_name'),
+                           'is_default': take('class_is_default')},
+            'node_type': {'id': take('node_type_id'),
+                          'name': take('type_name')},
+            'image': {'id': row['image_id'], 'name': take('image_name')},
+            'node_controls': take('controls'),
+            'availability_storages': take('availability_storages')}
 
 
 def render(row: dict[str, Any]) -> dict[str, Any]:
     """Return a node as it is answered."""
-    return NODE.render(row) | _belongings(row)
+    return NODE.render(row) | _belongings(row, row.__getitem__)
 
 
 def _render_list(rows: listing.Rows) -> listing.Rows:
@@ -68,9 +71,7 @@ def _render_list(rows: listing.Rows) -> listing.Rows:
     Lists are long, so the rows themselves are made that.
     """
     for row in rows:
-        row.update(_belongings(row))
-        for name in _NOT_SHOWN:
-            del row[name]
+        row.update(_belongings(row, row.pop))
     return rows
 
 

@@ -169,3 +169,63 @@ class ConnectionsTestCase(base.DbTestCase):
         first = number(self.context)
         self._cut(first)
         self.assertNotEqual(first, number(self.context))
+
+
+class SqlitePoolTestCase(base.DbTestCase):
+    """Connections stay open; that touches what oslo.db has set up."""
+
+    def connected(self):
+        """Return how many connections were opened by some transactions."""
+        opened = []
+        engine = db_api.get_engine()
+        sa.event.listen(engine, 'connect', lambda *_: opened.append(None))
+        for _ in range(5):
+            self.names(self.context)
+        return len(opened), engine
+
+    @staticmethod
+    @db_api.reader
+    def names(context):
+        return context.session.scalars(sa.select(models.NodeImage.name)
+                                       ).all()
+
+    def test_connections_are_kept(self):
+        self.assertLessEqual(self.connected()[0], 1)
+
+    def test_threads(self):
+        """A connection goes from thread to thread."""
+        def turn(number):
+            for _ in range(20):
+                self.assertEqual(['default'], self.names(self.context))
+
+        self.assertEqual([], base.Together(8, turn).raised)
+
+    def test_settings_of_connections(self):
+        """The listeners of oslo.db and our own still see each of them."""
+        with db_api.get_engine().connect() as connection:
+            for pragma, value in (('foreign_keys', 1),
+                                  ('journal_mode', 'wal'),
+                                  ('busy_timeout', 30000)):
+                self.assertEqual(value, connection.exec_driver_sql(
+                    f'PRAGMA {pragma}').scalar())
+
+    def test_reset_closes_them(self):
+        _, engine = self.connected()
+        db_api.reset()
+        self.assertEqual(0, engine.pool.checkedin())
+
+
+@base.databases()
+class DocumentsTestCase(base.DbTestCase):
+
+    def test_documents(self):
+        """JSON comes back as it was stored, on every database."""
+        for document in ({}, {'a': [1, 1.5, None, True, {'b': 'ü😀'}]},
+                         {'n': 2 ** 53}):
+            self.execute(sa.delete(models.Task))
+            self.execute(sa.insert(models.Task), [
+                {'id': 'x', 'name': 'n', 'params': document,
+                 'memory': None}])
+            ((params, memory),) = self.execute(
+                sa.select(models.Task.params, models.Task.memory))
+            self.assertEqual((document, None), (params, memory))

@@ -5,6 +5,7 @@ import functools
 import itertools
 import random
 
+import fixtures
 import sqlalchemy as sa
 
 from cloudmanager.common import query as common_query
@@ -178,3 +179,92 @@ class PagesTestCase(NodesCase):
                     sorted(rows, key=functools.cmp_to_key(
                         functools.partial(compare, sort))),
                     self.ids(Query(sort=sort)), sort)
+
+
+class PreparedTestCase(NodesCase):
+    """Statements are made once for all queries of a shape."""
+
+    def setUp(self):
+        super().setUp()
+        self.insert({'name': f'n{number}', 'ram_mb': number}
+                    for number in range(10))
+
+    def prepared(self, **kwargs):
+        query = Query(**kwargs)
+        return db_query._prepared(_IDS, models.Node, db_query._shape(query),
+                                  True)
+
+    def test_values_are_not_part_of_it(self):
+        def made(value, limit, marker):
+            return self.prepared(filters=(
+                Filter('ram_mb', 'gt', value),
+                Filter('name', 'in', ('a',) * value)),
+                limit=limit, marker=marker, sort=(('name', 'asc'),))
+
+        self.assertIs(made(1, 2, 3), made(4, 5, 6))
+        self.assertIsNot(made(1, 2, 3), made(1, 2, None))
+
+    def test_each_query_gets_its_own(self):
+        for value in (3, 8, 3):
+            self.assertEqual(
+                [f'n{number}' for number in range(10) if number > value],
+                self.names(Filter('ram_mb', 'gt', value)))
+        for values in ((1, 2), (9,), (1, 2, 3, 4)):
+            self.assertEqual([f'n{number}' for number in values],
+                             self.names(Filter('ram_mb', 'in', values)))
+
+
+@base.databases()
+class AttachTestCase(NodesCase):
+    """What belongs to rows, whatever the ids are."""
+
+    LINKS = sa.select(models.NodePowerControl.node_id,
+                      models.NodePowerControl.power_control_port)
+
+    def setUp(self):
+        super().setUp()
+        self.insert({'id': node_id, 'name': f'n{node_id}'}
+                    for node_id in (1, 2, 3, 5000, 9000))
+        self.execute(sa.insert(models.PowerControl), [
+            {'id': 1, 'title': '', 'control_type': 'x', 'host': 'h',
+             'protocol_type': 'x', 'port_number': 1}])
+        self.execute(sa.insert(models.NodePowerControl), [
+            {'node_id': node_id, 'power_control_id': 1,
+             'power_control_port': str(node_id)} for node_id in (1, 3, 9000)])
+
+    def attached(self, *ids):
+        @api.reader
+        def read(context):
+            owners = [{'id': node_id} for node_id in ids]
+            db_query.attach(context, owners, 'links', self.LINKS,
+                            models.NodePowerControl.node_id)
+            return owners
+        with self.statements() as sent:
+            found = read(self.context)
+        self.assertEqual(1 if ids else 0, len(sent))
+        return {owner['id']: owner['links'] for owner in found}, sent
+
+    def link(self, node_id):
+        return [{'power_control_port': str(node_id)}]
+
+    def test_close_together(self):
+        """They are read as a range; what is between is left aside."""
+        found, sent = self.attached(1, 2)
+        self.assertEqual({1: self.link(1), 2: []}, found)
+        self.assertIn('BETWEEN', sent[0])
+        self.assertEqual({2: []}, self.attached(2)[0])
+
+    def test_far_apart(self):
+        found, sent = self.attached(1, 9000)
+        self.assertEqual({1: self.link(1), 9000: self.link(9000)}, found)
+        self.assertIn(' IN ', sent[0])
+
+    def test_too_many_for_a_list(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.db.query.MAX_IN', 1))
+        found, sent = self.attached(1, 9000)
+        self.assertEqual({1: self.link(1), 9000: self.link(9000)}, found)
+        self.assertIn('BETWEEN', sent[0])
+
+    def test_none(self):
+        self.assertEqual({}, self.attached()[0])

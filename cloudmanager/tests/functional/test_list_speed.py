@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists stay quick: few statements, indexes, and plans that use them.
+
+``tools/bench/lists.py`` has the figures; what is here does not depend on the
+machine.
+"""
+
+import sqlalchemy as sa
+
+from cloudmanager.api import routing
+from cloudmanager.db import api as db_api
+from cloudmanager.db import models
+from cloudmanager.tests import base as tests_base
+from cloudmanager.tests.functional import base
+
+MODELS = {mapper.local_table.name: mapper.local_table
+          for mapper in models.Base.registry.mappers}
+# Lists of the actions on one node: they have an index on the node, and what
+# is left is short.
+OF_ONE_NODE = 'power_actions'
+# MySQL has no index on a whole text, and nobody looks for one exactly.
+TEXTS = ('description',)
+MOST_STATEMENTS = 5
+COUNT = 3000
+
+
+def filtered():
+    """Return each table that a list filters, with its resource."""
+    found = {}
+    for route in routing.TABLE:
+        if route.query is not None and route.query.resource is not None:
+            resource = route.query.resource
+            table = MODELS.get(resource.collection)
+            if table is not None and table.name != OF_ONE_NODE:
+                found[table.name] = (table, resource)
+    return found.values()
+
+
+def indexed(table):
+    """Return the columns that some index begins with."""
+    found = {next(iter(table.primary_key.columns)).name}
+    found |= {next(iter(index.columns)).name for index in table.indexes}
+    return found | {
+        next(iter(constraint.columns)).name
+        for constraint in table.constraints
+        if isinstance(constraint, sa.UniqueConstraint)}
+
+
+class IndexesTestCase(tests_base.TestCase):
+
+    def test_every_filter_has_one(self):
+        """DB2: what a list filters on has an index."""
+        self.assertGreater(len(list(filtered())), 5)
+        for table, resource in filtered():
+            wanted = {field.attribute for field in resource.fields
+                      if field.operators} - set(TEXTS)
+            self.assertEqual(set(), wanted - indexed(table), table.name)
+
+
+@tests_base.databases()
+class StatementsTestCase(base.ApiTestCase):
+
+    def test_every_list(self):
+        """DB3: no list needs more statements for more entries."""
+        nodes = [self.powered_node(name=f'n{number}')
+                 for number in range(5)]
+        self.execute(sa.insert(models.PowerAction), [
+            {'node_id': nodes[0]['id'], 'action': 'reset',
+             'result': 'success'} for _ in range(5)])
+        for path in self.lists(nodes[0]['id']):
+            with self.statements() as few:
+                self.get(f'{path}?limit=1')
+            with self.statements() as many:
+                self.get(path)
+            self.assertEqual(len(few), len(many), path)
+            self.assertLessEqual(len(many), MOST_STATEMENTS, path)
+
+    def lists(self, node_id):
+        for route in routing.TABLE:
+            if (route.query is not None and route.query.paged
+                    and 501 not in route.errors):
+                yield route.path.replace('{node_id}', str(node_id))
+
+
+class PlansCase(base.ApiTestCase):
+    """With as many nodes as make a database think."""
+
+    def setUp(self):
+        super().setUp()
+        self.execute(sa.insert(models.Node), [
+            {'name': f'node{number:05}', 'node_class_id': 1,
+             'node_type_id': 1, 'image_id': 1, 'rack_number': number % 90}
+            for number in range(COUNT)])
+
+    def plan(self, query):
+        """Return how the database reads a page of nodes."""
+        with self.recorded() as found:
+            self.get(f'/v1/nodes/?limit=100{query}')
+        text, parameters = found[0]
+        with db_api.get_engine().connect() as connection:
+            return [dict(row) for row in connection.exec_driver_sql(
+                f'{self.explain} {text}', parameters).mappings()]
+
+
+@tests_base.databases('mysql', sqlite=False)
+class MysqlPlansTestCase(PlansCase):
+
+    explain = 'EXPLAIN'
+
+    def test_begins_with_the_nodes(self):
+        """A page is read in its order, not sorted out of all nodes."""
+        self.execute(sa.text('ANALYZE TABLE nodes'))
+        for query in ('', '&marker=1000', '&node_class_id=1'):
+            first, *_ = self.plan(query)
+            self.assertEqual('nodes', first['table'], query)
+            self.assertNotIn('sort', first['Extra'] or '', query)
+
+    def test_filter(self):
+        self.execute(sa.text('ANALYZE TABLE nodes'))
+        first, *_ = self.plan('&rack_number=7')
+        self.assertEqual(('nodes', 'ix_nodes_rack_number'),
+                         (first['table'], first['key']))
+
+
+class SqlitePlansTestCase(PlansCase):
+
+    explain = 'EXPLAIN QUERY PLAN'
+
+    def test_plans(self):
+        for query, wanted in (
+                ('', 'SCAN nodes'),
+                ('&marker=1000', 'SEARCH nodes USING INTEGER PRIMARY KEY'),
+                ('&rack_number=7', 'USING INDEX ix_nodes_rack_number')):
+            plan = [row['detail'] for row in self.plan(query)]
+            self.assertIn(wanted, plan[0])
+            self.assertNotIn('TEMP B-TREE', ' '.join(plan))
