@@ -41,7 +41,6 @@ from cloudmanager.power import registry
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 BINARY = 'cloudmanager-conductor'
-HEARTBEAT_SECONDS = 10
 # After so many without one a conductor counts as gone.
 LOST_HEARTBEATS = 3
 SWEEP_RESTART_SECONDS = 5
@@ -129,7 +128,8 @@ class Conductor:
     def _works(self) -> list[runner.Work]:
         """List all periodic work."""
         return [
-            runner.Work('heartbeat', lambda: HEARTBEAT_SECONDS,
+            runner.Work('heartbeat',
+                        lambda: CONF.conductor.heartbeat_interval,
                         self._heartbeat),
             runner.Work('purge', lambda: CONF.tasks.purge_interval,
                         purge.run),
@@ -170,4 +170,4 @@ class Conductor:
         """Return the conductors that live now."""
         return members.Members.read(
             cm_context.admin_context(), BINARY, self._host,
-            LOST_HEARTBEATS * HEARTBEAT_SECONDS)
+            LOST_HEARTBEATS * CONF.conductor.heartbeat_interval)

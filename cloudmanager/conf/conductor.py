@@ -21,6 +21,11 @@ OPTS = [
     cfg.FloatOpt('lease', default=5.0, min=1.0,
                  help='Seconds after which the task of a conductor that no '
                       'longer answers is taken over.'),
+    cfg.FloatOpt('heartbeat_interval', default=10.0, min=0.5,
+                 help='Seconds between signs of life in the database. After '
+                      'three without one, others take over what belongs to '
+                      'a conductor, such as the power controls that it '
+                      'reads; tasks go by the lease.'),
     cfg.FloatOpt('poll_interval', default=1.0, min=0.05,
                  help='Seconds between looks at the jobboard.'),
     cfg.FloatOpt('sweep_interval', default=3.0, min=0.1,

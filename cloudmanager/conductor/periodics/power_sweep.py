@@ -130,7 +130,8 @@ class Sweeper:
             now = time.monotonic()
             if now >= look_at:
                 self._look_for_work()
-                look_at = now + LOOK_SECONDS
+                look_at = now + min(LOOK_SECONDS,
+                                    CONF.power.sweep_interval / 4)
             self._begin()
             self._collect()
             self._report_at_times()
@@ -199,8 +200,7 @@ class Sweeper:
         self._figures.changed += sum(
             change.before != change.after for change in changes)
         for change in changes:
-            LOG.log(logging.WARNING if change.by_itself
-                    or change.after is None else logging.INFO,
+            LOG.log(_level(change),
                     'Power of node %(node)s: %(before)s, now %(after)s. '
                     '%(reason)s', {
                         'node': change.name or change.node_id,
@@ -222,6 +222,13 @@ class Sweeper:
                  'nodes changed; %(waiting)d wait, %(running)d are under '
                  'way.', values)
         self._report(values)
+
+
+def _level(change: db_power_states.Change) -> int:
+    """Return how loud a change is told; of a fleet there may be many."""
+    if change.by_itself or change.after is None:
+        return logging.WARNING
+    return logging.DEBUG if change.before is None else logging.INFO
 
 
 def _opener() -> Callable[[str | None], str | None]:

@@ -83,24 +83,28 @@ class MariaDB:
 
 
 class MessageBus:
-    """A virtual host of the local RabbitMQ."""
+    """A virtual host of the local RabbitMQ.
 
-    def __init__(self) -> None:
+    :param name: of its own, for whoever runs beside other tests
+    """
+
+    def __init__(self, name: str = VIRTUAL_HOST) -> None:
+        self._name = name
         self.stop()
         self.start()
 
     @property
     def url(self) -> str:
-        return f'rabbit://guest:guest@127.0.0.1:5672/{VIRTUAL_HOST}'
+        return f'rabbit://guest:guest@127.0.0.1:5672/{self._name}'
 
     def start(self) -> None:
         control = _program('rabbitmqctl')
-        _run([control, 'add_vhost', VIRTUAL_HOST])
-        _run([control, 'set_permissions', '-p', VIRTUAL_HOST, 'guest', '.*',
+        _run([control, 'add_vhost', self._name])
+        _run([control, 'set_permissions', '-p', self._name, 'guest', '.*',
               '.*', '.*'])
 
     def stop(self) -> None:
         """Close all connections, refuse new ones, forget all messages."""
         subprocess.run(
-            [_program('rabbitmqctl'), 'delete_vhost', VIRTUAL_HOST],
+            [_program('rabbitmqctl'), 'delete_vhost', self._name],
             timeout=120, capture_output=True, stdin=subprocess.DEVNULL)
