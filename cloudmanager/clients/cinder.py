@@ -8,6 +8,7 @@ from typing import Any
 
 from cinderclient import client
 
+from cloudmanager.clients import cinder_copies
 from cloudmanager.clients import records
 from cloudmanager.clients import rest
 from cloudmanager.clients import retry
@@ -45,7 +46,7 @@ class Volume:
     servers: tuple[str, ...]
 
 
-class Cinder:
+class Cinder(cinder_copies.Copies):
     """Cinder's API.
 
     :param session: a keystoneauth session, ours by default

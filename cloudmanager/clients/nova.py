@@ -11,6 +11,7 @@ from novaclient import api_versions
 from novaclient import client
 
 from cloudmanager.clients import nova_actions
+from cloudmanager.clients import nova_copies
 from cloudmanager.clients import records
 from cloudmanager.clients import retry
 from cloudmanager.clients import session as cm_session
@@ -237,7 +238,7 @@ def choose_version(server_max: Any, wanted: str) -> Any:
     return min(server_max, api_versions.APIVersion(wanted))
 
 
-class Nova(nova_actions.ServerActions):
+class Nova(nova_actions.ServerActions, nova_copies.Copies):
     """Nova's API.
 
     :param session: a keystoneauth session, ours by default

@@ -35,7 +35,7 @@ class Rest:
         self._wanted = wanted
         self._http = adapter.Adapter(
             session or cm_session.get_session(), service_type=service_type,
-            **(cm_session.endpoint_filter() if session is None else {}))
+            **cm_session.endpoint_filter())
 
     @functools.cached_property
     def microversion(self) -> str:
@@ -63,6 +63,14 @@ class Rest:
             params={key: value for key, value in params.items()
                     if value is not None})
         return answer.json() or {}
+
+    def put(self, path: str, document: dict[str, Any]) -> None:
+        """Make what is at a path like a document; twice is as once.
+
+        :raises NotFound: there is nothing
+        """
+        self._call(retry.Kind.IDEMPOTENT, f'PUT {path}', self._http.put,
+                   path, json=document, microversion=self.microversion)
 
     def delete(self, path: str) -> None:
         """Delete what is at a path; what is gone already is no error."""

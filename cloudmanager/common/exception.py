@@ -191,6 +191,19 @@ class ServerState(Conflict):
     template = 'Server %(server)s: %(reason)s.'
 
 
+class QuotaExceeded(Conflict):
+    error_code = 'cloudmanager.quota_exceeded'
+    template = ('The quota of project %(project)s is too small: '
+                '%(reason)s.')
+
+
+class ProjectClosed(Conflict):
+    error_code = 'cloudmanager.project_closed'
+    template = ('The user of this service has no role on project '
+                '%(project)s, to which what it creates there has to belong. '
+                'Give it the role member on that project.')
+
+
 class NoPowerControl(Conflict):
     error_code = 'cloudmanager.node.no_power_control'
     template = 'Node %(node)s has no power control.'

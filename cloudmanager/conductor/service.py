@@ -11,10 +11,12 @@ from oslo_utils import uuidutils
 
 from cloudmanager.clients import cinder
 from cloudmanager.clients import cinder_db
+from cloudmanager.clients import glance
 from cloudmanager.clients import neutron
 from cloudmanager.clients import nova
 from cloudmanager.clients import nova_db
 from cloudmanager.clients import placement
+from cloudmanager.clients import projects
 from cloudmanager.clients import retry
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import rpc
@@ -46,6 +48,27 @@ LOST_HEARTBEATS = 3
 SWEEP_RESTART_SECONDS = 5
 
 
+class InProjects:
+    """Makes clients in the projects of tenants."""
+
+    def __init__(self) -> None:
+        self._projects = projects.Projects()
+        self._made: dict[str, tuple[Any, base.Inside]] = {}
+
+    def __call__(self, project_id: str) -> base.Inside:
+        """Return clients in a project.
+
+        :raises ProjectClosed: we have no role there
+        """
+        session = self._projects.session(project_id)
+        known = self._made.get(project_id)
+        if known is None or known[0] is not session:
+            known = session, base.Inside(nova=nova.Nova(session),
+                                         cinder=cinder.Cinder(session))
+            self._made[project_id] = known
+        return known[1]
+
+
 class LazyTools:
     """Makes the clients when they are first needed.
 
@@ -64,7 +87,8 @@ class LazyTools:
                     nova=nova.Nova(), placement=placement.Placement(),
                     power=self._power, neutron=neutron.Neutron(),
                     cinder=cinder.Cinder(),
-                    cinder_db=cinder_db.CinderDatabase())
+                    cinder_db=cinder_db.CinderDatabase(),
+                    glance=glance.Glance(), in_project=InProjects())
             return self._tools
 
     def without_cloud(self) -> base.Tools:

@@ -18,6 +18,16 @@ OPTS = [
                     'which the task of a server counts as stuck, and a '
                     'resize that waits for confirmation as forgotten. '
                     'Longer than the upload of the largest image takes.'),
+    cfg.IntOpt('max_clones', default=4, min=1,
+               help='Clones of one task that are made at a time.'),
+    cfg.IntOpt('clone_timeout', default=3600, min=1,
+               help='Seconds that each part of a clone may take: the image '
+                    'of its root disk, a snapshot, the copy of its volumes, '
+                    'its start.'),
+    cfg.IntOpt('clear_timeout', default=300, min=1,
+               help='Seconds after which what cannot be removed of a clone '
+                    'that failed, or of what clones were made of, is left '
+                    'behind and named.'),
     cfg.IntOpt('balance_tries', default=3, min=1,
                help='Hosts that are tried one after the other when a server '
                     'is balanced and Nova does not let it go to the best '

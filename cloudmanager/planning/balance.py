@@ -105,8 +105,14 @@ def how(server: model.Server,
     :returns: a choice whose ladder has no rung but one migration, or none
     """
     found = classify.drain_choice(server, options)
-    moves = tuple(step for step in found.ladder
-                  if step in (classify.LIVE, classify.COLD))[:1]
+    allowed = {classify.LIVE}
+    if classify.base_status(server) == 'SHUTOFF':
+        # Whatever else is moved cold, Nova starts it when it has arrived.
+        allowed.add(classify.COLD)
+    moves = tuple(step for step in found.ladder if step in allowed)[:1]
+    reason = found.reason
+    if classify.COLD in found.ladder and not moves:
+        reason = 'it cannot be moved live: repair it, or stop it'
     if found.ladder[:1] == (classify.WAIT,):
         moves = (classify.WAIT, *moves)
-    return dataclasses.replace(found, ladder=moves)
+    return dataclasses.replace(found, ladder=moves, reason=reason)

@@ -19,8 +19,9 @@ from minicloudlib.errors import MinicloudError
 
 DESCRIPTION = """\
 A small real OpenStack on this machine: Keystone, Placement, Glance, Nova
-with its fake virtualisation driver, and Cinder. Neutron is a stub without
-networks. All listens on 127.0.0.1 only. What is missing is installed.
+with its fake virtualisation driver, and Cinder. Neutron is a stub that only
+remembers what is created. All listens on 127.0.0.1 only. What is missing is
+installed.
 """
 
 EPILOG = """\

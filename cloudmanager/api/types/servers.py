@@ -6,6 +6,7 @@ from typing import Any
 
 from cloudmanager.api.types import fields
 from cloudmanager.api.types.fields import Field
+from cloudmanager.common import clone_names
 
 MAX_CLONES = 100
 
@@ -43,8 +44,14 @@ ACTIONS = {
         _flag('reboot', 'Reboot it hard as well; false by default.'),
         reboot=False),
     'wakeup': _body(),
-    'clone': _body(Field(
-        'count', fields.INTEGER, create=True, nullable=False,
-        schema={'minimum': 1, 'maximum': MAX_CLONES},
-        description='How many clones to make; 1 by default.'), count=1),
+    'clone': _body(
+        Field('count', fields.INTEGER, create=True, nullable=False,
+              schema={'minimum': 1, 'maximum': MAX_CLONES},
+              description='How many clones to make; 1 by default.'),
+        Field('name', create=True, nullable=False,
+              schema={'minLength': 1}, convert=clone_names.check,
+              description='Pattern of their names, in which {name} is the '
+                          'name of the server and {number} a number that '
+                          'makes a new name.'),
+        count=1, name=clone_names.DEFAULT),
 }

@@ -16,6 +16,7 @@ BUILDERS: dict[str, Callable[[Any, Any], Any]] = {
     'host.decommission': hosts.decommission,
     'node.power': power.node_power,
     'server.balance': servers.balance_server,
+    'server.clone': servers.clone_server,
     'server.recover': servers.treat_server,
     'server.repair': servers.treat_server,
     'server.reset-reboot': servers.treat_server,

@@ -19,6 +19,18 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
+class Inside:
+    """Clients in the project of a tenant: what they create belongs to it.
+
+    :ivar nova: ``cloudmanager.clients.nova.Nova`` or its like
+    :ivar cinder: ``cloudmanager.clients.cinder.Cinder``
+    """
+
+    nova: Any
+    cinder: Any
+
+
+@dataclasses.dataclass(frozen=True)
 class Tools:
     """What steps work with; tests put other ones here.
 
@@ -28,6 +40,8 @@ class Tools:
     :ivar neutron: ``cloudmanager.clients.neutron.Neutron``
     :ivar cinder: ``cloudmanager.clients.cinder.Cinder``
     :ivar cinder_db: ``cloudmanager.clients.cinder_db.CinderDatabase``
+    :ivar glance: ``cloudmanager.clients.glance.Glance``
+    :ivar in_project: returns ``Inside`` of a project; raises ProjectClosed
     """
 
     nova: Any
@@ -36,6 +50,8 @@ class Tools:
     neutron: Any = None
     cinder: Any = None
     cinder_db: Any = None
+    glance: Any = None
+    in_project: Any = None
 
 
 class Step(task.Task):

@@ -6,6 +6,7 @@ from typing import Any
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import balance
 from cloudmanager.conductor.tasks import base
+from cloudmanager.conductor.tasks import clone_source
 from cloudmanager.conductor.tasks import examine
 from cloudmanager.conductor.tasks import rescue
 from cloudmanager.conductor.tasks import treat
@@ -24,6 +25,8 @@ def check(context: Any, tools: base.Tools, action: str, server_id: str,
         raise exception.ServerNotFound(server=server_id)
     if action == 'balance':
         balance.way_of(tools, server)
+    elif action == 'clone':
+        clone_source.check(tools, server_id, params)
     else:
         _treatment(context, tools, action, server_id, params)
     return {'host': server.host}

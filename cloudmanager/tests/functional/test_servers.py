@@ -12,7 +12,8 @@ OTHER = '11111111-468d-4afb-a292-e70a3d475edc'
 ACTIONS = {'balance': ({}, False), 'recover': ({'fenced': False}, True),
            'repair': ({'fenced': False}, True),
            'reset-reboot': ({'reboot': False}, False),
-           'wakeup': ({}, False)}
+           'wakeup': ({}, False),
+           'clone': ({'count': 1, 'name': '{name}-clone-{number}'}, True)}
 
 
 class ServersCase(base.ApiTestCase):
@@ -54,6 +55,30 @@ class ActionsTestCase(ServersCase):
         self.start('recover', {'fenced': True}, OTHER)
         self.assertEqual([{'reboot': True}, {'fenced': True}],
                          [params for _, _, params in self.conductor.checked])
+
+    def test_clones(self):
+        for body in ({'count': 2}, {'count': 100, 'name': '{number}'},
+                     {'count': 1, 'name': 'fixed'},
+                     {'name': 'copy {number} of {name}'}):
+            self.start('clone', body, self.uuid())
+            self.assertEqual(ACTIONS['clone'][0] | body,
+                             self.conductor.checked[-1][2])
+
+    def test_refused_clones(self):
+        """AP1"""
+        for body, word in (
+                ({'count': 0}, 'count'), ({'count': 101}, 'count'),
+                ({'count': '2'}, 'count'), ({'count': None}, 'count'),
+                ({'count': True}, 'count'), ({'count': 1.5}, 'count'),
+                ({'name': ''}, 'name'), ({'name': None}, 'name'),
+                ({'name': '{x}'}, 'name'), ({'name': '{'}, 'name'),
+                ({'name': '{name.__class__}'}, 'name'),
+                ({'name': ' a'}, 'name'), ({'name': 'x' * 256}, 'name'),
+                ({'name': 'a\nb'}, 'name'),
+                ({'count': 2, 'name': 'the same'}, '{number}')):
+            self.assertIn(word, self.error('POST', self.path('clone'),
+                                           body)['detail'])
+        self.assertEqual([], self.conductor.checked)
 
     def test_listed_by_server(self):
         """CC13: the tasks of a server can be found."""

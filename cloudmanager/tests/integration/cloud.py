@@ -16,6 +16,8 @@ from keystoneauth1 import loading
 from keystoneauth1 import session as ks_session
 from novaclient import client as nova_client
 
+from cloudmanager.tests.integration import nova_db
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 MINICLOUD = ROOT / 'tools' / 'minicloud'
 AUTH_URL = 'http://127.0.0.1:5000/v3'
@@ -88,6 +90,12 @@ def session(user: str = 'admin', project: str = 'admin') -> Any:
     return ks_session.Session(auth=auth, timeout=60)
 
 
+def service_nova() -> Any:
+    """Return Nova as the service itself sees it."""
+    return nova_client.Client('2.93', session=session('cloudmanager',
+                                                      'service'))
+
+
 class Cloud:
     """What tests do to the cloud and ask of it."""
 
@@ -100,8 +108,8 @@ class Cloud:
         self.placement = adapter.Adapter(
             self.session, service_type='placement',
             default_microversion='1.39')
-        self._image = self.nova.glance.list()[0].id
-        self._flavors = {flavor.name: flavor.id
+        self.image = self.nova.glance.list()[0].id
+        self.flavors = {flavor.name: flavor.id
                          for flavor in self.nova.flavors.list()}
 
     def boot(self, host: str, count: int, name: str = 'vm',
@@ -112,7 +120,7 @@ class Cloud:
         """
         before = set(self.servers_on(host))
         self.nova.servers.create(
-            name, self._image, self._flavors[flavor], nics='none',
+            name, self.image, self.flavors[flavor], nics='none',
             host=host, min_count=count, max_count=count, **options)
 
         def ready() -> list[str] | None:
@@ -158,6 +166,7 @@ class Cloud:
 
     def restore_hosts(self) -> None:
         """Bring all computes back to life and into use."""
+        nova_db.archive_services()
         for host in COMPUTES:
             service = self.service(host)
             if service.state != 'up' or service.forced_down:

@@ -25,3 +25,13 @@ def update(server_ids: list[str], **values: Any) -> None:
     marks = ', '.join(['%s'] * len(server_ids))
     execute(f'UPDATE instances SET {assignments} '  # noqa: S608
             f'WHERE uuid IN ({marks})', *values.values(), *server_ids)
+
+
+def archive_services() -> None:
+    """Remove the rows of deleted services, as nova-manage would.
+
+    Nova asks any row of a host's service whether the host is up
+    (nova/db/main/models.py, Instance.services), and so lets no server be
+    resized off a host that was decommissioned once and has come back.
+    """
+    execute('DELETE FROM services WHERE deleted != 0')

@@ -3,7 +3,6 @@
 
 import time
 
-from novaclient import exceptions as nova_exc
 from testtools import content
 
 from cloudmanager.tests.integration import base
@@ -126,7 +125,7 @@ class TableCase(ServersCase):
             'SUSPENDED': nova.suspend, 'SHELVED': nova.stop,
             'SHELVED_OFFLOADED': nova.shelve, 'RESCUE': nova.rescue,
             'ERROR': lambda server: nova.reset_state(server, 'error'),
-            'VERIFY_RESIZE': self.migrate}
+            'VERIFY_RESIZE': nova.migrate}
         for (state, _), server in made.items():
             if state in changes:
                 changes[state](server)
@@ -142,18 +141,6 @@ class TableCase(ServersCase):
             nova_db.update([server for row, server in made.items()
                             if row[0] == state], **values)
         return made
-
-    def migrate(self, server):
-        """Ask for a cold migration, which waits for its confirmation."""
-        def asked():
-            # Busy as they are, hosts miss a heartbeat now and then.
-            try:
-                self.cloud.nova.servers.migrate(server)
-            except nova_exc.Conflict:
-                return False
-            return True
-
-        cloud.wait(asked, 60, 'the host of the server is up', 1)
 
     def await_states(self, made, other):
         """Wait until each server has its state.

@@ -7,6 +7,7 @@ from cloudmanager.api import routing
 from cloudmanager.api import work
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import servers as server_types
+from cloudmanager.common import clone_names
 from cloudmanager.common import exception
 from cloudmanager.conductor import rpcapi
 from cloudmanager.db import tasks as db_tasks
@@ -91,10 +92,11 @@ def wakeup(call: routing.Call, server_id: str) -> Any:
 
 
 @routing.route('POST', f'{_PATH}/clone', policies.CLONE,
-               body=server_types.ACTIONS['clone'],
-               answers={202: answers.TASK_ID}, errors=(409, 501, 503))
+               **_declared('clone', followed=True))
 def clone(call: routing.Call, server_id: str) -> Any:
     """Make copies of a server with its volumes."""
-    routing.identifier(server_id,
-                       exception.ServerNotFound(server=server_id[:255]))
-    raise exception.OperationNotImplemented(what='clone a server')
+    if call.values.get('count', 1) > 1 and not clone_names.tells_apart(
+            call.values.get('name', clone_names.DEFAULT)):
+        raise exception.Invalid(
+            reason='Field name must contain {number} for several clones.')
+    return _followed(call, server_id, 'clone')

@@ -8,7 +8,6 @@ from cloudmanager.tests.functional.contract import operations
 
 # What this version refuses with 501.
 NOT_IMPLEMENTED = {
-    'POST /v1/servers/{server_id}/actions/clone'} | {
     f'POST /v1/nodes/{{node_id}}/actions/{action}' for action in (
         'enable-snmp', 'disable-snmp', 'enable-ssh', 'disable-ssh',
         'enable-nodesafe', 'disable-nodesafe', 'enable-dcc', 'disable-dcc',

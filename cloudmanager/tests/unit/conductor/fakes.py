@@ -21,6 +21,7 @@ from cloudmanager.clients import placement
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.tests.unit.conductor import fake_actions
+from cloudmanager.tests.unit.conductor import fake_copies
 
 BEGINNING = datetime.datetime(2031, 5, 6)
 # Nothing in these tests takes longer; a loop without an end does.
@@ -104,7 +105,7 @@ def refusal(request, reason, status=409):
     return error
 
 
-class FakeNova(fake_actions.Actions):
+class FakeNova(fake_actions.Actions, fake_copies.Copies):
     """Nova, with a script of what goes wrong.
 
     :ivar arrived: ``(request, target)`` of all changes Nova carried out

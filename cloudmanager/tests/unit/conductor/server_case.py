@@ -16,11 +16,17 @@ ACTIONS = ('balance', 'recover', 'repair', 'reset-reboot', 'wakeup')
 class ServerCase(fakes_case.ConductorCase):
     """Actions on the server vm1."""
 
-    def create(self, name='server.repair', host='src', server_id='vm1',
-               **params):
+    def create(self, name='server.repair', host='src', **params):
+        return self.begin(name.partition('.')[2], params, host)
+
+    def begin(self, action, params, host='src'):
+        """Create the task of an action.
+
+        :param params: of the request
+        """
         task, _ = db_tasks.create_task(
-            self.context, name, targets=[f'server:{server_id}'],
-            params=params, host=host, server_id=server_id)
+            self.context, f'server.{action}', targets=['server:vm1'],
+            params=params, host=host, server_id='vm1')
         self.task_id = task['id']
         self.token = db_tasks.set_post_token(self.context, self.task_id,
                                              None, 0)
@@ -28,12 +34,13 @@ class ServerCase(fakes_case.ConductorCase):
 
     def act(self, action, status='SUCCESS', **params):
         """Run a task to its end; return its result."""
-        self.task_id = None
-        row = self.run_flow(name=f'server.{action}', **params)
+        self.begin(action, params)
+        row = self.run_flow()
         self.assertEqual(status, row['status'], row['result'])
         return row['result']
 
     def check(self, action, **params):
+        """Do what is done before there is a task."""
         return server_checks.check(self.context, self.tools, action, 'vm1',
                                    params)
 
@@ -59,7 +66,8 @@ class ServerCase(fakes_case.ConductorCase):
         self.nova.reset()
         prepare()
 
-    def kill_everywhere(self, action, prepare, check, **params):
+    def kill_everywhere(self, action, prepare, check, status='SUCCESS',
+                        **params):
         """Kill a conductor at every write and request; another goes on.
 
         :param prepare: makes the cloud
@@ -70,24 +78,31 @@ class ServerCase(fakes_case.ConductorCase):
         for die_at, kill_at in self._instants(action, prepare, params):
             self.start_over(prepare)
             self.nova.kill_at = kill_at
-            run = self.mortal(die_at, name=f'server.{action}', **params)
-            try:
-                self.run_flow(run)
-            except engine_run.HandOver:
+            self.begin(action, params)
+            run = self.mortal(die_at)
+            if self._dies(run):
                 kills += 1
                 self.nova.revive()
-                row = self.run_flow()
-            else:
-                row = self.row()
+                self.run_flow()
+            row = self.row()
             where = (action, die_at, kill_at, row['result'])
-            self.assertEqual('SUCCESS', row['status'], where)
+            self.assertEqual(status, row['status'], where)
             check(where)
         return kills
+
+    def _dies(self, run):
+        """Run a flow; tell whether its conductor was killed."""
+        try:
+            self.run_flow(run)
+        except engine_run.HandOver:
+            return True
+        return False
 
     def _instants(self, action, prepare, params):
         """Give the instants of one life at which it may be ended."""
         self.start_over(prepare)
-        run = self.mortal(None, name=f'server.{action}', **params)
+        self.begin(action, params)
+        run = self.mortal()
         self.run_flow(run)
         requests = len(self.nova.sent)
         for number in range(1, run.writes + 1):

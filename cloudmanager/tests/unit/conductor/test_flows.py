@@ -226,6 +226,8 @@ class BuildersTestCase(fakes_case.ConductorCase):
             'node.power': ['SwitchNode'], 'nodes.reset': ['ResetNodes'],
             'output.power': ['SwitchOutput'],
             'server.balance': ['BalanceServer'],
+            'server.clone': ['PlanClones', 'TakeSnapshots', 'MakeClones',
+                             'ClearUp', 'VerifyClones'],
             **dict.fromkeys(('server.recover', 'server.repair',
                              'server.reset-reboot', 'server.wakeup'),
                             ['TreatServer'])}, names)

@@ -191,9 +191,11 @@ class HowTestCase(testtools.TestCase):
         self.assertEqual((classify.WAIT,), found.ladder)
 
     def test_not_stopped(self):
-        """A server that runs is moved live or not at all."""
-        found = balance.how(factory.server('a', passthrough=True),
-                            options.Options(allow_off_vm=True))
-        self.assertEqual((classify.COLD,), found.ladder)
-        found = balance.how(factory.server('a', passthrough=True))
-        self.assertEqual((), found.ladder)
+        """A server that is not stopped is moved live or not at all."""
+        for values in ({'passthrough': True}, {'power_state': 4},
+                       {'power_state': 6}):
+            for flag in (True, False):
+                found = balance.how(factory.server('a', **values),
+                                    options.Options(allow_off_vm=flag))
+                self.assertEqual((), found.ladder, values)
+                self.assertTrue(found.reason)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What copies of a server need, and what they are made of; no I/O."""
+
+import collections.abc
+import typing
+
+from cloudmanager.planning import remedies
+
+#: In these Nova makes images of a server (nova/compute/api.py).
+_COPIED = frozenset(('ACTIVE', 'SHUTOFF', 'PAUSED', 'SUSPENDED'))
+#: The only kind of port that Nova makes by itself.
+_NORMAL = 'normal'
+
+Limits = collections.abc.Mapping[str, tuple[int, int]]
+
+
+def unfit(seen: remedies.Symptoms) -> str:
+    """Why a server cannot be copied now; empty when it can."""
+    if seen.status not in _COPIED:
+        return (f'it is {seen.status}: only servers that are active, off, '
+                'paused or suspended can be cloned')
+    if not seen.host_up:
+        return f'its host {seen.host} is down: recover it'
+    if not seen.at_rest:
+        return seen.busy or f'its task {seen.task_state} is stuck: repair it'
+    return ''
+
+
+def unfit_ports(ports: collections.abc.Iterable[typing.Any]) -> str:
+    """Why ports like these cannot be made; empty when they can.
+
+    :param ports: with ``vnic_type`` and ``mac``
+    """
+    special = [f'{port.mac} ({port.vnic_type})' for port in ports
+               if port.vnic_type != _NORMAL]
+    if not special:
+        return ''
+    return 'it has ports of passed-through devices: ' + ', '.join(special)
+
+
+def needs(count: int, vcpus: int, ram_mb: int,
+          sizes_gb: collections.abc.Sequence[int]) -> dict[str, int]:
+    """What a number of copies takes of each quota.
+
+    Snapshots count as well, as long as they are there.
+
+    :param sizes_gb: of the server's volumes, in GiB
+    """
+    return {
+        'instances': count, 'cores': count * vcpus, 'ram': count * ram_mb,
+        'volumes': count * len(sizes_gb), 'snapshots': len(sizes_gb),
+        'gigabytes': (count + 1) * sum(sizes_gb)}
+
+
+def shortage(limits: Limits, wanted: dict[str, int]) -> str:
+    """What is too little, in words; empty when all is enough.
+
+    :param limits: limit (-1 for none) and use by name
+    """
+    short = [
+        f'{name}: {amount} more than the {used} in use, and the limit is '
+        f'{limit}'
+        for name, amount in wanted.items() if amount and name in limits
+        for limit, used in (limits[name],)
+        if 0 <= limit < used + amount]
+    return '; '.join(short)
+
+
+def networks(ports: collections.abc.Sequence[typing.Any]
+             ) -> str | list[dict[str, str]]:
+    """The part ``networks`` of a request for a server.
+
+    :param ports: of the source, in their order
+    """
+    if not ports:
+        return 'none'
+    return [{'uuid': port.network_id} for port in ports]
+
+
+def common_groups(ports: collections.abc.Sequence[typing.Any]
+                  ) -> tuple[str, ...]:
+    """The security groups that all ports share; empty when they differ."""
+    found = {(port.security, port.security_groups) for port in ports}
+    if len(found) != 1:
+        return ()
+    security, groups = found.pop()
+    return groups if security else ()
+
+
+def pairs(ports: collections.abc.Sequence[typing.Any],
+          made: collections.abc.Sequence[typing.Any]
+          ) -> list[tuple[typing.Any, typing.Any]]:
+    """Which port of the source each port of a copy is made after.
+
+    Ports of one network are alike but for their order.
+    """
+    left = list(made)
+    found = []
+    for port in ports:
+        other = next((item for item in left
+                      if item.network_id == port.network_id), None)
+        if other is not None:
+            left.remove(other)
+            found.append((port, other))
+    return found
+
+
+def body(source: typing.Any, ports: collections.abc.Sequence[typing.Any], *,
+         name: str, description: str, image_id: str | None,
+         key_name: str | None,
+         volumes: collections.abc.Sequence[dict[str, typing.Any]]
+         ) -> dict[str, typing.Any]:
+    """The request for a copy.
+
+    :param source: ``cloudmanager.clients.nova_copies.Blueprint``
+    :param ports: of the source, in their order
+    :param image_id: of its root disk, when that is no volume
+    :param key_name: of a key pair that whoever asks has
+    :param volumes: for each volume its ``id``, whether it is the ``root``,
+        is deleted along with the server (``delete``), and its ``tag``
+    """
+    made: dict[str, typing.Any] = {
+        'name': name, 'description': description,
+        'imageRef': image_id or '', 'flavorRef': source.flavor_id,
+        'metadata': dict(source.metadata), 'networks': networks(ports),
+        'min_count': 1, 'max_count': 1}
+    groups = common_groups(ports)
+    if groups:
+        made['security_groups'] = [{'name': group} for group in groups]
+    optional = {
+        'key_name': key_name, 'user_data': source.user_data,
+        'tags': list(source.tags), 'config_drive': source.config_drive,
+        'availability_zone': source.zone,
+        'OS-DCF:diskConfig': source.disk_config,
+        'block_device_mapping_v2': _devices(image_id, volumes)}
+    return made | {key: value for key, value in optional.items() if value}
+
+
+def _devices(image_id: str | None,
+             volumes: collections.abc.Sequence[dict[str, typing.Any]]
+             ) -> list[dict[str, typing.Any]]:
+    """The block devices, in the order in which the guest finds them."""
+    if not volumes:
+        return []
+    found: list[dict[str, typing.Any]] = []
+    if image_id:
+        # Nova adds it by itself only where no other device is named.
+        found.append({'uuid': image_id, 'source_type': 'image',
+                      'destination_type': 'local', 'boot_index': 0,
+                      'delete_on_termination': True})
+    for volume in volumes:
+        device = {'uuid': volume['id'], 'source_type': 'volume',
+                  'destination_type': 'volume',
+                  'boot_index': 0 if volume['root'] else -1,
+                  'delete_on_termination': volume['delete']}
+        if volume['tag']:
+            device['tag'] = volume['tag']
+        found.append(device)
+    return found
