@@ -45,6 +45,8 @@ SUSPECTS = 0.25
 WAIT_SECONDS = 0.05
 # So many devices are prepared by one statement.
 CHUNK = 200
+# A driver that breaks its word and hangs for so long is given up.
+HANG_SECONDS = 900.0
 
 
 class _Places:
@@ -52,6 +54,7 @@ class _Places:
 
     def __init__(self) -> None:
         self._begun: dict[int, tuple[float, bool]] = {}
+        self._rows: dict[int, dict[str, Any]] = {}
 
     def __contains__(self, key: int) -> bool:
         return key in self._begun
@@ -59,12 +62,21 @@ class _Places:
     def __len__(self) -> int:
         return len(self._begun)
 
-    def enter(self, key: int, suspect: bool) -> None:
-        self._begun[key] = (time.monotonic(), suspect)
+    def enter(self, row: dict[str, Any], suspect: bool) -> None:
+        self._begun[row['id']] = (time.monotonic(), suspect)
+        self._rows[row['id']] = row
 
-    def leave(self, key: int) -> float:
-        """Return how many seconds it took."""
-        return time.monotonic() - self._begun.pop(key)[0]
+    def leave(self, key: int) -> float | None:
+        """Return how many seconds it took; ``None`` if it was given up."""
+        self._rows.pop(key, None)
+        found = self._begun.pop(key, None)
+        return None if found is None else time.monotonic() - found[0]
+
+    def hanging(self) -> list[dict[str, Any]]:
+        """Return the rows of those that will not come back."""
+        since = time.monotonic() - HANG_SECONDS
+        return [self._rows[key] for key, (begun, _) in self._begun.items()
+                if begun < since]
 
     def free(self, suspect: bool) -> int:
         """Return how many more may begin.
@@ -139,6 +151,10 @@ class Sweeper:
     def _look_for_work(self) -> None:
         """Find out which devices are due, of those that are ours."""
         context = cm_context.admin_context()
+        for row in self._places.hanging():
+            LOG.error('The driver of power control %d hangs.', row['id'])
+            self._take(readings.silent(
+                row, exception.Unavailable(reason='Its driver hangs.')))
         living = self._find_members()
         unkept = {visit.control_id for visit in self._unkept}
         self._waiting = {False: [], True: []}
@@ -158,11 +174,12 @@ class Sweeper:
     def _begin_all(self, ids: list[int], suspect: bool) -> None:
         decrypt = _opener()
         for row in db_power_sweep.devices(cm_context.admin_context(), ids):
-            self._places.enter(row['id'], suspect)
             # A thread that hangs with its device must not keep the process
             # from ending.
             threading.Thread(target=self._visit, args=(row, decrypt),
                              daemon=True, name='power-sweep').start()
+            # Results are taken by this thread, so not before this.
+            self._places.enter(row, suspect)
 
     def _visit(self, row: dict[str, Any],
                decrypt: Callable[[str | None], str | None]) -> None:
@@ -183,6 +200,8 @@ class Sweeper:
 
     def _take(self, visit: db_power_states.Visit) -> None:
         seconds = self._places.leave(visit.control_id)
+        if seconds is None:
+            return
         self._figures.visits += 1
         if visit.error is None:
             self._figures.seconds += seconds

@@ -113,15 +113,17 @@ class NodePower:
         """Switch a node off, softly where its devices can.
 
         :param journal: keeps what was done from being done again after a
-            crash
+            crash; that of the task when not given
         :param cancellable: whether the task may be cancelled while the
             operating system shuts down
         :raises PowerError: it did not become off
         :raises TaskCancelled: it was cancelled then
         """
         wait = _pause(run, cancellable)
+        kept = journal or MemoryJournal(
+            run.memory, lambda values: run.remember(**values))
         self._act(node, run, OFF, lambda feeds: confirm.switch_off(
-            feeds, manner=manner, journal=journal, pause=run.pause,
+            feeds, manner=manner, journal=kept, pause=run.pause,
             soft_pause=wait))
 
     def switch_on(self, node: dict[str, Any], run: engine_run.Run, *,
@@ -144,7 +146,7 @@ class NodePower:
               cancellable: bool = False) -> None:
         """Restart a node, at once if not said otherwise.
 
-        :param journal: as for ``switch_off``
+        :param journal: the same; without one a successor resets again
         :param cancellable: as for ``switch_off`` and ``switch_on``
         :raises PowerError: it is not on afterwards
         :raises TaskCancelled: it was cancelled before it was cut off

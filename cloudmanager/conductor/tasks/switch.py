@@ -37,15 +37,15 @@ class SwitchNode(Step):
         self.run.checkpoint()
         params, run = self.run.params, self.run
         node = db_nodes.get_node(run.context, params['node_id'])
-        journal = power.MemoryJournal(
-            run.memory, lambda values: run.remember(**values))
         action, tool = params['action'], self.tools.power
         if action == power.ON:
             tool.switch_on(node, run, cancellable=True)
         elif action == power.OFF:
-            tool.switch_off(node, run, journal=journal, cancellable=True,
+            tool.switch_off(node, run, cancellable=True,
                             manner=manner(params, confirm.SOFT_THEN_HARD))
         else:
+            journal = power.MemoryJournal(
+                run.memory, lambda values: run.remember(**values))
             tool.reset(node, run, journal=journal, cancellable=True,
                        manner=manner(params, confirm.HARD))
         run.result = f'{action} is confirmed'

@@ -290,6 +290,22 @@ class LostTestCase(SweepCase):
         self.assertIn('WARNING Power of node n1: power_on, now power_off. '
                       'It lost its power', self.logger.output)
 
+    def test_a_driver_that_hangs(self):
+        """It is given up and asked again; what it says late is dropped."""
+        self.useFixture(fixtures.MockPatchObject(
+            power_sweep, 'HANG_SECONDS', 0.5))
+        self.config(group='power', sweep_interval=1.0)
+        self.rack.dead = {'h1'}
+        self.rack.patience = 5.0
+        self.enrol(1)
+        self.start()
+        self.wait_for(lambda: self.rack.times('h1') >= 3)
+        row = self.control(1)
+        self.assertGreaterEqual(row.failures, 2)
+        self.assertEqual('Its driver hangs.', row.last_error)
+        self.assertIn('ERROR The driver of power control 1 hangs.',
+                      self.logger.output)
+
     def test_without_keys(self):
         """Devices that have no secret are read all the same."""
         self.enrol(2)
