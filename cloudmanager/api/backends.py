@@ -106,13 +106,13 @@ class Backends:
                          deadline: float) -> list[str]:
         """Add ``os_hypervisor``; return what is worth a warning."""
         found = self.hypervisors.get(ids, deadline)
-        bare = [key for key, value in found.values.items()
-                if value is not None and value['memory_mb'] is None]
+        bare = {key for key, value in found.values.items()
+                if value is not None and value['memory_mb'] is None}
         usages: Mapping[str, Any] = {}
         if bare:
             usages = self.usages.get(bare, deadline).values
         for key, value in found.values.items():
-            if value is not None and key in bare:
+            if key in bare:
                 value = complete(value, self._known.get(key, (0, None))[1],
                                  usages.get(key))
             fields[key] = fields.get(key, missing) | {'os_hypervisor': value}
