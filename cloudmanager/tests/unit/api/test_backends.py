@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the API reads of Nova and Placement, at their HTTP edge."""
 
+import threading
 import time
 
 from cloudmanager.api import backends
@@ -186,9 +187,20 @@ class ReadTestCase(BackendsCase):
             self.assertEqual(wanted, found['cpu_allocation_ratio'])
 
     def test_does_not_wait(self):
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+
+        def identity(request, context):
+            gate.wait(10)
+            return self.token
+
+        # Without a token nothing is read.
+        self.http.post(f'{base.AUTH}/auth/tokens', json=identity,
+                       headers={'X-Subject-Token': base.TOKEN})
         found = self.read('u1', wait=False)
         self.assertIsNone(found.of('u1')['os_hypervisor'])
         self.assertEqual(2, len(found.warnings))
+        gate.set()
         self.settled()
         self.assertIsNotNone(self.read(
             'u1', wait=False).of('u1')['os_hypervisor'])
