@@ -3,7 +3,6 @@
 
 from collections.abc import Callable
 import dataclasses
-import datetime
 import functools
 from typing import Any
 from urllib import parse
@@ -157,15 +156,16 @@ class Copies:
                                log=False)
         return body['server']['id']
 
-    def servers_of(self, project_id: str,
-                   since: datetime.datetime) -> dict[str, str]:
-        """Return description by id of servers that changed since a time."""
+    def servers_of(self, project_id: str) -> dict[str, str]:
+        """Return the descriptions of a project's servers, by id.
+
+        All are listed: by the time of its last change Nova would not find
+        one that was created a moment ago.
+        """
         return {item['id']: item.get('description') or ''
                 for item in self._list(
                     'list servers', '/servers/detail', 'servers',
-                    **{'changes-since': since.isoformat() + 'Z'},
-                    all_tenants=1, project_id=project_id, limit=PAGE)
-                if item['status'] != 'DELETED'}
+                    all_tenants=1, project_id=project_id, limit=PAGE)}
 
     def server_names(self, project_id: str) -> list[str]:
         """Return the names of the servers of a project."""

@@ -60,8 +60,11 @@ class Projects:
 
     def _exchange(self, project_id: str) -> Any:
         ours = self._session
-        auth = generic.Token(ours.auth.auth_url, ours.get_token(),
-                             project_id=project_id)
+        url = getattr(ours.auth, 'auth_url', None)
+        if url is None:
+            # We do not log in to Keystone at all.
+            raise exception.ProjectClosed(project=project_id)
+        auth = generic.Token(url, ours.get_token(), project_id=project_id)
         made = ks_session.Session(auth=auth, verify=ours.verify,
                                   cert=ours.cert, timeout=ours.timeout)
         made.get_token()

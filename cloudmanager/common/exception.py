@@ -199,9 +199,10 @@ class QuotaExceeded(Conflict):
 
 class ProjectClosed(Conflict):
     error_code = 'cloudmanager.project_closed'
-    template = ('The user of this service has no role on project '
+    template = ('The user of this service cannot work in project '
                 '%(project)s, to which what it creates there has to belong. '
-                'Give it the role member on that project.')
+                'Give it the role member on that project. An application '
+                'credential is good for its own project only.')
 
 
 class NoPowerControl(Conflict):

@@ -24,6 +24,11 @@ OPTS = [
                help='Seconds that each part of a clone may take: the image '
                     'of its root disk, a snapshot, the copy of its volumes, '
                     'its start.'),
+    cfg.FloatOpt('create_grace', default=20.0, min=0,
+                 help='Seconds within which a server, volume, snapshot or '
+                      'image that a conductor asked for before it died is '
+                      'still expected to appear. Longer than Nova and '
+                      'Cinder take to answer such a request.'),
     cfg.IntOpt('clear_timeout', default=300, min=1,
                help='Seconds after which what cannot be removed of a clone '
                     'that failed, or of what clones were made of, is left '

@@ -7,6 +7,7 @@ pair that the clones are made with, is removed at the end, whatever the end is.
 """
 
 from collections.abc import Callable
+import dataclasses
 import time
 from typing import Any
 
@@ -58,7 +59,9 @@ class PlanClones(Step):
             for number, name in enumerate(names, 1)])
         self.run.remember(clone={
             'name': plan.name, 'project': plan.project_id,
-            'image': plan.image, 'volumes': source.volumes,
+            'description': plan.description, 'image': plan.image,
+            'volumes': source.volumes,
+            'ports': [dataclasses.asdict(port) for port in source.ports],
             'key': key, 'keyless': bool(plan.key_name and key is None)})
 
     def _key(self, plan: Any) -> dict[str, str] | None:

@@ -12,7 +12,6 @@ for it (``created``).
 """
 
 from collections.abc import Callable
-import datetime
 import functools
 from typing import Any
 
@@ -233,9 +232,7 @@ class Maker:
 
     def _find_server(self, item: dict[str, Any]) -> str | None:
         mark = self._mark(item, _SERVER)
-        since = datetime.datetime.fromisoformat(
-            self._book(item).lines[_SERVER]['at']) - follow.CLOCK_SKEW
-        found = self._tools.nova.servers_of(self._shared.project, since)
+        found = self._tools.nova.servers_of(self._shared.project)
         return next((key for key, description in found.items()
                      if description == mark), None)
 
@@ -277,9 +274,10 @@ class Maker:
         The marks go last: as long as they are there, so is the claim that
         the clone is not finished.
         """
-        source = clone_source.read(self._tools, self._run.server_id)
         made = self._tools.neutron.ports_of(item['object_id'])
-        for port, other in copies.pairs(source.ports, made):
+        facts = self._shared.facts
+        ports = [clone_source.port(values) for values in facts['ports']]
+        for port, other in copies.pairs(ports, made):
             if (port.security, port.security_groups) != (
                     other.security, other.security_groups):
                 self._run.guard()
@@ -290,8 +288,7 @@ class Maker:
         for volume in self._volumes:
             self._tools.cinder.describe(lines[_volume_key(volume)]['id'],
                                         volume['description'])
-        self._tools.nova.describe(item['object_id'],
-                                  source.plan.description)
+        self._tools.nova.describe(item['object_id'], facts['description'])
         self._run.update_item(item, state=db_tasks.ITEM_DONE, error=None)
 
     # Away with it

@@ -6,6 +6,7 @@ from typing import Any
 
 from oslo_config import cfg
 
+from cloudmanager.clients import neutron
 from cloudmanager.common import clone_names
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import examine
@@ -41,6 +42,12 @@ def read(tools: Tools, server_id: str) -> Source:
     if plan is None:
         raise exception.ServerNotFound(server=server_id)
     return Source(plan, _ports(tools, plan))
+
+
+def port(values: dict[str, Any]) -> neutron.Port:
+    """Return a port of what was stored of it."""
+    return neutron.Port(**{
+        **values, 'security_groups': tuple(values['security_groups'])})
 
 
 def _volumes(tools: Tools, plan: Any) -> list[dict[str, Any]]:

@@ -68,7 +68,7 @@ class Book:
     def is_settled(self, key: str) -> bool:
         """Tell whether a thing that is not found will not come any more."""
         return (items.seconds_since(self.lines[key]['at'])
-                >= CONF.host_tasks.adopt_grace)
+                >= CONF.server_tasks.create_grace)
 
     def close(self, key: str) -> None:
         """Note that a thing is gone, or never was."""

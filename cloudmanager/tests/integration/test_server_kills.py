@@ -175,7 +175,7 @@ class ServerKillsCase(base.IntegrationCase):
     wanted = 20
     more = ('[conductor]\nlease = 2\nworkers = 12\n'
             '[host_tasks]\nadopt_grace = 3\n'
-            '[server_tasks]\nstale_after = 60\n')
+            '[server_tasks]\nstale_after = 60\ncreate_grace = 8\n')
 
     def setUp(self):
         super().setUp()

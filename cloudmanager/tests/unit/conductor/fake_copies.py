@@ -106,7 +106,7 @@ class Copies:
             vm.host, vm.vm_state, vm.task_state = 'dst1', 'active', None
             vm.launched = True
 
-    def servers_of(self, project_id, since):
+    def servers_of(self, project_id):
         self._read('servers_of')
         return {vm.id: getattr(vm, 'description', None) or ''
                 for vm in self.vms.values() if vm.project_id == project_id}

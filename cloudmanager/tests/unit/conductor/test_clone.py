@@ -378,6 +378,20 @@ class FailureTestCase(CloneCase):
         self.assertIn('could not be found', self.clone('FAILURE'))
         self.assert_clean()
 
+    def test_source_is_deleted_late(self):
+        """A clone that runs is finished without it."""
+        self.cloud.neutron.add('vm1', 'n1', ['web'])
+        self.cloud.neutron.add('vm1', 'n2', ['db'])
+        self.nova.seconds = 10
+        self.add_source(description='the shop')
+        self.clock.at(25, self.nova.delete, 'vm1')
+        self.clone()
+        made = self.clones()['name-vm1-clone-1']
+        self.assertEqual('the shop', made.description)
+        self.assertEqual({('n1', ('web',)), ('n2', ('db',))}, {
+            (port.network_id, port.security_groups)
+            for port in self.cloud.neutron.ports_of(made.id)})
+
     def test_role_is_taken_away(self):
         """What was created is removed without one."""
         self.add_source()

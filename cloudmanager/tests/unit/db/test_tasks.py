@@ -122,6 +122,57 @@ class CreateTestCase(TaskCase):
 
 
 @base.databases()
+class ServerTestCase(TaskCase):
+    """A task of a server, and one of its host that has it as an item."""
+
+    def begin(self, server='vm1', host='cmp1', name='server.wakeup'):
+        return db_tasks.create_task(
+            self.context, name, targets=[f'server:{server}'], params={},
+            host=host, server_id=server)
+
+    def add_item(self, task, server, state='PENDING'):
+        db_tasks.add_items(self.context, task['id'], task['generation'], [
+            {'kind': 'server', 'object_id': server, 'state': state}])
+
+    def test_same_on_another_host(self):
+        """AP12: a server that has moved is the same server."""
+        first, _ = self.begin()
+        second, new = self.begin(host='cmp2')
+        self.assertEqual((first['id'], False), (second['id'], new))
+        self.assertRaises(exception.TaskConflict, self.begin,
+                          name='server.repair')
+        self.assertTrue(self.begin('vm2')[1])
+
+    def test_mover(self):
+        drain = self.claimed()
+        for server, state in (('vm1', 'PENDING'), ('vm2', 'RUNNING'),
+                              ('vm3', 'DONE'), ('vm4', 'FAILED'),
+                              ('vm5', 'SKIPPED')):
+            self.add_item(drain, server, state)
+        for server, expected in (('vm1', True), ('vm2', True),
+                                 ('vm3', False), ('vm4', False),
+                                 ('vm5', False), ('vm6', False)):
+            found = db_tasks.find_mover(self.context, server)
+            self.assertEqual(drain['id'] if expected else None,
+                             found and found['id'], server)
+            self.assertIsNone(db_tasks.find_mover(
+                self.context, server, drain['id']))
+        db_tasks.finish(self.context, drain['id'], drain['generation'],
+                        'FAILURE')
+        self.assertIsNone(db_tasks.find_mover(self.context, 'vm1'))
+
+    def test_holders(self):
+        first, _ = self.begin('vm1')
+        second, _ = self.begin('vm2')
+        self.create()
+        self.assertEqual(
+            {'server:vm1': first['id'], 'server:vm2': second['id']},
+            db_tasks.find_holders(self.context, (
+                f'server:vm{number}' for number in range(1200))))
+        self.assertEqual({}, db_tasks.find_holders(self.context, ()))
+
+
+@base.databases()
 class ClaimTestCase(TaskCase):
 
     def test_first_claim(self):
