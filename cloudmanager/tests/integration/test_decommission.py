@@ -99,7 +99,7 @@ class FlowTestCase(DecommissionCase):
     def test_open_migration(self):
         """AP10: 409 with a list; with wait it goes on when they end."""
         (server,) = self.cloud.boot('cmp1', 1)
-        self.cloud.nova.servers.migrate(server)
+        self.cloud.migrate(server)
         cloud.wait(lambda: self.cloud.server(
             server).status == 'VERIFY_RESIZE', 60, 'it waits')
         answer = self.client.request('POST', PATH, MOVE)

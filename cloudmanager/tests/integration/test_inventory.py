@@ -132,7 +132,7 @@ class ResizeTestCase(InventoryCase):
         """The old half of a server elsewhere keeps its host on."""
         self.client.enrol_fake('cmp1')
         server, other = self.cloud.boot('cmp1', 2)
-        self.cloud.nova.servers.migrate(server, host='cmp2')
+        self.cloud.migrate(server, 'cmp2')
         cloud.wait(lambda: self.cloud.server(server).status
                    == 'VERIFY_RESIZE', 60, 'the server is on cmp2')
         task = self.finish(self.shutdown('cmp1'), 'FAILURE')
