@@ -179,7 +179,8 @@ class _Document:
     def _body(self, route: routing.Route) -> dict[str, Any]:
         body = route.body or routing.NO_FIELDS
         schema = body.schema(route.purpose, documented=True)
-        required = bool(body.name or schema.get('required'))
+        required = bool(body.name or schema.get('required')
+                        or schema.get('minProperties'))
         if body.schema_name:
             name = body.schema_name + route.purpose.title()
             self.schemas[name] = schema

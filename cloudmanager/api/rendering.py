@@ -8,6 +8,9 @@ import orjson
 
 from cloudmanager.common import exception
 
+# Beyond it not every integer is a number of JSON's kind.
+_MAX_WHOLE = 2 ** 53
+
 
 def dumps(document: Any) -> bytes:
     """Return a document as JSON; times are written to the second."""
@@ -19,6 +22,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError('a key is given twice')
     return found
+
+
+def _number(text: str) -> int | float:
+    """Return a number with a fraction or an exponent.
+
+    To JSON schema, and so to our documentation, 2.0 is an integer.
+    """
+    value = float(text)
+    if value.is_integer() and abs(value) <= _MAX_WHOLE:
+        return int(value)
+    return value
 
 
 def _check(value: Any) -> None:
@@ -45,7 +59,8 @@ def loads(body: bytes) -> Any:
     """
     try:
         orjson.loads(body)
-        document = json.loads(body, object_pairs_hook=_unique)
+        document = json.loads(body, object_pairs_hook=_unique,
+                              parse_float=_number)
         _check(document)
     except (ValueError, RecursionError) as exc:
         raise exception.Invalid(

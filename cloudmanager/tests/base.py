@@ -239,6 +239,9 @@ class DbTestCase(TestCase):
     backend: ClassVar[str] = 'sqlite'
     #: False for tests that begin with an empty database.
     migrated: ClassVar[bool] = True
+    #: True for tests that change what the migrations put there, or that
+    #: want ids from 1 on: on a server they get a database of their own.
+    alone: ClassVar[bool] = False
     _url: ClassVar[sa.URL | None] = None
 
     @classmethod
@@ -247,7 +250,7 @@ class DbTestCase(TestCase):
         if cls.backend == 'sqlite' or unreachable(cls.backend):
             return
         spare = _spare[cls.backend]
-        if cls.migrated and spare:
+        if cls.migrated and spare and not cls.alone:
             cls._url = spare.pop()
         else:
             cls._url = _create_database(cls.backend, cls.migrated)
@@ -255,7 +258,7 @@ class DbTestCase(TestCase):
 
     @classmethod
     def _release(cls, url: sa.URL) -> None:
-        if cls.migrated:
+        if cls.migrated and not cls.alone:
             _spare[cls.backend].append(url)
         else:
             _drop_database(cls.backend, url)

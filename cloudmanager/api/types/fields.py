@@ -19,7 +19,7 @@ from cloudmanager.api.types import formats
 
 INTEGER, NUMBER, STRING, BOOLEAN = 'integer', 'number', 'string', 'boolean'
 TIME, LIST, OBJECT = 'time', 'array', 'object'
-MAX_INTEGER = 2 ** 31 - 1
+MAX_INTEGER = formats.MAX_INTEGER
 #: Names of fields that have no names of their own.
 OTHER_NAMES = r'^[^\x00-\x1f\x7f/]{1,255}$'
 MAX_OTHERS = 128
@@ -162,6 +162,8 @@ class Resource:
     :ivar others: what fields of any other name are; there may be none
         without it. Their names have up to 255 characters, no slash and no
         control character, and a body must have a field.
+    :ivar rules: keywords of JSON schema on how fields belong together, for
+        the documentation; the operation itself checks that
     """
 
     name: str
@@ -171,6 +173,7 @@ class Resource:
     title: str = ''
     whole: bool = False
     others: Field | None = None
+    rules: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def schema_name(self) -> str:
@@ -213,7 +216,7 @@ class Resource:
                 if documented else self.others.json_schema(),
                 propertyNames={'pattern': OTHER_NAMES},
                 minProperties=1, maxProperties=MAX_OTHERS)
-        return result
+        return result | (self.rules if documented else {})
 
     def answer_schema(self, refer: 'Refer') -> dict[str, Any]:
         """Return the JSON schema of the object in an answer.

@@ -18,7 +18,6 @@ _VALUES = {fields.INTEGER: '-?[0-9]{1,9}', fields.BOOLEAN: _BOOLEAN,
 FLAG = {'type': 'string', 'enum': _BOOLEAN.split('|')}
 _COUNT = {'type': 'integer', 'minimum': 0, 'maximum': fields.MAX_INTEGER}
 _LISTS = ('in', 'nin')
-_MAX_TEXT = 255
 
 
 def _pattern(field: fields.Field) -> str:
@@ -36,7 +35,7 @@ def _pattern(field: fields.Field) -> str:
 
 def _text(field: fields.Field) -> dict[str, Any]:
     """Return the schema of texts: any but those with operators it lacks."""
-    schema: dict[str, Any] = {'type': 'string', 'maxLength': _MAX_TEXT}
+    schema: dict[str, Any] = {'type': 'string'}
     refused = [f'{name}:' for name in (*fields.ORDER, *fields.PATTERN)
                if name not in field.operators]
     if 'null' not in field.operators:
@@ -64,5 +63,5 @@ def page_parameter(name: str, resource: fields.Resource) -> dict[str, Any]:
         one = f'({keys})(:(asc|desc))?'
         schema = {'type': 'string', 'pattern': f'^{one}(,{one}){{0,9}}$'}
     elif name == 'marker' and resource.identity != fields.INTEGER:
-        schema = {'type': 'string', 'maxLength': _MAX_TEXT}
+        schema = {'type': 'string'}
     return {'description': parameters.PAGE[name], 'schema': schema}

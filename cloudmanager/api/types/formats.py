@@ -19,9 +19,12 @@ _UUID = re.compile(r'[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}',
                    re.IGNORECASE)
 # Names of iSCSI targets and of logical volumes.
 _TARGET = re.compile(r'[A-Za-z0-9][A-Za-z0-9.:_+-]{0,222}')
+_MODEL = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.+-]*')
 _DEVICE = re.compile(r'/dev(/[A-Za-z0-9][A-Za-z0-9_.:+@=-]*)+')
 MAX_DEVICE = 255
 MAX_NAME_BYTES = 255
+# Of the database's integers.
+MAX_INTEGER = 2 ** 31 - 1
 # As much of a name as fits into a target of a task.
 MAX_COMPUTE_HOST = 250
 
@@ -152,8 +155,8 @@ def compute_hosts(values: list[str]) -> list[str]:
 def number(value: int | str) -> int:
     """Return a positive id given as a number or as a string."""
     text = str(value)
-    if not (text.isascii() and text.isdigit() and len(text) < 10
-            and int(text)):
+    if not (text.isascii() and text.isdigit() and len(text) < 11
+            and 1 <= int(text) <= MAX_INTEGER):
         raise ValueError('must be a positive number')
     return int(text)
 
@@ -177,6 +180,13 @@ def targets(values: dict[str, list[str]]) -> dict[str, list[str]]:
             for address, names in found.items()}
 
 
+def cpu_model(value: str) -> str:
+    """Return the name of a processor model, as libvirt writes them."""
+    if not _MODEL.fullmatch(value):
+        raise ValueError('must be the name of a processor model')
+    return value
+
+
 def device(value: str) -> str:
     """Return the path of a block device below ``/dev``, as it is."""
     if not _DEVICE.fullmatch(value) or len(value) > MAX_DEVICE:
@@ -188,7 +198,8 @@ def device(value: str) -> str:
 # name values of the common form; some functions take more than that.
 TIME_PATTERN = ('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$')
 _PART = '[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}'
-_NAME = '([!-~]([ -~]*[!-~])?)?'
+_PRINTED = r'[^\s\x00-\x1f\x7f-\x9f]'
+_NAME = rf'({_PRINTED}([^\x00-\x1f\x7f-\x9f]*{_PRINTED})?)?'
 UUID_PATTERN = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
 _LABEL = '[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
 _PORT = ('[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}'
@@ -216,6 +227,7 @@ _DOCUMENTED: dict[Callable[..., Any], dict[str, Any]] = {
                   'type': 'array', 'minItems': 1,
                   'items': {'type': 'string',
                             'pattern': f'^{_TARGET.pattern}$'}}},
+    cpu_model: {'pattern': f'^{_MODEL.pattern}$'},
     device: {'pattern': f'^{_DEVICE.pattern}$'},
 }
 

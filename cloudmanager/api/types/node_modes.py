@@ -1,22 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bodies of the actions that a node's agent carries out."""
 
-import re
-
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
 from cloudmanager.api.types.fields import Field
 
 CUSTOM = 'custom'
-_MODEL = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.+-]*')
-
-
-def _model(value: str) -> str:
-    """Return the name of a processor model, as libvirt writes them."""
-    if not _MODEL.fullmatch(value):
-        raise ValueError('must be the name of a processor model')
-    return value
-
 
 FORCE = fields.Resource('', '', (
     Field('force', fields.BOOLEAN, create=True, nullable=False,
@@ -27,10 +16,12 @@ CPU_MODE = fields.Resource('', '', (
           schema={'enum': ['host-passthrough', 'host-model', CUSTOM]},
           description='Mode of the processors that servers see; null for '
                       'the default of Nova.'),
-    Field('cpu_model', create=True, nullable=False, convert=_model,
+    Field('cpu_model', create=True, nullable=False, convert=formats.cpu_model,
           schema={'minLength': 1, 'maxLength': 64},
           description='Model of the processors, for custom only.'),
-))
+), rules={'if': {'properties': {'cpu_emulation_mode': {'const': CUSTOM}}},
+          'then': {'required': ['cpu_model']},
+          'else': {'not': {'required': ['cpu_model']}}})
 LOG_REDIRECTION = fields.Resource('', '', (
     Field('log_redirection_hostname', create=True, required=True,
           nullable=False, convert=formats.host,

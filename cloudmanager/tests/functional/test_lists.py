@@ -102,6 +102,16 @@ class FiltersTestCase(base.ApiTestCase):
                 {'count': len(wanted)},
                 self.get(f'/v1/nodes/count?{quoted(query)}'), query)
 
+    def test_signs(self):
+        """Parameters end at an ampersand and nowhere else."""
+        for name in ('a;b', 'a;name=b', 'a=b', 'a&b', 'a+b', ' a', '%25'):
+            node = self.node(title=name)
+            for text in {urllib.parse.quote(name, safe=';='),
+                         urllib.parse.quote_plus(name)}:
+                found = self.get(f'/v1/nodes?title={text}')['nodes']
+                self.assertEqual([node['id']],
+                                 [entry['id'] for entry in found], text)
+
     def test_ids(self):
         first, *_, last = self.ids
         for query, wanted in ((f'id={first}', 1),
@@ -196,6 +206,9 @@ class FiltersTestCase(base.ApiTestCase):
 
 
 class RefusedTestCase(base.ApiTestCase):
+
+    def test_too_many(self):
+        self.error('GET', '/v1/nodes?' + 'id=1&' * 1001)
 
     def test_filters(self):
         """AP1: a bad parameter is a 400 that names it."""

@@ -16,6 +16,13 @@ class LoadsTestCase(base.TestCase):
                 (b'{"a": {"a": 1}}', {'a': {'a': 1}})):
             self.assertEqual(document, rendering.loads(body))
 
+    def test_whole_numbers(self):
+        """As in JSON schema, 2.0 is an integer."""
+        for body, number in ((b'2.0', 2), (b'-1.0', -1), (b'1e3', 1000),
+                             (b'0.5', 0.5), (b'1e300', 1e300)):
+            found = rendering.loads(body)
+            self.assertEqual((number, type(number)), (found, type(found)))
+
     def test_bad(self):
         for body in (b'', b' ', b'{', b'nul', b'NaN', b'[Infinity]',
                      b'[-Infinity]', b'{"a": 1, "a": 1}', b"{'a': 1}",

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Schemathesis on the OpenAPI document, against the service with a database.
+
+It makes requests that the document allows, and such that it forbids. None may
+be a 500, every answer must be one of the document's with nothing more in it,
+what is forbidden must be refused, and what is allowed must not be refused for
+its form. The examples are bounded and the same in every run.
+"""
+
+import os
+import re
+from typing import Any
+
+import hypothesis
+from hypothesis import strategies as st
+import schemathesis
+from schemathesis import checks
+from schemathesis.core import failures
+from schemathesis.generation import GenerationMode
+from schemathesis.openapi import checks as openapi_checks
+import webtest
+
+from cloudmanager.api import app
+from cloudmanager.api import openapi
+from cloudmanager.tests import base as tests_base
+from cloudmanager.tests.functional.contract import base
+from cloudmanager.tests.functional.contract import schemas
+
+# Of each operation and of each kind, allowed and forbidden. With a number in
+# the variable the examples differ from run to run.
+VARIABLE = 'CLOUDMANAGER_TEST_FUZZ_EXAMPLES'
+EXAMPLES = int(os.environ.get(VARIABLE, '12'))
+SETTINGS = hypothesis.settings(
+    max_examples=EXAMPLES, derandomize=VARIABLE not in os.environ,
+    deadline=None, database=None,
+    phases=[hypothesis.Phase.generate],
+    suppress_health_check=list(hypothesis.HealthCheck))
+# 501 and 503 are answers of the document; the test looks for 500 itself.
+LEFT_OUT = [checks.not_a_server_error]
+# What a document cannot say of a request: that things exist and belong
+# together. Everything else must be told by it.
+MEANING = re.compile('|'.join((
+    'there is no', 'must be the id in the path', 'is not one of class',
+    'for control_type', r'options\.', 'not for type hard', 'not be the same',
+    'for a [A-Z]', 'or JSON of one')))
+
+
+def document() -> dict[str, Any]:
+    """Return the document for a service that asks for no token."""
+    found = schemas.strict(openapi.document())
+    del found['security'], found['components']['securitySchemes']
+    return found
+
+
+@tests_base.databases('mysql', sqlite=False)
+class FuzzTestCase(base.ContractTestCase):
+
+    alone = True
+    auth_strategy = 'noauth'
+
+    def setUp(self):
+        super().setUp()
+        config = schemathesis.Config.from_dict(
+            {'generation': {'allow-x00': False}})
+        self.schema = schemathesis.openapi.from_dict(document(),
+                                                     config=config)
+        self.wrong: list[Any] = []
+
+    def make_app(self):
+        self.application = app.build()
+        return webtest.TestApp(self.application)
+
+    def test_every_operation(self):
+        for result in self.schema.get_all_operations():
+            operation = result.ok()
+            self.tries(operation, GenerationMode.POSITIVE)
+            if operation.query or operation.body or (
+                    operation.path_parameters):
+                self.tries(operation, GenerationMode.NEGATIVE)
+        self.assertEqual([], self.wrong)
+
+    def tries(self, operation, mode):
+        """Send requests of one kind to an operation.
+
+        Half of those that are allowed are about things that exist.
+        """
+        @SETTINGS
+        @hypothesis.given(case=operation.as_strategy(generation_mode=mode),
+                          exists=st.booleans())
+        def send(case, exists):
+            if exists and mode is GenerationMode.POSITIVE:
+                case.path_parameters = {
+                    name: self.parameters.get(name, value)
+                    for name, value in (case.path_parameters or {}).items()}
+            self.check_answer(case, mode, case.call(app=self.application))
+
+        send()
+
+    def check_answer(self, case, mode, answer):
+        """Remember what is wrong with an answer."""
+        text = answer.content.decode()
+        try:
+            case.validate_response(answer, excluded_checks=LEFT_OUT)
+        except failures.FailureGroup as group:
+            for failure in group.exceptions:
+                if not (isinstance(
+                        failure, openapi_checks.RejectedPositiveData)
+                        and MEANING.search(text)):
+                    self.remember(case, mode, failure, text)
+        if answer.status_code == 500:
+            self.remember(case, mode, 'internal error', text)
+
+    def remember(self, case, mode, failure, text):
+        self.wrong.append((
+            case.operation.label, mode.name, str(failure)[:400],
+            {'path': case.path_parameters, 'query': case.query,
+             'body': case.body}, text[:400]))
