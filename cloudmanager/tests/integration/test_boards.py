@@ -18,6 +18,7 @@ import testtools
 from cloudmanager.tests.integration import base
 from cloudmanager.tests.integration import cloud
 from cloudmanager.tests.integration import processes
+from cloudmanager.tests.integration import servers
 
 TAKEOVER_SECONDS = 10.0
 SOFT_MILLISECONDS = 9000
@@ -40,9 +41,14 @@ class BoardCase(testtools.TestCase):
         super().setUp()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='cm-board-'))
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        name = f'cm_board_{uuid.uuid4().hex[:8]}'
+        # Another bus than that of tests that run at the same time: whoever
+        # listens to a topic there gets its calls.
+        bus = servers.MessageBus(name)
+        self.addCleanup(bus.stop)
         self.installation = processes.Installation(
-            self.directory, f'cm_board_{uuid.uuid4().hex[:8]}',
-            board=self.board, board_options=self.serve(), auth='noauth',
+            self.directory, name, board=self.board,
+            board_options=self.serve(), auth='noauth', transport=bus.url,
             port=processes.free_port(),
             more='[power]\nsoft_timeout = 30\n')
         self.addCleanup(self.installation.close)
