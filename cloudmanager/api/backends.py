@@ -36,18 +36,18 @@ _FREE = {'memory_mb': 'free_ram_mb', 'local_gb': 'free_disk_gb'}
 class Found:
     """What was found of some hypervisors.
 
-    :ivar fields: by id, what is added to a node
+    :ivar fields: by id, what is added to a node, if anything is known
     :ivar missing: the same for a node of which nothing is known
     :ivar warnings: what could not be read, or is not fresh
     """
 
-    fields: Mapping[str, dict[str, Any]]
+    fields: Mapping[str, dict[str, Any] | None]
     missing: dict[str, Any]
     warnings: list[str]
 
     def of(self, hypervisor_id: str | None) -> dict[str, Any]:
         """Return what is added to a node, known or not."""
-        return self.fields.get(hypervisor_id or '', self.missing)
+        return self.fields.get(hypervisor_id or '') or self.missing
 
 
 class Backends:
@@ -94,10 +94,11 @@ class Backends:
             self.hypervisors.ask(ids)
         ratios = self.providers.get(ids, deadline)
         warnings = _warnings('Allocation ratios', ratios)
-        fields = {key: missing | _ratios(value)
+        if not with_hypervisors:
+            return Found(ratios.values, missing, warnings)
+        fields = {key: missing | (value or {})
                   for key, value in ratios.values.items()}
-        if with_hypervisors:
-            warnings += self._add_hypervisors(ids, fields, missing, deadline)
+        warnings += self._add_hypervisors(ids, fields, missing, deadline)
         return Found(fields, missing, warnings)
 
     def _add_hypervisors(self, ids: Collection[str],
@@ -131,7 +132,10 @@ class Backends:
 
     def _read_inventories(
             self, keys: frozenset[str]) -> dict[str, dict[str, Any]]:
-        """Read the inventories of those that have changed."""
+        """Read the inventories of those that have changed.
+
+        :returns: the ratios of all
+        """
         if len(keys) == 1:
             entries = {key: -1 for key in keys}
         else:
@@ -149,7 +153,7 @@ class Backends:
             else:
                 known[key] = (entries[key], value)
         self._known = known
-        return {key: known[key][1] for key in keys if key in known}
+        return {key: _ratios(known[key][1]) for key in keys if key in known}
 
     def _inventories(self, uuid: str) -> dict[str, Any] | None:
         try:
@@ -168,18 +172,14 @@ class Backends:
                         strict=True))
 
 
-def _ratios(inventories: dict[str, Any] | None) -> dict[str, float | None]:
+def _ratios(inventories: dict[str, Any]) -> dict[str, float | None]:
     """Return the allocation ratios of a provider.
 
     A host whose processors are all dedicated has no ``VCPU``.
     """
-    if inventories is None:
-        return {}
-    present = inventories
-
     def ratio(*names: str) -> float | None:
-        return next((present[name].get('allocation_ratio')
-                     for name in names if name in present), None)
+        return next((inventories[name].get('allocation_ratio')
+                     for name in names if name in inventories), None)
 
     return {'cpu_allocation_ratio': ratio('VCPU', 'PCPU'),
             'ram_allocation_ratio': ratio('MEMORY_MB')}

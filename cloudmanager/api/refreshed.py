@@ -66,18 +66,24 @@ class Refreshed:
         with self._changed:
             now = time.monotonic()
             oldest = now - CONF.inventory.cache_seconds
-            due = {key for key in keys if key not in self._running
-                   and self._read_at(key) < oldest}
-            pause = max(CONF.inventory.cache_seconds, MIN_RETRY)
-            if not due or (self._error is not None
-                           and now < self._error_at + pause):
-                return
-            self._wanted |= due
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._work, daemon=True,
-                    name=f'refresh-{self._name}')
-                self._thread.start()
+            entries = self._entries
+            due = [key for key in keys if key not in entries
+                   or entries[key][1] < oldest]
+            if due:
+                self._want({key for key in due if key not in self._running},
+                           now)
+
+    def _want(self, due: set[str], now: float) -> None:
+        pause = max(CONF.inventory.cache_seconds, MIN_RETRY)
+        if not due or (self._error is not None
+                       and now < self._error_at + pause):
+            return
+        self._wanted |= due
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._work, daemon=True,
+                name=f'refresh-{self._name}')
+            self._thread.start()
 
     def get(self, keys: Collection[str], deadline: float) -> Reading:
         """Return what is known of some keys.
@@ -87,35 +93,35 @@ class Refreshed:
         """
         self.ask(keys)
         with self._changed:
-            while self._is_worth_waiting(keys):
+            usable = self._usable(keys)
+            while self._is_worth_waiting(keys, usable):
                 left = deadline - time.monotonic()
                 if left <= 0:
                     self._late = True
                     break
                 self._changed.wait(left)
-            usable = {key: self._entries[key] for key in keys
-                      if self._is_usable(key)}
+                usable = self._usable(keys)
             error = self._error
-        oldest = min((read_at for _, read_at in usable.values()),
-                     default=time.monotonic())
-        return Reading(
-            {key: value for key, (value, _) in usable.items()},
-            len(usable) == len(set(keys)), time.monotonic() - oldest, error)
+        now = time.monotonic()
+        oldest = min((entry[1] for entry in usable.values()), default=now)
+        return Reading({key: entry[0] for key, entry in usable.items()},
+                       len(usable) == len(set(keys)), now - oldest, error)
 
-    def _read_at(self, key: str) -> float:
-        found = self._entries.get(key)
-        return float('-inf') if found is None else found[1]
+    def _usable(self, keys: Collection[str]) -> dict[str, tuple[Any, float]]:
+        """Return what is not too old to be answered."""
+        oldest = time.monotonic() - CONF.inventory.stale_seconds
+        entries = self._entries
+        return {key: entries[key] for key in keys
+                if key in entries and entries[key][1] >= oldest}
 
-    def _is_usable(self, key: str) -> bool:
-        return (self._read_at(key)
-                >= time.monotonic() - CONF.inventory.stale_seconds)
-
-    def _is_worth_waiting(self, keys: Collection[str]) -> bool:
+    def _is_worth_waiting(self, keys: Collection[str],
+                          usable: Mapping[str, Any]) -> bool:
         """Tell whether a reading is on its way that is not late."""
-        if self._late or self._error is not None:
+        if (self._late or self._error is not None
+                or len(usable) == len(keys)):
             return False
         return any(key in self._running or key in self._wanted
-                   for key in keys if not self._is_usable(key))
+                   for key in keys if key not in usable)
 
     # The thread
 
