@@ -93,13 +93,14 @@ class Refreshed:
         """
         self.ask(keys)
         with self._changed:
-            usable = self._usable(keys)
+            usable, waited = self._usable(keys), False
             while self._is_worth_waiting(keys, usable):
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    self._late = True
+                    self._late = waited
                     break
                 self._changed.wait(left)
+                waited = True
                 usable = self._usable(keys)
             error = self._error
         now = time.monotonic()

@@ -191,6 +191,13 @@ class AwayTestCase(RefreshedCase):
         # It is waited for again.
         self.assertEqual({'b': 2}, self.values_of('b'))
 
+    def test_who_does_not_wait(self):
+        """That somebody had no time says nothing of the service."""
+        self.gate.clear()
+        self.get('a', wait=0)
+        threading.Timer(SHORT, self.gate.set).start()
+        self.assertEqual({'a': 1}, self.values_of('a'))
+
     def test_errors_of_any_kind(self):
         """A fault in the reading is no fault of those who ask."""
         self.error = KeyError('x')
