@@ -216,7 +216,7 @@ class Resource:
                 if documented else self.others.json_schema(),
                 propertyNames={'pattern': OTHER_NAMES},
                 minProperties=1, maxProperties=MAX_OTHERS)
-        return result | (self.rules if documented else {})
+        return {**result, **(self.rules if documented else {})}
 
     def answer_schema(self, refer: 'Refer') -> dict[str, Any]:
         """Return the JSON schema of the object in an answer.
