@@ -34,6 +34,9 @@ CLOCK_SKEW = datetime.timedelta(seconds=10)
 # After this many seconds without a migration record look at the server.
 NO_RECORD_SECONDS = 3
 
+# What Nova says of a service that it has not heard of lately.
+UNAVAILABLE = 'is unavailable at this time'
+
 # Phases of an item under way.
 ASK, FOLLOW, CONFIRM, UNLOCK = 'ask', 'follow', 'confirm', 'unlock'
 
@@ -97,7 +100,12 @@ class Follower:
             call.result()
         except (exception.CloudRequestRefused,
                 exception.NotFound) as exc:
-            self._refused(item, str(exc))
+            if self._is_passing(item, str(exc)):
+                # Nova has no trace of it, so it is asked again in a while.
+                LOG.info('Server %(server)s: %(why)s', {
+                    'server': item['object_id'], 'why': exc})
+            else:
+                self._refused(item, str(exc))
         except exception.CloudUnreachable:
             # Nova may have got it: the phase stays, the records tell.
             LOG.warning('Nova did not answer for server %s.',
@@ -107,6 +115,20 @@ class Follower:
                 self._note(item, intervened=None)
         else:
             self._accepted(item)
+
+    def _is_passing(self, item: dict[str, Any], reason: str) -> bool:
+        """Tell whether Nova refused a move for a moment only.
+
+        So it does when a heartbeat of a nova-compute is late.
+        """
+        memory = item['memory']
+        if memory['phase'] != ASK or UNAVAILABLE not in reason:
+            return False
+        since = memory.get('refused_since')
+        if since is None:
+            self._note(item, refused_since=clock.utcnow().isoformat())
+            return True
+        return items.seconds_since(since) < CONF.host_tasks.settle_timeout
 
     def _accepted(self, item: dict[str, Any]) -> None:
         memory = item['memory']

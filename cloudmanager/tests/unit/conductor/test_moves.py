@@ -165,6 +165,45 @@ class DrainTestCase(fakes_case.ConductorCase):
         self.assertLess(self.nova.reads['server'], 4 * 8)
 
 
+class UnavailableTestCase(fakes_case.ConductorCase):
+    """Nova refuses moves while a heartbeat of a nova-compute is late."""
+
+    def refuse(self, request, times):
+        self.nova.add('vm1', vm_state=(
+            'stopped' if request == 'cold_migrate' else 'active'))
+        self.nova.script[request, 'vm1'] = [fakes.refusal(
+            request, 'Service is unavailable at this time.')] * times
+
+    def check(self, request):
+        self.refuse(request, 4)
+        item = self.drain()['vm1']
+        self.assertEqual(('DONE', 1), (item['state'], item['attempts']))
+        self.assertEqual(1, self.nova.count(request))
+
+    def test_live_for_a_moment(self):
+        self.check('live_migrate')
+
+    def test_cold_for_a_moment(self):
+        self.check('cold_migrate')
+
+    def test_for_ever(self):
+        """Then it is a refusal like any other."""
+        self.refuse('live_migrate', 10 ** 4)
+        begin = self.clock.now
+        item = self.drain()['vm1']
+        self.assertEqual('FAILED', item['state'])
+        self.assertIn('is unavailable at this time', item['error'])
+        self.assertLess(self.clock.now - begin, 200)
+
+    def test_cancelled_meanwhile(self):
+        self.refuse('live_migrate', 10 ** 4)
+        run = self.run_of()
+        self.plan(run)
+        self.clock.at(20, self.cancel)
+        self.assertRaises(exception.TaskCancelled, self.drive, run)
+        self.assertLess(self.clock.now - 1000, 200)
+
+
 class ProgressTestCase(fakes_case.ConductorCase):
 
     def setUp(self):
