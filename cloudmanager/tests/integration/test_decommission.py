@@ -4,6 +4,7 @@
 from cloudmanager.tests.integration import base
 from cloudmanager.tests.integration import cloud
 from cloudmanager.tests.integration import machines
+from cloudmanager.tests.integration import nova_db
 
 PATH = '/v1/hosts/cmp1/actions/decommission'
 MOVE = {'allow_live_migrate': True, 'allow_migrate': True}
@@ -49,6 +50,7 @@ class DecommissionCase(base.IntegrationCase):
                 if item.hypervisor_hostname == 'cmp1']
 
         cloud.wait(is_known, 90, 'cmp1 is a host of Nova', 0.5)
+        nova_db.archive_services()
 
     def decommission(self, **flags):
         return self.client.start_task(PATH, {**MOVE, **flags})
