@@ -197,7 +197,7 @@ def device(value: str) -> str:
 # What the functions above check, in the words of JSON schema. The patterns
 # name values of the common form; some functions take more than that.
 TIME_PATTERN = ('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$')
-_PART = '[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}'
+_PART = r'(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f-\x9f]{1,63}'
 _PRINTED = r'[^\s\x00-\x1f\x7f-\x9f]'
 _NAME = rf'({_PRINTED}([^\x00-\x1f\x7f-\x9f]*{_PRINTED})?)?'
 UUID_PATTERN = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'

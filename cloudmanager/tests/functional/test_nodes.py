@@ -41,7 +41,7 @@ BAD = {
     'ip_addresses': ('10.0.0.1', ['x'], [1], [None], ['10.0.0.256'],
                      ['10.0.0.0/8'], ['10.0.0.1'] * 65, {}),
     'mac_address': ('x', '52:54:00:12:34', 1),
-    'unit_number': (0, 100, '1', True, 1.0), 'cpu_amount': (0, 100),
+    'unit_number': (0, 100, '1', True, 1.5), 'cpu_amount': (0, 100),
     'ram_mb': (-1, 2 ** 31, '1'), 'is_reserved': (None, 1, 'true', 'x'),
     'active': (None, 0), 'is_controller': (None,), 'power_state': ('on',),
     'condition': (None, -1, 5, '0'), 'created_at': (None, 'x', 1, ''),

@@ -75,9 +75,12 @@ def _start(call: routing.Call, ids: list[int], manner: dict[str, Any],
                 call, 'nodes.reset', targets=[f'node:{key}' for key in ids],
                 params={'node_ids': ids, **manner})
         except exception.TaskConflict as exc:
-            held = int(exc.kwargs['target'].rpartition(':')[2])
-            errors[held] = exc.message
-            ids = [key for key in ids if key != held]
+            unable = int(exc.kwargs['target'].rpartition(':')[2])
+            errors[unable] = exc.message
+        except exception.NodeNotFound as exc:
+            unable = exc.kwargs['node']
+            errors[unable] = exc.message
+        ids = [key for key in ids if key != unable]
     return None
 
 

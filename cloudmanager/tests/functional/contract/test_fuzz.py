@@ -42,7 +42,7 @@ LEFT_OUT = [checks.not_a_server_error]
 MEANING = re.compile('|'.join((
     'there is no', 'must be the id in the path', 'is not one of class',
     'for control_type', r'options\.', 'not for type hard', 'not be the same',
-    'for a [A-Z]', 'or JSON of one')))
+    'for a [A-Z]', 'metadata', 'printable', 'braces', r'\{number\}')))
 
 
 def document() -> dict[str, Any]:

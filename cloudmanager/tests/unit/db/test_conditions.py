@@ -138,6 +138,9 @@ class FactsTestCase(ConditionsCase):
         """DR2: one whose name only begins like it."""
         node = self.node('cmp1', condition=1, compute_status='enabled',
                          compute_state='down')
+        self.execute(sa.insert(models.Node), [
+            {'id': node * 10, 'node_class_id': 1, 'node_type_id': 1,
+             'image_id': 1}])
         db_tasks.create_task(self.context, 'host.shutdown',
                              targets=['host:cmp10', f'node:{node}0'],
                              params={}, host='cmp10')

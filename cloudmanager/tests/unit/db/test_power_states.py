@@ -303,6 +303,9 @@ class ByItselfTestCase(StatesCase):
             db_tasks.finish(self.context, task['id'], 0, db_tasks.SUCCESS)
 
     def test_a_task_of_another_node(self):
+        self.execute(sa.insert(models.Node), [
+            {'id': self.fed_id * 10, 'node_class_id': 1, 'node_type_id': 1,
+             'image_id': 1}])
         db_tasks.create_task(
             self.context, 'node.power', params={},
             targets=[f'node:{self.fed_id}0', 'host:node10'])

@@ -12,12 +12,19 @@ from cloudmanager.common import query as common_query
 from cloudmanager.conductor.engine import persistence
 from cloudmanager.db import api as db_api
 from cloudmanager.db import models
+from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base
 
 
 class TaskCase(base.DbTestCase):
     """Helpers."""
+
+    def setUp(self):
+        super().setUp()
+        self.execute(sa.insert(models.Node), [
+            {'id': 7, 'node_class_id': 1, 'node_type_id': 1,
+             'image_id': 1}])
 
     def create(self, host='cmp1', name='host.shutdown', **params):
         return db_tasks.create_task(
@@ -119,6 +126,43 @@ class CreateTestCase(TaskCase):
 
     def test_unknown(self):
         self.assertRaises(exception.TaskNotFound, self.row, 'nothing')
+
+
+@base.databases()
+class NodesTestCase(TaskCase):
+    """A task acts on nodes that are there, and they stay until its end."""
+
+    def begin(self, *node_ids):
+        return db_tasks.create_task(
+            self.context, 'nodes.reset', params={},
+            targets=[f'node:{node_id}' for node_id in node_ids])
+
+    def test_missing(self):
+        error = self.assertRaises(exception.NodeNotFound, self.begin, 7, 8)
+        self.assertEqual(8, error.kwargs['node'])
+        self.assertEqual([], self.execute(sa.select(models.Task.id)))
+
+    def test_deleted_at_the_same_time(self):
+        """Either the node goes or the task begins."""
+        def act(number):
+            if number:
+                return db_nodes.delete_node(self.context, 7)
+            return self.begin(7)
+
+        for _ in range(10):
+            calls = base.Together(2, act)
+            (error,) = calls.raised
+            if isinstance(error, exception.NodeNotFound):
+                self.assertIs(error, calls.errors[0])
+                self.execute(sa.insert(models.Node), [
+                    {'id': 7, 'node_class_id': 1, 'node_type_id': 1,
+                     'image_id': 1}])
+            else:
+                self.assertIsInstance(error, exception.TaskConflict)
+                self.assertIs(error, calls.errors[1])
+                task, _ = calls.results[0]
+                db_tasks.finish(self.context, task['id'], 0,
+                                db_tasks.SUCCESS)
 
 
 @base.databases()
