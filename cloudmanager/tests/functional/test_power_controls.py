@@ -33,7 +33,7 @@ BAD = {
     'control_type': (None, 'x', '', 1), 'protocol_type': (None, 'x', 'ssh'),
     'host': (None, '', 'a b', '-a', 'a..b', 'x' * 256, 1, 'http://x',
              '10.0.0.1/8', 'a\n'),
-    'port_number': (None, 0, 65536, -1, '0', 'x', '', '١', 1.0, True, '1 '),
+    'port_number': (None, 0, 65536, -1, '0', 'x', '', '١', 1.5, True, '1 '),
     'title': (None, 1, 'x' * 256), 'login': (1, 'x' * 256),
     'password': (1, 'x' * 1025), 'ssh_key': (1, 'key', 'x' * 16001)}
 
