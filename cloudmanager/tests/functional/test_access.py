@@ -41,6 +41,26 @@ class AccessTestCase(base.ApiTestCase):
             self.error(route.method, fill(route.path), status=401,
                        user=None)
 
+    def test_what_is_public_tells_nothing_of_nodes(self):
+        """SE7: whoever has no token learns nothing, and can tell nothing,
+        of a node, whatever he knows of it."""
+        node = self.powered_node(name='secret-node',
+                                 mac_address='52:54:00:12:34:56',
+                                 ip_addresses=['10.9.8.7'])
+        for known in ('mac_address=52:54:00:12:34:56', 'name=secret-node',
+                      f'id={node["id"]}'):
+            for path in ('/v1/nodes', '/v1/nodes/count'):
+                self.call('GET', f'{path}?{known}', status=401, user=None)
+        for method, body in (('PUT', {'node': {'title': 'x'}}),
+                             ('POST', {'mac_address': '52:54:00:12:34:56'})):
+            self.call(method, f'/v1/nodes/{node["id"]}', body, user=None,
+                      status=401)
+        for route in routing.TABLE:
+            if route.rule is None:
+                text = self.call(route.method, route.path, user=None).text
+                for word in ('secret-node', '52:54:00', '10.9.8.7'):
+                    self.assertNotIn(word, text)
+
     def test_reader_changes_nothing(self):
         """SE4: a reader is refused before its request is looked at."""
         for route in CHANGING:

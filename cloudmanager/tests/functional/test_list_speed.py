@@ -5,11 +5,14 @@
 machine.
 """
 
+import fixtures
 import sqlalchemy as sa
 
 from cloudmanager.api import routing
+from cloudmanager.common import policy
 from cloudmanager.db import api as db_api
 from cloudmanager.db import models
+from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional import base
 
@@ -80,6 +83,43 @@ class StatementsTestCase(base.ApiTestCase):
             if (route.query is not None and route.query.paged
                     and 501 not in route.errors):
                 yield route.path.replace('{node_id}', str(node_id))
+
+
+class ChecksTestCase(base.ApiTestCase):
+
+    def checks(self, path, user='admin'):
+        """Return the rules that a request is checked against."""
+        enforcer, found = policy.get_enforcer(), []
+
+        def enforce(rule, *args, **kwargs):
+            found.append(rule)
+            return type(enforcer).enforce(enforcer, rule, *args, **kwargs)
+
+        with fixtures.MonkeyPatch(
+                'cloudmanager.common.policy._ENFORCER.enforce', enforce):
+            self.get(path, user=user)
+        return found
+
+    def test_one_for_a_list(self):
+        """DB6: policy is asked once, whatever the number of entries."""
+        for number in range(30):
+            self.node(name=f'n{number}')
+        for number in range(10):
+            db_tasks.create_task(self.context, 'host.shutdown', params={},
+                                 targets=[f'host:{number}'])
+        for path, rule in (('/v1/nodes', 'cloudmanager:nodes:list'),
+                           ('/v1/tasks?detail=true',
+                            'cloudmanager:tasks:list')):
+            self.assertEqual([rule], self.checks(path))
+            self.assertEqual([rule], self.checks(path, user='reader'))
+
+    def test_only_for_what_is_asked(self):
+        """DB6: the rule of one field is asked where the field is."""
+        task, _ = db_tasks.create_task(self.context, 'host.shutdown',
+                                       params={}, targets=['host:a'])
+        self.assertEqual(
+            ['cloudmanager:tasks:get', 'cloudmanager:tasks:traceback'],
+            self.checks(f'/v1/tasks/{task["id"]}'))
 
 
 class PlansCase(base.ApiTestCase):

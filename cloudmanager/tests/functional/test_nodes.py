@@ -253,3 +253,25 @@ class MetadataTestCase(base.ApiTestCase):
     def test_no_filter(self):
         for query in ('metadata=x', 'sort=metadata', 'meta=x'):
             self.error('GET', f'/v1/nodes/?{query}')
+
+
+class TextsTestCase(base.ApiTestCase):
+
+    def test_texts_can_be_mended_at_any_time(self):
+        """AP9: a typo is mended whatever the thing is doing just now."""
+        node = self.powered_node(name='mnode1', description='a tpyo')
+        path = f'/v1/nodes/{node["id"]}'
+        self.call('POST', f'{path}/actions/power-off', status=202)
+        for values in ({'description': 'a typo'}, {'title': 'rack 7'},
+                       {'description': None}):
+            found = self.call('PUT', path, {'node': values}, 200).json
+            self.assertEqual(values, {name: found['node'][name]
+                                      for name in values})
+        (control,) = node['node_controls'] or self.get(
+            f'{path}/power-controls')['power_controls']
+        key = control['power_control_id']
+        found = self.call('PUT', f'/v1/power-controls/{key}', {
+            'power_control': {'title': 'the left one'}}, 200).json
+        self.assertEqual('the left one', found['power_control']['title'])
+        self.assertEqual(202, self.call(
+            'POST', f'{path}/actions/power-off').status_int)
