@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nova, as little of it as is needed, in plain values."""
 
-import dataclasses
 import datetime
 import functools
 from typing import Any
@@ -12,7 +11,7 @@ from novaclient import client
 
 from cloudmanager.clients import nova_actions
 from cloudmanager.clients import nova_copies
-from cloudmanager.clients import records
+from cloudmanager.clients import nova_records
 from cloudmanager.clients import retry
 from cloudmanager.clients import session as cm_session
 from cloudmanager.clients.retry import Kind
@@ -28,200 +27,7 @@ FORCE_VERSION = '2.67'
 #: every compute host for its uptime instead.
 HYPERVISOR_VERSION = '2.87'
 PAGE = 1000
-#: Statuses of migrations that have not ended.
-OPEN_STATUSES = ('accepted', 'queued', 'preparing', 'pre-migrating',
-                 'running', 'migrating', 'post-migrating', 'finished',
-                 'confirming', 'reverting')
-#: Statuses of migrations by resize with which the server is on its new host
-#: already, and its old half still on the other one.
-HALF_STATUSES = ('post-migrating', 'finished', 'confirming', 'reverting')
 _RESIZES = ('migration', 'resize')
-#: What a hypervisor of that version consists of.
-HYPERVISOR_KEYS = (
-    'cpu_info', 'current_workload', 'disk_available_least', 'free_disk_gb',
-    'free_ram_mb', 'host_ip', 'hypervisor_hostname', 'hypervisor_type',
-    'hypervisor_version', 'id', 'local_gb', 'local_gb_used', 'memory_mb',
-    'memory_mb_used', 'running_vms', 'service', 'state', 'status', 'vcpus',
-    'vcpus_used')
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Service:
-    id: str
-    host: str
-    status: str
-    state: str
-    zone: str
-    forced_down: bool
-    disabled_reason: str | None
-    updated_at: datetime.datetime | None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Server:
-    id: str
-    name: str
-    status: str
-    vm_state: str
-    task_state: str | None
-    power_state: int
-    host: str | None
-    zone: str
-    locked: bool
-    locked_reason: str | None
-    metadata: dict[str, str]
-    flavor: dict[str, Any]
-    fault: str
-    pinned_zone: str
-    volumes: tuple[str, ...]
-    image: str | None
-    launched: bool = True
-    project_id: str = ''
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Migration:
-    id: int
-    server_id: str
-    type: str
-    status: str
-    source: str | None
-    destination: str | None
-    memory_remaining_bytes: int | None = None
-    updated_at: datetime.datetime | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Action:
-    request_id: str
-    action: str
-    start_time: datetime.datetime
-    message: str | None
-    updated_at: datetime.datetime | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Aggregate:
-    id: int
-    name: str
-    zone: str | None
-    hosts: tuple[str, ...]
-    metadata: dict[str, str]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Group:
-    id: str
-    name: str
-    policy: str
-    members: tuple[str, ...]
-    rules: dict[str, Any]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Hypervisor:
-    """A hypervisor; amounts are ``None`` where Nova does not tell them.
-
-    :ivar host: name of its nova-compute
-    :ivar sockets: processors
-    """
-
-    id: str
-    hostname: str
-    host: str
-    state: str
-    status: str
-    kind: str
-    version: int
-    host_ip: str | None = None
-    vcpus: int | None = None
-    sockets: int | None = None
-    memory_mb: int | None = None
-    local_gb: int | None = None
-
-
-def _service(values: dict[str, Any]) -> Service:
-    # Of one in a cell that is down Nova tells its host only, and the status
-    # UNKNOWN.
-    return Service(
-        id=str(values.get('id') or ''), host=values['host'],
-        status=values['status'], state=values.get('state') or 'unknown',
-        zone=values.get('zone') or '',
-        forced_down=bool(values.get('forced_down')),
-        disabled_reason=values.get('disabled_reason'),
-        updated_at=records.parse_time(values.get('updated_at')))
-
-
-def _server(values: dict[str, Any]) -> Server:
-    image = values.get('image') or {}
-    return Server(
-        id=values['id'], name=values['name'], status=values['status'],
-        vm_state=values.get('OS-EXT-STS:vm_state') or '',
-        task_state=values.get('OS-EXT-STS:task_state'),
-        power_state=values.get('OS-EXT-STS:power_state') or 0,
-        host=values.get('OS-EXT-SRV-ATTR:host'),
-        zone=values.get('OS-EXT-AZ:availability_zone') or '',
-        locked=bool(values.get('locked')),
-        locked_reason=values.get('locked_reason'),
-        metadata=values.get('metadata') or {},
-        flavor=values.get('flavor') or {},
-        fault=(values.get('fault') or {}).get('message', ''),
-        pinned_zone=values.get('pinned_availability_zone') or '',
-        volumes=tuple(volume['id'] for volume in values.get(
-            'os-extended-volumes:volumes_attached') or ()),
-        image=image.get('id') if isinstance(image, dict) else None,
-        launched=values.get('OS-SRV-USG:launched_at') is not None,
-        project_id=values.get('tenant_id') or '')
-
-
-def _migration(values: dict[str, Any]) -> Migration:
-    return Migration(
-        id=int(values['id']),
-        server_id=values.get('instance_uuid')
-        or values.get('server_uuid') or '',
-        type=values.get('migration_type') or 'live-migration',
-        status=values.get('status') or '',
-        source=values.get('source_compute'),
-        destination=values.get('dest_compute'),
-        memory_remaining_bytes=values.get('memory_remaining_bytes'),
-        updated_at=records.parse_time(
-            values.get('updated_at') or values.get('created_at')))
-
-
-def describe(values: dict[str, Any]) -> dict[str, Any]:
-    """Return a hypervisor with all keys, whatever the version tells."""
-    service = values.get('service') or {}
-    return {key: values.get(key) for key in HYPERVISOR_KEYS} | {
-        'service': {key: service.get(key)
-                    for key in ('disabled_reason', 'host', 'id')}}
-
-
-def _sockets(cpu_info: Any) -> int | None:
-    """Return the processors of a hypervisor, as libvirt counts them.
-
-    Its sockets are those of one NUMA cell.
-    """
-    topology = cpu_info.get('topology') if isinstance(
-        cpu_info, dict) else None
-    if not isinstance(topology, dict):
-        return None
-    counts = (topology.get('sockets'), topology.get('cells', 1))
-    if not all(isinstance(count, int) for count in counts):
-        return None
-    return counts[0] * counts[1]
-
-
-def hypervisor_of(values: dict[str, Any]) -> Hypervisor:
-    """Return what we need of a described hypervisor."""
-    return Hypervisor(
-        id=str(values['id']), hostname=values['hypervisor_hostname'] or '',
-        host=values['service']['host'] or '', state=values['state'] or '',
-        status=values['status'] or '',
-        kind=values['hypervisor_type'] or '',
-        version=int(values['hypervisor_version'] or 0),
-        host_ip=values['host_ip'], vcpus=values['vcpus'],
-        sockets=_sockets(values['cpu_info']),
-        memory_mb=values['memory_mb'], local_gb=values['local_gb'])
 
 
 def _next_marker(body: dict[str, Any], key: str) -> str | None:
@@ -321,17 +127,17 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
 
     # Services
 
-    def services(self) -> list[Service]:
+    def services(self) -> list[nova_records.Service]:
         """Return all nova-compute services."""
-        return [_service(item) for item in self._list(
+        return [nova_records.service(item) for item in self._list(
             'list services', '/os-services', 'services',
             binary='nova-compute')]
 
-    def service(self, host: str) -> Service | None:
+    def service(self, host: str) -> nova_records.Service | None:
         """Return the service of the host of exactly this name."""
         found = self._list('list services', '/os-services', 'services',
                            binary='nova-compute', host=host)
-        return next((_service(item) for item in found
+        return next((nova_records.service(item) for item in found
                      if item['host'] == host), None)
 
     def disable_service(self, service_id: str, reason: str) -> None:
@@ -357,19 +163,19 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
 
     # Servers
 
-    def servers_on(self, host: str) -> list[Server]:
+    def servers_on(self, host: str) -> list[nova_records.Server]:
         """Return the servers of exactly this host, of all projects."""
-        found = map(_server, self._list(
+        found = map(nova_records.server, self._list(
             'list servers', '/servers/detail', 'servers', all_tenants=1,
             host=host, limit=PAGE))
         return [item for item in found if item.host == host]
 
-    def server(self, server_id: str) -> Server | None:
+    def server(self, server_id: str) -> nova_records.Server | None:
         """Return a server, or ``None`` when there is none any more."""
         try:
-            return _server(self._read('show server',
-                                      self._client.servers.get,
-                                      server_id).to_dict())
+            return nova_records.server(self._read(
+                'show server', self._client.servers.get,
+                server_id).to_dict())
         except exception.NotFound:
             return None
 
@@ -408,9 +214,9 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
     # Migrations
 
     def migrations(self, source: str,
-                   since: datetime.datetime) -> list[Migration]:
+                   since: datetime.datetime) -> list[nova_records.Migration]:
         """Return migrations away from a host that changed since a time."""
-        return [_migration(item) for item in self._list(
+        return [nova_records.migration(item) for item in self._list(
             'list migrations', '/os-migrations', 'migrations',
             **{'changes-since': since.isoformat() + 'Z'},
             source_compute=source, limit=PAGE)]
@@ -425,13 +231,14 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
         return max((int(item['id']) for item in
                     newest.get('migrations') or ()), default=0)
 
-    def open_migrations(self, host: str) -> list[Migration]:
+    def open_migrations(self, host: str) -> list[nova_records.Migration]:
         """Return migrations from or to a host that have not ended.
 
         Resizes that wait for their confirmation are among them, those of
         servers that were deleted meanwhile are not.
         """
-        found = [_migration(item) for status in OPEN_STATUSES
+        found = [nova_records.migration(item)
+                 for status in nova_records.OPEN_STATUSES
                  for item in self._list('list migrations',
                                         '/os-migrations', 'migrations',
                                         host=host, status=status,
@@ -440,21 +247,21 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
                 if host in (item.source, item.destination)
                 and self._is_open(item)]
 
-    def _is_open(self, migration: Migration) -> bool:
+    def _is_open(self, migration: nova_records.Migration) -> bool:
         if migration.status != 'finished':
             return True
         server = self.server(migration.server_id)
         return server is not None and server.status == 'VERIFY_RESIZE'
 
-    def halves_on(self, host: str) -> list[Server]:
+    def halves_on(self, host: str) -> list[nova_records.Server]:
         """Return servers elsewhere whose old half is still on a host.
 
         Their resize or cold migration was neither confirmed nor reverted.
         Of migrations that Nova never closed, those count whose server is
         in the middle of it, or has failed.
         """
-        ids = {item.server_id: None for status in HALF_STATUSES
-               for item in map(_migration, self._list(
+        ids = {item.server_id: None for status in nova_records.HALF_STATUSES
+               for item in map(nova_records.migration, self._list(
                    'list migrations', '/os-migrations', 'migrations',
                    source_compute=host, status=status, limit=PAGE))
                if item.source == host and item.type in _RESIZES}
@@ -464,15 +271,16 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
                 and (item.vm_state in ('resized', 'error')
                      or (item.task_state or '').startswith('resize_'))]
 
-    def migrations_of(self, server_id: str) -> list[Migration]:
+    def migrations_of(self, server_id: str) -> list[nova_records.Migration]:
         """Return all migrations of a server."""
-        return [_migration(item) for item in self._list(
+        return [nova_records.migration(item) for item in self._list(
             'list migrations', '/os-migrations', 'migrations',
             instance_uuid=server_id, limit=PAGE)]
 
-    def server_migrations(self, server_id: str) -> list[Migration]:
+    def server_migrations(self, server_id: str
+                          ) -> list[nova_records.Migration]:
         """Return a server's live migrations under way, with progress."""
-        return [_migration(item) for item in self._list(
+        return [nova_records.migration(item) for item in self._list(
             'list server migrations', f'/servers/{server_id}/migrations',
             'migrations')]
 
@@ -487,19 +295,13 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
                    self._client.server_migrations.live_migrate_force_complete,
                    server_id, migration_id)
 
-    def actions(self, server_id: str) -> list[Action]:
+    def actions(self, server_id: str) -> list[nova_records.Action]:
         """Return a server's newest actions, newest first."""
         found = self._read('list actions',
                            self._client.instance_action.list, server_id,
                            limit=50) or ()
-        actions = [Action(item.request_id, item.action,
-                          records.parse_time(item.start_time)
-                          or datetime.datetime.min,
-                          item.message, records.parse_time(
-                              getattr(item, 'updated_at', None)))
-                   for item in found]
-        return sorted(actions, key=lambda item: item.start_time,
-                      reverse=True)
+        return sorted(map(nova_records.action, found), reverse=True,
+                      key=lambda item: item.start_time)
 
     # Where servers may go
 
@@ -508,7 +310,7 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
 
         Of a Nova without that version the amounts are ``None``.
         """
-        return [describe(item) for item in self._list(
+        return [nova_records.describe(item) for item in self._list(
             'list hypervisors', '/os-hypervisors/detail', 'hypervisors',
             client=self._describing, limit=PAGE)]
 
@@ -521,18 +323,20 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
                 f'/os-hypervisors/{parse.quote(hypervisor_id, safe="")}')
         except exception.NotFound:
             return None
-        return describe(body['hypervisor'])
+        return nova_records.describe(body['hypervisor'])
 
-    def hypervisors(self) -> list[Hypervisor]:
-        return [hypervisor_of(item) for item in self.describe_hypervisors()]
+    def hypervisors(self) -> list[nova_records.Hypervisor]:
+        return [nova_records.hypervisor(item)
+                for item in self.describe_hypervisors()]
 
-    def aggregates(self) -> list[Aggregate]:
-        return [Aggregate(item.id, item.name, item.availability_zone,
-                          tuple(item.hosts), dict(item.metadata))
+    def aggregates(self) -> list[nova_records.Aggregate]:
+        return [nova_records.Aggregate(
+            item.id, item.name, item.availability_zone, tuple(item.hosts),
+            dict(item.metadata))
                 for item in self._read('list aggregates',
                                        self._client.aggregates.list)]
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[nova_records.Group]:
         found: dict[str, Any] = {}
         while True:
             # These have no links to the next page, and a page may be
@@ -544,6 +348,6 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
             if not new:
                 break
             found.update(new)
-        return [Group(item.id, item.name, item.policy,
-                      tuple(item.members), dict(item.rules or {}))
-                for item in found.values()]
+        return [nova_records.Group(
+            item.id, item.name, item.policy, tuple(item.members),
+            dict(item.rules or {})) for item in found.values()]

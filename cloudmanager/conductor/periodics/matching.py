@@ -50,8 +50,9 @@ def make_plan(nodes: list[dict[str, Any]], hypervisors: list[Any],
     """Compare nodes with what Nova lists.
 
     :param nodes: of ``cloudmanager.db.inventory.list_nodes``
-    :param hypervisors: ``cloudmanager.clients.nova.Hypervisor`` objects
-    :param services: ``cloudmanager.clients.nova.Service`` objects
+    :param hypervisors: ``cloudmanager.clients.nova_records.Hypervisor``
+        objects
+    :param services: ``cloudmanager.clients.nova_records.Service`` objects
     :param types: class id and type id of compute hosts by name of the type
     """
     return _Comparison(nodes, hypervisors, services, types, now).plan(

@@ -8,6 +8,7 @@ from novaclient import api_versions
 import requests
 
 from cloudmanager.clients import nova
+from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.tests.unit.clients import base
 
@@ -121,7 +122,7 @@ class ListTestCase(NovaCase):
             'cmp1', forced_down=True, disabled_reason='why',
             updated_at='2031-01-02T03:04:05.000000', zone='z')]})
         self.assertEqual(
-            nova.Service('id-cmp1', 'cmp1', 'enabled', 'up', 'z', True,
+            nova_records.Service('id-cmp1', 'cmp1', 'enabled', 'up', 'z', True,
                          'why', SINCE), self.nova.services()[0])
 
     def test_latest_migration(self):
@@ -352,7 +353,7 @@ class RequestTestCase(NovaCase):
             'itemNotFound': {'code': 404}}})
         self.assertEqual({'waits', 'reverts', 'broken'}, {
             item.id for item in self.nova.halves_on('cmp1')})
-        self.assertEqual(set(nova.HALF_STATUSES), {
+        self.assertEqual(set(nova_records.HALF_STATUSES), {
             request.qs['status'][0] for request in asked.request_history})
         self.assertEqual({'cmp1'}, {
             request.qs['source_compute'][0]

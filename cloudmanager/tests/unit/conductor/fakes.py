@@ -16,7 +16,7 @@ import threading
 import types
 
 from cloudmanager.clients import neutron
-from cloudmanager.clients import nova
+from cloudmanager.clients import nova_records
 from cloudmanager.clients import placement
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
@@ -257,7 +257,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
     def _service(self, compute):
         beats = compute.alive and not getattr(compute, 'silent', False)
         up = compute.alive and not compute.forced_down
-        return nova.Service(
+        return nova_records.Service(
             id=f'id-{compute.host}', host=compute.host,
             status=compute.status, state='up' if up else 'down',
             zone=compute.zone, forced_down=compute.forced_down,
@@ -325,7 +325,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
             status = 'RESIZE'
         elif vm.task_state == 'rebuilding':
             status = 'REBUILD'
-        return nova.Server(
+        return nova_records.Server(
             id=vm.id, name=vm.name, status=status, vm_state=vm.vm_state,
             task_state=vm.task_state,
             power_state=POWER.get(vm.vm_state, 4) if vm.power is None
@@ -511,7 +511,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
 
     @staticmethod
     def _migration(record, remaining=None):
-        return nova.Migration(
+        return nova_records.Migration(
             id=record.id, server_id=record.server_id, type=record.type,
             status=record.status, source=record.source,
             destination=record.destination,
@@ -547,7 +547,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
         with self.lock_:
             found = {item.server_id for item in self.records
                      if item.source == host and item.type == 'migration'
-                     and item.status in nova.HALF_STATUSES}
+                     and item.status in nova_records.HALF_STATUSES}
             return [self._server(vm) for vm in self.vms.values()
                     if vm.id in found and vm.host != host
                     and (vm.vm_state in ('resized', 'error')
@@ -556,21 +556,21 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
     def open_migrations(self, host):
         self._read('open_migrations')
         return [self._migration(item) for item in self.records
-                if item.status in (*nova.OPEN_STATUSES,)
+                if item.status in (*nova_records.OPEN_STATUSES,)
                 and host in (item.source, item.destination)]
 
     def actions(self, server_id):
         self._read('actions')
         self._vm(server_id)
-        return [nova.Action(item.request_id, item.action, item.start_time,
-                            item.message, item.start_time)
-                for item in reversed(self.log)
+        return [nova_records.Action(
+            item.request_id, item.action, item.start_time, item.message,
+            item.start_time) for item in reversed(self.log)
                 if item.server_id == server_id]
 
     # Where servers may go
 
     def _hypervisor(self, compute):
-        return nova.describe({
+        return nova_records.describe({
             'id': f'rp-{compute.host}', 'hypervisor_hostname': compute.host,
             'state': self._service(compute).state, 'status': compute.status,
             'hypervisor_type': 'QEMU', 'hypervisor_version': 1,
@@ -590,7 +590,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
                      == hypervisor_id), None)
 
     def hypervisors(self):
-        return [nova.hypervisor_of(item)
+        return [nova_records.hypervisor(item)
                 for item in self.describe_hypervisors()]
 
     def aggregates(self):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One server is balanced, on a fake cloud."""
 
-from cloudmanager.clients import nova
+from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.tests.unit.conductor import fakes
@@ -72,7 +72,7 @@ class BalanceTestCase(server_case.ServerCase):
         self.assertEqual('dst2', self.vm.host)
 
     def test_aggregates(self):
-        self.nova.aggregate_list = [nova.Aggregate(
+        self.nova.aggregate_list = [nova_records.Aggregate(
             7, 'ssd', None, ('src', 'dst2'), {})]
         self.nova.add('vm1')
         self.act('balance')
@@ -81,7 +81,7 @@ class BalanceTestCase(server_case.ServerCase):
     def test_group(self):
         self.nova.add('vm1')
         self.nova.add('vm2', host='dst1')
-        self.nova.server_groups = [nova.Group(
+        self.nova.server_groups = [nova_records.Group(
             'g', 'g', 'anti-affinity', ('vm1', 'vm2'), {})]
         self.act('balance')
         self.assertEqual('dst2', self.vm.host)

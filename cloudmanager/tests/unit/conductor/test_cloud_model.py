@@ -7,6 +7,7 @@ from cloudmanager.clients import cinder
 from cloudmanager.clients import cinder_db
 from cloudmanager.clients import neutron
 from cloudmanager.clients import nova
+from cloudmanager.clients import nova_records
 from cloudmanager.clients import placement
 from cloudmanager.conductor import cloud_model
 from cloudmanager.tests.unit.conductor import fakes
@@ -14,8 +15,9 @@ from cloudmanager.tests.unit.conductor import fakes_case
 
 
 def group(name, *members, policy='anti-affinity'):
-    return nova.Group(id=name, name=name, policy=policy, members=members,
-                      rules={'max_server_per_host': 2})
+    return nova_records.Group(
+        id=name, name=name, policy=policy, members=members,
+        rules={'max_server_per_host': 2})
 
 
 class LoadTestCase(fakes_case.ConductorCase):
@@ -91,7 +93,7 @@ class LoadTestCase(fakes_case.ConductorCase):
         for name in ('dead', 'kept', 'alone'):
             self.nova.add_host(name)
         self.nova.die('dead')
-        self.nova.aggregate_list.append(nova.Aggregate(
+        self.nova.aggregate_list.append(nova_records.Aggregate(
             7, 'a', None, ('src', 'kept'), {}))
         cloud = self.load(reserved=['kept'])
         self.assertEqual(
@@ -106,7 +108,7 @@ class LoadTestCase(fakes_case.ConductorCase):
         self.nova.resize_off('vm2', 'vm3')
         self.nova.resize_off('other', source='dst2')
         self.nova.resize_off('done', status='confirmed')
-        self.nova.server_groups.append(nova.Group(
+        self.nova.server_groups.append(nova_records.Group(
             'g', 'g', 'anti-affinity', ('vm1', 'vm3'), {}))
         servers = self.load().servers
         self.assertEqual({'vm1': '', 'vm2': 'src', 'vm3': 'src'},

@@ -4,7 +4,7 @@
 import types
 
 from cloudmanager.clients import cinder
-from cloudmanager.clients import nova
+from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.tests.unit.conductor import fakes
@@ -19,8 +19,8 @@ class DecommissionCase(fakes_case.ConductorCase):
         super().setUp()
         self.node = self.add_power()
         self.nova.aggregate_list = [
-            nova.Aggregate(1, 'fast', None, ('src', 'dst1'), {}),
-            nova.Aggregate(2, 'other', None, ('dst2',), {})]
+            nova_records.Aggregate(1, 'fast', None, ('src', 'dst1'), {}),
+            nova_records.Aggregate(2, 'other', None, ('dst2',), {})]
 
     def decommission(self, **params):
         return self.run_flow(name='host.decommission', **{**MOVE, **params})

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Emptying a living host: which moves, how many, and what goes wrong."""
 
-from cloudmanager.clients import nova
+from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import items
 from cloudmanager.tests.unit.conductor import fakes
@@ -108,7 +108,7 @@ class DrainTestCase(fakes_case.ConductorCase):
     def test_one_member_of_a_group_at_a_time(self):
         """DR19: members of a group follow one another, never together."""
         self.nova.add('vm1', 'vm2')
-        self.nova.server_groups.append(nova.Group(
+        self.nova.server_groups.append(nova_records.Group(
             id='g1', policy='soft-anti-affinity', members=('vm1', 'vm2'),
             **GROUP))
         self.drain()

@@ -146,7 +146,7 @@ class RestartTestCase(fakes_case.ConductorCase):
     def test_group_under_way(self):
         """DR19: a member under way holds up the others after a restart."""
         self.nova.add('vm1', 'vm2')
-        self.nova.server_groups.append(fakes.nova.Group(
+        self.nova.server_groups.append(fakes.nova_records.Group(
             id='g1', name='g', policy='soft-anti-affinity', rules={},
             members=('vm1', 'vm2')))
         self.nova.slow['vm1'] = 30

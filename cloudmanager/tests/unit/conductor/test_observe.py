@@ -6,7 +6,7 @@ import types
 
 import testtools
 
-from cloudmanager.clients import nova
+from cloudmanager.clients import nova_records
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks.observe import Verdict
 
@@ -15,13 +15,14 @@ NOW = datetime.datetime(2031, 1, 1)
 
 def migration(number=1, server='vm1', kind='live-migration',
               status='running'):
-    return nova.Migration(id=number, server_id=server, type=kind,
-                          status=status, source='src', destination='dst')
+    return nova_records.Migration(id=number, server_id=server, type=kind,
+                                  status=status, source='src',
+                                  destination='dst')
 
 
 def action(name, seconds, message=None):
-    return nova.Action('req', name, NOW + datetime.timedelta(seconds=seconds),
-                       message)
+    return nova_records.Action(
+        'req', name, NOW + datetime.timedelta(seconds=seconds), message)
 
 
 def server(task=None, host='dst', status='ACTIVE'):
@@ -69,7 +70,8 @@ class ObserveTestCase(testtools.TestCase):
                 NOW + datetime.timedelta(seconds=since)))
 
     def test_newer(self):
-        found = [nova.Action(name, 'migrate', NOW, None) for name in 'cba']
+        found = [nova_records.Action(name, 'migrate', NOW, None)
+                 for name in 'cba']
         for known, expected in (('a', 'cb'), ('c', ''), (None, 'cba'),
                                 ('long ago', 'cba')):
             self.assertEqual(list(expected), [

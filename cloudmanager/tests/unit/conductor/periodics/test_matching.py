@@ -3,7 +3,7 @@
 
 import datetime
 
-from cloudmanager.clients import nova
+from cloudmanager.clients import nova_records
 from cloudmanager.conductor.periodics import matching
 from cloudmanager.tests import base
 
@@ -13,7 +13,7 @@ UP = {'compute_status': 'enabled', 'compute_state': 'up'}
 
 
 def hypervisor(host, **values):
-    return nova.Hypervisor(**{
+    return nova_records.Hypervisor(**{
         'id': f'id-{host}', 'hostname': host, 'host': host, 'state': 'up',
         'status': 'enabled', 'kind': 'QEMU', 'version': 1,
         'host_ip': '10.0.0.1', 'vcpus': 32, 'sockets': 2, 'memory_mb': 4096,
@@ -21,7 +21,7 @@ def hypervisor(host, **values):
 
 
 def service(host, **values):
-    return nova.Service(**{
+    return nova_records.Service(**{
         'id': f's-{host}', 'host': host, 'status': 'enabled', 'state': 'up',
         'zone': 'nova', 'forced_down': False, 'disabled_reason': None,
         'updated_at': None, **values})
