@@ -3,6 +3,7 @@
 
 import io
 from pathlib import Path
+import queue
 import subprocess
 
 from nova.image import glance
@@ -11,6 +12,8 @@ from nova.volume import cinder
 from oslo_config import cfg
 
 CONF = cfg.CONF
+# Seconds after which a migration that nobody decided on is given up.
+LONGEST_MIGRATION = 600
 IMAGE = bytes(64 * 1024)
 
 
@@ -95,11 +98,36 @@ class Driver(_Copying, _Leaving, fake.FakeDriverWithoutFakeNodes):
     """Live migrations that are over at once."""
 
 
-class SlowMigrationDriver(
-        _Copying, _Leaving, fake.FakeLiveMigrateDriver,
-        fake.FakeDriverWithoutFakeNodes):
-    """Live migrations that can be aborted or forced to complete.
+class SlowMigrationDriver(Driver):
+    """Live migrations that last until they are aborted or forced.
 
-    Nova's own driver for that makes up a new node at each start; this
-    one keeps the node, as a real host does.
+    Nova's own driver for that ends them after five seconds, and has one
+    decision for all of them.
     """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._aborted = {}
+
+    def live_migration(self, context, instance, dest, post_method,
+                       recover_method, block_migration=False,
+                       migrate_data=None):
+        answers = self._aborted[instance.uuid] = queue.Queue()
+        try:
+            aborted = answers.get(timeout=LONGEST_MIGRATION)
+        except queue.Empty:
+            aborted = True
+        finally:
+            del self._aborted[instance.uuid]
+        if aborted:
+            recover_method(context, instance, dest, migrate_data,
+                           migration_status='cancelled')
+        else:
+            post_method(context, instance, dest, block_migration,
+                        migrate_data)
+
+    def live_migration_force_complete(self, instance):
+        self._aborted[instance.uuid].put(False)
+
+    def live_migration_abort(self, instance):
+        self._aborted[instance.uuid].put(True)
