@@ -7,7 +7,7 @@ our service and of a raw app (see ``listbed.py``), by turns: as WSGI
 applications in this process, and as server processes over HTTP, both on the
 server of the standalone program. Under SQLite ours is the standalone program
 itself, with its conductor, otherwise ``cloudmanager-api``. Nobody asks for a
-token.
+token, and the conductor does not look at the power of the nodes meanwhile.
 
 Ratios are to the raw app's time for the same URL, but never to less than for
 a plain page: what finds three nodes is held against a page of a hundred.
@@ -68,6 +68,10 @@ auth_strategy = noauth
 port = {port}
 [database]
 connection = {url}
+[inventory]
+sync_interval = 0
+[power]
+sweep_interval = 0
 '''
 
 
@@ -182,9 +186,9 @@ def measure(backend: str, count: int, urls: tuple[str, ...],
         ours = in_process(app.build())
         statements = {}
         for url in urls:
-            with listbed.recorded() as found:
+            with listbed.recorded() as sent:
                 ours(url)
-            statements[url] = found
+            statements[url] = sent
         raw = listbed.Raw(database, statements)
         saved = directory / 'raw.json'
         listbed.save(saved, database, statements)
@@ -198,11 +202,12 @@ def measure(backend: str, count: int, urls: tuple[str, ...],
                     ('over HTTP', {'ours': client, 'raw': raw_client})):
                 client.close()
                 raw_client.close()
-                plain = by_turns(asks, urls[0], rounds)['raw']
+                plain = 0.0
                 for url in urls:
-                    ratio = report(
-                        f'{backend} {way}', url, len(statements[url]),
-                        by_turns(asks, url, rounds), plain)
+                    found = by_turns(asks, url, rounds)
+                    plain = plain or found['raw']
+                    ratio = report(f'{backend} {way}', url,
+                                   len(statements[url]), found, plain)
                     worst[way] = max(worst.get(way, 0), ratio)
     return worst
 
