@@ -47,9 +47,8 @@ def document() -> dict[str, Any]:
     made = _Document()
     operations: dict[str, dict[str, Any]] = {}
     for route in routing.TABLE:
-        if route.answers is not None:
-            operations.setdefault(route.path, {})[
-                route.method.lower()] = made.operation(route)
+        operations.setdefault(route.path, {})[
+            route.method.lower()] = made.operation(route)
     return {
         'openapi': '3.1.0',
         'info': {
@@ -193,7 +192,7 @@ class _Document:
 
     def _responses(self, route: routing.Route) -> dict[str, Any]:
         result = {str(status): self._answer(status, form)
-                  for status, form in (route.answers or {}).items()}
+                  for status, form in route.answers.items()}
         for status in _errors(route):
             result[str(status)] = {
                 '$ref': f'#/components/responses/{_name(status)}'}

@@ -44,7 +44,7 @@ class Route:
     path: str
     rule: str | None
     function: Callable[..., Any]
-    answers: Answers | None = None
+    answers: Answers
     body: fields.Resource | None = None
     query: parameters.Parameters | None = None
     errors: tuple[int, ...] = ()
@@ -56,7 +56,7 @@ class Route:
     @functools.cached_property
     def status(self) -> int:
         """Status of its answer when it does not say otherwise."""
-        return next(iter(self.answers or {200: None}))
+        return next(iter(self.answers))
 
     @property
     def purpose(self) -> str:
@@ -70,8 +70,6 @@ class Route:
 
         :raises Invalid: something is wrong, with its name
         """
-        if self.answers is None:
-            return
         query = self.query or parameters.Parameters()
         if query.resource is None:
             call.no_params(*query.flags)
@@ -125,18 +123,18 @@ TABLE: list[Route] = []
 _BY_LENGTH: dict[int, list[Route]] = collections.defaultdict(list)
 
 
-def route(method: str, path: str, rule: str | None,
+def route(method: str, path: str, rule: str | None, *, answers: Answers,
           **declared: Any) -> Callable[..., Any]:
     """Make a function answer a method and a path.
 
     It is called with the ``Call`` and the path's parameters by name, and
     returns a document or an ``Answer``.
 
-    :param declared: what else a ``Route`` says of it; requests are checked
-        by that, and the OpenAPI document tells it
+    :param answers: and what else a ``Route`` says of it is what requests
+        are checked by, and what the OpenAPI document tells
     """
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        made = Route(method, path, rule, function, **declared)
+        made = Route(method, path, rule, function, answers, **declared)
         TABLE.append(made)
         _BY_LENGTH[len(made.segments)].append(made)
         return function
