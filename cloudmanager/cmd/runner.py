@@ -14,6 +14,8 @@ from typing import Protocol
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.common import setup
+
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ def run(*parts: Part) -> None:
         for part in parts:
             part.start()
             started.append(part)
+        setup.settle()
         while not stopping.is_set():
             wake.wait()
             wake.clear()

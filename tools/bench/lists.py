@@ -184,6 +184,7 @@ def measure(backend: str, count: int, urls: tuple[str, ...],
         directory = pathlib.Path(name)
         listbed.fill(count)
         ours = in_process(app.build())
+        setup.settle()
         statements = {}
         for url in urls:
             with listbed.recorded() as sent:
@@ -216,6 +217,7 @@ def serve(path: pathlib.Path, port: int) -> None:
     """Serve a raw app until the process is ended."""
     made = server.Server(listbed.load(path), '127.0.0.1', port)
     made.start()
+    setup.settle()
     while True:
         time.sleep(3600)
 
