@@ -14,6 +14,7 @@ from oslo_messaging.rpc import dispatcher
 
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
+from cloudmanager.common import memory_bus
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def init(url: str | None = None) -> Any:
     global _TRANSPORT, _URL
     if _TRANSPORT is None:
         _URL = url
+        memory_bus.register()
         _TRANSPORT = messaging.get_rpc_transport(
             CONF, url=url, allowed_remote_exmods=ALLOWED_REMOTE_EXMODS)
     return _TRANSPORT
