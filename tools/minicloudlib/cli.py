@@ -218,8 +218,8 @@ def _add_start(commands):
     command.add_argument(
         '--slow-migrations', dest='live_migrate_driver', metavar='HOSTS',
         type=lambda text: tuple(text.split(',')),
-        help='computes, or "all", whose live migrations last until they '
-             'are aborted or forced')
+        help='computes, "all" or "none", whose live migrations last until '
+             'they are aborted or forced (default: as the running cloud)')
     command.add_argument(
         '--max-live-migrations', type=int, metavar='N',
         help='live migrations that a compute starts at a time; 0: no '

@@ -135,6 +135,8 @@ class Layout:
         if given.get('slow_computes') == ('all',):
             size = given.get('computes', self.computes)
             given['slow_computes'] = replace(self, computes=size).names
+        elif given.get('slow_computes') == ('none',):
+            given['slow_computes'] = ()
         changed = replace(self, **given)
         unknown = set(changed.slow_computes) - set(changed.names)
         if unknown:

@@ -5,6 +5,7 @@ All decisions on a move are made here, from its item and Nova's records. The
 loop over all moves is in ``moves``.
 """
 
+from collections.abc import Callable
 from concurrent import futures
 import datetime
 from typing import Any
@@ -29,6 +30,8 @@ from cloudmanager.planning import order
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
+# Decides on an item from its server as Nova shows it.
+Judge = Callable[[dict[str, Any], Any], None]
 # How far Nova's clock and ours may be apart.
 CLOCK_SKEW = datetime.timedelta(seconds=10)
 # After this many seconds without a migration record look at the server.
@@ -69,6 +72,8 @@ class Follower:
         self._tools = tools
         self._calls = calls
         self._slots = slots
+        # What to do with the answer of a look at a server, by its id.
+        self._looks: dict[str, Judge] = {}
 
     def begin(self, item: dict[str, Any]) -> None:
         """Write the intent, then ask Nova in a thread."""
@@ -93,9 +98,43 @@ class Follower:
         self._call(item, requests.send, self.nova, item, action,
                    self.source, lock_reason(self.run))
 
+    def _look(self, item: dict[str, Any], judge: Judge) -> None:
+        """Read a server in a thread, then decide on it.
+
+        One that is gone needs no decision.
+        """
+        self._looks[item['object_id']] = judge
+        self._call(item, self.nova.server, item['object_id'])
+
     def collect(self, item: dict[str, Any],
                 call: futures.Future[Any]) -> None:
         """Take the result of a call that has ended."""
+        judge = self._looks.pop(item['object_id'], None)
+        try:
+            if judge is None:
+                self._collect_request(item, call)
+            else:
+                self._collect_look(item, call, judge)
+        except exception.NotFound as exc:
+            # Deleted between two requests; the next look at it tells.
+            LOG.info('%s', exc)
+
+    def _collect_look(self, item: dict[str, Any],
+                      call: futures.Future[Any], judge: Judge) -> None:
+        try:
+            server = call.result()
+        except exception.CloudUnreachable as exc:
+            # The next round looks again.
+            LOG.warning('Server %(server)s is not seen: %(why)s',
+                        {'server': item['object_id'], 'why': exc})
+            return
+        if is_gone(server):
+            self.gone(item)
+        else:
+            judge(item, server)
+
+    def _collect_request(self, item: dict[str, Any],
+                         call: futures.Future[Any]) -> None:
         try:
             call.result()
         except (exception.CloudRequestRefused,
@@ -158,9 +197,9 @@ class Follower:
         if phase == ASK:
             self._adopt(item, migrations)
         elif phase == UNLOCK:
-            self._unlock(item)
+            self._look(item, self._unlock)
         elif item['action'] == observe.OFFLOAD:
-            self._watch_offload(item)
+            self._look(item, self._watch_offload)
         else:
             self._follow(item, migrations)
 
@@ -208,7 +247,9 @@ class Follower:
             return
         found = observe.by_migration(item['action'], migration)
         if found.verdict is observe.Verdict.FINISHED:
-            self._arrive(item)
+            # Nova is done with it, so another one may begin.
+            self._slots.finish(item['object_id'])
+            self._look(item, self._arrive)
         elif found.verdict is observe.Verdict.FAILED:
             self._failed(item, found.reason, migration)
         elif found.verdict is observe.Verdict.CONFIRM:
@@ -240,17 +281,14 @@ class Follower:
         """Confirm a cold migration; Nova's record shows when it is."""
         if item['memory']['phase'] != CONFIRM:
             self._note(item, phase=CONFIRM)
-        server = self.nova.server(item['object_id'])
-        if is_gone(server):
-            self.gone(item)
-        elif server.status == 'VERIFY_RESIZE' and server.task_state is None:
+        self._look(item, self._confirm_resize)
+
+    def _confirm_resize(self, item: dict[str, Any], server: Any) -> None:
+        if server.status == 'VERIFY_RESIZE' and server.task_state is None:
             self._call(item, self.nova.confirm_resize, server.id)
 
-    def _arrive(self, item: dict[str, Any]) -> None:
-        server = self.nova.server(item['object_id'])
-        if is_gone(server):
-            self.gone(item)
-        elif observe.arrived(server, self.source):
+    def _arrive(self, item: dict[str, Any], server: Any) -> None:
+        if observe.arrived(server, self.source):
             self._came(item, server)
         elif (items.seconds_since(item['memory']['asked_at'])
               > slow.limit(item)):
@@ -267,20 +305,14 @@ class Follower:
         else:
             self._done(item, server.host)
 
-    def _unlock(self, item: dict[str, Any]) -> None:
-        server = self.nova.server(item['object_id'])
-        if is_gone(server):
-            self.gone(item)
-        elif server.locked_reason == lock_reason(self.run):
+    def _unlock(self, item: dict[str, Any], server: Any) -> None:
+        if server.locked_reason == lock_reason(self.run):
             self._call(item, self.nova.unlock, server.id)
         else:
             self._done(item, server.host)
 
-    def _watch_offload(self, item: dict[str, Any]) -> None:
-        server = self.nova.server(item['object_id'])
-        if is_gone(server):
-            self.gone(item)
-        elif server.status == 'SHELVED_OFFLOADED':
+    def _watch_offload(self, item: dict[str, Any], server: Any) -> None:
+        if server.status == 'SHELVED_OFFLOADED':
             self._done(item, None)
         else:
             self._watch(item, None)

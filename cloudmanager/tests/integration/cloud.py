@@ -56,9 +56,8 @@ def start(slow: str = '') -> None:
         # Held until this process ends.
         _lock = LOCK.open('w')
         wait(_is_ours, 1800, 'other tests have ended', 1)
-    options = ['--computes', '4', '--max-live-migrations', '0']
-    if slow:
-        options += ['--slow-migrations', slow]
+    options = ['--computes', '4', '--max-live-migrations', '0',
+               '--slow-migrations', slow or 'none']
     try:
         minicloud('start', *options)
     except AssertionError as exc:
