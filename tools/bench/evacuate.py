@@ -4,8 +4,8 @@
 
 Run it in an environment that has CloudManager and its test requirements; it
 starts tools/minicloud if need be. Target: at most 1.15 times the bare
-script. The time includes fencing, forcing the host down and planning, which
-the bare script leaves out.
+script from the confirmed fence on, which the bare script leaves out; forcing
+the host down and planning are included.
 """
 
 import bed

@@ -10,7 +10,9 @@ IDENTITY = 5000
 COMPUTE = 8774
 VOLUME = 8776
 IMAGE = 9292
-VERSIONS = {COMPUTE: 'compute 2.95', VOLUME: 'volume 3.70'}
+# From volume 3.49 on a list of services asks each of them, and waits a minute
+# for one that is just starting.
+VERSIONS = {COMPUTE: 'compute 2.95', VOLUME: 'volume 3.48'}
 
 
 class RestError(Exception):

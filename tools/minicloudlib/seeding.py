@@ -36,7 +36,7 @@ FLAVORS = {
 }
 
 # name: back end
-VOLUME_TYPES = {'standard': 'nfs1', 'fake': 'fake1'}
+VOLUME_TYPES = {'standard': 'nfs1', 'fake': 'fake'}
 
 
 def seed_identity(client):

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -45,7 +46,9 @@ class Service:
         """Start with an empty database and wait until it answers.
 
         :param env: the credentials of the cloud, or nothing
+        :raises QuickstartError: it ends, or another program has its port
         """
+        self._check_port()
         shutil.rmtree(self._state, ignore_errors=True)
         program = Path(sys.executable).parent / 'cloudmanager-standalone'
         with self.log.open('wb') as output:
@@ -63,6 +66,14 @@ class Service:
             return self._answers()
 
         wait(ready, 60, 'cloudmanager-standalone answers', 0.2)
+
+    def _check_port(self) -> None:
+        with socket.socket() as probe:
+            probe.settimeout(5)
+            if probe.connect_ex(('127.0.0.1', self.port)) == 0:
+                raise QuickstartError(
+                    f'Port {self.port} is in use by another program ("ss '
+                    '-ltnp" shows which). End it first.')
 
     def _answers(self) -> bool:
         try:

@@ -7,7 +7,6 @@ loop over all moves is in ``moves``.
 
 from collections.abc import Callable
 from concurrent import futures
-import datetime
 from typing import Any
 
 from oslo_config import cfg
@@ -20,6 +19,7 @@ from cloudmanager.conductor.tasks import calls as nova_calls
 from cloudmanager.conductor.tasks import items
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import plans
+from cloudmanager.conductor.tasks import records
 from cloudmanager.conductor.tasks import requests
 from cloudmanager.conductor.tasks import slow
 from cloudmanager.conductor.tasks.base import Tools
@@ -32,8 +32,6 @@ LOG = logging.getLogger(__name__)
 
 # Decides on an item from its server as Nova shows it.
 Judge = Callable[[dict[str, Any], Any], None]
-# How far Nova's clock and ours may be apart.
-CLOCK_SKEW = datetime.timedelta(seconds=10)
 # After this many seconds without a migration record look at the server.
 NO_RECORD_SECONDS = 3
 
@@ -60,15 +58,21 @@ class Follower:
     :param source: the host that the servers leave
     :param calls: where Nova is asked in threads
     :param slots: of the moves under way; freed when one ends
+    :param record: what Nova says of the moves
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools, source: str,
-                 calls: nova_calls.Calls, slots: order.Slots) -> None:
+                 calls: nova_calls.Calls, slots: order.Slots,
+                 record: records.MoveRecord) -> None:
         self.run = run
         self.nova = tools.nova
         self.source = source
         #: What a user asked for about cancelling.
         self.cancel: str | None = None
+        #: How long the moves that came through have taken on average.
+        self.usual_seconds = 0.0
+        self._came_through = 0
+        self._record = record
         self._tools = tools
         self._calls = calls
         self._slots = slots
@@ -80,9 +84,28 @@ class Follower:
         action = item['memory']['ladder'][0]
         memory = {**item['memory'], 'phase': ASK,
                   'asked_at': clock.utcnow().isoformat()}
+        known = self._is_known(item, action)
         self._write(item, state=db_tasks.ITEM_RUNNING, action=action,
                     attempts=item['attempts'] + 1, memory=memory)
-        self._ask(item, action)
+        self._ask(item, action, known)
+
+    def _is_known(self, item: dict[str, Any], action: str) -> bool:
+        """Tell whether a server need not be looked at before its move.
+
+        Of one that is locked for its evacuation, a lock that its owner put
+        on it meanwhile is to stay.
+        """
+        server_id, memory = item['object_id'], item['memory']
+        if item['attempts']:
+            return False
+        try:
+            if not self._record.is_present(server_id):
+                return False
+            return (action != observe.EVACUATE or not memory.get('lock')
+                    or self._record.is_locked(server_id)
+                    == memory['locked'])
+        except exception.CloudUnreachable:
+            return False
 
     def _write(self, item: dict[str, Any], **values: Any) -> None:
         self.run.update_item(item, **values)
@@ -94,9 +117,10 @@ class Follower:
               *args: Any) -> None:
         self._calls.start(item['object_id'], function, *args)
 
-    def _ask(self, item: dict[str, Any], action: str) -> None:
+    def _ask(self, item: dict[str, Any], action: str,
+             known: bool = False) -> None:
         self._call(item, requests.send, self.nova, item, action,
-                   self.source, lock_reason(self.run))
+                   self.source, lock_reason(self.run), known)
 
     def _look(self, item: dict[str, Any], judge: Judge) -> None:
         """Read a server in a thread, then decide on it.
@@ -219,7 +243,7 @@ class Follower:
         asked_at = item['memory']['asked_at']
         if items.seconds_since(asked_at) < CONF.host_tasks.adopt_grace:
             return
-        since = datetime.datetime.fromisoformat(asked_at) - CLOCK_SKEW
+        since = items.when(asked_at) - records.CLOCK_SKEW
         if observe.asked(self._actions(item), action, since):
             self._accepted(item)
             return
@@ -270,7 +294,7 @@ class Follower:
             # Somebody else moved it before our request came.
             self._came(item, server)
         else:
-            since = datetime.datetime.fromisoformat(asked_at) - CLOCK_SKEW
+            since = items.when(asked_at) - records.CLOCK_SKEW
             if server.task_state is None and observe.action_failed(
                     self._actions(item), item['action'], since):
                 self._failed(item, 'Nova found no host that takes it')
@@ -298,12 +322,19 @@ class Follower:
     def _came(self, item: dict[str, Any], server: Any) -> None:
         """Take our lock off a server that is elsewhere; the end of it."""
         self._slots.finish(item['object_id'])
+        self._count(item)
         if server.locked_reason == lock_reason(self.run):
             self._write(item, destination=server.host, memory={
                 **item['memory'], 'phase': UNLOCK})
             self._call(item, self.nova.unlock, server.id)
         else:
             self._done(item, server.host)
+
+    def _count(self, item: dict[str, Any]) -> None:
+        taken = items.seconds_since(item['memory']['asked_at'])
+        total = self.usual_seconds * self._came_through + taken
+        self._came_through += 1
+        self.usual_seconds = total / self._came_through
 
     def _unlock(self, item: dict[str, Any], server: Any) -> None:
         if server.locked_reason == lock_reason(self.run):

@@ -17,23 +17,20 @@ from cloudmanager.planning import order
 CONF = cfg.CONF
 # How often a server that changed its state meanwhile is decided on anew.
 MAX_REPLANS = 3
-# For this many seconds a server is taken to be as it was planned.
-FRESH_SECONDS = 15
+
+
+def when(text: str) -> datetime.datetime:
+    """Return a stored time."""
+    return datetime.datetime.fromisoformat(text)
 
 
 def seconds_since(text: str) -> float:
     """Return the seconds that have passed since a stored time."""
-    then = datetime.datetime.fromisoformat(text)
-    return (clock.utcnow() - then).total_seconds()
+    return (clock.utcnow() - when(text)).total_seconds()
 
 
 def _age(item: dict[str, Any]) -> float:
     return (clock.utcnow() - item['created_at']).total_seconds()
-
-
-def is_fresh(item: dict[str, Any]) -> bool:
-    """Tell whether a server need not be looked at before its move."""
-    return item['attempts'] <= 1 and _age(item) < FRESH_SECONDS
 
 
 def waited_enough(item: dict[str, Any]) -> bool:

@@ -21,14 +21,17 @@ from cloudmanager.conductor.tasks import calls as nova_calls
 from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import items
 from cloudmanager.conductor.tasks import observe
+from cloudmanager.conductor.tasks import records
 from cloudmanager.conductor.tasks.base import Tools
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.planning import order
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-# A move is looked at this many times as often as it is old.
+# A move is looked at this many times as often as it is old, or as the moves
+# before it took.
 POLLS_PER_AGE = 10
+POLLS_PER_MOVE = 20
 
 
 class Mover:
@@ -46,7 +49,8 @@ class Mover:
         self.nova = tools.nova
         self.actions = actions
         self.source = source or run.host
-        self._since = run.created_at - follow.CLOCK_SKEW
+        self._record = records.MoveRecord(
+            tools.nova, self.source, run.created_at)
         self._items: list[dict[str, Any]] = []
         self._look_at = 0.0
         most = run.params.get('max_moves') or CONF.host_tasks.max_moves
@@ -55,7 +59,8 @@ class Mover:
             per_destination=CONF.host_tasks.max_moves_per_destination))
         self._calls = nova_calls.Calls(run, most)
         self._follower = follow.Follower(run, tools, self.source,
-                                         self._calls, self._slots)
+                                         self._calls, self._slots,
+                                         self._record)
 
     # The loop
 
@@ -120,12 +125,14 @@ class Mover:
     def _interval(self) -> float:
         """Return the seconds between two looks at Nova.
 
-        Moves that take long are looked at less often.
+        Moves that take long are looked at less often: a look costs Nova
+        about as much as a step of a move.
         """
         ages = [items.seconds_since(item['memory']['asked_at'])
                 for item in self._running()]
         return min(max(CONF.host_tasks.poll_interval,
-                       min(ages, default=0) / POLLS_PER_AGE),
+                       min(ages, default=0) / POLLS_PER_AGE,
+                       self._follower.usual_seconds / POLLS_PER_MOVE),
                    CONF.host_tasks.poll_interval_max)
 
     def _waiting(self) -> list[dict[str, Any]]:
@@ -189,8 +196,7 @@ class Mover:
         if not idle:
             return
         try:
-            migrations = self.nova.migrations(
-                source=self.source, since=self._since)
+            migrations = self._record.migrations()
             for item in idle:
                 self._follower.step(item, migrations)
         except exception.CloudUnreachable as exc:

@@ -23,6 +23,7 @@ from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import items
 from cloudmanager.conductor.tasks import moves
 from cloudmanager.conductor.tasks import observe
+from cloudmanager.conductor.tasks import records
 from cloudmanager.planning import classify
 from cloudmanager.planning import remedies
 
@@ -144,7 +145,7 @@ class Asker:
     def _since(self) -> list[Any]:
         """Return what was asked of the server since the intent."""
         since = (datetime.datetime.fromisoformat(self._asked['at'])
-                 - follow.CLOCK_SKEW)
+                 - records.CLOCK_SKEW)
         return [action for action in observe.newer(
             self._nova.actions(self._server_id), self._asked['known'])
             if action.action == self._operation.action

@@ -4,23 +4,23 @@
 from typing import Any
 
 from cloudmanager.common import exception
-from cloudmanager.conductor.tasks import items
 from cloudmanager.conductor.tasks import observe
 
 
 def send(nova: Any, item: dict[str, Any], action: str, source: str,
-         reason: str) -> None:
+         reason: str, known: bool) -> None:
     """Send the request of a move.
 
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like
     :param source: the host that the server must still be on
     :param reason: of the lock that keeps tenants off an evacuated server
+    :param known: the server was seen there a moment ago, as it was planned
     :raises NotFound: the server is not there any more
     """
     server_id, target = item['object_id'], item['destination']
     force = bool(item['memory'].get('force'))
     server = None
-    if not items.is_fresh(item):
+    if not known:
         server = nova.server(server_id)
         if server is None or server.host != source:
             # Somebody else took it away while it waited for its turn.

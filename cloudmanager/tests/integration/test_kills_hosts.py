@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conductors are killed while hosts are restarted."""
+"""Conductors are killed while hosts are restarted and decommissioned."""
 
 import random
 import threading
+import time
 
 from cloudmanager.tests.integration import cloud
+from cloudmanager.tests.integration import test_decommission
 from cloudmanager.tests.integration import test_kills
 from cloudmanager.tests.integration import test_restart
 
@@ -84,3 +86,30 @@ class RestartKillsTestCase(test_restart.RestartCase):
                     server, 'live-migration')), 2)
             self._tidy()
             wait_for(self.workers)
+
+
+class DecommissionKillsTestCase(test_decommission.DecommissionCase):
+
+    conductors = 2
+    more = (test_decommission.DecommissionCase.more
+            + '[conductor]\nlease = 2\n')
+
+    def test_kills(self):
+        """Each time the host is gone, and its servers moved once."""
+        seed = test_kills.seed_of(self)
+        kills = 0
+        begun = time.monotonic()
+        while kills < KILLS:
+            servers = self.cloud.boot('cmp1', 4)
+            # Who is killed while it checks a request cannot answer it.
+            task_id = self.decommission()
+            with Harasser(self.workers, seed + kills, 7) as harasser:
+                self.finish(task_id, seconds=300)
+            kills += harasser.kills
+            self.assertTrue(self.is_gone())
+            self.assert_moved_once(servers, 'cmp1')
+            self.bring_back()
+            self.aggregate.add_host('cmp1')
+            self.cloud.clear()
+            wait_for(self.workers)
+            self.assertLess(time.monotonic() - begun, 600)

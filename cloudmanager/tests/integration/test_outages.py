@@ -95,7 +95,7 @@ class StopCase(base.IntegrationCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.client.enrol_fake('cmp1', 1)
+        cls.node_id = cls.client.enrol_fake('cmp1', 1)
 
     def test_sigterm(self):
         """The work is handed over at once (CC5, CC14)."""
@@ -122,6 +122,7 @@ class StopCase(base.IntegrationCase):
             f'INSERT INTO {self.installation.name}.tasks (id, name, status, '
             'params, generation, created_at, heartbeat_at) VALUES '
             "('11111111-2222-3333-4444-555555555555', 'node.power', "
-            "'PENDING', '{\"node_id\": 1, \"action\": \"power-off\"}', 0, "
-            'UTC_TIMESTAMP(), UTC_TIMESTAMP())')
+            f"'PENDING', '{{\"node_id\": {self.node_id}, "
+            '"action": "power-off"}\', 0, UTC_TIMESTAMP(), '
+            'UTC_TIMESTAMP())')
         self.finish('11111111-2222-3333-4444-555555555555', seconds=20)

@@ -70,6 +70,13 @@ class ListTestCase(NovaCase):
         self.assertEqual(['1'], found.last_request.qs['all_tenants'])
         self.assertEqual(['cmp1'], found.last_request.qs['host'])
 
+    def test_ids(self):
+        found = self.serve('/servers', {'servers': [{'id': 'vm1'}]})
+        self.assertEqual(['vm1'], self.nova.ids_on('cmp1', locked=True))
+        query = found.last_request.qs
+        self.assertEqual((['1'], ['cmp1'], ['true']), (
+            query['all_tenants'], query['host'], query['locked']))
+
     def test_servers_in_pages(self):
         """Pages are as long as Nova likes, not as we ask."""
         self.pages('/servers/detail', 'servers', [server('vm1')],

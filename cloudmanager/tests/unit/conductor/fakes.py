@@ -310,6 +310,12 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
             return [self._server(vm) for vm in self.vms.values()
                     if vm.host == host]
 
+    def ids_on(self, host, locked=None):
+        self._read('ids_on')
+        with self.lock_:
+            return [vm.id for vm in self.vms.values() if vm.host == host
+                    and locked in (None, vm.locked)]
+
     def server(self, server_id):
         self._read('server')
         with self.lock_:

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Nova says of a host's moves, read so that it costs Nova little."""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+import datetime
+import time
+from typing import Any
+
+from cloudmanager.common import clock
+
+# How far Nova's clock and ours may be apart.
+CLOCK_SKEW = datetime.timedelta(seconds=10)
+# Seconds between two looks at all migrations of the task. In between only
+# those are read that changed since the last look.
+WHOLE_LOOK_SECONDS = 30
+# For this many seconds a server is taken to be as it was seen.
+SEEN_SECONDS = 15
+
+
+class MoveRecord:
+    """The migrations off a host since a task began, and who is still there.
+
+    :param nova: ``cloudmanager.clients.nova.Nova`` or its like
+    :param source: exact name of the host
+    :param begun_at: when the task was created
+    """
+
+    def __init__(self, nova: Any, source: str,
+                 begun_at: datetime.datetime) -> None:
+        self._nova = nova
+        self._source = source
+        self._begun_at = begun_at - CLOCK_SKEW
+        self._migrations: dict[int, Any] = {}
+        self._looked_at = self._begun_at
+        self._whole_at: float | None = None
+        self._here = _Ids(lambda: nova.ids_on(source))
+        self._locked = _Ids(lambda: nova.ids_on(source, locked=True))
+
+    def migrations(self) -> list[Any]:
+        """Return the migrations as they are now, in one request.
+
+        :raises CloudUnreachable: Nova did not answer
+        """
+        now, since = time.monotonic(), self._looked_at - CLOCK_SKEW
+        whole = (self._whole_at is None
+                 or now - self._whole_at > WHOLE_LOOK_SECONDS)
+        if whole:
+            since = self._begun_at
+        looked_at = clock.utcnow()
+        found = self._nova.migrations(source=self._source, since=since)
+        self._migrations.update((item.id, item) for item in found)
+        self._looked_at = looked_at
+        if whole:
+            self._whole_at = now
+        return list(self._migrations.values())
+
+    def is_present(self, server_id: str) -> bool:
+        """Tell whether a server was seen on the host a moment ago.
+
+        :raises CloudUnreachable: Nova did not answer
+        """
+        return server_id in self._here
+
+    def is_locked(self, server_id: str) -> bool:
+        """Tell whether a server on the host was locked a moment ago.
+
+        :raises CloudUnreachable: Nova did not answer
+        """
+        return server_id in self._locked
+
+
+class _Ids:
+    """Ids that are read again when they are old."""
+
+    def __init__(self, read: Callable[[], Iterable[str]]) -> None:
+        self._read = read
+        self._ids: frozenset[str] = frozenset()
+        self._read_at: float | None = None
+
+    def __contains__(self, server_id: str) -> bool:
+        now = time.monotonic()
+        if self._read_at is None or now - self._read_at > SEEN_SECONDS:
+            self._ids = frozenset(self._read())
+            self._read_at = now
+        return server_id in self._ids

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import dataclasses
+import datetime
+from unittest import mock
+
+from oslotest import base
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.tasks import records
+
+BEGUN = datetime.datetime(2031, 1, 2, 3, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Migration:
+    id: int
+    status: str = 'running'
+
+
+class MoveRecordTestCase(base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.seconds = 0.0
+        self.patch(mock.patch.object(
+            records.time, 'monotonic', lambda: self.seconds))
+        self.patch(mock.patch.object(
+            clock, 'utcnow',
+            lambda: BEGUN + datetime.timedelta(seconds=self.seconds)))
+        self.nova = mock.Mock()
+        self.record = records.MoveRecord(self.nova, 'cmp1', BEGUN)
+
+    def patch(self, patch):
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def look(self, at, *found):
+        """Look at a time; return since when was asked, in seconds."""
+        self.seconds = at
+        self.nova.migrations.return_value = list(found)
+        self.found = {item.id: item.status
+                      for item in self.record.migrations()}
+        since = self.nova.migrations.call_args.kwargs['since']
+        return (since - BEGUN).total_seconds()
+
+    def test_only_changes(self):
+        """What did not change since the last look is known from it."""
+        self.assertEqual(-10, self.look(5, Migration(1), Migration(2)))
+        self.assertEqual(-5, self.look(6, Migration(2, 'completed')))
+        self.assertEqual({1: 'running', 2: 'completed'}, self.found)
+        self.assertEqual(-4, self.look(7, Migration(3)))
+        self.assertEqual({1: 'running', 2: 'completed', 3: 'running'},
+                         self.found)
+
+    def test_whole_look(self):
+        """Whatever was overlooked is seen by and by."""
+        self.look(5)
+        self.assertEqual(-5, self.look(20))
+        self.assertEqual(-10, self.look(36))
+        self.assertEqual(26, self.look(37))
+
+    def test_outage(self):
+        """What changed during an outage is asked for after it."""
+        self.look(5)
+        self.nova.migrations.side_effect = exception.CloudUnreachable(
+            service='Nova', request='list', reason='gone')
+        self.assertRaises(exception.CloudUnreachable, self.look, 12)
+        self.nova.migrations.side_effect = None
+        self.assertEqual(-5, self.look(13))
+
+    def test_presence(self):
+        self.nova.ids_on.return_value = ['vm1']
+        self.assertTrue(self.record.is_present('vm1'))
+        self.assertFalse(self.record.is_present('vm2'))
+        self.nova.ids_on.assert_called_once_with('cmp1')
+        self.nova.ids_on.return_value = ['vm2']
+        self.seconds = 16
+        self.assertTrue(self.record.is_present('vm2'))
+        self.assertFalse(self.record.is_present('vm1'))
+
+    def test_locks(self):
+        self.nova.ids_on.return_value = ['vm1']
+        self.assertTrue(self.record.is_locked('vm1'))
+        self.nova.ids_on.assert_called_once_with('cmp1', locked=True)
