@@ -14,10 +14,13 @@ from keystoneauth1 import exceptions as ks_exc
 from keystoneauth1 import loading
 from keystoneauth1 import session as ks_session
 from oslo_config import cfg
+import requests
 
 from cloudmanager.common import exception
 
 CONF = cfg.CONF
+# To one service; a thread without one of these opens its own for a moment.
+CONNECTIONS = 128
 MISSING = '[cloud] auth_type (or OS_CLOUD, or OS_AUTH_URL)'
 
 
@@ -74,7 +77,15 @@ def _get() -> _Cloud:
             if missing:
                 raise exception.CloudNotConfigured(setting=missing)
             _cloud = _load()
+            _widen(_cloud.session)
         return _cloud
+
+
+def _widen(session: Any) -> None:
+    """Let each thread keep its connection to a service."""
+    for adapter in session.session.adapters.values():
+        adapter.init_poolmanager(requests.adapters.DEFAULT_POOLSIZE,
+                                 CONNECTIONS)
 
 
 def _load() -> _Cloud:

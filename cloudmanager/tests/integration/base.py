@@ -28,12 +28,14 @@ class IntegrationCase(testtools.TestCase):
     :cvar board: the jobboard
     :cvar more: further lines of the configuration
     :cvar slow: a compute with slow live migrations
+    :cvar forged: see ``forge``
     """
 
     conductors = 1
     board = 'sql'
     more = ''
     slow = ''
+    forged = True
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -47,7 +49,8 @@ class IntegrationCase(testtools.TestCase):
         cls.cloud.restore_hosts()
         cls.installation = processes.Installation(
             cls.directory, f'cm_test_{uuid.uuid4().hex[:8]}',
-            board=cls.board, more=cls.more, **cls.backing())
+            board=cls.board, more=cls.more, forged=cls.forged,
+            **cls.backing())
         cls.addClassCleanup(cls.installation.close)
         cls.workers = [cls.installation.conductor(f'conductor{number}')
                        for number in range(1, cls.conductors + 1)]

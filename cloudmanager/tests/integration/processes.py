@@ -17,6 +17,7 @@ from keystoneauth1 import session as ks_session
 import pymysql
 
 from cloudmanager.tests.integration import cloud
+from cloudmanager.tests.integration import forge
 
 PROGRAMS = pathlib.Path(sys.executable).parent
 DATABASE_USER = 'root'
@@ -103,15 +104,21 @@ def query(database: str, statement: str, *arguments: Any) -> Any:
 
 
 class Process:
-    """A program of ours that runs."""
+    """A program of ours that runs.
+
+    :param forged: whether it is forked from a process that has imported it;
+        the name of the program in ``argv`` is the installed one's then
+    """
 
     def __init__(self, name: str, argv: list[str], log: pathlib.Path,
-                 env: dict[str, str] | None = None) -> None:
+                 env: dict[str, str] | None = None,
+                 forged: bool = False) -> None:
         self.name = name
         self._argv = argv
         self.log = log
         self._env = env
-        self._process: subprocess.Popen[bytes] | None = None
+        self._forged = forged
+        self._process: subprocess.Popen[bytes] | forge.Forged | None = None
         self.starts = 0
 
     @property
@@ -125,6 +132,11 @@ class Process:
 
     def start(self) -> 'Process':
         self.starts += 1
+        if self._forged:
+            program = self._argv[0].rpartition('-')[2]
+            self._process = forge.get().start(program, self._argv[1:],
+                                              self.log)
+            return self
         with self.log.open('ab') as output:
             self._process = subprocess.Popen(
                 self._argv, stdin=subprocess.DEVNULL, stdout=output,
@@ -159,6 +171,12 @@ class Process:
         return sum(line.endswith(end) for line in self.text().splitlines())
 
 
+def all_run(conductors: Sequence[Process]) -> bool:
+    """Tell whether each conductor has got over its last start."""
+    return all(conductor.lines(' runs.') == conductor.starts
+               for conductor in conductors)
+
+
 class Installation:
     """A database, a configuration, and the programs that use them.
 
@@ -167,6 +185,7 @@ class Installation:
     :param board_options: of a jobboard other than ``sql`` or ``redis``
     :param database: URL of an empty one; one of its own on the local
         MariaDB when not given
+    :param forged: whether programs are forked, see ``forge``
     """
 
     def __init__(self, directory: pathlib.Path, name: str, *,
@@ -175,8 +194,10 @@ class Installation:
                  auth: str = 'keystone',
                  port: int = 9362, more: str = '',
                  database: str | None = None,
-                 transport: str = RABBIT_URL) -> None:
+                 transport: str = RABBIT_URL,
+                 forged: bool = True) -> None:
         self.directory = directory
+        self.forged = forged
         self.name = name
         self.port = port
         self.processes: list[Process] = []
@@ -193,8 +214,17 @@ class Installation:
                 f'jobboard_options = {option.format(name=name)}'
                 for option in board_options or BOARD_OPTIONS[board]),
             more=more))
-        self.run('cloudmanager-manage', 'db', 'upgrade')
-        self.run('cloudmanager-manage', 'secrets', 'create-key')
+        for command in (('db', 'upgrade'), ('secrets', 'create-key')):
+            self._manage(*command)
+
+    def _manage(self, *command: str) -> None:
+        if not self.forged:
+            self.run('cloudmanager-manage', *command)
+            return
+        log = self.directory / 'manage.log'
+        if forge.get().run('manage', ['--config-file', str(self.config),
+                                      *command], log):
+            raise AssertionError(log.read_text())
 
     def run(self, program: str, *arguments: str) -> str:
         """Run a program to its end and return its output."""
@@ -215,7 +245,8 @@ class Installation:
         own.write_text(f'[DEFAULT]\nhost = {name}\n')
         made = Process(name, [
             str(PROGRAMS / program), '--config-file', str(self.config),
-            '--config-file', str(own)], self.directory / f'{name}.log')
+            '--config-file', str(own)], self.directory / f'{name}.log',
+            forged=self.forged)
         self.processes.append(made)
         return made
 

@@ -60,11 +60,6 @@ class KillsCase(base.IntegrationCase):
     def ended(self, task_id):
         return self.row(task_id)[0] not in ('PENDING', 'STARTED', 'RETRY')
 
-    def all_run(self):
-        """Tell whether each conductor has got over its last start."""
-        return all(worker.lines(' runs.') == worker.starts
-                   for worker in self.workers)
-
     def harass(self, task_id):
         """Kill whoever has the task until it has ended."""
         generation, killed_at = 0, None
@@ -87,7 +82,8 @@ class KillsCase(base.IntegrationCase):
                            and owner.startswith(worker.name + ':')), None)
             if victim is None or self.ended(task_id):
                 return
-            cloud.wait(self.all_run, 60, 'both conductors run', 0.1)
+            cloud.wait(lambda: processes.all_run(self.workers), 60,
+                       'both conductors run', 0.1)
             victim.kill()
             killed_at = time.monotonic()
             self.kills += 1

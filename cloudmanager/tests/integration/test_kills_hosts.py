@@ -6,6 +6,7 @@ import threading
 import time
 
 from cloudmanager.tests.integration import cloud
+from cloudmanager.tests.integration import processes
 from cloudmanager.tests.integration import test_decommission
 from cloudmanager.tests.integration import test_kills
 from cloudmanager.tests.integration import test_restart
@@ -15,8 +16,7 @@ KILLS = 20
 
 def wait_for(workers):
     """Wait until conductors have got over their last start."""
-    cloud.wait(lambda: all(worker.lines(' runs.') == worker.starts
-                           for worker in workers), 60,
+    cloud.wait(lambda: processes.all_run(workers), 60,
                'both conductors run', 0.1)
 
 

@@ -87,9 +87,10 @@ class OutagesCase(base.IntegrationCase):
 
 
 class StopCase(base.IntegrationCase):
-    """An orderly stop in the middle of a drain."""
+    """An orderly stop of the installed programs, in mid-drain."""
 
     conductors = 2
+    forged = False
     more = '[host_tasks]\nmax_moves = 2\n'
 
     @classmethod

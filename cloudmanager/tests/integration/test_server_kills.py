@@ -10,17 +10,19 @@ import os
 import random
 import time
 
-import pymysql
 import testtools
 
 from cloudmanager.tests.integration import base
 from cloudmanager.tests.integration import cloud
 from cloudmanager.tests.integration import nova_db
+from cloudmanager.tests.integration import processes
 from cloudmanager.tests.integration import storage
 
 ENDED = ('SUCCESS', 'FAILURE', 'REVOKED')
-# Seconds between a conductor's start and its end.
-LIFE = (0.5, 4.0)
+# A kill within this many seconds after a task was seen to be at work.
+LATEST_KILL = 1.0
+# Seconds between two looks at all servers.
+PAUSE = 0.3
 
 
 class Slot:
@@ -218,35 +220,32 @@ class ServerKillsCase(base.IntegrationCase):
         return Clone(self, made.id)
 
     def query(self, statement, *values):
-        connection = pymysql.connect(
-            host='127.0.0.1', user='root', autocommit=True,
-            database=self.installation.name)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return cursor.fetchall()
-        finally:
-            connection.close()
+        return processes.query(self.installation.name, statement, *values)
 
-    def all_run(self):
-        return all(worker.lines(' runs.') == worker.starts
-                   for worker in self.workers)
-
-    def kill(self):
-        """End a conductor, whatever it is doing, and start it again."""
-        victim = self.random.choice(self.workers)
-        held = {name for (name,) in self.query(
+    def held(self, worker):
+        """Return the kinds of tasks that a conductor has in its hands."""
+        return {name for (name,) in self.query(
             "SELECT name FROM tasks WHERE status = 'STARTED' "
-            'AND owner LIKE %s', f'{victim.name}:%')}
+            'AND owner LIKE %s', f'{worker.name}:%')}
+
+    def kill(self, wanting):
+        """End a conductor that has what wants kills, and start it again."""
+        candidates = [worker for worker in self.workers
+                      if self.held(worker) & wanting]
+        if not candidates or not processes.all_run(self.workers):
+            return
+        victim = self.random.choice(candidates)
+        time.sleep(self.random.uniform(0, LATEST_KILL))
+        held = self.held(victim)
         victim.kill()
         self.hits.update(held)
         self.kills += 1
         victim.start()
 
-    def step(self, slots, more):
+    def step(self, slots, wanting):
         """Take all slots one step further; return how many have a task.
 
-        :param more: whether new tasks are begun
+        :param wanting: the kinds of which new tasks are begun
         """
         self.found = self.cloud.all_servers()
         status = dict(self.query('SELECT id, status FROM tasks'))
@@ -255,7 +254,7 @@ class ServerKillsCase(base.IntegrationCase):
                 slot.check(self.client.task(slot.task))
                 slot.task = None
                 self.prepared.discard(slot)
-            elif not slot.task and more:
+            elif not slot.task and slot.name in wanting:
                 if slot not in self.prepared:
                     slot.prepare()
                     self.prepared.add(slot)
@@ -269,14 +268,13 @@ class ServerKillsCase(base.IntegrationCase):
         self.prepared = set()
         names = {slot.name for slot in slots}
         deadline = time.monotonic() + 600
-        kill_at = time.monotonic() + 5
-        while min(self.hits[name] for name in names) < self.wanted:
+        while wanting := {name for name in names
+                          if self.hits[name] < self.wanted}:
             self.assertLess(time.monotonic(), deadline, self.hits)
-            self.step(slots, True)
-            if time.monotonic() > kill_at and self.all_run():
-                self.kill()
-                kill_at = time.monotonic() + self.random.uniform(*LIFE)
-        cloud.wait(lambda: not self.step(slots, False), 120,
+            self.step(slots, wanting)
+            self.kill(wanting)
+            time.sleep(PAUSE)
+        cloud.wait(lambda: not self.step(slots, ()), 120,
                    'all tasks have ended', 0.5)
         runs = sum(slot.runs for slot in slots)
         print(f'{self.kills} kills in {runs} tasks; by kind: '

@@ -86,6 +86,15 @@ class SessionTestCase(base.ClientCase):
         self.configure()
         self.assertIs(session.get_session(), session.get_session())
 
+    def test_connections(self):
+        """Many threads do not open their connections anew each time."""
+        for source in (self.configure, self.use_clouds_yaml):
+            session.reset()
+            source()
+            pool = session.get_session().session.adapters[
+                'http://'].poolmanager.connection_from_url('http://nova')
+            self.assertEqual(session.CONNECTIONS, pool.pool.maxsize)
+
     def test_nothing(self):
         """The text names what to set."""
         self.assertEqual(session.MISSING, session.missing_setting())
