@@ -7,12 +7,13 @@ import datetime
 import time
 from typing import Any
 
-from cloudmanager.common import clock
-
 # How far Nova's clock and ours may be apart.
 CLOCK_SKEW = datetime.timedelta(seconds=10)
+# Nova's records are seen in another order than they have times, which come
+# from the clocks of several hosts.
+OVERLAP = datetime.timedelta(seconds=3)
 # Seconds between two looks at all migrations of the task. In between only
-# those are read that changed since the last look.
+# those are read that changed since the newest one seen.
 WHOLE_LOOK_SECONDS = 30
 # For this many seconds a server is taken to be as it was seen.
 SEEN_SECONDS = 15
@@ -32,7 +33,8 @@ class MoveRecord:
         self._source = source
         self._begun_at = begun_at - CLOCK_SKEW
         self._migrations: dict[int, Any] = {}
-        self._looked_at = self._begun_at
+        # By Nova's clock.
+        self._newest = self._begun_at
         self._whole_at: float | None = None
         self._here = _Ids(lambda: nova.ids_on(source))
         self._locked = _Ids(lambda: nova.ids_on(source, locked=True))
@@ -42,15 +44,15 @@ class MoveRecord:
 
         :raises CloudUnreachable: Nova did not answer
         """
-        now, since = time.monotonic(), self._looked_at - CLOCK_SKEW
+        now, since = time.monotonic(), self._newest - OVERLAP
         whole = (self._whole_at is None
                  or now - self._whole_at > WHOLE_LOOK_SECONDS)
-        if whole:
+        if whole or since < self._begun_at:
             since = self._begun_at
-        looked_at = clock.utcnow()
-        found = self._nova.migrations(source=self._source, since=since)
-        self._migrations.update((item.id, item) for item in found)
-        self._looked_at = looked_at
+        for item in self._nova.migrations(source=self._source, since=since):
+            self._migrations[item.id] = item
+            if item.updated_at:
+                self._newest = max(self._newest, item.updated_at)
         if whole:
             self._whole_at = now
         return list(self._migrations.values())

@@ -6,7 +6,6 @@ from unittest import mock
 
 from oslotest import base
 
-from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import records
 
@@ -16,7 +15,14 @@ BEGUN = datetime.datetime(2031, 1, 2, 3, 0)
 @dataclasses.dataclass(frozen=True)
 class Migration:
     id: int
-    status: str = 'running'
+    status: str
+    updated_at: datetime.datetime | None
+
+
+def migration(key, seconds, status='running'):
+    """Return a record that changed so many seconds after the begin."""
+    return Migration(key, status, None if seconds is None
+                     else BEGUN + datetime.timedelta(seconds=seconds))
 
 
 class MoveRecordTestCase(base.BaseTestCase):
@@ -24,17 +30,12 @@ class MoveRecordTestCase(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.seconds = 0.0
-        self.patch(mock.patch.object(
-            records.time, 'monotonic', lambda: self.seconds))
-        self.patch(mock.patch.object(
-            clock, 'utcnow',
-            lambda: BEGUN + datetime.timedelta(seconds=self.seconds)))
-        self.nova = mock.Mock()
-        self.record = records.MoveRecord(self.nova, 'cmp1', BEGUN)
-
-    def patch(self, patch):
+        patch = mock.patch.object(records.time, 'monotonic',
+                                  lambda: self.seconds)
         patch.start()
         self.addCleanup(patch.stop)
+        self.nova = mock.Mock()
+        self.record = records.MoveRecord(self.nova, 'cmp1', BEGUN)
 
     def look(self, at, *found):
         """Look at a time; return since when was asked, in seconds."""
@@ -46,29 +47,40 @@ class MoveRecordTestCase(base.BaseTestCase):
         return (since - BEGUN).total_seconds()
 
     def test_only_changes(self):
-        """What did not change since the last look is known from it."""
-        self.assertEqual(-10, self.look(5, Migration(1), Migration(2)))
-        self.assertEqual(-5, self.look(6, Migration(2, 'completed')))
+        """What did not change since the newest record is known."""
+        self.assertEqual(-10, self.look(5, migration(1, 4),
+                                        migration(2, 3)))
+        self.assertEqual(1, self.look(6, migration(2, 5, 'completed')))
         self.assertEqual({1: 'running', 2: 'completed'}, self.found)
-        self.assertEqual(-4, self.look(7, Migration(3)))
+        self.assertEqual(2, self.look(7, migration(3, None)))
         self.assertEqual({1: 'running', 2: 'completed', 3: 'running'},
                          self.found)
+        self.assertEqual(2, self.look(8))
+
+    def test_clocks(self):
+        """It is Nova's clock that counts, whatever ours says."""
+        self.look(5, migration(1, -8))
+        self.assertEqual(-10, self.look(6))
+        self.look(7, migration(1, 100, 'completed'))
+        self.assertEqual(97, self.look(8))
 
     def test_whole_look(self):
         """Whatever was overlooked is seen by and by."""
-        self.look(5)
-        self.assertEqual(-5, self.look(20))
+        self.look(5, migration(1, 4))
+        self.assertEqual(1, self.look(20))
         self.assertEqual(-10, self.look(36))
-        self.assertEqual(26, self.look(37))
+        self.assertEqual(1, self.look(37))
 
     def test_outage(self):
         """What changed during an outage is asked for after it."""
-        self.look(5)
+        self.look(5, migration(1, 4))
         self.nova.migrations.side_effect = exception.CloudUnreachable(
             service='Nova', request='list', reason='gone')
-        self.assertRaises(exception.CloudUnreachable, self.look, 12)
+        self.assertRaises(exception.CloudUnreachable, self.look, 40)
+        self.assertRaises(exception.CloudUnreachable, self.look, 41)
         self.nova.migrations.side_effect = None
-        self.assertEqual(-5, self.look(13))
+        self.assertEqual(-10, self.look(42))
+        self.assertEqual(1, self.look(43))
 
     def test_presence(self):
         self.nova.ids_on.return_value = ['vm1']
