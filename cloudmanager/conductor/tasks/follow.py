@@ -208,8 +208,12 @@ class Follower:
         # A refused confirmation, unlock or abort: somebody else did it, or
         # the next look at the server tells what is wrong.
 
-    def step(self, item: dict[str, Any],
-                      migrations: list[Any]) -> None:
+    def step(self, item: dict[str, Any], migrations: list[Any]) -> None:
+        """Take a move further by what Nova says of the moves off the host.
+
+        :param migrations: all since the task began, as records of
+            ``cloudmanager.clients.nova_records``
+        """
         try:
             self._step(item, migrations)
         except exception.NotFound as exc:
