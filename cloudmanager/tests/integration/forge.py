@@ -66,7 +66,8 @@ class Forge:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, '-m', __name__, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()])
         self._lock = threading.Lock()
         atexit.register(self.close)
 
