@@ -170,16 +170,17 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
             host=host, limit=PAGE))
         return [item for item in found if item.host == host]
 
-    def ids_on(self, host: str, **filters: Any) -> list[str]:
+    def ids_on(self, host: str, locked: bool | None = None) -> list[str]:
         """Return the ids of the servers of this host, of all projects.
 
         It costs Nova far less than the servers themselves.
 
-        :param filters: further ones of Nova's list of servers
+        :param locked: only those that are locked, or only those that are not
         """
+        query = {} if locked is None else {'locked': locked}
         return [item['id'] for item in self._list(
             'list servers', '/servers', 'servers', all_tenants=1, host=host,
-            limit=PAGE, **filters)]
+            limit=PAGE, **query)]
 
     def server(self, server_id: str) -> nova_records.Server | None:
         """Return a server, or ``None`` when there is none any more."""
