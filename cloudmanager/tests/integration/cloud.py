@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The mini cloud as tests use it: an administrator's view of Nova."""
 
+import contextlib
 import datetime
 import fcntl
 import os
@@ -181,7 +182,9 @@ class Cloud:
     def clear(self) -> None:
         """Delete all servers and groups and wait until they are gone."""
         for server in self._list():
-            self.nova.servers.force_delete(server)
+            # Some are on their way already.
+            with contextlib.suppress(nova_exc.NotFound):
+                self.nova.servers.force_delete(server)
         wait(lambda: not self._list(), 120, 'servers are deleted', 0.5)
         for group in self.nova.server_groups.list(all_projects=True):
             self.nova.server_groups.delete(group.id)
