@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any
 import urllib.error
 import urllib.request
 
+from minicloudlib import waiting
 from quickstartlib.console import note
 from quickstartlib.console import QuickstartError
 from quickstartlib.console import wait
@@ -68,12 +68,10 @@ class Service:
         wait(ready, 60, 'cloudmanager-standalone answers', 0.2)
 
     def _check_port(self) -> None:
-        with socket.socket() as probe:
-            probe.settimeout(5)
-            if probe.connect_ex(('127.0.0.1', self.port)) == 0:
-                raise QuickstartError(
-                    f'Port {self.port} is in use by another program ("ss '
-                    '-ltnp" shows which). End it first.')
+        if waiting.listening('127.0.0.1', self.port):
+            raise QuickstartError(
+                f'Port {self.port} is in use by another program ("ss -ltnp" '
+                'shows which). End it first.')
 
     def _answers(self) -> bool:
         try:

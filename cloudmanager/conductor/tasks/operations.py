@@ -8,7 +8,6 @@ before Nova is asked again.
 
 from collections.abc import Callable
 import dataclasses
-import datetime
 from typing import Any
 
 from oslo_config import cfg
@@ -144,8 +143,7 @@ class Asker:
 
     def _since(self) -> list[Any]:
         """Return what was asked of the server since the intent."""
-        since = (datetime.datetime.fromisoformat(self._asked['at'])
-                 - records.CLOCK_SKEW)
+        since = items.when(self._asked['at']) - records.CLOCK_SKEW
         return [action for action in observe.newer(
             self._nova.actions(self._server_id), self._asked['known'])
             if action.action == self._operation.action
