@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 
 from minicloudlib import waiting
+
 from quickstartlib.console import note
 from quickstartlib.console import QuickstartError
 from quickstartlib.console import wait
