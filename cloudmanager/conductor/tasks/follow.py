@@ -32,8 +32,11 @@ LOG = logging.getLogger(__name__)
 
 # Decides on an item from its server as Nova shows it.
 Judge = Callable[[dict[str, Any], Any], None]
-# After this many seconds without a migration record look at the server.
-NO_RECORD_SECONDS = 3
+# After this many seconds without a migration record look at the server, then
+# whenever it has waited twice as long, up to this much longer: a busy Nova
+# needs a while, and looks keep it busy.
+NO_RECORD_SECONDS = 4
+NO_RECORD_PAUSE = 30
 
 # What Nova says of a service that it has not heard of lately.
 UNAVAILABLE = 'is unavailable at this time'
@@ -78,6 +81,8 @@ class Follower:
         self._slots = slots
         # What to do with the answer of a look at a server, by its id.
         self._looks: dict[str, Judge] = {}
+        # How old a move without a record is when it is looked at again.
+        self._next_look: dict[str, float] = {}
 
     def begin(self, item: dict[str, Any]) -> None:
         """Write the intent, then ask Nova in a thread."""
@@ -119,6 +124,7 @@ class Follower:
 
     def _ask(self, item: dict[str, Any], action: str,
              known: bool = False) -> None:
+        self._next_look.pop(item['object_id'], None)
         self._call(item, requests.send, self.nova, item, action,
                    self.source, lock_reason(self.run), known)
 
@@ -288,22 +294,25 @@ class Follower:
             self._watch(item, migration)
 
     def _without_record(self, item: dict[str, Any]) -> None:
-        asked_at = item['memory']['asked_at']
-        if items.seconds_since(asked_at) < NO_RECORD_SECONDS:
-            return
-        server = self.nova.server(item['object_id'])
-        if is_gone(server):
-            self.gone(item)
-        elif observe.came_through(server, self.source):
+        age = items.seconds_since(item['memory']['asked_at'])
+        server_id = item['object_id']
+        if age >= self._next_look.get(server_id, NO_RECORD_SECONDS):
+            self._next_look[server_id] = age + min(age, NO_RECORD_PAUSE)
+            self._look(item, self._judge_without_record)
+
+    def _judge_without_record(self, item: dict[str, Any],
+                              server: Any) -> None:
+        if observe.came_through(server, self.source):
             # Somebody else moved it before our request came.
             self._came(item, server)
+            return
+        since = (items.when(item['memory']['asked_at'])
+                 - records.CLOCK_SKEW)
+        if server.task_state is None and observe.action_failed(
+                self._actions(item), item['action'], since):
+            self._failed(item, 'Nova found no host that takes it')
         else:
-            since = items.when(asked_at) - records.CLOCK_SKEW
-            if server.task_state is None and observe.action_failed(
-                    self._actions(item), item['action'], since):
-                self._failed(item, 'Nova found no host that takes it')
-            else:
-                self._watch(item, None)
+            self._watch(item, None)
 
     def _confirm(self, item: dict[str, Any]) -> None:
         """Confirm a cold migration; Nova's record shows when it is."""

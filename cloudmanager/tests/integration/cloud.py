@@ -127,31 +127,31 @@ class Cloud:
 
         :returns: their ids
         """
-        before = set(self.servers_on(host))
-        self.nova.servers.create(
+        options['reservation_id'] = True
+        reservation = self.nova.servers.create(
             name, self.image, self.flavors[flavor], nics='none',
             host=host, min_count=count, max_count=count, **options)
 
         def ready() -> list[str] | None:
-            found = [server for server in self._list(host)
-                     if server.id not in before]
-            if any(server.status == 'ERROR' for server in found):
-                raise AssertionError(f'boot failed on {host}')
-            active = [server.id for server in found
-                      if server.status == 'ACTIVE']
+            failed = self._ids(reservation_id=reservation, status='ERROR')
+            if failed:
+                # Those that found no place have no host.
+                fault = getattr(self.server(failed[0]), 'fault', {})
+                raise AssertionError(
+                    f'boot failed on {host}: {fault.get("message")}')
+            active = self._ids(reservation_id=reservation, status='ACTIVE')
             return active if len(active) == count else None
 
-        return wait(ready, 30 + 2 * count, f'{count} servers on {host}',
-                    0.5)
+        return wait(ready, 120 + 2 * count, f'{count} servers on {host}',
+                    0.2 + count / 50)
 
-    def _list(self, host: str | None = None) -> list[Any]:
-        options = {'all_tenants': 1}
-        if host:
-            options['host'] = host
-        return self.nova.servers.list(search_opts=options, limit=-1)
+    def _ids(self, **options: Any) -> list[str]:
+        """List ids only, which costs Nova a fraction of the details."""
+        return [server.id for server in self.nova.servers.list(
+            detailed=False, search_opts={'all_tenants': 1, **options})]
 
     def servers_on(self, host: str) -> list[str]:
-        return [server.id for server in self._list(host)]
+        return self._ids(host=host)
 
     def server(self, server_id: str) -> Any:
         return self.nova.servers.get(server_id)
@@ -174,18 +174,19 @@ class Cloud:
         wait(accepted, 60, f'Nova migrates {server_id}', 1)
 
     def all_servers(self) -> dict[str, Any]:
-        return {server.id: server for server in self._list()}
+        return {server.id: server for server in self.nova.servers.list(
+            search_opts={'all_tenants': 1})}
 
     def host_of(self, server: Any) -> str:
         return getattr(server, 'OS-EXT-SRV-ATTR:host')
 
     def clear(self) -> None:
         """Delete all servers and groups and wait until they are gone."""
-        for server in self._list():
+        for server_id in self._ids():
             # Some are on their way already.
             with contextlib.suppress(nova_exc.NotFound):
-                self.nova.servers.force_delete(server)
-        wait(lambda: not self._list(), 120, 'servers are deleted', 0.5)
+                self.nova.servers.force_delete(server_id)
+        wait(lambda: not self._ids(), 120, 'servers are deleted', 0.3)
         for group in self.nova.server_groups.list(all_projects=True):
             self.nova.server_groups.delete(group.id)
 
