@@ -36,20 +36,27 @@ MORE = '''\
 [host_tasks]
 max_moves = {limit}
 max_moves_per_destination = {limit}
+lock_servers = {locks}
 '''
 
 
 class Bare:
-    """Fires moves and polls in bulk."""
+    """Fires moves and polls in bulk.
 
-    def __init__(self, bed: cloud.Cloud, limit: int) -> None:
+    :param locks: servers are locked while they are evacuated
+    """
+
+    def __init__(self, bed: cloud.Cloud, limit: int, locks: bool) -> None:
         self._nova = nova_client.Client('2.90', session=bed.session)
         self._limit = limit
+        self._locks = locks
 
     def live_migrate(self, server: str, host: str) -> None:
         self._nova.servers.live_migrate(server, host, 'auto')
 
     def evacuate(self, server: str, host: str) -> None:
+        if self._locks:
+            self._nova.servers.lock(server)
         self._nova.servers.evacuate(server, host=host)
 
     def run(self, moves: dict[str, str],
@@ -70,7 +77,11 @@ class Bare:
                     flying.add(server)
                     calls.append(pool.submit(fire, server, host))
                 time.sleep(POLL_SECONDS)
-                flying -= self._over(baseline)
+                over = self._over(baseline) & flying
+                flying -= over
+                if self._locks:
+                    calls += [pool.submit(self._nova.servers.unlock, server)
+                              for server in over]
             for call in calls:
                 call.result()
         return time.monotonic() - begun
@@ -86,11 +97,12 @@ class Bare:
 
 
 @contextlib.contextmanager
-def service(limit: int) -> Any:
+def service(limit: int, locks: bool) -> Any:
     """Run API and conductor on MariaDB and RabbitMQ; give a client."""
     with tempfile.TemporaryDirectory() as name:
         installation = processes.Installation(
-            pathlib.Path(name), DATABASE, more=MORE.format(limit=limit))
+            pathlib.Path(name), DATABASE,
+            more=MORE.format(limit=limit, locks=locks))
         try:
             installation.conductor('bench')
             installation.api()
@@ -165,10 +177,12 @@ def follow(client: processes.Client, path: str) -> Course:
 
 def main(description: str, action: str,
          fire: Callable[[Bare], Callable[[str, str], None]],
-         prepare: Callable[[cloud.Cloud], None] = lambda here: None) -> None:
+         prepare: Callable[[cloud.Cloud], None] = lambda here: None,
+         may_lock: bool = False) -> None:
     """Run the rounds of a benchmark and print the figures.
 
     :param action: of the REST API
+    :param may_lock: it locks servers, unless it is told not to
     :param fire: gives what the bare script calls for each move
     :param prepare: makes the source host what the action is for
     """
@@ -176,12 +190,15 @@ def main(description: str, action: str,
     parser.add_argument('--servers', type=int, default=20)
     parser.add_argument('--limit', type=int, default=8)
     parser.add_argument('--rounds', type=int, default=1)
+    if may_lock:
+        parser.add_argument('--no-locks', action='store_true')
     options = parser.parse_args()
+    locks = may_lock and not options.no_locks
     cloud.start()
     here = cloud.Cloud()
-    bare = Bare(here, options.limit)
+    bare = Bare(here, options.limit, locks)
     ours, ideal = [], []
-    with service(options.limit) as client:
+    with service(options.limit, locks) as client:
         for _ in range(options.rounds):
             servers = fresh(here, options.servers)
             prepare(here)

@@ -5,7 +5,8 @@
 Run it in an environment that has CloudManager and its test requirements; it
 starts tools/minicloud if need be. Target: at most 1.15 times the bare
 script from the confirmed fence on, which the bare script leaves out; forcing
-the host down and planning are included.
+the host down and what is left of planning are included. Both lock servers
+meanwhile, or neither does.
 """
 
 import bed
@@ -20,4 +21,5 @@ def _kill(here: cloud.Cloud) -> None:
 
 
 if __name__ == '__main__':
-    bed.main(__doc__, 'evacuate', lambda bare: bare.evacuate, _kill)
+    bed.main(__doc__, 'evacuate', lambda bare: bare.evacuate, _kill,
+             may_lock=True)

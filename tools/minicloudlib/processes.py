@@ -11,6 +11,7 @@ from pathlib import Path
 import signal
 import subprocess
 
+from minicloudlib import nursery
 from minicloudlib import settings as config
 from minicloudlib import waiting
 from minicloudlib.errors import MinicloudError
@@ -97,14 +98,21 @@ class Supervisor:
         service = self._services[name]
         if service.port:
             waiting.until_free(config.ADDRESS, service.port)
-        with self.log(name).open('ab') as output:
-            process = subprocess.Popen(
+        if service.parent:
+            self.start(service.parent)
+            pid = nursery.start(self._settings, service.argv,
+                                self.log(name))
+        else:
+            pid = self._spawn(service, self.log(name))
+        self._pid_file(name).write_text(f'{pid} {_start_time(pid)}\n')
+
+    def _spawn(self, service, log):
+        with log.open('ab') as output:
+            return subprocess.Popen(
                 service.argv, cwd=self._settings.state,
                 env={**os.environ, **service.env},
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                start_new_session=True)
-        started = _start_time(process.pid)
-        self._pid_file(name).write_text(f'{process.pid} {started}\n')
+                start_new_session=True).pid
 
     def signal(self, name, number):
         """Send a signal to all processes of a service, if it runs."""

@@ -6,6 +6,7 @@ from dataclasses import field
 import os
 import sys
 
+from minicloudlib import nursery
 from minicloudlib import settings as config
 
 # In the order in which they are started.
@@ -15,11 +16,16 @@ APIS = ('keystone', 'placement', 'glance', 'nova-api', 'cinder-api')
 
 @dataclass(frozen=True)
 class Service:
-    """One service of the cloud."""
+    """One service of the cloud.
+
+    One with a parent is forked by that service, which has read its program
+    already; ``argv`` is without the program then.
+    """
 
     argv: list
     env: dict = field(default_factory=dict)
     port: int | None = None
+    parent: str | None = None
 
 
 def _uwsgi(settings, module, port, *options, threads=4, **env):
@@ -72,12 +78,16 @@ def _daemon(settings, program, config_file, **env):
         [settings.program(program), f'--config-file={path}'], env)
 
 
-def _compute(settings, name):
-    """Return nova-compute with the drivers of ours."""
+def _nursery(settings):
+    """Return what forks the nova-computes, with the drivers of ours."""
     program = config.PACKAGE / 'nova_drivers' / 'compute.py'
-    return Service([
-        settings.program('python'), str(program),
-        f'--config-file={settings.etc / f"{name}.conf"}'])
+    return Service([settings.program('python'), str(program),
+                    str(nursery.socket_path(settings))])
+
+
+def _compute(settings, name):
+    return Service([f'--config-file={settings.etc / f"{name}.conf"}'],
+                   parent=nursery.NAME)
 
 
 def _cinder_path(settings):
@@ -93,13 +103,15 @@ def catalogue(settings, layout):
         config.ADDRESS, '9696']
     services = {'neutron': Service(stub, port=9696)}
     services.update(_web_services(settings))
+    services[nursery.NAME] = _nursery(settings)
     for name in ('nova-conductor', 'nova-scheduler'):
         services[name] = _daemon(settings, name, 'nova.conf')
-    for name in layout.names:
-        services[name] = _compute(settings, name)
     services['cinder-scheduler'] = _daemon(
         settings, 'cinder-scheduler', 'cinder.conf')
     services['cinder-volume'] = _daemon(
         settings, 'cinder-volume', 'cinder.conf',
         PATH=_cinder_path(settings))
+    # The last ones: they wait for nova-conductor, ten seconds at a time.
+    for name in layout.names:
+        services[name] = _compute(settings, name)
     return services

@@ -5,6 +5,7 @@ from typing import Any
 
 from taskflow.patterns import linear_flow
 
+from cloudmanager.conductor.tasks import ahead
 from cloudmanager.conductor.tasks import decommission as away
 from cloudmanager.conductor.tasks import host
 from cloudmanager.conductor.tasks import restart as again
@@ -24,11 +25,12 @@ def shutdown(run: Any, tools: Any) -> linear_flow.Flow:
 
 def evacuate(run: Any, tools: Any) -> linear_flow.Flow:
     """Bring the servers of a dead host back elsewhere."""
+    early = ahead.EarlyPlan()
     return linear_flow.Flow('host.evacuate').add(
         host.DisableHost(run, tools),
-        host.Fence(run, tools),
+        host.Fence(run, tools, early),
         host.ForceDown(run, tools),
-        host.PlanEvacuation(run, tools),
+        host.PlanEvacuation(run, tools, early),
         host.EvacuateServers(run, tools),
         host.VerifyItems(run, tools))
 

@@ -7,6 +7,7 @@ loop over all moves is in ``moves``.
 
 from collections.abc import Callable
 from concurrent import futures
+import time
 from typing import Any
 
 from oslo_config import cfg
@@ -83,6 +84,8 @@ class Follower:
         self._looks: dict[str, Judge] = {}
         # How old a move without a record is when it is looked at again.
         self._next_look: dict[str, float] = {}
+        # When the move of a server was seen to be over.
+        self._over_at: dict[str, float] = {}
 
     def begin(self, item: dict[str, Any]) -> None:
         """Write the intent, then ask Nova in a thread."""
@@ -124,7 +127,8 @@ class Follower:
 
     def _ask(self, item: dict[str, Any], action: str,
              known: bool = False) -> None:
-        self._next_look.pop(item['object_id'], None)
+        for times in (self._next_look, self._over_at):
+            times.pop(item['object_id'], None)
         self._call(item, requests.send, self.nova, item, action,
                    self.source, lock_reason(self.run), known)
 
@@ -166,7 +170,7 @@ class Follower:
     def _collect_request(self, item: dict[str, Any],
                          call: futures.Future[Any]) -> None:
         try:
-            call.result()
+            answer = call.result()
         except (exception.CloudRequestRefused,
                 exception.NotFound) as exc:
             if self._is_passing(item, str(exc)):
@@ -183,7 +187,7 @@ class Follower:
                 # To abort or force once more does no harm.
                 self._note(item, intervened=None)
         else:
-            self._accepted(item)
+            self._accepted(item, answer)
 
     def _is_passing(self, item: dict[str, Any], reason: str) -> bool:
         """Tell whether Nova refused a move for a moment only.
@@ -199,12 +203,19 @@ class Follower:
             return True
         return items.seconds_since(since) < CONF.host_tasks.settle_timeout
 
-    def _accepted(self, item: dict[str, Any]) -> None:
+    def _accepted(self, item: dict[str, Any],
+                  lock_taken: bool | None = None) -> None:
+        """Nova has taken a request.
+
+        :param lock_taken: whether a lock of ours is on the server since;
+            ``None`` when only a look at it can tell
+        """
         memory = item['memory']
         if memory['phase'] == ASK:
             accepted = dict(memory.get('accepted', {}))
             accepted[item['action']] = accepted.get(item['action'], 0) + 1
-            self._note(item, phase=FOLLOW, accepted=accepted)
+            self._note(item, phase=FOLLOW, accepted=accepted,
+                       lock_taken=lock_taken)
         elif memory['phase'] == UNLOCK:
             self._done(item, item['destination'])
 
@@ -281,9 +292,7 @@ class Follower:
             return
         found = observe.by_migration(item['action'], migration)
         if found.verdict is observe.Verdict.FINISHED:
-            # Nova is done with it, so another one may begin.
-            self._slots.finish(item['object_id'])
-            self._look(item, self._arrive)
+            self._over(item, found.destination)
         elif found.verdict is observe.Verdict.FAILED:
             self._failed(item, found.reason, migration)
         elif found.verdict is observe.Verdict.CONFIRM:
@@ -324,6 +333,20 @@ class Follower:
         if server.status == 'VERIFY_RESIZE' and server.task_state is None:
             self._call(item, self.nova.confirm_resize, server.id)
 
+    def _over(self, item: dict[str, Any], destination: str | None) -> None:
+        """See that a server is elsewhere, now that Nova is done with it."""
+        server_id = item['object_id']
+        # Another one may begin meanwhile.
+        self._slots.finish(server_id)
+        over_at = self._over_at.setdefault(server_id, time.monotonic())
+        left = self._record.has_left(server_id, over_at,
+                                     soon=not len(self._slots))
+        locked = item['memory'].get('lock_taken')
+        if left and locked is not None:
+            self._leave(item, destination, locked)
+        elif left is not None:
+            self._look(item, self._arrive)
+
     def _arrive(self, item: dict[str, Any], server: Any) -> None:
         if observe.arrived(server, self.source):
             self._came(item, server)
@@ -333,15 +356,25 @@ class Follower:
                                f'the server is still on {server.host}')
 
     def _came(self, item: dict[str, Any], server: Any) -> None:
-        """Take our lock off a server that is elsewhere; the end of it."""
+        """A server was seen elsewhere; the end of its move."""
+        self._leave(item, server.host,
+                    server.locked_reason == lock_reason(self.run))
+
+    def _leave(self, item: dict[str, Any], host: str | None,
+               locked: bool) -> None:
+        """Take our lock off a server that is elsewhere.
+
+        :param host: where it is
+        :param locked: whether there is one
+        """
         self._slots.finish(item['object_id'])
         self._count(item)
-        if server.locked_reason == lock_reason(self.run):
-            self._write(item, destination=server.host, memory={
+        if locked:
+            self._write(item, destination=host, memory={
                 **item['memory'], 'phase': UNLOCK})
-            self._call(item, self.nova.unlock, server.id)
+            self._call(item, self.nova.unlock, item['object_id'])
         else:
-            self._done(item, server.host)
+            self._done(item, host)
 
     def _count(self, item: dict[str, Any]) -> None:
         taken = items.seconds_since(item['memory']['asked_at'])

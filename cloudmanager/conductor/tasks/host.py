@@ -8,13 +8,17 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from cloudmanager.common import exception
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.tasks import ahead
 from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import moves
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import plans
 from cloudmanager.conductor.tasks import services
 from cloudmanager.conductor.tasks.base import Step
+from cloudmanager.conductor.tasks.base import Tools
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.planning import plan as planning_plan
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -84,23 +88,40 @@ class DisableHost(Step):
 class PlanMoves(Step):
     """Write an item for each server on the host."""
 
-    action = 'drain'
+    def do(self) -> None:
+        self.run.checkpoint()
+        plan_moves(self)
+
+
+class PlanEvacuation(Step):
+    """Write an item for each server on the host, as planned early or now.
+
+    :param early: may have been begun by an earlier step
+    """
+
+    def __init__(self, run: engine_run.Run, tools: Tools,
+                 early: ahead.EarlyPlan | None = None) -> None:
+        super().__init__(run, tools)
+        self._early = early or ahead.EarlyPlan()
 
     def do(self) -> None:
         self.run.checkpoint()
-        add_planned(self, self.action)
+        host = self.run.host
+        add_planned(self, self._early.take(self.tools, host)
+                    or plans.make_plan(self.tools, 'evacuate', host,
+                                       self.run.params))
 
 
-class PlanEvacuation(PlanMoves):
-    action = 'evacuate'
+def plan_moves(step: Step) -> None:
+    """Add items for the servers on a living host that have none yet."""
+    add_planned(step, plans.make_plan(step.tools, 'drain', step.run.host,
+                                      step.run.params))
 
 
-def add_planned(step: Step, action: str) -> None:
-    """Add items for the servers on the host that have none yet."""
-    found = plans.make_plan(step.tools, action, step.run.host,
-                            step.run.params)
+def add_planned(step: Step, plan: planning_plan.Plan) -> None:
+    """Add items for the servers of a plan that have none yet."""
     step.run.add_items([plans.item_of(entry, step.run.params)
-                        for entry in found.servers])
+                        for entry in plan.servers])
     _wait_for_others(step)
 
 
@@ -139,7 +160,7 @@ class MoveServers(Step):
                        self.tools.nova.servers_on(self.run.host)}
             if present <= known:
                 return
-            add_planned(self, PlanMoves.action)
+            plan_moves(self)
 
 
 class EvacuateServers(Step):
@@ -212,10 +233,20 @@ def check_allowed(host: str) -> None:
 
 
 class Fence(Step):
-    """Prove that the host is off."""
+    """Prove that the host is off.
+
+    :param early: is begun meanwhile
+    """
+
+    def __init__(self, run: engine_run.Run, tools: Tools,
+                 early: ahead.EarlyPlan | None = None) -> None:
+        super().__init__(run, tools)
+        self._early = early or ahead.EarlyPlan()
 
     def do(self) -> None:
         self.run.checkpoint()
+        if not self.run.memory.get('fenced'):
+            self._early.begin(self.tools, self.run.host, self.run.params)
         fence(self)
 
 

@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from collections.abc import Iterable
 import datetime
+import math
 import time
 from typing import Any
 
@@ -17,6 +18,8 @@ OVERLAP = datetime.timedelta(seconds=3)
 WHOLE_LOOK_SECONDS = 30
 # For this many seconds a server is taken to be as it was seen.
 SEEN_SECONDS = 15
+# Those that leave within this many seconds are looked at together.
+LEAVE_SECONDS = 2
 
 
 class MoveRecord:
@@ -64,6 +67,22 @@ class MoveRecord:
         """
         return server_id in self._here
 
+    def has_left(self, server_id: str, over_at: float,
+                 soon: bool) -> bool | None:
+        """Tell whether a server is off the host now that its move is over.
+
+        :param over_at: ``time.monotonic()`` when it was seen to be over
+        :param soon: look at once if need be, do not wait for others
+        :returns: ``None`` when it was not looked at since
+        :raises CloudUnreachable: Nova did not answer
+        """
+        if not self._here.is_newer(over_at) and (
+                soon or self._here.is_older(LEAVE_SECONDS)):
+            self._here.read()
+        if not self._here.is_newer(over_at):
+            return None
+        return not self.is_present(server_id)
+
     def is_locked(self, server_id: str) -> bool:
         """Tell whether a server on the host was locked a moment ago.
 
@@ -78,11 +97,23 @@ class _Ids:
     def __init__(self, read: Callable[[], Iterable[str]]) -> None:
         self._read = read
         self._ids: frozenset[str] = frozenset()
-        self._read_at: float | None = None
+        self._read_at = -math.inf
 
     def __contains__(self, server_id: str) -> bool:
-        now = time.monotonic()
-        if self._read_at is None or now - self._read_at > SEEN_SECONDS:
-            self._ids = frozenset(self._read())
-            self._read_at = now
+        if self.is_older(SEEN_SECONDS):
+            self.read()
         return server_id in self._ids
+
+    def read(self) -> None:
+        """Read them now."""
+        now = time.monotonic()
+        self._ids = frozenset(self._read())
+        self._read_at = now
+
+    def is_older(self, seconds: float) -> bool:
+        """Tell whether they were read longer ago."""
+        return time.monotonic() - self._read_at > seconds
+
+    def is_newer(self, than: float) -> bool:
+        """Tell whether they were read at a time or later."""
+        return self._read_at >= than

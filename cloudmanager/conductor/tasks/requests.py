@@ -8,13 +8,14 @@ from cloudmanager.conductor.tasks import observe
 
 
 def send(nova: Any, item: dict[str, Any], action: str, source: str,
-         reason: str, known: bool) -> None:
+         reason: str, known: bool) -> bool:
     """Send the request of a move.
 
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like
     :param source: the host that the server must still be on
     :param reason: of the lock that keeps tenants off an evacuated server
     :param known: the server was seen there a moment ago, as it was planned
+    :returns: whether our lock is on the server now
     :raises NotFound: the server is not there any more
     """
     server_id, target = item['object_id'], item['destination']
@@ -25,6 +26,8 @@ def send(nova: Any, item: dict[str, Any], action: str, source: str,
         if server is None or server.host != source:
             # Somebody else took it away while it waited for its turn.
             raise exception.NotFound('The server is no longer there.')
+    # An earlier request may have left it there.
+    locked = server is not None and server.locked_reason == reason
     if action == observe.LIVE:
         nova.live_migrate(server_id, target, force)
     elif action == observe.COLD:
@@ -32,16 +35,21 @@ def send(nova: Any, item: dict[str, Any], action: str, source: str,
     elif action == observe.OFFLOAD:
         nova.shelve_offload(server_id)
     elif action == observe.EVACUATE:
-        _prepare(nova, item, server, reason)
+        locked |= _prepare(nova, item, server, reason)
         nova.evacuate(server_id, target, force)
+    return locked
 
 
 def _prepare(nova: Any, item: dict[str, Any], server: Any,
-             reason: str) -> None:
-    """Bring a server into a state in which Nova rebuilds it."""
+             reason: str) -> bool:
+    """Bring a server into a state in which Nova rebuilds it.
+
+    :returns: whether it was locked
+    """
     memory = item['memory']
     locked = memory['locked'] if server is None else server.locked
-    if memory.get('lock') and not locked:
+    lock = bool(memory.get('lock')) and not locked
+    if lock:
         nova.lock(item['object_id'], reason)
     # Nova rebuilds no others; the state that counts is in the item.
     if server is None:
@@ -50,3 +58,4 @@ def _prepare(nova: Any, item: dict[str, Any], server: Any,
         reset = server.vm_state not in observe.EVACUATED_STATES
     if reset:
         nova.reset_state(item['object_id'], 'error')
+    return lock

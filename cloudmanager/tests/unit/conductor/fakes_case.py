@@ -127,9 +127,9 @@ class ConductorCase(base.DbTestCase):
     # Parts of flows
 
     def plan(self, run):
-        action = ('evacuate' if run.name == 'host.evacuate' else 'shutdown')
-        run.add_items([])
-        host_steps.add_planned(host_steps.PlanMoves(run, self.tools), action)
+        step = (host_steps.PlanEvacuation if run.name == 'host.evacuate'
+                else host_steps.PlanMoves)
+        step(run, self.tools).do()
 
     def drive(self, run, actions=DRAIN):
         moves.Mover(run, self.tools, actions).drive()

@@ -119,6 +119,14 @@ class LockTestCase(fakes_case.ConductorCase):
         self.assertFalse(self.nova.vms['vm1'].locked)
         self.assertEqual(1, self.nova.count('unlock'))
 
+    def test_no_look_at_servers(self):
+        """Whose lock it is needs no look where nothing went wrong."""
+        self.nova.add('vm2', locked=True, locked_reason='mine')
+        self.evacuate()
+        self.assertEqual({'vm1': False, 'vm2': True}, {
+            vm.id: vm.locked for vm in self.nova.vms.values()})
+        self.assertEqual(0, self.nova.reads['server'])
+
     def test_stopped_right_after(self):
         """EV8: what the tenant does then does not confuse the verdict."""
         run = self.run_of('host.evacuate')
@@ -215,6 +223,8 @@ class LostTestCase(fakes_case.ConductorCase):
         self.evacuate()
         self.assertEqual({'vm1': 'DONE', 'vm2': 'DONE'}, self.states())
         self.assertEqual(2, self.nova.count('evacuate'))
+        self.assertEqual({False}, {vm.locked
+                                   for vm in self.nova.vms.values()})
 
     def test_second_try_lost(self):
         """The actions of the first try do not pass for the second."""

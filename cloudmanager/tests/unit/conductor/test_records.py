@@ -96,3 +96,24 @@ class MoveRecordTestCase(base.BaseTestCase):
         self.nova.ids_on.return_value = ['vm1']
         self.assertTrue(self.record.is_locked('vm1'))
         self.nova.ids_on.assert_called_once_with('cmp1', locked=True)
+
+    def leave(self, at, over_at, soon=False):
+        """Ask at a time whether ``vm1`` has left."""
+        self.seconds = at
+        return self.record.has_left('vm1', over_at, soon)
+
+    def test_leaving(self):
+        """Those that leave soon after another are looked at together."""
+        self.nova.ids_on.return_value = ['vm1']
+        self.assertTrue(self.record.is_present('vm1'))
+        self.nova.ids_on.return_value = []
+        self.assertIsNone(self.leave(1, 1))
+        self.assertTrue(self.leave(2.5, 1))
+        self.assertIsNone(self.leave(4, 3))
+        self.assertTrue(self.leave(4, 3, soon=True))
+        self.assertTrue(self.leave(4, 4))
+        self.assertEqual(3, self.nova.ids_on.call_count)
+
+    def test_not_left(self):
+        self.nova.ids_on.return_value = ['vm1']
+        self.assertIs(False, self.leave(3, 3))

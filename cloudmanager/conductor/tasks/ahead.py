@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan of an evacuation, made while the host is being fenced.
+
+Both take seconds: a device confirms that the power is off, a large cloud is
+read. Servers that wait for their host are down all the while.
+"""
+
+from concurrent import futures
+import time
+from typing import Any
+
+from oslo_log import log as logging
+
+from cloudmanager.common import exception
+from cloudmanager.conductor.tasks import plans
+from cloudmanager.planning import plan as planning_plan
+
+LOG = logging.getLogger(__name__)
+# A plan older than this many seconds is made anew: the room on other hosts
+# that it counts on may be gone.
+USABLE_SECONDS = 30
+
+
+class EarlyPlan:
+    """Plans in a thread, if it is begun."""
+
+    def __init__(self) -> None:
+        self._begun_at = 0.0
+        self._plan: futures.Future[planning_plan.Plan] | None = None
+
+    def begin(self, tools: Any, host: str, params: dict[str, Any]) -> None:
+        """Begin to plan the evacuation of a host.
+
+        :param tools: ``cloudmanager.conductor.tasks.base.Tools``
+        :param params: of the request
+        """
+        self._begun_at = time.monotonic()
+        pool = futures.ThreadPoolExecutor(1, thread_name_prefix='plan')
+        self._plan = pool.submit(plans.make_plan, tools, 'evacuate', host,
+                                 params)
+        pool.shutdown(wait=False)
+
+    def take(self, tools: Any, host: str) -> planning_plan.Plan | None:
+        """Return the plan if it was begun and is still good.
+
+        Until the host was fenced a server may have come to it; a plan
+        without it would leave it behind.
+
+        :raises CloudUnreachable: Nova did not answer
+        """
+        if self._plan is None or (time.monotonic() - self._begun_at
+                                  > USABLE_SECONDS):
+            return None
+        try:
+            plan = self._plan.result()
+        except exception.CloudManagerException as exc:
+            LOG.info('The evacuation of %(host)s is planned again: %(why)s',
+                     {'host': host, 'why': exc})
+            return None
+        planned = {entry.id for entry in plan.servers}
+        return plan if planned.issuperset(tools.nova.ids_on(host)) else None
