@@ -40,22 +40,16 @@ class EarlyPlan:
                                  params)
         pool.shutdown(wait=False)
 
-    def take(self, tools: Any, host: str) -> planning_plan.Plan | None:
+    def take(self) -> planning_plan.Plan | None:
         """Return the plan if it was begun and is still good.
 
-        Until the host was fenced a server may have come to it; a plan
-        without it would leave it behind.
-
-        :raises CloudUnreachable: Nova did not answer
+        A server that has come to the host meanwhile is not in it.
         """
         if self._plan is None or (time.monotonic() - self._begun_at
                                   > USABLE_SECONDS):
             return None
         try:
-            plan = self._plan.result()
+            return self._plan.result()
         except exception.CloudManagerException as exc:
-            LOG.info('The evacuation of %(host)s is planned again: %(why)s',
-                     {'host': host, 'why': exc})
+            LOG.info('The evacuation is planned again: %s', exc)
             return None
-        planned = {entry.id for entry in plan.servers}
-        return plan if planned.issuperset(tools.nova.ids_on(host)) else None

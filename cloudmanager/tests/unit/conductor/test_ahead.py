@@ -28,11 +28,11 @@ class EarlyPlanTestCase(fakes_case.ConductorCase):
         :param meanwhile: called when the host is fenced
         """
         early = ahead.EarlyPlan()
-        run = self.run_of('host.evacuate')
-        steps.Fence(run, self.tools, early).execute()
+        self.fenced = self.run_of('host.evacuate')
+        steps.Fence(self.fenced, self.tools, early).execute()
         early._plan.exception(10)
         meanwhile()
-        steps.PlanEvacuation(run, self.tools, early).execute()
+        steps.PlanEvacuation(self.fenced, self.tools, early).execute()
         return self.planned.call_count
 
     def test_used(self):
@@ -41,9 +41,11 @@ class EarlyPlanTestCase(fakes_case.ConductorCase):
 
     def test_another_server_has_come(self):
         """It arrived before the host was fenced; it is not left behind."""
-        self.assertEqual(2, self.fence_and_plan(
-            lambda: self.nova.add('vm2')))
-        self.assertEqual({'vm1', 'vm2'}, set(self.items()))
+        self.fence_and_plan(lambda: self.nova.add('vm2'))
+        self.assertEqual({'vm1'}, set(self.items()))
+        steps.EvacuateServers(self.fenced, self.tools).execute()
+        self.assertEqual({'vm1': 'DONE', 'vm2': 'DONE'}, self.states())
+        self.assertEqual([], self.nova.on('src'))
 
     def test_failed(self):
         """The step itself waits for a cloud that does not answer."""
