@@ -182,6 +182,17 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
             'list servers', '/servers', 'servers', all_tenants=1, host=host,
             limit=PAGE, **query)]
 
+    def changed_on(self, host: str, since: datetime.datetime) -> list[str]:
+        """Return the ids of those servers of a host that have changed.
+
+        Those that have come to it or were deleted are among them.
+
+        :param since: by Nova's clock, in UTC
+        """
+        return [item['id'] for item in self._list(
+            'list servers', '/servers', 'servers', all_tenants=1, host=host,
+            limit=PAGE, **{'changes-since': since.isoformat() + 'Z'})]
+
     def server(self, server_id: str) -> nova_records.Server | None:
         """Return a server, or ``None`` when there is none any more."""
         try:

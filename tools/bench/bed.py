@@ -72,6 +72,10 @@ class Bare:
         with futures.ThreadPoolExecutor(self._limit) as pool:
             calls: list[futures.Future[None]] = []
             while waiting or flying:
+                for call in [call for call in calls if call.done()]:
+                    # One that failed would be waited for in vain.
+                    call.result()
+                    calls.remove(call)
                 while waiting and len(flying) < self._limit:
                     server, host = waiting.pop(0)
                     flying.add(server)
@@ -182,9 +186,9 @@ def main(description: str, action: str,
     """Run the rounds of a benchmark and print the figures.
 
     :param action: of the REST API
-    :param may_lock: it locks servers, unless it is told not to
     :param fire: gives what the bare script calls for each move
     :param prepare: makes the source host what the action is for
+    :param may_lock: the action locks servers, unless it is told not to
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('--servers', type=int, default=20)

@@ -16,6 +16,9 @@ from cloudmanager.tests.integration import cloud
 
 def _kill(here: cloud.Cloud) -> None:
     cloud.minicloud('kill', bed.SOURCE)
+    # What changed a moment before is planned again after the fence.
+    cloud.wait(lambda: here.service(bed.SOURCE).state == 'down', 60,
+               f'Nova misses {bed.SOURCE}')
     here.compute.put(f'/os-services/{here.service(bed.SOURCE).id}',
                      json={'forced_down': True})
 

@@ -5,11 +5,13 @@ import json
 import socket
 
 from minicloudlib import waiting
+from minicloudlib.errors import MinicloudError
 
 NAME = 'nova-computes'
 # It imports Nova first.
 READY_SECONDS = 90
 ANSWER_SECONDS = 30
+PID_BYTES = 32
 
 
 def socket_path(settings):
@@ -32,8 +34,11 @@ def start(settings, argv, log):
             return None
         return line
 
-    with waiting.until(connect, READY_SECONDS,
-                       f'{NAME} does not listen', log=log.parent /
-                       f'{NAME}.log') as line:
+    own_log = log.parent / f'{NAME}.log'
+    with waiting.until(connect, READY_SECONDS, f'{NAME} does not listen',
+                       log=own_log) as line:
         line.sendall(json.dumps({'argv': argv, 'log': str(log)}).encode())
-        return int(line.recv(32))
+        pid = line.recv(PID_BYTES)
+    if not pid:
+        raise MinicloudError(f'{NAME} has ended.', log=own_log)
+    return int(pid)

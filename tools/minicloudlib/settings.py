@@ -103,7 +103,7 @@ class Settings:
 
     @property
     def run(self):
-        """Pid files."""
+        """Pid files, and the socket of what forks computes."""
         return self.state / 'run'
 
     @property

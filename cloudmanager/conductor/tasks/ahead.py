@@ -6,13 +6,16 @@ read. Servers that wait for their host are down all the while.
 """
 
 from concurrent import futures
+import datetime
 import time
 from typing import Any
 
 from oslo_log import log as logging
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import plans
+from cloudmanager.conductor.tasks import records
 from cloudmanager.planning import plan as planning_plan
 
 LOG = logging.getLogger(__name__)
@@ -26,6 +29,7 @@ class EarlyPlan:
 
     def __init__(self) -> None:
         self._begun_at = 0.0
+        self._since = datetime.datetime.min
         self._plan: futures.Future[planning_plan.Plan] | None = None
 
     def begin(self, tools: Any, host: str, params: dict[str, Any]) -> None:
@@ -35,21 +39,27 @@ class EarlyPlan:
         :param params: of the request
         """
         self._begun_at = time.monotonic()
+        self._since = clock.utcnow() - records.CLOCK_SKEW
         pool = futures.ThreadPoolExecutor(1, thread_name_prefix='plan')
         self._plan = pool.submit(plans.make_plan, tools, 'evacuate', host,
                                  params)
         pool.shutdown(wait=False)
 
-    def take(self) -> planning_plan.Plan | None:
-        """Return the plan if it was begun and is still good.
+    def take(self, tools: Any, host: str) -> planning_plan.Plan | None:
+        """Return the plan if it was begun and is still true.
 
-        A server that has come to the host meanwhile is not in it.
+        A host that was alive until its fence may have changed its servers,
+        or got new ones. One that was dead has not.
+
+        :raises CloudUnreachable: Nova did not answer
         """
         if self._plan is None or (time.monotonic() - self._begun_at
                                   > USABLE_SECONDS):
             return None
         try:
-            return self._plan.result()
+            plan = self._plan.result()
         except exception.CloudManagerException as exc:
-            LOG.info('The evacuation is planned again: %s', exc)
+            LOG.info('The evacuation of %(host)s is planned again: %(why)s',
+                     {'host': host, 'why': exc})
             return None
+        return None if tools.nova.changed_on(host, self._since) else plan

@@ -7,7 +7,6 @@ loop over all moves is in ``moves``.
 
 from collections.abc import Callable
 from concurrent import futures
-import time
 from typing import Any
 
 from oslo_config import cfg
@@ -34,8 +33,9 @@ LOG = logging.getLogger(__name__)
 # Decides on an item from its server as Nova shows it.
 Judge = Callable[[dict[str, Any], Any], None]
 # After this many seconds without a migration record look at the server, then
-# whenever it has waited twice as long, up to this much longer: a busy Nova
-# needs a while, and looks keep it busy.
+# whenever it has waited twice as long, up to this much longer. Nova lists a
+# record by its changes, so only once it was updated; a busy Nova needs a while
+# for that, and looks keep it busy.
 NO_RECORD_SECONDS = 4
 NO_RECORD_PAUSE = 30
 
@@ -152,16 +152,16 @@ class Follower:
         except exception.NotFound as exc:
             # Deleted between two requests; the next look at it tells.
             LOG.info('%s', exc)
+        except exception.CloudUnreachable as exc:
+            # To leave the loop would be to forget which requests may still
+            # be on their way.
+            LOG.warning('Server %(server)s is not seen: %(why)s',
+                        {'server': item['object_id'], 'why': exc})
+            self._next_look.pop(item['object_id'], None)
 
     def _collect_look(self, item: dict[str, Any],
                       call: futures.Future[Any], judge: Judge) -> None:
-        try:
-            server = call.result()
-        except exception.CloudUnreachable as exc:
-            # The next round looks again.
-            LOG.warning('Server %(server)s is not seen: %(why)s',
-                        {'server': item['object_id'], 'why': exc})
-            return
+        server = call.result()
         if is_gone(server):
             self.gone(item)
         else:
@@ -317,11 +317,12 @@ class Follower:
             return
         since = (items.when(item['memory']['asked_at'])
                  - records.CLOCK_SKEW)
-        if server.task_state is None and observe.action_failed(
+        if server.task_state is not None or not observe.action_failed(
                 self._actions(item), item['action'], since):
-            self._failed(item, 'Nova found no host that takes it')
-        else:
             self._watch(item, None)
+        elif self._migration(item, self._record.migrations()) is None:
+            self._failed(item, 'Nova found no host that takes it')
+        # Else the next round judges by the record, and remembers it.
 
     def _confirm(self, item: dict[str, Any]) -> None:
         """Confirm a cold migration; Nova's record shows when it is."""
@@ -338,13 +339,14 @@ class Follower:
         server_id = item['object_id']
         # Another one may begin meanwhile.
         self._slots.finish(server_id)
-        over_at = self._over_at.setdefault(server_id, time.monotonic())
+        over_at = self._over_at.setdefault(server_id,
+                                           self._record.answered_at)
         left = self._record.has_left(server_id, over_at,
                                      soon=not len(self._slots))
-        locked = item['memory'].get('lock_taken')
-        if left and locked is not None:
-            self._leave(item, destination, locked)
+        if left and item['memory'].get('lock_taken') is False:
+            self._leave(item, destination, locked=False)
         elif left is not None:
+            # A lock may have been changed for another one meanwhile.
             self._look(item, self._arrive)
 
     def _arrive(self, item: dict[str, Any], server: Any) -> None:

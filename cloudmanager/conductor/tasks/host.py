@@ -24,7 +24,6 @@ CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 DRAIN_ACTIONS = frozenset((observe.LIVE, observe.COLD, observe.OFFLOAD))
-EVACUATION = frozenset((observe.EVACUATE,))
 EMPTY_READINGS = 2
 # Tasks that enable a host again whatever made them fail.
 LEFT_AS_FOUND = ('host.restart', 'host.decommission')
@@ -107,17 +106,10 @@ class PlanEvacuation(Step):
 
     def do(self) -> None:
         self.run.checkpoint()
-        plan_evacuation(self, self._early.take())
-
-
-def plan_evacuation(step: Step,
-                    plan: planning_plan.Plan | None = None) -> None:
-    """Add items for the servers on a dead host that have none yet.
-
-    :param plan: to go by; made now when not given
-    """
-    add_planned(step, plan or plans.make_plan(
-        step.tools, 'evacuate', step.run.host, step.run.params))
+        host = self.run.host
+        add_planned(self, self._early.take(self.tools, host)
+                    or plans.make_plan(self.tools, 'evacuate', host,
+                                       self.run.params))
 
 
 def plan_moves(step: Step) -> None:
@@ -175,13 +167,8 @@ class EvacuateServers(Step):
     """Rebuild the servers elsewhere, by priority."""
 
     def do(self) -> None:
-        while True:
-            moves.Mover(self.run, self.tools, EVACUATION).drive()
-            known = {item['object_id'] for item in self.run.items()}
-            if known.issuperset(self.tools.nova.ids_on(self.run.host)):
-                return
-            # They came before the host was fenced, and after the plan.
-            plan_evacuation(self)
+        moves.Mover(self.run, self.tools,
+                    frozenset((observe.EVACUATE,))).drive()
 
     def undo(self, causes: list[Any]) -> None:
         """Remove locks of ours that are left, whatever went wrong."""

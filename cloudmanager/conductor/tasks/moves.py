@@ -169,17 +169,25 @@ class Mover:
         for item in self._waiting():
             if not item['memory']['wait']:
                 continue
-            server = self.nova.server(item['object_id'])
-            evacuating = observe.EVACUATE in self.actions
-            overdue = items.waited_enough(item)
-            holder = self._holder(item)
-            if follow.is_gone(server):
-                self._follower.gone(item)
-            elif holder and overdue and not evacuating:
-                self.run.update_item(item, state=db_tasks.ITEM_FAILED,
-                                     error=f'task {holder} acts on it')
-            elif overdue or (server.task_state is None and not holder):
-                self._follower.settled(item, server, evacuating)
+            try:
+                server = self.nova.server(item['object_id'])
+            except exception.CloudUnreachable as exc:
+                LOG.warning('Server %(server)s is not seen: %(why)s',
+                            {'server': item['object_id'], 'why': exc})
+                return
+            self._judge_waiting(item, server)
+
+    def _judge_waiting(self, item: dict[str, Any], server: Any) -> None:
+        evacuating = observe.EVACUATE in self.actions
+        overdue = items.waited_enough(item)
+        holder = self._holder(item)
+        if follow.is_gone(server):
+            self._follower.gone(item)
+        elif holder and overdue and not evacuating:
+            self.run.update_item(item, state=db_tasks.ITEM_FAILED,
+                                 error=f'task {holder} acts on it')
+        elif overdue or (server.task_state is None and not holder):
+            self._follower.settled(item, server, evacuating)
 
     def _holder(self, item: dict[str, Any]) -> str | None:
         """Return the id of a task that acts on the server alone."""

@@ -39,6 +39,8 @@ class MoveRecord:
         # By Nova's clock.
         self._newest = self._begun_at
         self._whole_at: float | None = None
+        #: ``time.monotonic()`` when the migrations were read last.
+        self.answered_at = -math.inf
         self._here = _Ids(lambda: nova.ids_on(source))
         self._locked = _Ids(lambda: nova.ids_on(source, locked=True))
 
@@ -52,7 +54,9 @@ class MoveRecord:
                  or now - self._whole_at > WHOLE_LOOK_SECONDS)
         if whole or since < self._begun_at:
             since = self._begun_at
-        for item in self._nova.migrations(source=self._source, since=since):
+        found = self._nova.migrations(source=self._source, since=since)
+        self.answered_at = time.monotonic()
+        for item in found:
             self._migrations[item.id] = item
             if item.updated_at:
                 self._newest = max(self._newest, item.updated_at)
@@ -71,7 +75,7 @@ class MoveRecord:
                  soon: bool) -> bool | None:
         """Tell whether a server is off the host now that its move is over.
 
-        :param over_at: ``time.monotonic()`` when it was seen to be over
+        :param over_at: ``answered_at`` when it was seen to be over
         :param soon: look at once if need be, do not wait for others
         :returns: ``None`` when it was not looked at since
         :raises CloudUnreachable: Nova did not answer

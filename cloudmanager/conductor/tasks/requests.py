@@ -44,7 +44,7 @@ def _prepare(nova: Any, item: dict[str, Any], server: Any,
              reason: str) -> bool:
     """Bring a server into a state in which Nova rebuilds it.
 
-    :returns: whether it was locked
+    :returns: whether we have locked it
     """
     memory = item['memory']
     locked = memory['locked'] if server is None else server.locked

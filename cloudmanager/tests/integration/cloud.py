@@ -148,7 +148,8 @@ class Cloud:
     def _ids(self, **options: Any) -> list[str]:
         """List ids only, which costs Nova a fraction of the details."""
         return [server.id for server in self.nova.servers.list(
-            detailed=False, search_opts={'all_tenants': 1, **options})]
+            detailed=False, limit=-1,
+            search_opts={'all_tenants': 1, **options})]
 
     def servers_on(self, host: str) -> list[str]:
         return self._ids(host=host)
@@ -175,7 +176,7 @@ class Cloud:
 
     def all_servers(self) -> dict[str, Any]:
         return {server.id: server for server in self.nova.servers.list(
-            search_opts={'all_tenants': 1})}
+            limit=-1, search_opts={'all_tenants': 1})}
 
     def host_of(self, server: Any) -> str:
         return getattr(server, 'OS-EXT-SRV-ATTR:host')
@@ -200,17 +201,15 @@ class Cloud:
             service = self.service(host)
             if service.state != 'up' or service.forced_down:
                 self._revive(host, service)
-            if service.status != 'enabled':
+            elif service.status != 'enabled':
                 self.nova.services.enable(service.id)
-                wait(lambda host=host: self._takes_servers(host), 90,
-                     f'Placement takes {host} for enabled', 0.2)
+            else:
+                continue
+            wait(lambda host=host: self._takes_servers(host), 90,
+                 f'Placement takes {host} for enabled', 0.2)
 
     def _takes_servers(self, host: str) -> bool:
-        """Tell whether Placement has heard that a host is enabled.
-
-        A nova-compute that is just starting may put the trait back that
-        enabling took away; its next update removes it.
-        """
+        """Tell whether Placement has heard that a host is enabled."""
         (provider,) = self.placement.get(
             f'/resource_providers?name={host}').json()[
                 'resource_providers']
@@ -220,6 +219,9 @@ class Cloud:
 
     def _revive(self, host: str, service: Any) -> None:
         minicloud('kill', host)
+        # One that starts while it is being enabled may tell Placement that
+        # it is disabled, and for a while no server would come to it.
+        nova_db.enable_service(host)
         # Nova tells whole seconds of UTC.
         begun = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         minicloud('run', host)

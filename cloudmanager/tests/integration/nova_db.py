@@ -35,3 +35,12 @@ def archive_services() -> None:
     resized off a host that was decommissioned once and has come back.
     """
     execute('DELETE FROM services WHERE deleted != 0')
+
+
+def enable_service(host: str) -> None:
+    """Enable the nova-compute of a host that is dead.
+
+    Nova's API would wait a minute for its answer.
+    """
+    execute('UPDATE services SET disabled = 0, disabled_reason = NULL '
+            "WHERE host = %s AND `binary` = 'nova-compute'", host)

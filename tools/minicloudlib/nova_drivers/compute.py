@@ -5,8 +5,8 @@ Nova loads drivers from its package nova.virt only.
 
 Python needs four seconds of a processor to import nova-compute, and tests
 start hundreds of them. So this process imports it once and forks a
-nova-compute for each line of JSON that comes over its Unix socket:
-``{"argv": [...], "log": PATH}``. It answers with the pid.
+nova-compute for each connection to its Unix socket that sends
+``{"argv": [...], "log": PATH}``. The nova-compute answers with its pid.
 """
 
 import importlib
@@ -25,7 +25,7 @@ from nova import virt
 from nova.compute import manager  # noqa: F401  Nova imports it when it starts
 from nova.scheduler.client import report
 
-LINE_BYTES = 65536
+REQUEST_BYTES = 65536
 
 
 def _no_allocations(self, context, nodename):
@@ -38,11 +38,13 @@ def _no_allocations(self, context, nodename):
     return {}
 
 
-def _become_compute(request):
+def _become_compute(request, connection):
     """Be a nova-compute; never returns."""
     code = 1
     try:
         os.setsid()
+        with connection:
+            connection.sendall(f'{os.getpid()}\n'.encode())
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         output = os.open(request['log'],
                          os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -73,13 +75,10 @@ def _serve(path):
         while True:
             connection, _ = listener.accept()
             with connection:
-                request = json.loads(connection.recv(LINE_BYTES))
-                pid = os.fork()
-                if not pid:
+                request = connection.recv(REQUEST_BYTES)
+                if request and not os.fork():
                     listener.close()
-                    connection.close()
-                    _become_compute(request)
-                connection.sendall(f'{pid}\n'.encode())
+                    _become_compute(json.loads(request), connection)
 
 
 if __name__ == '__main__':

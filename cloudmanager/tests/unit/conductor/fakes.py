@@ -126,6 +126,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
     def reset(self, hosts=('src', 'dst1', 'dst2')):
         """Begin anew: a cloud with some hosts, and no servers."""
         self.vms, self.computes = {}, {}
+        self._changed = {}
         self.records, self.log, self.server_groups = [], [], []
         self.aggregate_list = []
         self.arrived, self.sent = [], []
@@ -163,6 +164,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
     def add(self, *names, host='src', vm_state='active', **values):
         """Put servers on a host."""
         for name in names:
+            self._changed[name] = self.clock.utcnow()
             self.vms[name] = types.SimpleNamespace(**{
                 'id': name, 'name': f'name-{name}', 'host': host,
                 'vm_state': vm_state, 'task_state': None, 'locked': False,
@@ -202,6 +204,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
         del self.vms[name]
 
     def set(self, name, **values):
+        self._changed[name] = self.clock.utcnow()
         vars(self.vms[name]).update(values)
 
     def revive(self):
@@ -315,6 +318,12 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
         with self.lock_:
             return [vm.id for vm in self.vms.values() if vm.host == host
                     and locked in (None, vm.locked)]
+
+    def changed_on(self, host, since):
+        self._read('changed_on')
+        with self.lock_:
+            return [vm.id for vm in self.vms.values() if vm.host == host
+                    and self._changed[vm.id] >= since]
 
     def server(self, server_id):
         self._read('server')

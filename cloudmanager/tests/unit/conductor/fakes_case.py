@@ -10,11 +10,13 @@ from cloudmanager.conductor import flows
 from cloudmanager.conductor.engine import persistence
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.engine import worker as engine_worker
+from cloudmanager.conductor.tasks import ahead
 from cloudmanager.conductor.tasks import base as tasks_base
 from cloudmanager.conductor.tasks import host as host_steps
 from cloudmanager.conductor.tasks import moves
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import power as power_steps
+from cloudmanager.conductor.tasks import records
 from cloudmanager.conductor.tasks import restart
 from cloudmanager.db import api as db_api
 from cloudmanager.db import nodes as db_nodes
@@ -73,7 +75,7 @@ class ConductorCase(base.DbTestCase):
     def setUp(self):
         super().setUp()
         self.clock = fakes.Clock()
-        for module in (moves, tasks_base, confirm, restart):
+        for module in (moves, records, ahead, tasks_base, confirm, restart):
             self.useFixture(fixtures.MockPatchObject(module, 'time',
                                                      self.clock))
         self.useFixture(fixtures.MockPatchObject(

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan that is made while a host is being fenced."""
 
-from unittest import mock
-
 import fixtures
 
 from cloudmanager.common import exception
@@ -19,20 +17,22 @@ class EarlyPlanTestCase(fakes_case.ConductorCase):
         self.add_power()
         self.dead_host()
         self.nova.add('vm1')
+        # So long it takes until a host that is dead is known to be.
+        self.clock.sleep(12)
         self.planned = self.useFixture(fixtures.MockPatchObject(
             plans, 'make_plan', side_effect=plans.make_plan)).mock
 
     def fence_and_plan(self, meanwhile=lambda: None):
         """Run the steps; return how often it was planned.
 
-        :param meanwhile: called when the host is fenced
+        :param meanwhile: called when the early plan is there
         """
         early = ahead.EarlyPlan()
-        self.fenced = self.run_of('host.evacuate')
-        steps.Fence(self.fenced, self.tools, early).execute()
+        run = self.run_of('host.evacuate')
+        steps.Fence(run, self.tools, early).execute()
         early._plan.exception(10)
         meanwhile()
-        steps.PlanEvacuation(self.fenced, self.tools, early).execute()
+        steps.PlanEvacuation(run, self.tools, early).execute()
         return self.planned.call_count
 
     def test_used(self):
@@ -41,11 +41,17 @@ class EarlyPlanTestCase(fakes_case.ConductorCase):
 
     def test_another_server_has_come(self):
         """It arrived before the host was fenced; it is not left behind."""
-        self.fence_and_plan(lambda: self.nova.add('vm2'))
-        self.assertEqual({'vm1'}, set(self.items()))
-        steps.EvacuateServers(self.fenced, self.tools).execute()
-        self.assertEqual({'vm1': 'DONE', 'vm2': 'DONE'}, self.states())
-        self.assertEqual([], self.nova.on('src'))
+        self.assertEqual(2, self.fence_and_plan(
+            lambda: self.nova.add('vm2')))
+        self.assertEqual({'vm1', 'vm2'}, set(self.items()))
+
+    def test_a_server_has_changed(self):
+        """It was built, or stopped, before the host was fenced."""
+        self.nova.set('vm1', vm_state='building', launched=False)
+        self.clock.sleep(12)
+        self.assertEqual(2, self.fence_and_plan(
+            lambda: self.nova.set('vm1', vm_state='active', launched=True)))
+        self.assertEqual({'vm1': 'PENDING'}, self.states())
 
     def test_failed(self):
         """The step itself waits for a cloud that does not answer."""
@@ -60,8 +66,8 @@ class EarlyPlanTestCase(fakes_case.ConductorCase):
         self.assertEqual({'vm1': 'PENDING'}, self.states())
 
     def test_old(self):
-        with mock.patch.object(ahead, 'USABLE_SECONDS', -1):
-            self.assertEqual(2, self.fence_and_plan())
+        self.assertEqual(2, self.fence_and_plan(
+            lambda: self.clock.sleep(31)))
 
     def test_not_fenced_again(self):
         """A successor that only plans has no early plan."""

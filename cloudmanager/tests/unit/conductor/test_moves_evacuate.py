@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rebuilding the servers of a dead host elsewhere."""
 
+from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import host as host_steps
 from cloudmanager.tests.unit.conductor import fakes
@@ -98,6 +99,26 @@ class EvacuationTestCase(fakes_case.ConductorCase):
         self.assertEqual('FAILED', self.evacuate()['vm1']['state'])
         self.assertEqual(3, self.nova.count('evacuate'))
 
+    def test_outage_while_there_is_no_record(self):
+        """A look that fails ends nothing: requests may be under way."""
+        self.nova.add('vm1', 'vm2')
+        self.nova.slow['vm2'] = 30
+        self.nova.script['evacuate', 'vm1'] = [fakes.NO_RECORD]
+        real, calls = self.nova.actions, []
+
+        def flap(server_id):
+            calls.append(server_id)
+            if len(calls) == 1:
+                raise exception.CloudUnreachable(service='Nova',
+                                                 reason='503')
+            return real(server_id)
+
+        self.nova.actions = flap
+        items = self.evacuate()
+        self.assertEqual({'vm1': ('DONE', 2), 'vm2': ('DONE', 1)}, {
+            key: (item['state'], item['attempts'])
+            for key, item in items.items()})
+
 
 class LockTestCase(fakes_case.ConductorCase):
     """EV8: servers are locked while they are evacuated."""
@@ -119,13 +140,21 @@ class LockTestCase(fakes_case.ConductorCase):
         self.assertFalse(self.nova.vms['vm1'].locked)
         self.assertEqual(1, self.nova.count('unlock'))
 
-    def test_no_look_at_servers(self):
-        """Whose lock it is needs no look where nothing went wrong."""
+    def test_looks_at_servers(self):
+        """Only one that we have locked is looked at, once, at the end."""
         self.nova.add('vm2', locked=True, locked_reason='mine')
         self.evacuate()
         self.assertEqual({'vm1': False, 'vm2': True}, {
             vm.id: vm.locked for vm in self.nova.vms.values()})
-        self.assertEqual(0, self.nova.reads['server'])
+        self.assertEqual(1, self.nova.reads['server'])
+
+    def test_another_lock_meanwhile(self):
+        """EV8: an administrator's lock replaces ours, and stays."""
+        self.nova.slow['vm1'] = 10
+        self.clock.at(5, self.nova.set, 'vm1', locked_reason='mine')
+        self.assertEqual('DONE', self.evacuate()['vm1']['state'])
+        self.assertEqual((True, 'mine'), (
+            self.nova.vms['vm1'].locked, self.nova.vms['vm1'].locked_reason))
 
     def test_stopped_right_after(self):
         """EV8: what the tenant does then does not confuse the verdict."""
