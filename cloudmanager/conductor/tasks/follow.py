@@ -339,14 +339,17 @@ class Follower:
         server_id = item['object_id']
         # Another one may begin meanwhile.
         self._slots.finish(server_id)
-        over_at = self._over_at.setdefault(server_id,
-                                           self._record.answered_at)
-        left = self._record.has_left(server_id, over_at,
-                                     soon=not len(self._slots))
-        if left and item['memory'].get('lock_taken') is False:
-            self._leave(item, destination, locked=False)
+        left: bool | None = False
+        if item['memory'].get('lock_taken') is False:
+            over_at = self._over_at.setdefault(server_id,
+                                               self._record.answered_at)
+            left = self._record.has_left(server_id, over_at,
+                                         soon=not len(self._slots))
+        if left:
+            self._count(item)
+            self._done(item, destination)
         elif left is not None:
-            # A lock may have been changed for another one meanwhile.
+            # What a list does not tell: whose lock is on it, why it stays.
             self._look(item, self._arrive)
 
     def _arrive(self, item: dict[str, Any], server: Any) -> None:
@@ -358,25 +361,15 @@ class Follower:
                                f'the server is still on {server.host}')
 
     def _came(self, item: dict[str, Any], server: Any) -> None:
-        """A server was seen elsewhere; the end of its move."""
-        self._leave(item, server.host,
-                    server.locked_reason == lock_reason(self.run))
-
-    def _leave(self, item: dict[str, Any], host: str | None,
-               locked: bool) -> None:
-        """Take our lock off a server that is elsewhere.
-
-        :param host: where it is
-        :param locked: whether there is one
-        """
+        """Take our lock off a server that is elsewhere; the end of it."""
         self._slots.finish(item['object_id'])
         self._count(item)
-        if locked:
-            self._write(item, destination=host, memory={
+        if server.locked_reason == lock_reason(self.run):
+            self._write(item, destination=server.host, memory={
                 **item['memory'], 'phase': UNLOCK})
-            self._call(item, self.nova.unlock, item['object_id'])
+            self._call(item, self.nova.unlock, server.id)
         else:
-            self._done(item, host)
+            self._done(item, server.host)
 
     def _count(self, item: dict[str, Any]) -> None:
         taken = items.seconds_since(item['memory']['asked_at'])
