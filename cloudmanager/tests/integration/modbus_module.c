@@ -5,10 +5,11 @@
  *   modbus_module PORT
  *
  * serves one connection at a time on the loopback. Coils are in the file
- * "coils" of the working directory, eight digits, read before and written
- * after each request, and each write goes into the file "log". If there is
- * a file "refuse", writes are answered with the exception in it; if there is
- * a file "lag", coils move so many milliseconds later, or never if it is -1.
+ * "coils" of the working directory, eight digits, read before each request
+ * and written before an answer says that one has moved, and each write goes
+ * into the file "log". If there is a file "refuse", writes are answered with
+ * the exception in it; if there is a file "lag", coils move so many
+ * milliseconds later, or never if it is -1.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,21 +44,6 @@ static int number_in(const char *name, int otherwise)
     return found;
 }
 
-static void load(uint8_t *coils)
-{
-    FILE *file = fopen("coils", "r");
-    for (int i = 0; i < COILS; i++) {
-        if (file != NULL)
-            coils[i] = fgetc(file) == '1';
-        if (due[i] != 0 && now() >= due[i]) {
-            coils[i] = wanted[i];
-            due[i] = 0;
-        }
-    }
-    if (file != NULL)
-        fclose(file);
-}
-
 static void save(const uint8_t *coils)
 {
     FILE *file = fopen("coils.new", "w");
@@ -67,6 +53,25 @@ static void save(const uint8_t *coils)
         fputc(coils[i] ? '1' : '0', file);
     fclose(file);
     rename("coils.new", "coils");
+}
+
+static void load(uint8_t *coils)
+{
+    int moved = 0;
+    FILE *file = fopen("coils", "r");
+    for (int i = 0; i < COILS; i++) {
+        if (file != NULL)
+            coils[i] = fgetc(file) == '1';
+        if (due[i] != 0 && now() >= due[i]) {
+            coils[i] = wanted[i];
+            due[i] = 0;
+            moved = 1;
+        }
+    }
+    if (file != NULL)
+        fclose(file);
+    if (moved)
+        save(coils);
 }
 
 static void log_write(int coil, int value)
@@ -95,16 +100,17 @@ static void serve(modbus_t *module, modbus_mapping_t *map,
         log_write(coil, value);
         if (refusal != 0) {
             modbus_reply_exception(module, query, refusal);
-        } else {
+        } else if (lag != 0) {
             modbus_reply(module, query, length, map);
-            if (lag != 0) {
-                map->tab_bits[coil] = before;
-                wanted[coil] = value;
-                due[coil] = lag < 0 ? 0 : now() + lag / 1e3;
-            }
+            map->tab_bits[coil] = before;
+            wanted[coil] = value;
+            due[coil] = lag < 0 ? 0 : now() + lag / 1e3;
+        } else {
+            map->tab_bits[coil] = value;
+            save(map->tab_bits);
+            modbus_reply(module, query, length, map);
         }
     }
-    save(map->tab_bits);
 }
 
 int main(int count, char **arguments)

@@ -222,7 +222,10 @@ class Module(_Server):
         return (self.directory / 'coils').read_text()
 
     def set_coils(self, coils):
-        (self.directory / 'coils').write_text(coils)
+        # The module must never read half of it.
+        new = self.directory / 'coils.other'
+        new.write_text(coils)
+        new.replace(self.directory / 'coils')
 
     def behave(self, name, value=None):
         """Set ``refuse`` or ``lag``; nothing ends it."""
