@@ -5,6 +5,7 @@ The seed of the instants is in the details of a failure and can be given in
 the environment: CLOUDMANAGER_TEST_SEED.
 """
 
+import collections
 import os
 import random
 import time
@@ -31,10 +32,13 @@ def seed_of(case):
 
 
 class KillsCase(base.IntegrationCase):
-    """Two conductors, one of them killed again and again."""
+    """Two conductors, one of them killed again and again.
+
+    :cvar wanted: so many kills at least, by what is under way
+    """
 
     conductors = 2
-    kills_wanted = 10
+    wanted = {'drain': 5, 'rescue': 5}
     more = '[host_tasks]\nmax_moves = 3\n'
 
     @classmethod
@@ -46,7 +50,7 @@ class KillsCase(base.IntegrationCase):
     def setUp(self):
         super().setUp()
         self.random = random.Random(seed_of(self))
-        self.kills = 0
+        self.kills = collections.Counter()
         self.takeovers = []
 
     def row(self, task_id):
@@ -60,8 +64,11 @@ class KillsCase(base.IntegrationCase):
     def ended(self, task_id):
         return self.row(task_id)[0] not in ('PENDING', 'STARTED', 'RETRY')
 
-    def harass(self, task_id):
-        """Kill whoever has the task until it has ended."""
+    def harass(self, task_id, what):
+        """Kill whoever has the task until it has ended.
+
+        :param what: is under way
+        """
         generation, killed_at = 0, None
 
         def taken():
@@ -86,7 +93,7 @@ class KillsCase(base.IntegrationCase):
                        'both conductors run', 0.1)
             victim.kill()
             killed_at = time.monotonic()
-            self.kills += 1
+            self.kills[what] += 1
             victim.start()
 
     def check(self, task_id, source, moved, action):
@@ -109,7 +116,7 @@ class KillsCase(base.IntegrationCase):
     def drain(self, host):
         before = self.counts(host, 'live-migration')
         task_id = self.shutdown(host)
-        self.harass(task_id)
+        self.harass(task_id, 'drain')
         self.check(task_id, host, before, 'live-migration')
         self.cloud.nova.services.enable(self.cloud.service(host).id)
 
@@ -117,7 +124,7 @@ class KillsCase(base.IntegrationCase):
         before = self.counts(host, 'evacuate')
         cloud.minicloud('kill', host)
         task_id = self.evacuate(host)
-        self.harass(task_id)
+        self.harass(task_id, 'rescue')
         self.check(task_id, host, before, 'evacuate')
         self.cloud.restore_hosts()
 
@@ -126,14 +133,14 @@ class KillsCase(base.IntegrationCase):
         EV15)."""
         for host in cloud.COMPUTES:
             self.cloud.boot(host, 4)
-        hosts = list(cloud.COMPUTES)
         rounds = 0
-        while self.kills < self.kills_wanted:
-            host = hosts[rounds % len(hosts)]
-            (self.rescue if rounds % 3 == 2 else self.drain)(host)
+        while wanting := [what for what, count in self.wanted.items()
+                          if self.kills[what] < count]:
+            host = cloud.COMPUTES[rounds % len(cloud.COMPUTES)]
+            getattr(self, wanting[rounds % len(wanting)])(host)
             rounds += 1
-        print(f'{self.kills} kills in {rounds} tasks on the {self.board} '
-              f'jobboard; taken over after at most '
+        print(f'{dict(self.kills)} kills in {rounds} tasks on the '
+              f'{self.board} jobboard; taken over after at most '
               f'{max(self.takeovers):.1f} s')
         self.assertLess(max(self.takeovers), TAKEOVER_SECONDS)
 
@@ -141,11 +148,10 @@ class KillsCase(base.IntegrationCase):
 class RedisKillsCase(KillsCase):
 
     board = 'redis'
-    kills_wanted = 8
 
 
 class QuickLeaseKillsCase(KillsCase):
     """Many more kills, with a lease of two seconds."""
 
-    kills_wanted = 34
+    wanted = {'drain': 20, 'rescue': 20}
     more = '[host_tasks]\nmax_moves = 3\n[conductor]\nlease = 2\n'
