@@ -177,10 +177,8 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
 
         :param locked: only those that are locked, or only those that are not
         """
-        query = {} if locked is None else {'locked': locked}
-        return [item['id'] for item in self._list(
-            'list servers', '/servers', 'servers', all_tenants=1, host=host,
-            limit=PAGE, **query)]
+        return self._ids(host, **(
+            {} if locked is None else {'locked': locked}))
 
     def changed_on(self, host: str, since: datetime.datetime) -> list[str]:
         """Return the ids of those servers of a host that have changed.
@@ -189,9 +187,12 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
 
         :param since: by Nova's clock, in UTC
         """
+        return self._ids(host, **{'changes-since': since.isoformat() + 'Z'})
+
+    def _ids(self, host: str, **query: Any) -> list[str]:
         return [item['id'] for item in self._list(
             'list servers', '/servers', 'servers', all_tenants=1, host=host,
-            limit=PAGE, **{'changes-since': since.isoformat() + 'Z'})]
+            limit=PAGE, **query)]
 
     def server(self, server_id: str) -> nova_records.Server | None:
         """Return a server, or ``None`` when there is none any more."""

@@ -6,18 +6,16 @@ at some instant. Nova's own records tell whether anything was done twice.
 """
 
 import collections
-import os
 import random
 import threading
 import time
-
-import testtools
 
 from cloudmanager.tests.integration import base
 from cloudmanager.tests.integration import cloud
 from cloudmanager.tests.integration import nova_db
 from cloudmanager.tests.integration import processes
 from cloudmanager.tests.integration import storage
+from cloudmanager.tests.integration import test_kills
 
 ENDED = ('SUCCESS', 'FAILURE', 'REVOKED')
 # A kill within this many seconds after a task was seen to be at work.
@@ -26,6 +24,8 @@ LATEST_KILL = 0.5
 LOOK_SECONDS = 1.0
 # Seconds between two looks at all servers.
 PAUSE = 0.3
+# Seconds between two looks for a conductor to kill.
+HUNT_PAUSE = 0.05
 
 
 class Slot:
@@ -186,10 +186,7 @@ class ServerKillsCase(base.IntegrationCase):
 
     def setUp(self):
         super().setUp()
-        seed = int(os.environ.get('CLOUDMANAGER_TEST_SEED',
-                                  time.time_ns() % 10 ** 6))
-        self.random = random.Random(seed)
-        self.addDetail('seed', testtools.content.text_content(str(seed)))
+        self.random = random.Random(test_kills.seed_of(self))
         self.project = storage.Project()
         self.project.clear()
         self.project.let_in()
@@ -242,7 +239,7 @@ class ServerKillsCase(base.IntegrationCase):
             for worker in self.random.sample(self.workers, 2):
                 if self.held(worker) & names:
                     return worker
-            time.sleep(0.05)
+            time.sleep(HUNT_PAUSE)
         return None
 
     def wanting(self):
@@ -254,7 +251,7 @@ class ServerKillsCase(base.IntegrationCase):
         """Kill conductors, one at a time, until each kind has had its due."""
         while (wanting := self.wanting()) and not self.over.is_set():
             self.kill(wanting)
-            time.sleep(0.05)
+            time.sleep(HUNT_PAUSE)
 
     def kill(self, wanting):
         """End a conductor that has what wants kills, and start it again."""
