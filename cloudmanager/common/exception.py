@@ -8,8 +8,24 @@ stable machine readable name (``error_code``) and a message template.
 from typing import Any
 
 
+def _plain(value: Any) -> Any:
+    """Return a value as a message to another process can carry it.
+
+    Anything else would take along all that it is made of, such as the
+    password of a device, or could not be sent at all.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)
+
+
 class CloudManagerException(Exception):
     """Base of all errors that may reach a user.
+
+    One that is raised in a conductor reaches the API in a message: it is
+    rebuilt there from its text and the values of its template. So no class
+    has parameters of its own; one whose template needs more words than it
+    gets makes them in ``_words``.
 
     :param message: the whole text, instead of the class's template
     :param kwargs: values for the template; a missing one fails here, in the
@@ -21,9 +37,14 @@ class CloudManagerException(Exception):
     template = 'An unknown error occurred.'
 
     def __init__(self, message: str | None = None, **kwargs: Any) -> None:
-        self.kwargs = kwargs
-        self.message = message or self.template % kwargs
+        self.kwargs = {name: _plain(value)
+                       for name, value in kwargs.items()}
+        self.message = message or self.template % self._words()
         super().__init__(self.message)
+
+    def _words(self) -> dict[str, Any]:
+        """Return the words that the template is filled with."""
+        return self.kwargs
 
 
 class Invalid(CloudManagerException):
@@ -157,10 +178,9 @@ class TaskConflict(Conflict):
     error_code = 'cloudmanager.task.conflict'
     template = 'Task %(task)s (%(name)s%(by)s) already acts on %(target)s.'
 
-    def __init__(self, message: str | None = None, *,
-                 user: str | None = None, **kwargs: Any) -> None:
-        super().__init__(message, by=f' of user {user}' if user else '',
-                         **kwargs)
+    def _words(self) -> dict[str, Any]:
+        user = self.kwargs.get('user')
+        return {**self.kwargs, 'by': f' of user {user}' if user else ''}
 
 
 class TaskFinished(Conflict):

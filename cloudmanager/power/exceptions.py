@@ -1,21 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can go wrong with a power device. No error holds a secret."""
 
-from typing import Any
-
 from cloudmanager.common import exception
 
 
 class PowerError(exception.Unavailable):
     error_code = 'cloudmanager.power.failed'
     template = '%(device)s failed: %(reason)s'
-
-    def __init__(self, message: str | None = None, **kwargs: Any) -> None:
-        # What an error was made of goes along with it in a message to
-        # another process; of a device that would be its password.
-        if 'device' in kwargs:
-            kwargs['device'] = str(kwargs['device'])
-        super().__init__(message, **kwargs)
 
 
 class PowerUnreachable(PowerError):

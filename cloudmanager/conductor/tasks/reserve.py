@@ -57,7 +57,8 @@ def _check_tasks(context: Any, node_id: int, host: str | None) -> None:
         running = db_tasks.find_running(context, target)
         if running is not None:
             raise exception.TaskConflict(
-                task=running['id'], name=running['name'], target=target)
+                task=running['id'], name=running['name'], target=target,
+                user=running['user_name'] or running['user_id'])
 
 
 def _service(tools: Any, node: dict[str, Any],

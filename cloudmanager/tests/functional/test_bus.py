@@ -7,6 +7,8 @@ import oslo_messaging as messaging
 from cloudmanager.common import exception
 from cloudmanager.common import rpc
 from cloudmanager.conductor import rpcapi
+from cloudmanager.conductor.tasks import reserve
+from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional import base
 
@@ -33,6 +35,10 @@ class Endpoint:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    @messaging.expected_exceptions(exception.CloudManagerException)
+    def reserve_node(self, context, node_id, is_reserved):
+        reserve.set_reserved(context, None, node_id, is_reserved)
 
 
 class BusTestCase(base.ApiTestCase):
@@ -74,6 +80,20 @@ class BusTestCase(base.ApiTestCase):
             found = self.error('POST', SHUTDOWN, status=status)
             self.assertEqual((error.error_code, error.message),
                              (found['code'], found['detail']))
+
+    def test_reserve_while_a_task_runs(self):
+        """It is a 409 that tells who has the node (FP8)."""
+        self.serve()
+        node = self.node(name='cmp1')
+        task, _ = db_tasks.create_task(
+            self.context, 'node.power', targets=[f'node:{node["id"]}'],
+            params={})
+        found = self.error(
+            'POST', f'/v1/nodes/{node["id"]}/actions/reserve',
+            {'is_reserved': True}, status=409)
+        self.assertEqual('cloudmanager.task.conflict', found['code'])
+        for part in (task['id'], 'node.power', f'node:{node["id"]}'):
+            self.assertIn(part, found['detail'])
 
     def test_internal_errors(self):
         self.serve()
