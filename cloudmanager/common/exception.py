@@ -194,6 +194,12 @@ class HostNotFenced(Conflict):
                 'Switch it off and send "fenced": true.')
 
 
+class HostIsUp(Conflict):
+    error_code = 'cloudmanager.host.is_up'
+    template = ('Host %(host)s is not evacuated: the host is up; shut it '
+                'down, or say `force`: %(reason)s.')
+
+
 class OpenMigrations(Conflict):
     error_code = 'cloudmanager.host.open_migrations'
     template = ('Host %(host)s has open migrations: %(migrations)s. Confirm, '

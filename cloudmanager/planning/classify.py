@@ -34,7 +34,7 @@ DEFAULT_PRIORITY = 5
 MAX_PRIORITY = 10
 _PRIORITIES = {str(number): number for number in range(MAX_PRIORITY + 1)}
 
-_RUNNING_POWER = (1, 3)
+RUNNING_POWER = (1, 3)
 _OFF_POWER = (4, 6)
 _PASSTHROUGH_CLASSES = frozenset(
     ('PCI_DEVICE', 'SRIOV_NET_VF', 'VGPU', 'PGPU', 'FPGA')
@@ -280,7 +280,7 @@ def _no_live(server: model.Server, flags: opts.Options) -> Blocker | None:
             'its disks are local and block migration is not allowed',
         )
     power = server.power_state
-    if power is not None and power not in _RUNNING_POWER:
+    if power is not None and power not in RUNNING_POWER:
         return Blocker(
             'power-state', f'its power state is {power}: it does not run'
         )

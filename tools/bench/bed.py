@@ -157,11 +157,12 @@ EVENTS = {
              'FROM tasks WHERE id = %s'}
 
 
-def follow(client: processes.Client, path: str) -> Course:
+def follow(client: processes.Client, path: str,
+           body: dict[str, bool]) -> Course:
     """Start a task and watch it to its end."""
     course = Course()
     begun = time.monotonic()
-    task_id = client.start_task(path)
+    task_id = client.start_task(path, body)
     connection = pymysql.connect(host='127.0.0.1', database=DATABASE,
                                  user=processes.DATABASE_USER,
                                  autocommit=True)
@@ -182,13 +183,14 @@ def follow(client: processes.Client, path: str) -> Course:
 def main(description: str, action: str,
          fire: Callable[[Bare], Callable[[str, str], None]],
          prepare: Callable[[cloud.Cloud], None] = lambda here: None,
-         may_lock: bool = False) -> None:
+         may_lock: bool = False, force: bool = False) -> None:
     """Run the rounds of a benchmark and print the figures.
 
     :param action: of the REST API
     :param fire: gives what the bare script calls for each move
     :param prepare: makes the source host what the action is for
     :param may_lock: the action locks servers, unless it is told not to
+    :param force: whether the request says ``force``
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('--servers', type=int, default=20)
@@ -210,7 +212,8 @@ def main(description: str, action: str,
             fresh(here, options.servers)
             prepare(here)
             ours.append(follow(client,
-                               f'/v1/hosts/{SOURCE}/actions/{action}'))
+                               f'/v1/hosts/{SOURCE}/actions/{action}',
+                               {'force': True} if force else {}))
         here.restore_hosts()
         here.clear()
     report(action, options.servers, options.limit, ours, ideal)

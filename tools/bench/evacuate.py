@@ -6,7 +6,8 @@ Run it in an environment that has CloudManager and its test requirements; it
 starts tools/minicloud if need be. Target: at most 1.15 times the bare
 script from the confirmed fence on, which the bare script leaves out; forcing
 the host down and what is left of planning are included. Both lock servers
-meanwhile, or neither does.
+meanwhile, or neither does. The request says ``force``: the host was forced
+down a moment before, and whether it still sends heartbeats is not waited for.
 """
 
 import bed
@@ -25,4 +26,4 @@ def _kill(here: cloud.Cloud) -> None:
 
 if __name__ == '__main__':
     bed.main(__doc__, 'evacuate', lambda bare: bare.evacuate, _kill,
-             may_lock=True)
+             may_lock=True, force=True)

@@ -154,6 +154,10 @@ class Demonstration:
     def _evacuate(self) -> None:
         say(f'killing nova-compute of {DEAD}')
         tool('minicloud', 'kill', DEAD)
+        # A host that Nova takes for up is not evacuated.
+        wait(lambda: self._nova.services.list(
+            host=DEAD, binary='nova-compute')[0].state == 'down', 60,
+            f'Nova misses {DEAD}')
         say(f'evacuating {DEAD}: fence it, then rebuild its servers')
         self._service.follow(f'/v1/hosts/{DEAD}/actions/evacuate')
         note(f'its BMC says: {self._power(DEAD)}')

@@ -36,6 +36,8 @@ ACTIONS = {
     'evacuate': fields.Resource('', '', (
         _flag('fenced', 'An administrator vouches for it that the host is '
                         'off.'),
+        _flag('force', 'A host that is up is cut off, too, with the servers '
+                       'that run on it.'),
         _MAX_MOVES, _DRY_RUN)),
     'decommission': fields.Resource('', '', (
         _flag('allow_live_migrate', 'Running servers may be migrated '

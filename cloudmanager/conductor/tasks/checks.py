@@ -2,14 +2,18 @@
 """Whether an action on hosts can be begun, asked before there is a task."""
 
 from collections.abc import Callable
+import dataclasses
 from typing import Any
 
 from cloudmanager.common import exception
+from cloudmanager.conductor.tasks import alive
 from cloudmanager.conductor.tasks import base
 from cloudmanager.conductor.tasks import decommission
 from cloudmanager.conductor.tasks import host as host_steps
 from cloudmanager.conductor.tasks import plans
+from cloudmanager.conductor.tasks import records
 from cloudmanager.conductor.tasks import roll as roll_step
+from cloudmanager.planning import classify
 from cloudmanager.planning import model
 from cloudmanager.planning import roll
 
@@ -48,15 +52,97 @@ def _evacuate(context: Any, tools: base.Tools, action: str, host: str,
               params: dict[str, Any]) -> dict[str, Any]:
     service = _service(tools, host)
     if params.get('dry_run'):
-        return _plan(tools, action, host, params)
+        return {'plan': _plan_of_evacuation(tools, host, service, params)}
     host_steps.check_allowed(host)
+    node = tools.power.node_of_host(context, host)
     if params.get('fenced'):
-        return {}
-    if tools.power.node_of_host(context, host) is None:
-        raise exception.HostNotFenced(
-            host=host, reason=f'its nova-compute is {service.state} and '
-                              'no power control is assigned to it')
+        _check_word(tools, service, params)
+    elif _is_up(tools, service):
+        _check_forced(context, tools, host, node, params)
+    elif node is None:
+        raise _no_control(service)
     return {}
+
+
+def _no_control(service: Any) -> exception.HostNotFenced:
+    return exception.HostNotFenced(
+        host=service.host, reason=f'its nova-compute is {service.state} and '
+                                  'no power control is assigned to it')
+
+
+def _is_up(tools: base.Tools, service: Any) -> bool:
+    return alive.is_up(tools.nova, service, alive.silent_for(service),
+                       skew=records.CLOCK_SKEW.total_seconds())
+
+
+def _running(tools: base.Tools, host: str) -> list[Any]:
+    """Return the servers that run on a host, as far as Nova knows."""
+    return [server for server in tools.nova.servers_on(host)
+            if server.power_state in classify.RUNNING_POWER]
+
+
+def _check_word(tools: base.Tools, service: Any,
+                params: dict[str, Any]) -> None:
+    """Check an administrator's word that a host is off.
+
+    Nova takes a host that has just died for up, so its heartbeats decide.
+
+    :raises HostIsUp: it sends heartbeats
+    :raises HostNotFenced: it does, though the request says ``force``
+    """
+    heard = (_is_up(tools, service) if service.forced_down
+             else service.state == 'up'
+             and alive.sends_heartbeats(tools.nova, service))
+    if not heard:
+        return
+    if params.get('force'):
+        raise exception.HostNotFenced(
+            host=service.host, reason='its nova-compute sends heartbeats')
+    raise _refusal(tools, service.host)
+
+
+def _refusal(tools: base.Tools, host: str) -> exception.HostIsUp:
+    return alive.refusal(host, [server.name
+                                for server in _running(tools, host)])
+
+
+def _check_forced(context: Any, tools: base.Tools, host: str,
+                  node: dict[str, Any] | None,
+                  params: dict[str, Any]) -> None:
+    """Check that a host that is up may be cut off, and can be.
+
+    :raises HostIsUp: nobody said so
+    :raises HostNotFenced: a device of it does not answer
+    """
+    if not params.get('force'):
+        raise _refusal(tools, host)
+    if node is None:
+        raise exception.HostNotFenced(
+            host=host, reason='it is up, and no power control is assigned '
+                              'to it')
+    why = tools.power.why_unreadable(context, node)
+    if why:
+        raise exception.HostNotFenced(
+            host=host, reason=f'it is up, and {why}')
+
+
+def _plan_of_evacuation(tools: base.Tools, host: str, service: Any,
+                        params: dict[str, Any]) -> dict[str, Any]:
+    """Plan an evacuation; that the host is up comes before all else."""
+    plan = plans.make_plan(tools, 'evacuate', host, params)
+    if not _is_up(tools, service):
+        return plan.to_dict()
+    running = _running(tools, host)
+    warning = classify.Blocker(
+        'host-up', f'the host is up, and {len(running)} of its servers run: '
+                   'they are cut off', host=host,
+        servers=tuple(server.id for server in running))
+    refused = () if params.get('force') else (classify.Blocker(
+        'host-up', 'the host is up; shut it down, or say `force`',
+        host=host),)
+    return dataclasses.replace(
+        plan, warnings=(warning, *plan.warnings),
+        blockers=(*refused, *plan.blockers)).to_dict()
 
 
 def _decommission(context: Any, tools: base.Tools, action: str, host: str,

@@ -10,6 +10,7 @@ from oslo_log import log as logging
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import ahead
+from cloudmanager.conductor.tasks import alive
 from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import moves
 from cloudmanager.conductor.tasks import observe
@@ -47,8 +48,10 @@ class DisableHost(Step):
         self.run.checkpoint()
         service = service_of(self)
         if 'was_enabled' not in self.run.memory:
+            # The time of the last heartbeat is lost when it is disabled.
             self.run.remember(was_enabled=service.status == 'enabled',
-                              reason_before=service.disabled_reason)
+                              reason_before=service.disabled_reason,
+                              silent_for=alive.silent_for(service))
         if service.status == 'enabled':
             services.disable(self.tools.nova, service, self._reason(),
                              self.run.guard)
@@ -80,7 +83,7 @@ class DisableHost(Step):
             return True
         harmless: list[type[Exception]] = [exception.TaskCancelled]
         if self.run.name == 'host.evacuate':
-            harmless.append(exception.HostNotFenced)
+            harmless += [exception.HostNotFenced, exception.HostIsUp]
         return bool(causes) and all(cause.check(*harmless)
                                     for cause in causes)
 
@@ -246,8 +249,27 @@ class Fence(Step):
     def do(self) -> None:
         self.run.checkpoint()
         if not self.run.memory.get('fenced'):
+            self._check_down()
             self._early.begin(self.tools, self.run.host, self.run.params)
         fence(self)
+
+    def _check_down(self) -> None:
+        """Check once more, right before the fence, that the host is down.
+
+        A fence that was begun goes on: Nova takes a host for up for some
+        time after its power was cut. So do tasks of older versions, whose
+        requests could not say ``force``.
+
+        :raises HostIsUp: it is not
+        """
+        params, memory = self.run.params, self.run.memory
+        if 'force' not in params or memory.get('fence_begun'):
+            return
+        if not (params['force'] or params.get('fenced')):
+            if alive.is_up(self.tools.nova, service_of(self),
+                           memory.get('silent_for'), pause=self.run.pause):
+                raise alive.refusal(self.run.host, [])
+        self.run.remember(fence_begun=True)
 
 
 def fence(step: Step) -> None:

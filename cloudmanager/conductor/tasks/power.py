@@ -106,6 +106,22 @@ class NodePower:
                         '%(why)s', {'node': node['name'], 'why': exc})
             return False
 
+    def why_unreadable(self, context: Any, node: dict[str, Any]) -> str:
+        """Say which device of a node does not tell its state, and why.
+
+        Nothing is switched. Such a node could not be proven to be off.
+
+        :returns: empty when all tell it
+        """
+        try:
+            for feed in self.feeds(context, node):
+                state = feed.driver.state(feed.device, feed.output)
+                if state == states.UNKNOWN:
+                    return f'{feed.device} does not tell its power state'
+        except exception.CloudManagerException as exc:
+            return str(exc)
+        return ''
+
     def switch_off(self, node: dict[str, Any], run: engine_run.Run, *,
                    manner: confirm.Manner = confirm.SOFT_THEN_HARD,
                    journal: confirm.Journal | None = None,

@@ -49,9 +49,29 @@ class ActionsTestCase(HostsCase):
     def test_evacuate(self):
         task_id = self.start(EVACUATE, {'fenced': True})
         self.assertEqual(
-            ('host.evacuate', {'fenced': True, 'max_moves': None}), tuple(
+            ('host.evacuate', {'fenced': True, 'force': False,
+                               'max_moves': None}), tuple(
                 self.get(f'/v1/tasks/{task_id}')[key]
                 for key in ('name', 'params')))
+
+    def test_evacuate_a_host_that_is_up(self):
+        """FD6: only with force."""
+        self.conductor.check_error = exception.HostIsUp(host='cmp1',
+                                                        reason='x')
+        found = self.error('POST', EVACUATE, status=409)
+        self.assertEqual('cloudmanager.host.is_up', found['code'])
+        self.assertIn('shut it down, or say `force`', found['detail'])
+        self.conductor.check_error = None
+        self.start(EVACUATE, {'force': True})
+        self.assertTrue(self.conductor.checked[-1][2]['force'])
+
+    def test_task_of_an_older_version(self):
+        """A flag that it did not know is one that is not set."""
+        task, _ = db_tasks.create_task(
+            self.context, 'host.evacuate', targets=['host:cmp1'],
+            host='cmp1', params={'fenced': False, 'max_moves': None})
+        self.assertEqual(task['id'], self.start(EVACUATE))
+        self.error('POST', EVACUATE, {'force': True}, 409)
 
     def test_decommission(self):
         """What the check found out goes into the task."""
@@ -161,7 +181,7 @@ class ActionsTestCase(HostsCase):
                      {'allow_evacuate': None}, {'dry_run': 'yes'},
                      {'fenced': True}, {'x': 1}, []):
             self.error('POST', SHUTDOWN, body)
-        for body in ({'fenced': 'yes'}, {'fenced': None},
+        for body in ({'fenced': 'yes'}, {'fenced': None}, {'force': 1},
                      {'allow_off_vm': True}):
             self.error('POST', EVACUATE, body)
         self.error('POST', f'{SHUTDOWN}?dry_run=true')

@@ -36,7 +36,8 @@ class EvacuateCase(base.IntegrationCase):
         cloud.wait(lambda: self.cloud.server(stopped).status == 'SHUTOFF',
                    30, 'a server is stopped')
         cloud.minicloud('kill', 'cmp1')
-        task = self.finish(self.evacuate('cmp1'))
+        # Nova takes it for up for some more seconds.
+        task = self.finish(self.evacuate('cmp1', force=True))
         off = [moment for moment, text in self.bmc.log
                if text == 'power is 0'][-1]
         began = {server: _time(self.cloud.actions(server, 'evacuate')[0]
@@ -58,21 +59,52 @@ class EvacuateCase(base.IntegrationCase):
         self.assertEqual('cmp1',
                          self.cloud.host_of(self.cloud.server(ids[3])))
 
-    def test_living_host_without_proof(self):
-        """409, and nothing is touched."""
-        server = self.cloud.boot('cmp2', 1)[0]
+    def refused(self, host, code, body):
         answer = self.client.request(
-            'POST', '/v1/hosts/cmp2/actions/evacuate', {})
+            'POST', f'/v1/hosts/{host}/actions/evacuate', body)
         self.assertEqual(409, answer.status_code)
-        self.assertIn('not_fenced', answer.text)
+        self.assertIn(f'cloudmanager.host.{code}', answer.text)
+        return answer.text
+
+    def test_living_host(self):
+        """FD6: 409, and nothing is touched, unless it is forced."""
+        servers = self.cloud.boot('cmp1', 2)
+        text = self.refused('cmp1', 'is_up', {})
+        self.assertIn('2 server(s) run', text)
+        # Nor if Nova is told that it is down, and hears of it all the same.
+        service = self.cloud.service('cmp1')
+        self.cloud.compute.put(f'/os-services/{service.id}',
+                               json={'forced_down': True})
+        self.refused('cmp1', 'is_up', {})
+        self.refused('cmp1', 'is_up', {'fenced': True})
+        self.cloud.compute.put(f'/os-services/{service.id}',
+                               json={'forced_down': False})
+        plan = self.client.request(
+            'POST', '/v1/hosts/cmp1/actions/evacuate',
+            {'dry_run': True}).json()['plan']
+        self.assertEqual(('host-up', sorted(servers)), (
+            plan['warnings'][0]['code'],
+            sorted(plan['warnings'][0]['servers'])))
+        self.assertEqual('enabled', self.cloud.service('cmp1').status)
+        self.assertEqual('Chassis Power is on', self.ipmitool(self.bmc))
+        for server in servers:
+            self.assertEqual([], self.cloud.actions(server, 'evacuate'))
+        # The power of the mini cloud's BMCs is not that of its computes.
+        cloud.minicloud('kill', 'cmp1')
+        self.finish(self.evacuate('cmp1', force=True))
+        self.assert_moved_once(servers, 'cmp1', 'evacuate')
+
+    def test_living_host_without_proof(self):
+        """FD6: 409, and nothing is touched."""
+        server = self.cloud.boot('cmp2', 1)[0]
+        self.refused('cmp2', 'not_fenced', {'force': True})
         self.assertEqual('enabled', self.cloud.service('cmp2').status)
         self.assertEqual([], self.cloud.actions(server, 'evacuate'))
 
     def test_word_of_an_administrator_against_heartbeats(self):
         """fenced is not believed while nova-compute is heard of."""
         server = self.cloud.boot('cmp2', 1)[0]
-        task = self.finish(self.evacuate('cmp2', fenced=True), 'FAILURE')
-        self.assertIn('heartbeat', task['result'])
+        self.refused('cmp2', 'is_up', {'fenced': True})
         self.assertEqual('enabled', self.cloud.service('cmp2').status)
         self.assertEqual([], self.cloud.actions(server, 'evacuate'))
 
@@ -88,7 +120,7 @@ class EvacuateCase(base.IntegrationCase):
         servers = self.cloud.boot('cmp1', 1)
         self.bmc.set_refusing_off(True)
         self.addCleanup(self.bmc.set_refusing_off, False)
-        task = self.finish(self.evacuate('cmp1'), 'FAILURE')
+        task = self.finish(self.evacuate('cmp1', force=True), 'FAILURE')
         self.assertIn('proven', task['result'])
         service = self.cloud.service('cmp1')
         self.assertEqual('enabled', service.status)
@@ -102,6 +134,8 @@ class EvacuateCase(base.IntegrationCase):
         """A server that its tenant deletes meanwhile is no failure."""
         servers = self.cloud.boot('cmp1', 6)
         cloud.minicloud('kill', 'cmp1')
+        cloud.wait(lambda: self.cloud.service('cmp1').state == 'down', 60,
+                   'Nova misses cmp1')
         task_id = self.evacuate('cmp1')
         cloud.wait(lambda: self.client.task(task_id)['progress']['running'],
                    60, 'evacuations run', 0.05)

@@ -123,7 +123,7 @@ class KillsCase(base.IntegrationCase):
     def rescue(self, host):
         before = self.counts(host, 'evacuate')
         cloud.minicloud('kill', host)
-        task_id = self.evacuate(host)
+        task_id = self.evacuate(host, force=True)
         self.harass(task_id, 'rescue')
         self.check(task_id, host, before, 'evacuate')
         self.cloud.restore_hosts()

@@ -91,12 +91,21 @@ def _running(call: routing.Call, name: str, hosts: list[str],
         running = db_tasks.find_running(call.context, target)
         if running is None:
             continue
-        asked = {key: running['params'].get(key) for key in flags}
-        if (running['name'], asked) == (name, flags):
+        if running['name'] == name and _is_equal(running['params'], flags):
             return running['id']
         raise exception.TaskConflict(
             task=running['id'], name=running['name'], target=target)
     return None
+
+
+def _is_equal(asked: dict[str, Any], flags: dict[str, Any]) -> bool:
+    """Tell whether two requests ask for the same.
+
+    A task that was begun by an older version lacks newer flags, and what is
+    not given means the same as false or 0.
+    """
+    return all((asked.get(key) or None) == (value or None)
+               for key, value in flags.items())
 
 
 def _accepted(task_id: str) -> routing.Answer:

@@ -11,6 +11,7 @@ from cloudmanager.conductor.engine import persistence
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.engine import worker as engine_worker
 from cloudmanager.conductor.tasks import ahead
+from cloudmanager.conductor.tasks import alive
 from cloudmanager.conductor.tasks import base as tasks_base
 from cloudmanager.conductor.tasks import host as host_steps
 from cloudmanager.conductor.tasks import moves
@@ -75,7 +76,8 @@ class ConductorCase(base.DbTestCase):
     def setUp(self):
         super().setUp()
         self.clock = fakes.Clock()
-        for module in (moves, records, ahead, tasks_base, confirm, restart):
+        for module in (moves, records, ahead, alive, tasks_base, confirm,
+                       restart):
             self.useFixture(fixtures.MockPatchObject(module, 'time',
                                                      self.clock))
         self.useFixture(fixtures.MockPatchObject(

@@ -16,7 +16,7 @@ class FlowCase(fakes_case.ConductorCase):
         super().setUp()
         self.node = self.add_power()
 
-    def kill_everywhere(self, name, dead=False):
+    def kill_everywhere(self, name, dead=False, **params):
         """Kill a conductor before each write; the next one ends it."""
         number = 0
         while True:
@@ -26,7 +26,7 @@ class FlowCase(fakes_case.ConductorCase):
             self.nova.add('vm1')
             if dead:
                 self.nova.die('src')
-            run = self.mortal(number, name=name)
+            run = self.mortal(number, name=name, **params)
             try:
                 self.run_flow(run)
                 return number
@@ -120,7 +120,8 @@ class ShutdownTestCase(FlowCase):
 class EvacuateTestCase(FlowCase):
 
     def test_killed_before_each_write(self):
-        self.assertGreater(self.kill_everywhere('host.evacuate', True), 5)
+        self.assertGreater(self.kill_everywhere('host.evacuate', True,
+                                                force=False), 5)
 
     def test_order(self):
         """Fenced before forced down, forced down before any rebuild."""

@@ -73,6 +73,7 @@ class ManagerTestCase(fakes_case.ConductorCase):
                                            fenced=True).code)
 
     def test_denied_host(self):
+        self.nova.die('dst1')
         self.config(group='host_tasks', deny_evacuate=['src'])
         self.assertIn('src', str(self.refused(exception.Conflict,
                                               fenced=True)))
@@ -80,11 +81,13 @@ class ManagerTestCase(fakes_case.ConductorCase):
 
     def test_not_fenced(self):
         """A host that cannot be proven to be off: 409."""
+        self.nova.die('src')
         error = self.refused(exception.HostNotFenced)
         self.assertEqual(409, error.code)
         self.assertIn('no power control', str(error))
 
     def test_fenced(self):
+        self.nova.die('src')
         self.assertEqual({}, self.check(fenced=True))
         self.add_power()
         self.assertEqual({}, self.check())
