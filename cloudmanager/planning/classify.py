@@ -27,6 +27,10 @@ WAIT = 'wait'
 SKIP = 'skip'
 BLOCKED = 'blocked'
 
+#: Code of what stands in the way of every evacuation off a living host.
+NOT_FENCED = 'not-fenced'
+_EVACUATE_NOT_ALLOWED = 'evacuate-not-allowed'
+
 #: Actions that need a destination host.
 MOVES = frozenset((LIVE, COLD, EVACUATE))
 
@@ -306,13 +310,15 @@ def _no_evacuate(server: model.Server, flags: opts.Options) -> Blocker | None:
         return Blocker('evacuate-refused', server.refuses[EVACUATE])
     if not flags.allow_evacuate:
         return Blocker(
-            'evacuate-not-allowed',
+            _EVACUATE_NOT_ALLOWED,
             'evacuation is not allowed (allow_evacuate)',
         )
     if server.local_disk:
         return Blocker(
             'local-disk', 'its disks are local: a rebuild would lose them'
         )
+    if server.host in flags.cannot_fence:
+        return Blocker(NOT_FENCED, flags.cannot_fence[server.host])
     return None
 
 
@@ -337,9 +343,12 @@ def _climb(
 ) -> tuple[list[str], list[Blocker]]:
     """The rungs that may be used and why the others may not."""
     steps, refused = [], []
+    failed = flags.tried.get(server.id, ())
     for step in rule.ladder:
         check = _CHECKS.get(step)
         blocker = check(server, flags) if check else None
+        if blocker is None and step in failed:
+            blocker = Blocker('failed-before', f'{step} failed before')
         if blocker is None:
             steps.append(step)
         else:
@@ -366,11 +375,13 @@ def _reset_state(server: model.Server, steps: list[str]) -> str:
     return ''
 
 
-def _advice(rule: Rule, refused: list[Blocker]) -> Blocker:
+def _advised(rule: Rule, refused: list[Blocker]) -> list[Blocker]:
+    """What is in the way, led by advice that says each thing once."""
     text = f'{rule.why}: {rule.advice}'
-    if any(item.code == 'evacuate-not-allowed' for item in refused):
+    others = [item for item in refused if item.code != _EVACUATE_NOT_ALLOWED]
+    if len(others) < len(refused):
         text += ', or allow its evacuation (allow_evacuate)'
-    return Blocker(rule.code, text)
+    return [Blocker(rule.code, text), *others]
 
 
 def drain_choice(
@@ -392,7 +403,7 @@ def drain_choice(
     waits = _mid_task(server)
     if not steps and not waits:
         if rule.code:
-            refused.insert(0, _advice(rule, refused))
+            refused = _advised(rule, refused)
         return Choice((), refused[0].text, tuple(refused))
     if waits and steps[:1] != [WAIT]:
         task = server.task_state or server.status

@@ -7,6 +7,7 @@ import dataclasses
 
 from cloudmanager.planning import classify
 from cloudmanager.planning import explain
+from cloudmanager.planning import fencing
 from cloudmanager.planning import ledger
 from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
@@ -33,6 +34,14 @@ HALF = (
 _AFFINITY_ADVICE = (
     'shelve and offload its members, then unshelve them, or delete the group'
 )
+
+
+def half(host: str) -> str:
+    """Say what keeps a host from getting empty.
+
+    :param host: where the server itself is now
+    """
+    return f'it is on {host} now; {HALF}'
 
 
 def plan_drain(
@@ -86,8 +95,28 @@ class _Planner:
         self._packer = pack.Packer(self._books, self._legal, flags)
         self._extra: dict[str, list[Blocker]] = collections.defaultdict(list)
         self._force: set[str] = set()
+        #: Entries that did not fit though their hosts would be fenced.
+        self._unfit: dict[str, plan.Entry] = {}
 
     def make(self) -> plan.Plan:
+        """Plan, and plan anew without the fence of hosts that keep any.
+
+        Where one server cannot leave, the host is not fenced, so that no
+        other one is evacuated either.
+        """
+        made = self._make()
+        kept = fencing.kept(made, self._flags)
+        if self._dead or not kept:
+            return made
+        flags = dataclasses.replace(
+            self._flags, cannot_fence={**self._flags.cannot_fence, **kept}
+        )
+        again = _Planner(self._cloud, self._hosts, flags, dead=False)
+        again._unfit = {item.id: item for item in made.servers
+                        if not item.fits}
+        return again.make()
+
+    def _make(self) -> plan.Plan:
         """Classify, place, explain."""
         servers = [
             server
@@ -111,13 +140,16 @@ class _Planner:
             )
             for server in unit.servers:
                 self._extra[server.id].append(why)
-        entries = (*self._entries(servers, choices, units),
-                   *self._half_entries())
+        entries = tuple(
+            fencing.with_first_reason(entry, self._unfit.get(entry.id))
+            for entry in (*self._entries(servers, choices, units),
+                          *self._half_entries())
+        )
         return plan.Plan(
             'evacuate' if self._dead else 'drain',
             self._hosts,
             entries,
-            (*_summary(entries), *self._leave(left)),
+            (*explain.summary(entries), *self._leave(left)),
             (*self._target_warnings(units), *self._entry_warnings(entries)),
             self._targets(units),
         )
@@ -358,10 +390,9 @@ class _Planner:
                     leaving=True,
                 )
             else:
+                text = half(server.host)
                 choice = classify.Choice(
-                    (),
-                    f'it is on {server.host} now; {HALF}',
-                    (Blocker(OPEN_MIGRATION, HALF),),
+                    (), text, (Blocker(OPEN_MIGRATION, text),)
                 )
             found.append(
                 dataclasses.replace(
@@ -455,18 +486,3 @@ class _Planner:
                 )
             )
         return found + self._half_warnings()
-
-
-def _summary(entries: tuple[plan.Entry, ...]) -> list[Blocker]:
-    """Blockers other than lack of room, one for each kind."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for entry in entries:
-        if entry.fits or not entry.blockers:
-            continue
-        first = entry.blockers[0]
-        if not entry.ladder or first.code == model.AFFINITY:
-            found.setdefault((first.code, first.text), []).append(entry.id)
-    return [
-        Blocker(code, text, servers=tuple(ids))
-        for (code, text), ids in found.items()
-    ]

@@ -8,6 +8,7 @@ from cloudmanager.planning import ledger
 from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
 from cloudmanager.planning import pack
+from cloudmanager.planning import plan
 from cloudmanager.planning import reach
 
 Blocker = classify.Blocker
@@ -153,3 +154,18 @@ def _nowhere(
         'no-legal-host',
         f'no legal host ({what or "there is no other"}){helpful}',
     )
+
+
+def summary(entries: tuple[plan.Entry, ...]) -> list[Blocker]:
+    """Blockers other than lack of room, one for each kind."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for entry in entries:
+        if entry.fits or not entry.blockers:
+            continue
+        first = entry.blockers[0]
+        if not entry.ladder or first.code == model.AFFINITY:
+            found.setdefault((first.code, first.text), []).append(entry.id)
+    return [
+        Blocker(code, text, servers=tuple(ids))
+        for (code, text), ids in found.items()
+    ]

@@ -14,6 +14,9 @@ class Options:
     :param allow_live: live migration may be used.
     :param allow_off_vm: running servers may be stopped and moved cold.
     :param allow_evacuate: what is left may be rebuilt after fencing.
+    :param cannot_fence: host to the reason why it is not fenced, so that
+        nothing on it is evacuated.
+    :param tried: server id to the actions that have failed for it.
     :param block_migration: servers on unshared local disks may be moved
         live, disks copied.
     :param move_locked: locked servers are moved too (Nova lets admins).
@@ -37,6 +40,12 @@ class Options:
     allow_live: bool = True
     allow_off_vm: bool = False
     allow_evacuate: bool = False
+    cannot_fence: collections.abc.Mapping[str, str] = dataclasses.field(
+        default_factory=dict
+    )
+    tried: collections.abc.Mapping[str, collections.abc.Collection[str]] = (
+        dataclasses.field(default_factory=dict)
+    )
     block_migration: bool = True
     move_locked: bool = False
     move_pinned: bool = False

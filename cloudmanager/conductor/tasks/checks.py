@@ -197,7 +197,9 @@ def _restart(context: Any, tools: base.Tools, action: str, host: str | None,
     cloud = plans.load_cloud(tools, params['hosts'])
     try:
         found = roll.simulate(
-            cloud, params['hosts'], plans.plan_options(params),
+            cloud, params['hosts'], plans.plan_options(
+                params,
+                cannot_fence=plans.cannot_fence(tools, params['hosts'])),
             limit=roll_step.limits(params)[0],
             max_failures=params.get('max_failures') or 0)
     except model.UnknownHost as exc:

@@ -227,12 +227,9 @@ def check_allowed(host: str) -> None:
 
     :raises Conflict: it does not
     """
-    if not CONF.host_tasks.allow_evacuate_host:
-        raise exception.Conflict(
-            reason='[host_tasks] allow_evacuate_host is off.')
-    if host in CONF.host_tasks.deny_evacuate:
-        raise exception.Conflict(
-            reason=f'[host_tasks] deny_evacuate names {host}.')
+    why = plans.forbidden(host)
+    if why:
+        raise exception.Conflict(reason=f'{why}.')
 
 
 class Fence(Step):

@@ -59,6 +59,31 @@ def load_cloud(tools: Any, sources: Iterable[str]) -> model.Cloud:
         db_nodes.reserved_hosts(cm_context.admin_context()))
 
 
+def cannot_fence(tools: Any, hosts: Iterable[str]) -> dict[str, str]:
+    """Return the hosts of which no living one is ever fenced, and why.
+
+    :param tools: ``cloudmanager.conductor.tasks.base.Tools``
+    """
+    found = {}
+    for host in hosts:
+        why = forbidden(host)
+        if not why and tools.power.node_of_host(
+                cm_context.admin_context(), host) is None:
+            why = 'no power control is assigned to it'
+        if why:
+            found[host] = f'the host is not fenced: {why}'
+    return found
+
+
+def forbidden(host: str) -> str:
+    """Return why the configuration lets no host be evacuated, or ''."""
+    if not CONF.host_tasks.allow_evacuate_host:
+        return '[host_tasks] allow_evacuate_host is off'
+    if host in CONF.host_tasks.deny_evacuate:
+        return f'[host_tasks] deny_evacuate names {host}'
+    return ''
+
+
 def make_plan(tools: Any, action: str, host: str, params: dict[str, Any],
               **more: Any) -> planning_plan.Plan:
     """Plan what an action would do now, without touching anything.
@@ -73,7 +98,8 @@ def make_plan(tools: Any, action: str, host: str, params: dict[str, Any],
             else drain.plan_drain)
     try:
         return make(cloud, host, plan_options(
-            params, avoid_hosts=params.get('avoid_hosts', ()), **more))
+            params, avoid_hosts=params.get('avoid_hosts', ()),
+            cannot_fence=cannot_fence(tools, [host]), **more))
     except model.UnknownHost:
         # It has a service, but no hypervisor.
         raise exception.HostNotFound(host=host) from None

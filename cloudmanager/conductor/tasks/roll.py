@@ -123,9 +123,11 @@ class RollHosts(Step):
             self._wait_for_room(pending, running, down)
             return
         self._short_since = None
+        flags = plans.plan_options(
+            self.run.params, cannot_fence=plans.cannot_fence(
+                self.tools, (*names, *busy)))
         while names and free > 0:
-            choice = roll.choose(cloud, names, busy,
-                                 plans.plan_options(self.run.params))
+            choice = roll.choose(cloud, names, busy, flags)
             if choice is None:
                 return
             item = next(entry for entry in pending

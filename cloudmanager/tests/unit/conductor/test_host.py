@@ -175,6 +175,7 @@ class MoveServersTestCase(StepCase):
         self.assertEqual([], self.nova.on('src'))
 
     def test_evacuation_is_left_for_later(self):
+        self.add_power()
         self.nova.add('vm1', vm_state='suspended')
         run = self.run_of(allow_evacuate=True)
         self.step(steps.PlanMoves, run).execute()
