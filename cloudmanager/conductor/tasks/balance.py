@@ -104,6 +104,7 @@ class BalanceServer(server_step.ServerStep):
         known = next(iter(self.tools.nova.actions(server.id)), None)
         memory = {
             **item['memory'], 'wait': False, 'fixed': True,
+            'waiting_since': None,
             'ladder': [choice.action] if choice.action else [],
             'status': classify.base_status(found), 'tries': {},
             'group_id': found.group_id, 'size_mb': found.size_mb,

@@ -22,9 +22,9 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import clone_source
 from cloudmanager.conductor.tasks import created
-from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import items
 from cloudmanager.conductor.tasks import moves
+from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks.base import Step
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.planning import copies
@@ -261,7 +261,7 @@ class Maker:
 
     def _await_server(self, item: dict[str, Any]) -> None:
         server = self._tools.nova.server(item['object_id'])
-        if follow.is_gone(server):
+        if observe.is_gone(server):
             self._fail(item, 'it was deleted while it was made')
         elif server.task_state is None and server.status == 'ERROR':
             self._fail(item, server.fault or 'Nova could not build it')

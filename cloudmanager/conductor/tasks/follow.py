@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The steps of one move: from the intent to the outcome.
 
-All decisions on a move are made here, from its item and Nova's records. The
-loop over all moves is in ``moves``.
+What to do with a move that is under way is decided here, from its item and
+Nova's records. How it ends is in ``endings``, the loop over all moves in
+``moves``.
 """
 
 from collections.abc import Callable
@@ -16,15 +17,14 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import calls as nova_calls
+from cloudmanager.conductor.tasks import endings
 from cloudmanager.conductor.tasks import items
 from cloudmanager.conductor.tasks import observe
-from cloudmanager.conductor.tasks import plans
 from cloudmanager.conductor.tasks import records
 from cloudmanager.conductor.tasks import requests
 from cloudmanager.conductor.tasks import slow
 from cloudmanager.conductor.tasks.base import Tools
 from cloudmanager.db import tasks as db_tasks
-from cloudmanager.planning import drain
 from cloudmanager.planning import order
 
 CONF = cfg.CONF
@@ -42,44 +42,28 @@ NO_RECORD_PAUSE = 30
 # What Nova says of a service that it has not heard of lately.
 UNAVAILABLE = 'is unavailable at this time'
 
-# Phases of an item under way.
-ASK, FOLLOW, CONFIRM, UNLOCK = 'ask', 'follow', 'confirm', 'unlock'
-
-
-def lock_reason(run: engine_run.Run) -> str:
-    """Return the reason by which our own locks are known again."""
-    return f'cloudmanager task {run.task_id}'
-
-
-def is_gone(server: Any) -> bool:
-    """Tell whether a server was deleted."""
-    return server is None or server.status in observe.GONE
-
 
 class Follower:
     """Takes single moves of a task further.
 
     :param source: the host that the servers leave
     :param calls: where Nova is asked in threads
-    :param slots: of the moves under way; freed when one ends
+    :param slots: of the moves under way
     :param record: what Nova says of the moves
+    :param ends: what becomes of moves that are over
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools, source: str,
                  calls: nova_calls.Calls, slots: order.Slots,
-                 record: records.MoveRecord) -> None:
+                 record: records.MoveRecord,
+                 ends: endings.Endings) -> None:
         self.run = run
         self.nova = tools.nova
         self.source = source
-        #: What a user asked for about cancelling.
-        self.cancel: str | None = None
-        #: How long the moves that came through have taken on average.
-        self.usual_seconds = 0.0
-        self._came_through = 0
         self._record = record
-        self._tools = tools
         self._calls = calls
         self._slots = slots
+        self._ends = ends
         # What to do with the answer of a look at a server, by its id.
         self._looks: dict[str, Judge] = {}
         # How old a move without a record is when it is looked at again.
@@ -90,8 +74,8 @@ class Follower:
     def begin(self, item: dict[str, Any]) -> None:
         """Write the intent, then ask Nova in a thread."""
         action = item['memory']['ladder'][0]
-        memory = {**item['memory'], 'phase': ASK,
-                  'asked_at': clock.utcnow().isoformat()}
+        memory = items.with_attempt(item, {
+            'phase': items.ASK, 'asked_at': clock.utcnow().isoformat()})
         known = self._is_known(item, action)
         self._write(item, state=db_tasks.ITEM_RUNNING, action=action,
                     attempts=item['attempts'] + 1, memory=memory)
@@ -118,8 +102,10 @@ class Follower:
     def _write(self, item: dict[str, Any], **values: Any) -> None:
         self.run.update_item(item, **values)
 
-    def _note(self, item: dict[str, Any], **values: Any) -> None:
-        self._write(item, memory={**item['memory'], **values})
+    def _note(self, item: dict[str, Any], values: items.Attempt) -> None:
+        """Add to the record of the attempt under way."""
+        self._write(item, memory=items.with_attempt(
+            item, {**items.attempt(item), **values}))
 
     def _call(self, item: dict[str, Any], function: Any,
               *args: Any) -> None:
@@ -130,7 +116,7 @@ class Follower:
         for times in (self._next_look, self._over_at):
             times.pop(item['object_id'], None)
         self._call(item, requests.send, self.nova, item, action,
-                   self.source, lock_reason(self.run), known)
+                   self.source, requests.lock_reason(self.run), known)
 
     def _look(self, item: dict[str, Any], judge: Judge) -> None:
         """Read a server in a thread, then decide on it.
@@ -162,8 +148,8 @@ class Follower:
     def _collect_look(self, item: dict[str, Any],
                       call: futures.Future[Any], judge: Judge) -> None:
         server = call.result()
-        if is_gone(server):
-            self.gone(item)
+        if observe.is_gone(server):
+            self._ends.gone(item)
         else:
             judge(item, server)
 
@@ -183,9 +169,9 @@ class Follower:
             # Nova may have got it: the phase stays, the records tell.
             LOG.warning('Nova did not answer for server %s.',
                         item['object_id'])
-            if item['memory'].get('intervened'):
+            if items.attempt(item).get('intervened'):
                 # To abort or force once more does no harm.
-                self._note(item, intervened=None)
+                self._note(item, {'intervened': None})
         else:
             self._accepted(item, answer)
 
@@ -194,12 +180,12 @@ class Follower:
 
         So it does when a heartbeat of a nova-compute is late.
         """
-        memory = item['memory']
-        if memory['phase'] != ASK or UNAVAILABLE not in reason:
+        attempt = items.attempt(item)
+        if attempt['phase'] != items.ASK or UNAVAILABLE not in reason:
             return False
-        since = memory.get('refused_since')
+        since = attempt.get('refused_since')
         if since is None:
-            self._note(item, refused_since=clock.utcnow().isoformat())
+            self._note(item, {'refused_since': clock.utcnow().isoformat()})
             return True
         return items.seconds_since(since) < CONF.host_tasks.settle_timeout
 
@@ -210,18 +196,16 @@ class Follower:
         :param lock_taken: whether a lock of ours is on the server since;
             ``None`` when only a look at it can tell
         """
-        memory = item['memory']
-        if memory['phase'] == ASK:
-            accepted = dict(memory.get('accepted', {}))
-            accepted[item['action']] = accepted.get(item['action'], 0) + 1
-            self._note(item, phase=FOLLOW, accepted=accepted,
-                       lock_taken=lock_taken)
-        elif memory['phase'] == UNLOCK:
-            self._done(item, item['destination'])
+        phase = items.attempt(item)['phase']
+        if phase == items.ASK:
+            self._note(item, {'phase': items.FOLLOW,
+                              'lock_taken': lock_taken})
+        elif phase == items.UNLOCK:
+            self._ends.done(item, item['destination'])
 
     def _refused(self, item: dict[str, Any], reason: str) -> None:
-        if item['memory']['phase'] == ASK:
-            self._failed(item, reason)
+        if items.attempt(item)['phase'] == items.ASK:
+            self._ends.failed(item, reason)
         # A refused confirmation, unlock or abort: somebody else did it, or
         # the next look at the server tells what is wrong.
 
@@ -238,10 +222,10 @@ class Follower:
             LOG.info('%s', exc)
 
     def _step(self, item: dict[str, Any], migrations: list[Any]) -> None:
-        phase = item['memory']['phase']
-        if phase == ASK:
+        phase = items.attempt(item)['phase']
+        if phase == items.ASK:
             self._adopt(item, migrations)
-        elif phase == UNLOCK:
+        elif phase == items.UNLOCK:
             self._look(item, self._unlock)
         elif item['action'] == observe.OFFLOAD:
             self._look(item, self._watch_offload)
@@ -261,29 +245,20 @@ class Follower:
         if self._migration(item, migrations):
             self._accepted(item)
             return
-        asked_at = item['memory']['asked_at']
+        asked_at = items.attempt(item)['asked_at']
         if items.seconds_since(asked_at) < CONF.host_tasks.adopt_grace:
             return
         since = items.when(asked_at) - records.CLOCK_SKEW
-        if observe.asked(self._actions(item), action, since):
+        if observe.asked(self._ends.actions(item), action, since):
             self._accepted(item)
             return
-        if is_gone(self.nova.server(item['object_id'])):
-            self.gone(item)
+        if observe.is_gone(self.nova.server(item['object_id'])):
+            self._ends.gone(item)
             return
         LOG.info('Nova never got the request for server %s; asking again.',
                  item['object_id'])
-        self._note(item, asked_at=clock.utcnow().isoformat())
+        self._note(item, {'asked_at': clock.utcnow().isoformat()})
         self._ask(item, action)
-
-    def _actions(self, item: dict[str, Any]) -> list[Any]:
-        """Return what was asked of a server since its last try failed."""
-        try:
-            found = self.nova.actions(item['object_id'])
-        except exception.NotFound:
-            # Deleted a moment ago; the next look at it tells.
-            return []
-        return observe.newer(found, item['memory'].get('known_request'))
 
     def _follow(self, item: dict[str, Any], migrations: list[Any]) -> None:
         migration = self._migration(item, migrations)
@@ -294,16 +269,17 @@ class Follower:
         if found.verdict is observe.Verdict.FINISHED:
             self._over(item, found.destination)
         elif found.verdict is observe.Verdict.FAILED:
-            self._failed(item, found.reason, migration)
+            self._ends.failed(item, found.reason, migration)
         elif found.verdict is observe.Verdict.CONFIRM:
             self._confirm(item)
-        elif self.cancel == 'abort' and items.is_abortable(item, migration):
+        elif (self._ends.cancel == 'abort'
+              and items.is_abortable(item, migration)):
             self._abort(item, migration)
         else:
             self._watch(item, migration)
 
     def _without_record(self, item: dict[str, Any]) -> None:
-        age = items.seconds_since(item['memory']['asked_at'])
+        age = items.seconds_since(items.attempt(item)['asked_at'])
         server_id = item['object_id']
         if age >= self._next_look.get(server_id, NO_RECORD_SECONDS):
             self._next_look[server_id] = age + min(age, NO_RECORD_PAUSE)
@@ -313,21 +289,21 @@ class Follower:
                               server: Any) -> None:
         if observe.came_through(server, self.source):
             # Somebody else moved it before our request came.
-            self._came(item, server)
+            self._ends.came(item, server)
             return
-        since = (items.when(item['memory']['asked_at'])
+        since = (items.when(items.attempt(item)['asked_at'])
                  - records.CLOCK_SKEW)
         if server.task_state is not None or not observe.action_failed(
-                self._actions(item), item['action'], since):
+                self._ends.actions(item), item['action'], since):
             self._watch(item, None)
         elif self._migration(item, self._record.migrations()) is None:
-            self._failed(item, 'Nova found no host that takes it')
+            self._ends.failed(item, 'Nova found no host that takes it')
         # Else the next round judges by the record, and remembers it.
 
     def _confirm(self, item: dict[str, Any]) -> None:
         """Confirm a cold migration; Nova's record shows when it is."""
-        if item['memory']['phase'] != CONFIRM:
-            self._note(item, phase=CONFIRM)
+        if items.attempt(item)['phase'] != items.CONFIRM:
+            self._note(item, {'phase': items.CONFIRM})
         self._look(item, self._confirm_resize)
 
     def _confirm_resize(self, item: dict[str, Any], server: Any) -> None:
@@ -340,161 +316,47 @@ class Follower:
         # Another one may begin meanwhile.
         self._slots.finish(server_id)
         left: bool | None = False
-        if item['memory'].get('lock_taken') is False:
+        if items.attempt(item).get('lock_taken') is False:
             over_at = self._over_at.setdefault(server_id,
                                                self._record.answered_at)
             left = self._record.has_left(server_id, over_at,
                                          soon=not len(self._slots))
         if left:
-            self._count(item)
-            self._done(item, destination)
+            self._ends.count(item)
+            self._ends.done(item, destination)
         elif left is not None:
             # What a list does not tell: whose lock is on it, why it stays.
             self._look(item, self._arrive)
 
     def _arrive(self, item: dict[str, Any], server: Any) -> None:
         if observe.arrived(server, self.source):
-            self._came(item, server)
-        elif (items.seconds_since(item['memory']['asked_at'])
+            self._ends.came(item, server)
+        elif (items.seconds_since(items.attempt(item)['asked_at'])
               > slow.limit(item)):
-            self._failed(item, 'Nova says that the migration is over, but '
-                               f'the server is still on {server.host}')
-
-    def _came(self, item: dict[str, Any], server: Any) -> None:
-        """Take our lock off a server that is elsewhere; the end of it."""
-        self._slots.finish(item['object_id'])
-        self._count(item)
-        if server.locked_reason == lock_reason(self.run):
-            self._write(item, destination=server.host, memory={
-                **item['memory'], 'phase': UNLOCK})
-            self._call(item, self.nova.unlock, server.id)
-        else:
-            self._done(item, server.host)
-
-    def _count(self, item: dict[str, Any]) -> None:
-        taken = items.seconds_since(item['memory']['asked_at'])
-        total = self.usual_seconds * self._came_through + taken
-        self._came_through += 1
-        self.usual_seconds = total / self._came_through
+            self._ends.failed(
+                item, 'Nova says that the migration is over, but the server '
+                      f'is still on {server.host}')
 
     def _unlock(self, item: dict[str, Any], server: Any) -> None:
-        if server.locked_reason == lock_reason(self.run):
+        if server.locked_reason == requests.lock_reason(self.run):
             self._call(item, self.nova.unlock, server.id)
         else:
-            self._done(item, server.host)
+            self._ends.done(item, server.host)
 
     def _watch_offload(self, item: dict[str, Any], server: Any) -> None:
         if server.status == 'SHELVED_OFFLOADED':
-            self._done(item, None)
+            self._ends.done(item, None)
         else:
             self._watch(item, None)
-
-    def settled(self, item: dict[str, Any], server: Any,
-                evacuating: bool) -> None:
-        """Decide on a server whose own operation has ended meanwhile.
-
-        :param evacuating: the moves are evacuations
-        """
-        if observe.half_left(server, self.source) and not evacuating:
-            self._write(item, state=db_tasks.ITEM_FAILED, error=drain.HALF)
-        elif observe.left(server, self.source):
-            # What it was doing took it off the host.
-            self._done(item, server.host)
-        elif evacuating:
-            self._write(item, memory={**item['memory'], 'wait': False})
-        else:
-            self._replan(item, server)
-
-    def _replan(self, item: dict[str, Any], server: Any) -> None:
-        """Decide anew on a server that is not as it was planned."""
-        found = plans.ladder_of(server, self.run.params)
-        memory = {**item['memory'], **found, 'tries': {},
-                  'replans': item['memory'].get('replans', 0) + 1}
-        error = memory.pop('error')
-        if found['wait'] and items.waited_enough(item):
-            error = (f'its task {server.task_state} did not end within '
-                     f'{CONF.host_tasks.settle_timeout} s')
-        self._write(item, memory=memory, error=error, state=(
-            db_tasks.ITEM_FAILED if error else db_tasks.ITEM_PENDING))
-
-    def _done(self, item: dict[str, Any], destination: str | None) -> None:
-        self._write(item, state=db_tasks.ITEM_DONE, destination=destination,
-                    error=None)
-        self._slots.finish(item['object_id'])
-
-    def gone(self, item: dict[str, Any]) -> None:
-        """A server that was deleted meanwhile needs no move."""
-        self._write(item, state=db_tasks.ITEM_SKIPPED,
-                    error='The server was deleted.')
-        self._slots.finish(item['object_id'])
-
-    def _failed(self, item: dict[str, Any], reason: str,
-                migration: Any = None) -> None:
-        """Decide anew, try again, climb the ladder, or give up."""
-        self._slots.finish(item['object_id'])
-        server = self.nova.server(item['object_id'])
-        if is_gone(server):
-            self.gone(item)
-            return
-        if observe.came_through(server, self.source):
-            # Late, or by somebody else; it must not be moved once more.
-            self._came(item, server)
-            return
-        if server.fault:
-            reason = f'{reason}: {server.fault}'
-        LOG.warning('Server %(server)s: %(action)s failed: %(reason)s',
-                    {'server': server.id, 'action': item['action'],
-                     'reason': reason})
-        refused = migration.destination if migration else None
-        items.forget_destination(item, refused or item['destination'])
-        if migration is not None:
-            item['memory']['after_migration'] = migration.id
-        if self.cancel:
-            self._write(item, state=db_tasks.ITEM_SKIPPED, destination=None,
-                        error=f'The task was cancelled; {reason}')
-        elif items.has_changed(item, server):
-            self._replan(item, server)
-        else:
-            self._climb(item, reason)
-
-    def _climb(self, item: dict[str, Any], reason: str) -> None:
-        memory = item['memory']
-        tries = dict(memory.get('tries', {}))
-        tries[item['action']] = tries.get(item['action'], 0) + 1
-        ladder = memory['ladder']
-        if (tries[item['action']] > items.retries(item['action'])
-                or memory.get('fixed')):
-            ladder = ladder[1:]
-        target = None
-        if ladder:
-            # The next request is not to be mistaken for an earlier one.
-            for newest in self._actions(item)[:1]:
-                memory['known_request'] = newest.request_id
-        if ladder and self.source != self.run.host:
-            # On its way back there is one destination only.
-            target = self.run.host
-        elif ladder and ladder[0] in plans.TARGETED:
-            # Nova's scheduler would choose the host that failed again.
-            target = plans.other_destination(
-                self._tools, self.run, item,
-                evacuating=ladder[0] == observe.EVACUATE)
-        elif not ladder and memory.get('blockers'):
-            reason = f'{reason} ({memory["blockers"]})'
-        self._write(
-            item, destination=target, error=reason,
-            memory={**memory, 'tries': tries, 'ladder': ladder},
-            state=db_tasks.ITEM_PENDING if ladder else db_tasks.ITEM_FAILED)
-
-    # Slow ones
 
     def _watch(self, item: dict[str, Any], migration: Any | None) -> None:
         """Look after a move that has not ended."""
         decision = slow.decide(item, migration)
-        taken = items.seconds_since(item['memory']['asked_at'])
+        taken = items.seconds_since(items.attempt(item)['asked_at'])
         if decision is slow.Decision.LOST:
-            self._failed(item, 'Nova has no record of the move')
+            self._ends.failed(item, 'Nova has no record of the move')
         elif decision is slow.Decision.OVERDUE:
-            self._overdue(item, f'it was not over after {taken:.0f} s',
+            self._ends.overdue(item, f'it was not over after {taken:.0f} s',
                           migration)
         elif (decision is slow.Decision.READ_PROGRESS
                 and migration is not None):
@@ -506,8 +368,8 @@ class Follower:
             (entry.memory_remaining_bytes for entry in
              self.nova.server_migrations(item['object_id'])
              if entry.id == migration.id), None)
-        decision, memory = slow.by_progress(item, remaining)
-        self._note(item, **memory)
+        decision, learnt = slow.by_progress(item, remaining)
+        self._note(item, learnt)
         if decision is slow.Decision.ABORT:
             LOG.warning('The migration of server %s does not get on and is '
                         'aborted.', item['object_id'])
@@ -515,20 +377,17 @@ class Follower:
         elif decision is slow.Decision.FORCE:
             LOG.warning('The migration of server %s does not get on and is '
                         'forced to complete.', item['object_id'])
-            self._note(item, intervened=slow.FORCE)
-            self._call(item, self.nova.force_complete, item['object_id'],
-                       migration.id)
-
-    def _overdue(self, item: dict[str, Any], reason: str,
-                 migration: Any | None) -> None:
-        """Give up; what Nova still works on is never asked for again."""
-        if migration is None:
-            self._failed(item, reason)
-            return
-        self._slots.finish(item['object_id'])
-        self._write(item, state=db_tasks.ITEM_FAILED, error=reason)
+            self._intervene(item, items.FORCE, self.nova.force_complete,
+                            migration)
 
     def _abort(self, item: dict[str, Any], migration: Any) -> None:
-        self._note(item, intervened=slow.ABORT)
-        self._call(item, self.nova.abort_migration, item['object_id'],
-                   migration.id)
+        self._intervene(item, items.ABORT, self.nova.abort_migration,
+                        migration)
+
+    def _intervene(self, item: dict[str, Any], what: str,
+                   request: Callable[[str, int], None],
+                   migration: Any) -> None:
+        """Ask Nova to end a migration, and remember that it was asked."""
+        self._note(item, {'intervened': what,
+                          'intervened_at': clock.utcnow().isoformat()})
+        self._call(item, request, item['object_id'], migration.id)

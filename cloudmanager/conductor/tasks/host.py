@@ -11,10 +11,10 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import ahead
 from cloudmanager.conductor.tasks import alive
-from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import moves
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import plans
+from cloudmanager.conductor.tasks import requests
 from cloudmanager.conductor.tasks import services
 from cloudmanager.conductor.tasks.base import Step
 from cloudmanager.conductor.tasks.base import Tools
@@ -190,7 +190,7 @@ class EvacuateServers(Step):
 def unlock(step: Step, server: Any) -> None:
     """Take our own lock off a server, never another one."""
     if (server is not None
-            and server.locked_reason == follow.lock_reason(step.run)):
+            and server.locked_reason == requests.lock_reason(step.run)):
         step.run.guard()
         step.tools.nova.unlock(server.id)
 

@@ -7,6 +7,8 @@ An item is a row of ``task_items``; its ``memory`` is what
 
 import datetime
 from typing import Any
+from typing import cast
+from typing import TypedDict
 
 from oslo_config import cfg
 
@@ -17,6 +19,58 @@ from cloudmanager.planning import order
 CONF = cfg.CONF
 # How often a server that changed its state meanwhile is decided on anew.
 MAX_REPLANS = 3
+# An abort that had no effect within this many seconds is asked for again.
+ABORT_AGAIN = 30
+
+# Phases of an item under way.
+ASK, FOLLOW, CONFIRM, UNLOCK = 'ask', 'follow', 'confirm', 'unlock'
+#: What is done about a migration that shall not go on as it does.
+ABORT, FORCE = 'abort', 'force-complete'
+
+
+class Attempt(TypedDict, total=False):
+    """What is known of one attempt, and of that attempt only.
+
+    Times are text in ISO 8601. The next attempt begins with a new record,
+    so that nothing of this one decides on it.
+    """
+
+    phase: str
+    #: When Nova was asked, or was about to be.
+    asked_at: str
+    #: Since when Nova refuses it for a passing reason.
+    refused_since: str | None
+    #: Whether a lock of ours is on the server; ``None`` when not known.
+    lock_taken: bool | None
+    #: ``ABORT`` or ``FORCE``, once Nova was asked for it, and when it was.
+    intervened: str | None
+    intervened_at: str
+    #: When the progress of a live migration was read last, the fewest bytes
+    #: left to copy so far, and when that was read.
+    checked_at: str
+    least: int
+    least_at: str
+
+
+def attempt(item: dict[str, Any]) -> Attempt:
+    """Return the record of an item's last attempt; empty before the first.
+
+    Items of tasks that began before an upgrade have its values beside the
+    others.
+    """
+    memory = item['memory']
+    if 'attempt' in memory:
+        return cast('Attempt', memory['attempt'])
+    return cast('Attempt', {key: memory[key]
+                            for key in Attempt.__annotations__
+                            if key in memory})
+
+
+def with_attempt(item: dict[str, Any], record: Attempt) -> dict[str, Any]:
+    """Return the memory of an item with another record of its attempt."""
+    memory = {key: value for key, value in item['memory'].items()
+              if key not in Attempt.__annotations__}
+    return {**memory, 'attempt': record}
 
 
 def when(text: str) -> datetime.datetime:
@@ -29,13 +83,12 @@ def seconds_since(text: str) -> float:
     return (clock.utcnow() - when(text)).total_seconds()
 
 
-def _age(item: dict[str, Any]) -> float:
-    return (clock.utcnow() - item['created_at']).total_seconds()
-
-
 def waited_enough(item: dict[str, Any]) -> bool:
     """Tell whether a server's own operation should have ended."""
-    return _age(item) > CONF.host_tasks.settle_timeout
+    since = item['memory'].get('waiting_since')
+    begun = when(since) if since else item['created_at']
+    return ((clock.utcnow() - begun).total_seconds()
+            > CONF.host_tasks.settle_timeout)
 
 
 def next_action(item: dict[str, Any]) -> str | None:
@@ -60,11 +113,21 @@ def retries(action: str) -> int:
     return CONF.host_tasks.migration_retries
 
 
+def intervened_within(item: dict[str, Any], seconds: float) -> bool:
+    """Tell whether Nova was asked to end this attempt a short time ago."""
+    record = attempt(item)
+    if not record.get('intervened'):
+        return False
+    at = record.get('intervened_at') or record['asked_at']
+    return seconds_since(at) < seconds
+
+
 def is_abortable(item: dict[str, Any], migration: Any) -> bool:
-    """Tell whether Nova can abort a move, and was not asked to yet."""
+    """Tell whether Nova can abort a move, and was not just asked to."""
     return (item['action'] == observe.LIVE and migration is not None
-            and not item['memory'].get('intervened')
-            and migration.status in observe.ABORTABLE)
+            and migration.status in observe.ABORTABLE
+            and not (attempt(item).get('intervened') == ABORT
+                     and intervened_within(item, ABORT_AGAIN)))
 
 
 def has_changed(item: dict[str, Any], server: Any) -> bool:

@@ -6,7 +6,8 @@ the source host in one request and takes every move one step further; free
 slots are filled at once. A row of ``task_items`` holds what a successor
 needs: the intent is written before Nova is asked, the outcome is found in
 Nova's own records. A successor that finds an intent looks for the request
-in Nova before it asks again. The steps of one move are in ``follow``.
+in Nova before it asks again. The steps of one move are in ``follow``, its end
+is in ``endings``.
 """
 
 import time
@@ -18,6 +19,7 @@ from oslo_log import log as logging
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import calls as nova_calls
+from cloudmanager.conductor.tasks import endings
 from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import items
 from cloudmanager.conductor.tasks import observe
@@ -58,9 +60,11 @@ class Mover:
             total=most,
             per_destination=CONF.host_tasks.max_moves_per_destination))
         self._calls = nova_calls.Calls(run, most)
+        self._ends = endings.Endings(run, tools, self.source, self._calls,
+                                     self._slots)
         self._follower = follow.Follower(run, tools, self.source,
                                          self._calls, self._slots,
-                                         self._record)
+                                         self._record, self._ends)
 
     # The loop
 
@@ -79,12 +83,12 @@ class Mover:
                        if item['source'] == self.source
                        and self._is_mine(item)]
         for item in self._running():
-            if item['memory']['phase'] != follow.UNLOCK:
+            if items.attempt(item)['phase'] != items.UNLOCK:
                 self._slots.start(items.as_move(item, self.source))
         with self._calls:
             while self._round():
                 self._pause()
-        if self._follower.cancel:
+        if self._ends.cancel:
             raise exception.TaskCancelled(task=self.run.task_id)
 
     def _is_mine(self, item: dict[str, Any]) -> bool:
@@ -97,8 +101,9 @@ class Mover:
     def _round(self) -> bool:
         """Take everything one step further; false when all is over."""
         cancel = self.run.guard()
-        if cancel and not self._follower.cancel:
-            self._follower.cancel = cancel
+        if cancel and cancel != self._ends.cancel:
+            # Who wants moves to be finished may want them aborted later.
+            self._ends.cancel = cancel
             self._skip_waiting()
         self._collect()
         if self._until_look() <= 0:
@@ -128,11 +133,11 @@ class Mover:
         Moves that take long are looked at less often: a look costs Nova
         about as much as a step of a move.
         """
-        ages = [items.seconds_since(item['memory']['asked_at'])
+        ages = [items.seconds_since(items.attempt(item)['asked_at'])
                 for item in self._running()]
         return min(max(CONF.host_tasks.poll_interval,
                        min(ages, default=0) / POLLS_PER_AGE,
-                       self._follower.usual_seconds / POLLS_PER_MOVE),
+                       self._ends.usual_seconds / POLLS_PER_MOVE),
                    CONF.host_tasks.poll_interval_max)
 
     def _waiting(self) -> list[dict[str, Any]]:
@@ -147,7 +152,7 @@ class Mover:
 
     def _fill(self) -> None:
         """Start what may start now, in the order of the plan."""
-        if self._follower.cancel or self._slots.full:
+        if self._ends.cancel or self._slots.full:
             return
         waiting = {item['object_id']: item for item in self._waiting()
                    if not item['memory']['wait']}
@@ -181,13 +186,13 @@ class Mover:
         evacuating = observe.EVACUATE in self.actions
         overdue = items.waited_enough(item)
         holder = self._holder(item)
-        if follow.is_gone(server):
-            self._follower.gone(item)
+        if observe.is_gone(server):
+            self._ends.gone(item)
         elif holder and overdue and not evacuating:
             self.run.update_item(item, state=db_tasks.ITEM_FAILED,
                                  error=f'task {holder} acts on it')
         elif overdue or (server.task_state is None and not holder):
-            self._follower.settled(item, server, evacuating)
+            self._ends.settled(item, server, evacuating)
 
     def _holder(self, item: dict[str, Any]) -> str | None:
         """Return the id of a task that acts on the server alone."""

@@ -101,6 +101,11 @@ def action_failed(actions: list[Any], action: str,
     return False
 
 
+def is_gone(server: Any) -> bool:
+    """Tell whether a server was deleted."""
+    return server is None or server.status in GONE
+
+
 def left(server: Any, source: str) -> bool:
     """Tell whether a server is at rest on another host, or on none."""
     return server.task_state is None and server.host != source

@@ -18,7 +18,6 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor import cloud_model
 from cloudmanager.conductor.engine import run as engine_run
-from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import items
 from cloudmanager.conductor.tasks import moves
 from cloudmanager.conductor.tasks import observe
@@ -98,14 +97,14 @@ class Asker:
         """
         if self._item['memory'].get('asked') is None:
             newest = next(iter(self._nova.actions(self._server_id)), None)
-            self._note(phase=follow.ASK, at=clock.utcnow().isoformat(),
+            self._note(phase=items.ASK, at=clock.utcnow().isoformat(),
                        known=newest.request_id if newest else None)
             refused = self._ask()
             if refused:
                 return refused
         while True:
             self._run.guard()
-            found = (self._adopt() if self._asked['phase'] == follow.ASK
+            found = (self._adopt() if self._asked['phase'] == items.ASK
                      else self._watch())
             if found is not None:
                 return found
@@ -138,7 +137,7 @@ class Asker:
             if (server is None or self._operation.repeats
                     or not self._is_good(server)):
                 return str(exc)
-        self._note(phase=follow.FOLLOW)
+        self._note(phase=items.FOLLOW)
         return ''
 
     def _since(self) -> list[Any]:
@@ -151,10 +150,10 @@ class Asker:
 
     def _adopt(self) -> str | None:
         """Find out whether a request of unknown fate reached Nova."""
-        if follow.is_gone(self._nova.server(self._server_id)):
+        if observe.is_gone(self._nova.server(self._server_id)):
             return 'the server was deleted'
         if self._since():
-            self._note(phase=follow.FOLLOW)
+            self._note(phase=items.FOLLOW)
         elif (items.seconds_since(self._asked['at'])
               >= CONF.host_tasks.adopt_grace):
             LOG.info('Nova never got the request for server %s; asking '
@@ -171,7 +170,7 @@ class Asker:
     def _watch(self) -> str | None:
         """Look at the server; ``None`` while it is not over."""
         server = self._nova.server(self._server_id)
-        if follow.is_gone(server):
+        if observe.is_gone(server):
             return 'the server was deleted'
         if self._is_good(server):
             return ''

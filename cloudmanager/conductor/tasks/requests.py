@@ -4,7 +4,13 @@
 from typing import Any
 
 from cloudmanager.common import exception
+from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import observe
+
+
+def lock_reason(run: engine_run.Run) -> str:
+    """Return the reason by which our own locks are known again."""
+    return f'cloudmanager task {run.task_id}'
 
 
 def send(nova: Any, item: dict[str, Any], action: str, source: str,

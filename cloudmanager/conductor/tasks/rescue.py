@@ -9,6 +9,7 @@ from typing import Any
 
 from oslo_config import cfg
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import host as host_steps
 from cloudmanager.conductor.tasks import moves
@@ -88,7 +89,8 @@ def _plan(step: Step, item: dict[str, Any]) -> None:
     step.run.update_item(
         item, **{key: planned[key] for key in
                  ('state', 'error', 'destination')},
-        memory={**item['memory'], **planned['memory']})
+        memory={**item['memory'], **planned['memory'],
+                'waiting_since': clock.utcnow().isoformat()})
 
 
 def release(step: Step, item: dict[str, Any]) -> None:

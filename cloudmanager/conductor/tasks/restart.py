@@ -9,7 +9,6 @@ from oslo_log import log as logging
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
-from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import host
 from cloudmanager.conductor.tasks import items
 from cloudmanager.conductor.tasks import moves
@@ -188,12 +187,12 @@ class ReturnServers(Step):
     def _turn(self, item: dict[str, Any]) -> None:
         """Make the way back of a server that is where we moved it."""
         server = self.tools.nova.server(item['object_id'])
-        if follow.is_gone(server) or server.host != item['destination']:
+        if observe.is_gone(server) or server.host != item['destination']:
             return
         found = plans.ladder_of(server, {})
-        memory = {**item['memory'], **found, 'tries': {}, 'replans': 0,
-                  'refused': [], 'known_request': None, 'force': False,
-                  'intervened': None, 'least': None, 'phase': None}
+        memory = {**items.with_attempt(item, {}), **found, 'tries': {},
+                  'replans': 0, 'refused': [], 'known_request': None,
+                  'force': False}
         error = memory.pop('error')
         # The baseline of the other host counts from here on.
         memory.pop('after_migration', None)

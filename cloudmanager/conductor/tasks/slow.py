@@ -27,8 +27,8 @@ PROGRESS_SECONDS = 10
 PROGRESS_SHARE = 0.01
 
 #: What to do with a live migration that does not get on.
-WAIT, ABORT, FORCE = 'wait', 'abort', 'force-complete'
-POLICIES = (WAIT, ABORT, FORCE)
+WAIT = 'wait'
+POLICIES = (WAIT, items.ABORT, items.FORCE)
 
 
 class Decision(enum.Enum):
@@ -62,17 +62,19 @@ def decide(item: dict[str, Any], migration: Any | None) -> Decision:
 
     :param migration: Nova's record of it, ``None`` when there is none
     """
-    taken = items.seconds_since(item['memory']['asked_at'])
+    attempt = items.attempt(item)
+    taken = items.seconds_since(attempt['asked_at'])
     if taken > HARD_LIMIT * limit(item):
         return Decision.OVERDUE
     if migration is None:
         if taken > limit(item) and item['action'] != observe.OFFLOAD:
             return Decision.LOST
         return Decision.LEAVE
-    checked = item['memory'].get('checked_at')
+    checked = attempt.get('checked_at')
     if (item['action'] == observe.LIVE
             and migration.status in observe.ABORTABLE
-            and not item['memory'].get('intervened')
+            and not items.intervened_within(
+                item, CONF.host_tasks.stall_timeout)
             and taken > PROGRESS_AFTER
             and (checked is None
                  or items.seconds_since(checked) >= PROGRESS_SECONDS)):
@@ -81,28 +83,28 @@ def decide(item: dict[str, Any], migration: Any | None) -> Decision:
 
 
 def by_progress(item: dict[str, Any],
-                remaining: int | None) -> tuple[Decision, dict[str, Any]]:
+                remaining: int | None) -> tuple[Decision, items.Attempt]:
     """Judge a live migration by what is left to copy.
 
     :param remaining: bytes; ``None`` when Nova cannot tell
-    :returns: the decision, and what the item must remember of it
+    :returns: the decision, and what the attempt must remember of it
     """
-    memory = item['memory']
+    attempt = items.attempt(item)
     now = clock.utcnow().isoformat()
-    least = memory.get('least')
+    least = attempt.get('least')
     if remaining is not None and (
             least is None or remaining < least * (1 - PROGRESS_SHARE)):
         return Decision.LEAVE, {'checked_at': now, 'least': remaining,
                                 'least_at': now}
     if least is None:
         # Nova tells nothing of it; then its size must do.
-        stalled = (items.seconds_since(memory['asked_at'])
+        stalled = (items.seconds_since(attempt['asked_at'])
                    >= max(limit(item), CONF.host_tasks.stall_timeout))
     else:
-        stalled = (items.seconds_since(memory['least_at'])
+        stalled = (items.seconds_since(attempt['least_at'])
                    >= CONF.host_tasks.stall_timeout)
     if not stalled:
         return Decision.LEAVE, {'checked_at': now}
-    decision = {WAIT: Decision.LEAVE, ABORT: Decision.ABORT,
-                FORCE: Decision.FORCE}[policy(item)]
+    decision = {WAIT: Decision.LEAVE, items.ABORT: Decision.ABORT,
+                items.FORCE: Decision.FORCE}[policy(item)]
     return decision, {'checked_at': now}

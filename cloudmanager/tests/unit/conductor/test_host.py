@@ -11,8 +11,8 @@ from taskflow.types import failure
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import base as tasks_base
-from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import host as steps
+from cloudmanager.conductor.tasks import requests
 from cloudmanager.conductor.tasks import services
 from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
@@ -298,7 +298,7 @@ class VerifyTestCase(StepCase):
     def test_late_success(self):
         """EV7: it came after its time; counted as done, and unlocked."""
         run = self.failed(host='dst1', locked=True)
-        self.nova.set('vm1', locked_reason=follow.lock_reason(run))
+        self.nova.set('vm1', locked_reason=requests.lock_reason(run))
         self.step(steps.VerifyItems, run).execute()
         item = self.items()['vm1']
         self.assertEqual(('DONE', 'dst1', None), (

@@ -2,8 +2,8 @@
 """Rebuilding the servers of a dead host elsewhere."""
 
 from cloudmanager.common import exception
-from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import host as host_steps
+from cloudmanager.conductor.tasks import requests
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
 
@@ -136,7 +136,7 @@ class LockTestCase(fakes_case.ConductorCase):
         self.clock.at(5, lambda: seen.append(
             self.nova.vms['vm1'].locked_reason))
         self.drive(run, fakes_case.EVACUATION)
-        self.assertEqual([follow.lock_reason(run)], seen)
+        self.assertEqual([requests.lock_reason(run)], seen)
         self.assertFalse(self.nova.vms['vm1'].locked)
         self.assertEqual(1, self.nova.count('unlock'))
 
