@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import dataclasses
 import functools
 import threading
-import time
 from typing import Any
 
 from oslo_config import cfg
@@ -19,6 +18,7 @@ from cloudmanager.api import refreshed
 from cloudmanager.clients import nova
 from cloudmanager.clients import placement
 from cloudmanager.clients import session as cm_session
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common import parallel
 
@@ -88,7 +88,7 @@ class Backends:
             return Found({}, missing, [
                 'os_hypervisor could not be read: no cloud is configured.'
             ] if with_hypervisors else [])
-        deadline = time.monotonic() + (
+        deadline = clock.monotonic() + (
             CONF.inventory.read_timeout if wait else 0)
         if with_hypervisors:
             self.hypervisors.ask(ids)

@@ -11,11 +11,12 @@ from collections.abc import Collection
 from collections.abc import Mapping
 import dataclasses
 import threading
-import time
 from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
+
+from cloudmanager.common import clock
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class Refreshed:
     def ask(self, keys: Collection[str]) -> None:
         """Begin to read what of some keys is not there or not fresh."""
         with self._changed:
-            now = time.monotonic()
+            now = clock.monotonic()
             oldest = now - CONF.inventory.cache_seconds
             entries = self._entries
             due = [key for key in keys if key not in entries
@@ -88,14 +89,14 @@ class Refreshed:
     def get(self, keys: Collection[str], deadline: float) -> Reading:
         """Return what is known of some keys.
 
-        :param deadline: time by ``time.monotonic`` until which it is waited
+        :param deadline: time by ``clock.monotonic`` until which it is waited
             for what is not known
         """
         self.ask(keys)
         with self._changed:
             usable, waited = self._usable(keys), False
             while self._is_worth_waiting(keys, usable):
-                left = deadline - time.monotonic()
+                left = deadline - clock.monotonic()
                 if left <= 0:
                     self._late = waited
                     break
@@ -103,14 +104,14 @@ class Refreshed:
                 waited = True
                 usable = self._usable(keys)
             error = self._error
-        now = time.monotonic()
+        now = clock.monotonic()
         oldest = min((entry[1] for entry in usable.values()), default=now)
         return Reading({key: entry[0] for key, entry in usable.items()},
                        len(usable) == len(set(keys)), now - oldest, error)
 
     def _usable(self, keys: Collection[str]) -> dict[str, tuple[Any, float]]:
         """Return what is not too old to be answered."""
-        oldest = time.monotonic() - CONF.inventory.stale_seconds
+        oldest = clock.monotonic() - CONF.inventory.stale_seconds
         entries = self._entries
         return {key: entries[key] for key in keys
                 if key in entries and entries[key][1] >= oldest}
@@ -146,7 +147,7 @@ class Refreshed:
 
     def _take(self, found: Mapping[str, Any]) -> None:
         with self._changed:
-            now = time.monotonic()
+            now = clock.monotonic()
             if self._error is not None:
                 LOG.info('%s can be read again.', self._name)
             self._error, self._late = None, False
@@ -165,7 +166,7 @@ class Refreshed:
                 LOG.warning('%(name)s cannot be read: %(why)s',
                             {'name': self._name, 'why': error})
             self._error, self._late = error, False
-            self._error_at = time.monotonic()
+            self._error_at = clock.monotonic()
             self._running = frozenset()
             self._wanted.clear()
             self._changed.notify_all()

@@ -7,7 +7,6 @@ gives to nobody without a role there. Users and roles are never made here.
 """
 
 import threading
-import time
 from typing import Any
 
 from keystoneauth1 import session as ks_session
@@ -15,6 +14,7 @@ from keystoneauth1.identity import generic
 
 from cloudmanager.clients import retry
 from cloudmanager.clients import session as cm_session
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 
 #: Seconds for which a session is used. Its token lives as long as the one it
@@ -42,9 +42,9 @@ class Projects:
         """
         with self._lock:
             made, found = self._known.get(project_id, (0.0, None))
-            if found is None or time.monotonic() - made > _FRESH_SECONDS:
+            if found is None or clock.monotonic() - made > _FRESH_SECONDS:
                 found = self._enter(project_id)
-                self._known[project_id] = (time.monotonic(), found)
+                self._known[project_id] = (clock.monotonic(), found)
             return found
 
     def _enter(self, project_id: str) -> Any:

@@ -14,7 +14,6 @@ import contextvars
 import enum
 import random
 import threading
-import time
 from typing import Any
 
 from keystoneauth1 import exceptions as ks_exc
@@ -23,6 +22,7 @@ from oslo_log import log as logging
 import requests
 import urllib3.exceptions as urllib3_exc
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 
 CONF = cfg.CONF
@@ -156,7 +156,7 @@ def call(kind: Kind, service: str, request: str,
     :raises CloudUnreachable: no answer after all repetitions
     :raises CloudOutcomeUnknown: it may have been carried out
     """
-    deadline = time.monotonic() + CONF.cloud.retry_total
+    deadline = clock.monotonic() + CONF.cloud.retry_total
     pauses = _pauses()
     while True:
         try:
@@ -170,8 +170,9 @@ def call(kind: Kind, service: str, request: str,
                 asked = getattr(exc, 'retry_after', None)
                 pause = max(pause, float(asked or 0))
             if (pause is None or not _repeatable(exc, kind)
-                    or time.monotonic() + pause > deadline
-                    or stopping.wait(pause) or not _allowed.get()()):
+                    or clock.monotonic() + pause > deadline
+                    or clock.wait(stopping, pause)
+                    or not _allowed.get()()):
                 raise _translate(exc, kind, service, request) from exc
             LOG.info('%(service)s: %(request)s is repeated after: %(why)s',
                      {'service': service, 'request': request, 'why': exc})

@@ -1,12 +1,64 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time, in the one form that the database and the API use."""
+"""Time, for all of the service: what it is, and waiting for it to pass.
+
+Tests put another source in the place of ``source``, so that hours pass at
+once. What waits for something else, such as an answer on a socket or the end
+of a thread, keeps to ``time``: another clock would not make it come sooner.
+"""
 
 import datetime
+import threading
+import time
+
+
+class System:
+    """The time of this machine."""
+
+    def monotonic(self) -> float:
+        """Return seconds since some moment, never going back."""
+        return time.monotonic()
+
+    def utcnow(self) -> datetime.datetime:
+        """Return now in UTC, without a zone."""
+        return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+
+    def sleep(self, seconds: float) -> None:
+        """Let some time pass."""
+        time.sleep(seconds)
+
+    def wait(self, event: threading.Event, seconds: float | None) -> bool:
+        """Let some time pass, unless an event comes first."""
+        return event.wait(seconds)
+
+
+source = System()
+
+
+def monotonic() -> float:
+    """Return seconds since some moment, for differences of time."""
+    return source.monotonic()
 
 
 def utcnow() -> datetime.datetime:
     """Return now in UTC, without a zone, as stored in the database."""
-    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    return source.utcnow()
+
+
+def sleep(seconds: float) -> None:
+    """Let some time pass.
+
+    :param seconds: none or fewer are none
+    """
+    source.sleep(max(0.0, seconds))
+
+
+def wait(event: threading.Event, seconds: float | None = None) -> bool:
+    """Let some time pass, unless an event comes first.
+
+    :param seconds: at most; without an end if ``None``
+    :returns: whether the event came
+    """
+    return source.wait(event, seconds)
 
 
 def isoformat(value: datetime.datetime | None) -> str | None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The policy enforcer."""
 
-import time
 from typing import Any
 
 from oslo_config import cfg
@@ -9,6 +8,7 @@ from oslo_policy import opts as policy_opts
 from oslo_policy import policy
 
 from cloudmanager import policies
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 
 CONF = cfg.CONF
@@ -26,7 +26,7 @@ class _Enforcer(policy.Enforcer):
     _looked = float('-inf')
 
     def load_rules(self, force_reload: bool = False) -> None:
-        now = time.monotonic()
+        now = clock.monotonic()
         if force_reload or now >= self._looked + RELOAD_SECONDS:
             super().load_rules(force_reload)
             self._looked = now

@@ -108,7 +108,7 @@ def create_engine() -> sa.Engine:
     before it writes.
     """
     engine = engines.create_engine(
-        _url(), sqlite_fk=True,
+        _url(), sqlite_fk=True, thread_checkin=False,
         mysql_sql_mode=CONF.database.mysql_sql_mode,
         sqlite_synchronous=CONF.database.sqlite_synchronous)
     _prepare_engine(engine, always_writing=True)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import contextlib
 import dataclasses
 import itertools
-import time
 
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.common import clock
 from cloudmanager.power import base
 from cloudmanager.power import exceptions
 from cloudmanager.power import states
@@ -86,12 +86,12 @@ class Journal:
 
     def note(self, what: str) -> None:
         """Write down that something is about to be done, or was done."""
-        self._noted[what] = time.monotonic()
+        self._noted[what] = clock.monotonic()
 
     def age(self, what: str) -> float | None:
         """Return the seconds since it was noted, ``None`` if it was not."""
         then = self._noted.get(what)
-        return None if then is None else time.monotonic() - then
+        return None if then is None else clock.monotonic() - then
 
     def has(self, what: str) -> bool:
         return self.age(what) is not None
@@ -135,7 +135,7 @@ class _Pursuit:
 
 def reach(feeds: list[Feed], target: str, timeout: float, *,
           soft: bool = False, asked: bool = False,
-          found: Sequence[str] = (), pause: Pause = time.sleep) -> None:
+          found: Sequence[str] = (), pause: Pause = clock.sleep) -> None:
     """Bring all feeds of a node to a state and confirm it.
 
     All feeds have to be confirmed at the same time. A request that is
@@ -153,7 +153,7 @@ def reach(feeds: list[Feed], target: str, timeout: float, *,
     """
     if not feeds:
         raise ValueError('A node without feeds cannot be switched.')
-    start = time.monotonic()
+    start = clock.monotonic()
     pursuits = [_Pursuit(feed, target, soft, asked) for feed in feeds]
     # An operating system is not asked twice: it may ask its user.
     again = not soft
@@ -165,7 +165,7 @@ def reach(feeds: list[Feed], target: str, timeout: float, *,
         missing = [each for each in pursuits if not each.confirmed]
         if not missing:
             return
-        passed = time.monotonic() - start
+        passed = clock.monotonic() - start
         if passed >= timeout:
             raise exceptions.PowerTimeout(
                 device=missing[0].feed.device, target=target,
@@ -197,7 +197,7 @@ HARD = Manner(soft=False)
 
 
 def switch_off(feeds: list[Feed], *, manner: Manner = SOFT_THEN_HARD,
-               journal: Journal | None = None, pause: Pause = time.sleep,
+               journal: Journal | None = None, pause: Pause = clock.sleep,
                soft_pause: Pause | None = None) -> None:
     """Switch a node off.
 
@@ -236,7 +236,7 @@ def _shut_down(feeds: list[Feed], manner: Manner, journal: Journal,
           soft=True, asked=age is not None, pause=pause)
 
 
-def fence(feeds: list[Feed], *, pause: Pause = time.sleep) -> None:
+def fence(feeds: list[Feed], *, pause: Pause = clock.sleep) -> None:
     """Cut all feeds of a node and prove it.
 
     :raises PowerError: it is not proven
@@ -244,7 +244,7 @@ def fence(feeds: list[Feed], *, pause: Pause = time.sleep) -> None:
     reach(feeds, states.POWER_OFF, CONF.power.confirm_timeout, pause=pause)
 
 
-def is_off(feeds: list[Feed], *, pause: Pause = time.sleep) -> bool:
+def is_off(feeds: list[Feed], *, pause: Pause = clock.sleep) -> bool:
     """Tell whether a node is seen to be off, without switching anything.
 
     :param pause: as for ``reach``
@@ -262,7 +262,7 @@ def is_off(feeds: list[Feed], *, pause: Pause = time.sleep) -> bool:
     return True
 
 
-def switch_on(feeds: list[Feed], *, pause: Pause = time.sleep,
+def switch_on(feeds: list[Feed], *, pause: Pause = clock.sleep,
               admit: Admission = contextlib.nullcontext) -> None:
     """Switch all feeds of a node on.
 
@@ -278,7 +278,7 @@ def switch_on(feeds: list[Feed], *, pause: Pause = time.sleep,
 
 
 def reset(feeds: list[Feed], *, manner: Manner = HARD,
-          journal: Journal | None = None, pause: Pause = time.sleep,
+          journal: Journal | None = None, pause: Pause = clock.sleep,
           soft_pause: Pause | None = None,
           admit: Admission = contextlib.nullcontext) -> None:
     """Restart a node: by its device where that is enough, else off and on.

@@ -6,6 +6,7 @@ from typing import Any
 
 from oslo_db import exception as db_exc
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.db import tasks as db_tasks
 
@@ -84,7 +85,7 @@ class Run:
 
         :raises HandOver: it must
         """
-        if self.stopping.wait(seconds) or self.lost.is_set():
+        if clock.wait(self.stopping, seconds) or self.lost.is_set():
             raise HandOver()
 
     def remember(self, **values: Any) -> None:

@@ -7,7 +7,6 @@ read. Servers that wait for their host are down all the while.
 
 from concurrent import futures
 import datetime
-import time
 from typing import Any
 
 from oslo_log import log as logging
@@ -38,7 +37,7 @@ class EarlyPlan:
         :param tools: ``cloudmanager.conductor.tasks.base.Tools``
         :param params: of the request
         """
-        self._begun_at = time.monotonic()
+        self._begun_at = clock.monotonic()
         self._since = clock.utcnow() - records.CLOCK_SKEW
         pool = futures.ThreadPoolExecutor(1, thread_name_prefix='plan')
         self._plan = pool.submit(plans.make_plan, tools, 'evacuate', host,
@@ -53,7 +52,7 @@ class EarlyPlan:
 
         :raises CloudUnreachable: Nova did not answer
         """
-        if self._plan is None or (time.monotonic() - self._begun_at
+        if self._plan is None or (clock.monotonic() - self._begun_at
                                   > USABLE_SECONDS):
             return None
         try:

@@ -2,7 +2,6 @@
 """What all steps of flows have in common."""
 
 import dataclasses
-import time
 from typing import Any
 from typing import NoReturn
 
@@ -11,6 +10,7 @@ from oslo_db import exception as db_exc
 from oslo_log import log as logging
 from taskflow import task
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 
@@ -68,19 +68,19 @@ class Step(task.Task):
         self.tools = tools
 
     def execute(self) -> None:
-        failing_since = time.monotonic()
+        failing_since = clock.monotonic()
         while True:
-            begun = time.monotonic()
+            begun = clock.monotonic()
             try:
                 self.run.guard()
                 return self.do()
             except (db_exc.DBError, exception.LeaseLost) as exc:
                 self._hand_over(exc)
             except exception.CloudUnreachable as exc:
-                if time.monotonic() - begun > CONF.cloud.retry_total:
+                if clock.monotonic() - begun > CONF.cloud.retry_total:
                     # For so long it can only have worked in between.
-                    failing_since = time.monotonic()
-                if (time.monotonic() - failing_since
+                    failing_since = clock.monotonic()
+                if (clock.monotonic() - failing_since
                         > CONF.cloud.outage_timeout):
                     raise
                 LOG.warning('Step %(step)s of task %(task)s waits for the '

@@ -8,7 +8,6 @@ pair that the clones are made with, is removed at the end, whatever the end is.
 
 from collections.abc import Callable
 import dataclasses
-import time
 from typing import Any
 
 from oslo_config import cfg
@@ -234,12 +233,12 @@ def outlast(step: Step, function: Callable[[], None]) -> None:
 
     :raises CloudUnreachable: it was away for too long
     """
-    begun = time.monotonic()
+    begun = clock.monotonic()
     while True:
         try:
             return function()
         except exception.CloudUnreachable:
-            if time.monotonic() - begun > CONF.cloud.outage_timeout:
+            if clock.monotonic() - begun > CONF.cloud.outage_timeout:
                 raise
             step.run.pause(CONF.cloud.retry_max_delay)
 

@@ -10,12 +10,12 @@ in Nova before it asks again. The steps of one move are in ``follow``, its end
 is in ``endings``.
 """
 
-import time
 from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import calls as nova_calls
@@ -107,7 +107,7 @@ class Mover:
             self._skip_waiting()
         self._collect()
         if self._until_look() <= 0:
-            self._look_at = time.monotonic() + self._interval()
+            self._look_at = clock.monotonic() + self._interval()
             self._settle()
             self._advance()
         self._fill()
@@ -125,7 +125,7 @@ class Mover:
 
     def _until_look(self) -> float:
         # A millisecond early is no harm, and no float is exact.
-        return self._look_at - time.monotonic() - 0.001
+        return self._look_at - clock.monotonic() - 0.001
 
     def _interval(self) -> float:
         """Return the seconds between two looks at Nova.

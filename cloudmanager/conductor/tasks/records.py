@@ -5,8 +5,9 @@ from collections.abc import Callable
 from collections.abc import Iterable
 import datetime
 import math
-import time
 from typing import Any
+
+from cloudmanager.common import clock
 
 # How far Nova's clock and ours may be apart.
 CLOCK_SKEW = datetime.timedelta(seconds=10)
@@ -39,7 +40,7 @@ class MoveRecord:
         # By Nova's clock.
         self._newest = self._begun_at
         self._whole_at: float | None = None
-        #: ``time.monotonic()`` when the migrations were read last.
+        #: ``clock.monotonic()`` when the migrations were read last.
         self.answered_at = -math.inf
         self._here = _Ids(lambda: nova.ids_on(source))
         self._locked = _Ids(lambda: nova.ids_on(source, locked=True))
@@ -49,13 +50,13 @@ class MoveRecord:
 
         :raises CloudUnreachable: Nova did not answer
         """
-        now, since = time.monotonic(), self._newest - OVERLAP
+        now, since = clock.monotonic(), self._newest - OVERLAP
         whole = (self._whole_at is None
                  or now - self._whole_at > WHOLE_LOOK_SECONDS)
         if whole or since < self._begun_at:
             since = self._begun_at
         found = self._nova.migrations(source=self._source, since=since)
-        self.answered_at = time.monotonic()
+        self.answered_at = clock.monotonic()
         for item in found:
             self._migrations[item.id] = item
             if item.updated_at:
@@ -110,13 +111,13 @@ class _Ids:
 
     def read(self) -> None:
         """Read them now."""
-        now = time.monotonic()
+        now = clock.monotonic()
         self._ids = frozenset(self._read())
         self._read_at = now
 
     def is_older(self, seconds: float) -> bool:
         """Tell whether they were read longer ago."""
-        return time.monotonic() - self._read_at > seconds
+        return clock.monotonic() - self._read_at > seconds
 
     def is_newer(self, than: float) -> bool:
         """Tell whether they were read at a time or later."""

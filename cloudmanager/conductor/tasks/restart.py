@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steps that restart an empty host and take it into use again."""
 
-import time
 from typing import Any
 
 from oslo_config import cfg
@@ -75,7 +74,7 @@ class AwaitHost(Step):
         while True:
             self.run.guard()
             why = self._what_is_missing()
-            now = time.monotonic()
+            now = clock.monotonic()
             if why:
                 well_since = None
             elif well_since is None:
@@ -156,12 +155,12 @@ class EnableHost(Step):
     def _is_in_use(self) -> bool:
         providers = [item.id for item in self.tools.nova.hypervisors()
                      if item.host == self.run.host]
-        deadline = time.monotonic() + TRAIT_SECONDS
+        deadline = clock.monotonic() + TRAIT_SECONDS
         while True:
             if not any(DISABLED_TRAIT in self.tools.placement.traits(uuid)
                        for uuid in providers):
                 return True
-            if time.monotonic() > deadline:
+            if clock.monotonic() > deadline:
                 return False
             self.run.pause(CONF.host_tasks.poll_interval)
 

@@ -2,7 +2,6 @@
 """Resetting several nodes in one request, which waits for them."""
 
 import itertools
-import time
 from typing import Any
 
 from oslo_config import cfg
@@ -11,6 +10,7 @@ from cloudmanager.api import routing
 from cloudmanager.api import work
 from cloudmanager.api.controllers.v1 import node_power
 from cloudmanager.api.types import power as power_forms
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common import power_types
 from cloudmanager.db import nodes as db_nodes
@@ -86,13 +86,13 @@ def _start(call: routing.Call, ids: list[int], manner: dict[str, Any],
 
 def _await_end(call: routing.Call, task_id: str) -> None:
     """Wait until a task has ended or the time is over."""
-    deadline = time.monotonic() + CONF.power.batch_timeout
+    deadline = clock.monotonic() + CONF.power.batch_timeout
     for pause in itertools.chain(PAUSES, itertools.repeat(PAUSES[-1])):
         status = db_tasks.get_task(call.context, task_id)['status']
-        left = deadline - time.monotonic()
+        left = deadline - clock.monotonic()
         if status not in db_tasks.ACTIVE or left <= 0:
             return
-        time.sleep(min(pause, left))
+        clock.sleep(min(pause, left))
 
 
 def _outcome(call: routing.Call, task_id: str,

@@ -3,13 +3,14 @@
 
 import threading
 import time
-import types
 
 import fixtures
 
 from cloudmanager.api import refreshed
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.tests import base
+from cloudmanager.tests import clocks
 
 AWAY = exception.CloudUnreachable(service='Nova', reason='no answer')
 # Nothing that is waited for in vain is waited for longer.
@@ -21,10 +22,10 @@ class RefreshedCase(base.TestCase):
     def setUp(self):
         super().setUp()
         self.logger = self.useFixture(fixtures.FakeLogger(level=20))
-        self.offset = 0.0
-        self.useFixture(fixtures.MockPatchObject(
-            refreshed, 'time', types.SimpleNamespace(
-                monotonic=lambda: time.monotonic() + self.offset)))
+        # Threads wait for each other here, so real time goes on.
+        self.clock = clocks.Shifted()
+        self.useFixture(fixtures.MockPatchObject(clock, 'source',
+                                                 self.clock))
         self.config(group='inventory', cache_seconds=10, stale_seconds=300)
         self.values = {'a': 1, 'b': 2}
         self.reads = []
@@ -42,10 +43,10 @@ class RefreshedCase(base.TestCase):
         return {key: self.values[key] for key in keys if key in self.values}
 
     def later(self, seconds):
-        self.offset += seconds
+        self.clock.offset += seconds
 
     def get(self, *keys, wait=LONG):
-        return self.cache.get(keys, refreshed.time.monotonic() + wait)
+        return self.cache.get(keys, clock.monotonic() + wait)
 
     def settled(self):
         """Wait until nothing is read any more."""
@@ -156,7 +157,9 @@ class AwayTestCase(RefreshedCase):
         self.settled()
         self.error = None
         self.later(11)
+        self.gate.clear()
         self.assertFalse(self.get('a').complete)
+        self.gate.set()
         self.settled()
         self.assertEqual({'a': 1}, self.values_of('a'))
         self.assertIn('can be read again', self.logger.output)

@@ -1,22 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tokens of the service are exchanged for tokens of a project."""
 
-import fixtures
 from keystoneauth1 import fixture as ks_fixture
 
 from cloudmanager.clients import projects
 from cloudmanager.common import exception
+from cloudmanager.tests import clocks
 from cloudmanager.tests.unit.clients import base
 
 INSIDE = 'gAAAA-token-inside'
-
-
-class Clock:
-
-    now = 1000.0
-
-    def monotonic(self):
-        return self.now
 
 
 class ProjectsTestCase(base.ClientCase):
@@ -24,9 +16,7 @@ class ProjectsTestCase(base.ClientCase):
     def setUp(self):
         super().setUp()
         self.configure()
-        self.clock = Clock()
-        self.useFixture(fixtures.MockPatchObject(projects, 'time',
-                                                 self.clock))
+        self.clock = clocks.simulate(self)
         self.scopes = []
         self.http.post(f'{base.AUTH}/auth/tokens', json=self.answer)
         self.status = 201

@@ -2,7 +2,6 @@
 """When a request is made again, and when it must not be."""
 
 import threading
-import types
 
 import fixtures
 from keystoneauth1 import exceptions as ks_exc
@@ -14,6 +13,7 @@ from cloudmanager.clients import retry
 from cloudmanager.clients.retry import Kind
 from cloudmanager.common import exception
 from cloudmanager.tests import base
+from cloudmanager.tests import clocks
 
 
 def raised_from(error, cause):
@@ -57,20 +57,12 @@ class RetryCase(base.TestCase):
     def setUp(self):
         super().setUp()
         self.logger = self.useFixture(fixtures.FakeLogger())
-        self.now = 0.0
-        self.pauses = []
-        self.stopped = False
-        self.useFixture(fixtures.MockPatchObject(
-            retry, 'time', types.SimpleNamespace(
-                monotonic=lambda: self.now)))
-        self.useFixture(fixtures.MockPatchObject(
-            retry, 'stopping', types.SimpleNamespace(wait=self.wait)))
+        self.clock = clocks.simulate(self)
+        self.pauses = self.clock.waits
+        self.stopping = threading.Event()
+        self.useFixture(fixtures.MockPatchObject(retry, 'stopping',
+                                                 self.stopping))
         self.asked = 0
-
-    def wait(self, seconds):
-        self.pauses.append(seconds)
-        self.now += seconds
-        return self.stopped
 
     def call(self, kind, *errors, forever=False):
         """Make a request that fails by each of some errors at first."""
@@ -194,7 +186,7 @@ class PauseTestCase(RetryCase):
         self.config(group='cloud', retries=1000, retry_delay=10.0,
                     retry_max_delay=10.0, retry_total=60)
         self.fail(refused())
-        self.assertLessEqual(self.now, 60)
+        self.assertLessEqual(sum(self.pauses), 60)
         self.assertGreater(self.asked, 4)
 
     def test_retry_after(self):
@@ -218,7 +210,7 @@ class PauseTestCase(RetryCase):
 
     def test_stopping(self):
         """A process that must end repeats nothing."""
-        self.stopped = True
+        self.stopping.set()
         self.fail(refused())
         self.assertEqual(1, self.asked)
 

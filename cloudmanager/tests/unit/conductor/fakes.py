@@ -9,8 +9,6 @@ tests can prove that nothing was asked twice.
 import collections
 import dataclasses
 import datetime
-import functools
-import heapq
 import itertools
 import threading
 import types
@@ -22,10 +20,6 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.tests.unit.conductor import fake_actions
 from cloudmanager.tests.unit.conductor import fake_copies
-
-BEGINNING = datetime.datetime(2031, 5, 6)
-# Nothing in these tests takes longer; a loop without an end does.
-ETERNITY = 10 ** 6
 
 # What becomes of a request; anything else is carried out and succeeds.
 LOST = 'lost'                   # never arrived, and nobody can tell
@@ -48,54 +42,6 @@ STATUS = {'active': 'ACTIVE', 'stopped': 'SHUTOFF', 'paused': 'PAUSED',
           'soft-delete': 'SOFT_DELETED', 'deleted': 'DELETED'}
 POWER = {'active': 1, 'paused': 3, 'rescued': 1, 'suspended': 4}
 MOVING = ('accepted', 'running', 'finished', 'confirming')
-
-
-class Clock:
-    """Time that passes when somebody waits, with what happens then."""
-
-    def __init__(self):
-        self.now = 1000.0
-        self._events = []
-        self._order = itertools.count()
-        self._lock = threading.RLock()
-
-    def monotonic(self):
-        return self.now
-
-    def utcnow(self):
-        return BEGINNING + datetime.timedelta(seconds=self.now)
-
-    def at(self, seconds, function, *args, **kwargs):
-        """Do something so many seconds from now."""
-        call = functools.partial(function, *args, **kwargs)
-        with self._lock:
-            heapq.heappush(self._events, (self.now + seconds,
-                                          next(self._order), call))
-
-    def sleep(self, seconds):
-        # A little more: of sums of seconds some are a little less.
-        with self._lock:
-            end = self.now + seconds + 1e-6
-            while self._events and self._events[0][0] <= end:
-                when, _, call = heapq.heappop(self._events)
-                self.now = max(self.now, when)
-                call()
-            self.now = max(self.now, end)
-        if self.now > ETERNITY:
-            raise AssertionError('The work does not come to an end.')
-
-
-class Stopping(threading.Event):
-    """The stop signal of a conductor, whose waits cost no time."""
-
-    def __init__(self, clock):
-        super().__init__()
-        self._clock = clock
-
-    def wait(self, timeout=None):
-        if not self.is_set():
-            self._clock.sleep(timeout)
-        return self.is_set()
 
 
 def refusal(request, reason, status=409):

@@ -1,30 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs of tasks on a fake cloud and a real database."""
 
+import threading
+
 import fixtures
 
-from cloudmanager.common import clock as common_clock
 from cloudmanager.common import query as common_query
 from cloudmanager.common import secrets
 from cloudmanager.conductor import flows
 from cloudmanager.conductor.engine import persistence
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.engine import worker as engine_worker
-from cloudmanager.conductor.tasks import ahead
-from cloudmanager.conductor.tasks import alive
 from cloudmanager.conductor.tasks import base as tasks_base
 from cloudmanager.conductor.tasks import host as host_steps
 from cloudmanager.conductor.tasks import moves
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import power as power_steps
-from cloudmanager.conductor.tasks import records
-from cloudmanager.conductor.tasks import restart
 from cloudmanager.db import api as db_api
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_controls as db_power_controls
 from cloudmanager.db import tasks as db_tasks
-from cloudmanager.power import confirm
 from cloudmanager.tests import base
+from cloudmanager.tests import clocks
 from cloudmanager.tests.unit.conductor import fakes
 
 DRAIN = host_steps.DRAIN_ACTIONS
@@ -75,13 +72,7 @@ class ConductorCase(base.DbTestCase):
 
     def setUp(self):
         super().setUp()
-        self.clock = fakes.Clock()
-        for module in (moves, records, ahead, alive, tasks_base, confirm,
-                       restart):
-            self.useFixture(fixtures.MockPatchObject(module, 'time',
-                                                     self.clock))
-        self.useFixture(fixtures.MockPatchObject(
-            common_clock, 'utcnow', self.clock.utcnow))
+        self.clock = clocks.simulate(self)
         self.logger = self.useFixture(fixtures.FakeLogger())
         self.nova = fakes.FakeNova(self.clock)
         self.placement = fakes.FakePlacement(self.nova)
@@ -110,7 +101,7 @@ class ConductorCase(base.DbTestCase):
         if self.task_id is None:
             self.create(name, **params)
         task = db_tasks.claim(self.context, self.task_id, self.token, 'me')
-        return kind(self.context, task, fakes.Stopping(self.clock))
+        return kind(self.context, task, threading.Event())
 
     def mortal(self, die_at=None, **kwargs):
         run = self.run_of(kind=MortalRun, **kwargs)

@@ -3,8 +3,6 @@
 
 import inspect
 
-import fixtures
-
 from cloudmanager.clients import cinder
 from cloudmanager.clients import glance
 from cloudmanager.clients import neutron
@@ -12,7 +10,6 @@ from cloudmanager.clients import nova
 from cloudmanager.clients import nova_copies
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import base as tasks_base
-from cloudmanager.conductor.tasks import clone
 from cloudmanager.tests.unit.conductor import fake_copies
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import server_case
@@ -25,7 +22,6 @@ class CloneCase(server_case.ServerCase):
 
     def setUp(self):
         super().setUp()
-        self.useFixture(fixtures.MockPatchObject(clone, 'time', self.clock))
         self.cloud = fake_copies.Cloud(self.nova)
         self.use_cloud()
 

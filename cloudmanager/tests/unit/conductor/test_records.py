@@ -8,6 +8,7 @@ from oslotest import base
 
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import records
+from cloudmanager.tests import clocks
 
 BEGUN = datetime.datetime(2031, 1, 2, 3, 0)
 
@@ -29,17 +30,14 @@ class MoveRecordTestCase(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        self.seconds = 0.0
-        patch = mock.patch.object(records.time, 'monotonic',
-                                  lambda: self.seconds)
-        patch.start()
-        self.addCleanup(patch.stop)
+        self.clock = clocks.simulate(self)
+        self.clock.now = 0.0
         self.nova = mock.Mock()
         self.record = records.MoveRecord(self.nova, 'cmp1', BEGUN)
 
     def look(self, at, *found):
         """Look at a time; return since when was asked, in seconds."""
-        self.seconds = at
+        self.clock.now = at
         self.nova.migrations.return_value = list(found)
         self.found = {item.id: item.status
                       for item in self.record.migrations()}
@@ -88,7 +86,7 @@ class MoveRecordTestCase(base.BaseTestCase):
         self.assertFalse(self.record.is_present('vm2'))
         self.nova.ids_on.assert_called_once_with('cmp1')
         self.nova.ids_on.return_value = ['vm2']
-        self.seconds = 16
+        self.clock.now = 16
         self.assertTrue(self.record.is_present('vm2'))
         self.assertFalse(self.record.is_present('vm1'))
 
@@ -99,7 +97,7 @@ class MoveRecordTestCase(base.BaseTestCase):
 
     def leave(self, at, over_at, soon=False):
         """Ask at a time whether ``vm1`` has left."""
-        self.seconds = at
+        self.clock.now = at
         return self.record.has_left('vm1', over_at, soon)
 
     def test_leaving(self):

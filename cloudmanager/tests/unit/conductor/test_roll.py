@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many hosts are restarted, never more than may be missing."""
 
+import threading
+
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import roll
 from cloudmanager.db import tasks as db_tasks
-from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
 
 HOSTS = ('h1', 'h2', 'h3', 'h4')
@@ -63,7 +64,7 @@ class RollCase(fakes_case.ConductorCase):
             self.token = db_tasks.set_post_token(
                 self.context, self.task_id, None, 0)
         task = db_tasks.claim(self.context, self.task_id, self.token, 'me')
-        run = kind(self.context, task, fakes.Stopping(self.clock))
+        run = kind(self.context, task, threading.Event())
         pause = run.pause
 
         def paused(seconds):

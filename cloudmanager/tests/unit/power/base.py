@@ -12,6 +12,7 @@ from cloudmanager.conf import power as power_conf
 from cloudmanager.power import base
 from cloudmanager.power import confirm
 from cloudmanager.power import states
+from cloudmanager.tests import clocks
 
 PASSWORD = 'S3cret-Of-The-BMC'
 
@@ -20,19 +21,6 @@ def device(host='bmc.example', port=623, **values):
     return base.Device(**{
         'control_type': 'FakeDevice', 'protocol_type': 'IPMI', 'host': host,
         'port': port, 'login': 'admin', 'password': PASSWORD, **values})
-
-
-class Clock:
-    """Time that passes only when somebody waits."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def monotonic(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
 
 
 class ScriptedDriver(base.PowerDriver):
@@ -116,9 +104,7 @@ class PowerTestCase(testtools.TestCase):
         power_conf.register_opts(self.conf.conf)
         self.conf.config(group='power', confirm_timeout=60.0,
                          soft_timeout=120.0)
-        self.clock = Clock()
-        self.useFixture(fixtures.MockPatchObject(confirm, 'time',
-                                                 self.clock))
+        self.clock = clocks.simulate(self)
         self.logger = self.useFixture(fixtures.FakeLogger())
 
     def feed(self, driver, output='1', **values):

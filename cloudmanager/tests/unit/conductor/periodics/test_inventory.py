@@ -11,6 +11,7 @@ from cloudmanager.conductor.periodics import inventory
 from cloudmanager.conductor.periodics import members
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.tests import base
+from cloudmanager.tests import clocks
 from cloudmanager.tests.unit.conductor import fakes
 
 
@@ -20,7 +21,7 @@ class InventoryTestCase(base.DbTestCase):
     def setUp(self):
         super().setUp()
         self.logger = self.useFixture(fixtures.FakeLogger(level=20))
-        self.nova = fakes.FakeNova(fakes.Clock())
+        self.nova = fakes.FakeNova(clocks.Clock())
         self.nova.reset(('cmp1', 'cmp2'))
         self.hosts = ['me']
         self.stopping = threading.Event()
