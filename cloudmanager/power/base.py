@@ -89,6 +89,9 @@ class PowerDriver(abc.ABC):
 
     #: Whether the device can ask the operating system to shut down.
     supports_soft: ClassVar[bool] = False
+    #: Whether that does no harm a second time, when it is not known if the
+    #: first request got through. A button must not be pressed again.
+    soft_may_repeat: ClassVar[bool] = True
     #: That of its kind, in ``cloudmanager.power.types``; ``default`` in one
     #: of them is what ``option`` returns when a device does not have it.
     options_schema: ClassVar[Mapping[str, Mapping[str, Any]]] = {}

@@ -49,6 +49,7 @@ class DaenetACPIDriver(daenet.DaenetDriver):
     """The outputs press power buttons, inputs tell the states."""
 
     supports_soft = True
+    soft_may_repeat = False
     options_schema = options.DAENET_ACPI
 
     def __init__(self) -> None:

@@ -43,6 +43,15 @@ class PowerInterrupted(PowerError):
                 'reset when the conductor ended. It was not asked again.')
 
 
+class PowerFeedSilent(PowerError):
+    """All feeds of a node have to be cut, and one of them is not known."""
+
+    error_code = 'cloudmanager.power.feed_silent'
+    template = ('Output %(output)s of %(device)s, one of the %(count)d feeds '
+                'of the node, cannot be read, so none of them is cut: '
+                '%(reason)s')
+
+
 class PowerUntrusted(PowerError):
     """Its host key or certificate is not what it has to be."""
 

@@ -36,7 +36,10 @@ RESETS = fields.Resource('', '', (
     Field('success', fields.LIST, nullable=False, schema=_IDS,
           description='Ids of the nodes that were restarted.'),
     Field('failed', fields.LIST, nullable=False, schema=_IDS,
-          description='Ids of the nodes that were not, or not yet.'),
+          description='Ids of the nodes that could not be.'),
+    Field('running', fields.LIST, nullable=False, schema=_IDS,
+          description='Ids of the nodes of which it was not known in time; '
+                      'the task goes on with them.'),
     Field('errors', fields.OBJECT, nullable=False,
           description='Why, by id.'),
     Field('task_id', description='Id of the task that restarts them; null '

@@ -53,6 +53,13 @@ class MemoryJournal(confirm.Journal):
         self._done[what] = clock.utcnow().isoformat()
         self._remember({'done': dict(self._done)})
 
+    def forget(self, *notes: str) -> None:
+        known = [what for what in notes if what in self._done]
+        for what in known:
+            del self._done[what]
+        if known:
+            self._remember({'done': dict(self._done)})
+
     def age(self, what: str) -> float | None:
         then = self._done.get(what)
         if then is None:
@@ -90,8 +97,8 @@ class NodePower:
 
         :raises PowerError: it is not proven
         """
-        self._act(node, run, FENCE,
-                  lambda feeds: confirm.fence(feeds, pause=run.pause))
+        self._act(node, run, FENCE, lambda feeds: confirm.fence(
+            feeds, journal=_journal(run), pause=run.pause))
 
     def is_off(self, node: dict[str, Any], run: engine_run.Run) -> bool:
         """Tell whether a node is seen to be off; nothing is switched.
@@ -136,8 +143,7 @@ class NodePower:
         :raises TaskCancelled: it was cancelled then
         """
         wait = _pause(run, cancellable)
-        kept = journal or MemoryJournal(
-            run.memory, lambda values: run.remember(**values))
+        kept = journal or _journal(run)
         self._act(node, run, OFF, lambda feeds: confirm.switch_off(
             feeds, manner=manner, journal=kept, pause=run.pause,
             soft_pause=wait))
@@ -253,6 +259,12 @@ class NodePower:
         _keep_states(found, run, action, error)
         if error is not None:
             raise error
+
+
+def _journal(run: engine_run.Run) -> MemoryJournal:
+    """Return the journal of a task that switches one node."""
+    return MemoryJournal(run.memory,
+                         lambda values: run.remember(**values))
 
 
 def _log(node: dict[str, Any] | None, run: engine_run.Run, action: str,

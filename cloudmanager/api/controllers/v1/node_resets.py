@@ -20,6 +20,7 @@ from cloudmanager.policies import nodes as policies
 CONF = cfg.CONF
 # Seconds between looks at the task; the last one repeats.
 PAUSES = (0.1, 0.2, 0.3, 0.5)
+ENDED = (db_tasks.ITEM_FAILED, db_tasks.ITEM_SKIPPED)
 
 
 @routing.route('POST', '/v1/nodes/actions/reset', policies.POWER,
@@ -36,12 +37,14 @@ def reset_nodes(call: routing.Call) -> Any:
     errors = _unable(call, ids)
     task_id = _start(call, [key for key in ids if key not in errors],
                      manner, errors)
-    success: list[int] = []
+    success: set[int] = set()
     if task_id is not None:
         _await_end(call, task_id)
         success = _outcome(call, task_id, errors)
     return {'success': [key for key in ids if key in success],
             'failed': [key for key in ids if key in errors],
+            'running': [key for key in ids
+                        if key not in success and key not in errors],
             'errors': {str(key): text for key, text in errors.items()},
             'task_id': task_id}
 
@@ -96,24 +99,23 @@ def _await_end(call: routing.Call, task_id: str) -> None:
 
 
 def _outcome(call: routing.Call, task_id: str,
-             errors: dict[int, str]) -> list[int]:
+             errors: dict[int, str]) -> set[int]:
     """Return the nodes that were reset.
+
+    Of those that are not known yet nothing is said: what is said is final.
 
     :param errors: gets why others were not
     """
     task = db_tasks.get_task(call.context, task_id)
     items = {int(item['object_id']): item for item in
              db_tasks.items(call.context, [task_id])[task_id]}
-    success = []
+    success = set()
     for key in task['params']['node_ids']:
         item = items.get(key)
         if item is not None and item['state'] == db_tasks.ITEM_DONE:
-            success.append(key)
-        elif task['status'] in db_tasks.ACTIVE:
-            errors[key] = (item or {}).get('error') or (
-                f'Not confirmed within {CONF.power.batch_timeout:.0f} s; '
-                f'task {task_id} goes on.')
-        else:
+            success.add(key)
+        elif task['status'] not in db_tasks.ACTIVE or (
+                item is not None and item['state'] in ENDED):
             errors[key] = ((item or {}).get('error') or task['result']
                            or 'The task ended before.')
     return success

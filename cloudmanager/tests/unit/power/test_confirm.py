@@ -179,12 +179,12 @@ class FeedsTestCase(ConfirmTestCase):
         self.assertIn('last read: power_on', str(error))
 
     def test_one_feed_that_is_unknown(self):
-        error = exceptions.PowerUnreachable(device=base.device())
-        silent = base.ScriptedDriver([error], error)
-        good = base.SlowDriver(self.clock)
-        self.assertRaises(exceptions.PowerTimeout, self.fence,
-                          self.feed(silent), self.feed(good))
-        self.assertEqual(['off'], good.asked)
+        silent = base.ScriptedDriver([
+            exceptions.PowerUnreachable(device=base.device())])
+        other = base.SlowDriver(self.clock)
+        self.assertRaises(exceptions.PowerFeedSilent, self.fence,
+                          self.feed(silent), self.feed(other))
+        self.assertEqual(([], []), (silent.asked, other.asked))
 
     def test_a_feed_that_comes_back_while_others_are_waited_for(self):
         comes_back = base.ScriptedDriver([ON, OFF, OFF, ON])
@@ -371,7 +371,7 @@ class JournalTestCase(ConfirmTestCase):
     def test_a_shutdown_is_asked_for_once(self):
         driver = base.SlowDriver(self.clock, soft_after=100)
         driver.power_off(None, '1', soft=True)
-        self.journal.note('asked to shut down')
+        self.journal.note(f'asked {self.feed(driver)} to shut down')
         self.clock.sleep(90)
         confirm.switch_off([self.feed(driver)], pause=self.clock.sleep,
                            journal=self.journal)
@@ -379,7 +379,7 @@ class JournalTestCase(ConfirmTestCase):
 
     def test_a_shutdown_gets_what_is_left_of_its_time(self):
         driver = base.SlowDriver(self.clock, soft_after=None)
-        self.journal.note('asked to shut down')
+        self.journal.note(f'asked {self.feed(driver)} to shut down')
         self.clock.sleep(110)
         now = self.clock.now
         confirm.switch_off([self.feed(driver)], pause=self.clock.sleep,
