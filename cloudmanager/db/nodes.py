@@ -15,6 +15,7 @@ from cloudmanager.db import conditions
 from cloudmanager.db import models
 from cloudmanager.db import node_images as db_node_images
 from cloudmanager.db import query as db_query
+from cloudmanager.db import task_targets
 
 Columns = tuple[tuple[str, str], ...]
 COLUMNS: Columns = tuple((name, name)
@@ -359,14 +360,7 @@ def delete_node(context: Any, node_id: int) -> str | None:
         .with_for_update()).first()
     if node is None:
         raise exception.NodeNotFound(node=node_id)
-    target = f'node:{node_id}'
-    task = context.session.execute(
-        sa.select(models.Task.id, models.Task.name)
-        .join(models.TaskTarget, models.TaskTarget.task_id == models.Task.id)
-        .where(models.TaskTarget.target == target)).first()
-    if task is not None:
-        raise exception.TaskConflict(task=task.id, name=task.name,
-                                     target=target)
+    task_targets.require_free_node(context, node_id)
     for model in (_LINK, models.NodeAvailabilityStorage,
                   models.PowerAction):
         context.session.execute(

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The log of power actions."""
 
+import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common import query as common_query
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
 
+#: Results of power actions.
+RUNNING, SUCCESS, FAILURE, CANCELLED = (
+    'running', 'success', 'failure', 'cancelled')
 COLUMNS = tuple(models.PowerAction.__table__.c)
 _OF_NODE = sa.select(*COLUMNS).where(
     models.PowerAction.node_id == sa.bindparam('node_id'))
@@ -53,12 +58,36 @@ def get_action(context: Any, node_id: int,
 
 
 @api.writer
-def record(context: Any, values: dict[str, Any]) -> int:
-    """Log a power action.
+def begin(context: Any, values: dict[str, Any]) -> tuple[
+        int, datetime.datetime]:
+    """Log that a power action begins, or goes on after a crash.
 
-    :param values: by column
-    :returns: its id
+    :param values: by column; the task, the node and what is done tell
+        whether it goes on
+    :returns: id of the entry, and when the action first began
     """
-    return context.session.execute(
-        sa.insert(models.PowerAction).values(**values)
+    same = [getattr(models.PowerAction, name) == values[name] for name in (
+        'node_id', 'task_id', 'action', 'power_control_port')]
+    known = context.session.execute(
+        sa.select(models.PowerAction.id, models.PowerAction.created_at)
+        .where(models.PowerAction.result == RUNNING, *same)
+        .order_by(models.PowerAction.id.desc()).limit(1)).first()
+    if known is not None:
+        return known.id, known.created_at
+    now = clock.utcnow()
+    key = context.session.execute(
+        sa.insert(models.PowerAction).values(
+            **{**values, 'result': RUNNING, 'created_at': now})
     ).inserted_primary_key[0]
+    return key, now
+
+
+@api.writer
+def end(context: Any, action_id: int, values: dict[str, Any]) -> None:
+    """Log what came of a power action.
+
+    :param values: by column: ``result``, ``error``, ``duration``
+    """
+    context.session.execute(
+        sa.update(models.PowerAction)
+        .where(models.PowerAction.id == action_id).values(**values))

@@ -18,6 +18,7 @@ from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import query as db_query
+from cloudmanager.db import task_targets
 
 LOG = logging.getLogger(__name__)
 
@@ -158,7 +159,12 @@ def delete_control(context: Any, control_id: int) -> None:
 
     :raises PowerControlNotFound: there is none with this id
     :raises InUse: it is assigned to a node
+    :raises TaskConflict: a task switches one of its outputs
     """
+    # Locked against tasks that begin, as those lock it.
+    context.session.execute(sa.select(_CONTROL.id).where(
+        _CONTROL.id == control_id).with_for_update())
+    task_targets.require_free_control(context, control_id)
     user = context.session.scalar(
         sa.select(_LINK.node_id)
         .where(_LINK.power_control_id == control_id).limit(1))
@@ -295,6 +301,7 @@ def _update_assignment(context: Any, node_id: int, control_id: int,
     if values.get('is_default'):
         _clear_default(context, node_id)
     if 'power_control_port' in values:
+        task_targets.require_free_node(context, node_id)
         values = {**values, **_UNREAD}
         _look_soon(context, control_id)
     if values:
@@ -308,6 +315,8 @@ def update_assignment(context: Any, node_id: int, control_id: int,
 
     :raises AssignmentNotFound: the control is not assigned to the node
     :raises InUse: the output is taken
+    :raises TaskConflict: a task acts on the node, which has to keep its
+        output
     """
     try:
         _update_assignment(context, node_id, control_id, values)
@@ -322,8 +331,10 @@ def unassign(context: Any, node_id: int, control_id: int) -> None:
     """Take a power control from a node; the oldest left is the default.
 
     :raises AssignmentNotFound: it is not assigned to the node
+    :raises TaskConflict: a task acts on the node, and may need it
     """
     row = _link_to_change(context, node_id, control_id)
+    task_targets.require_free_node(context, node_id)
     context.session.execute(sa.delete(_LINK).where(_LINK.id == row.id))
     heir = context.session.execute(
         sa.select(_LINK.id, _LINK.power_control_id)

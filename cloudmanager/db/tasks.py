@@ -20,6 +20,7 @@ from cloudmanager.common import query as common_query
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
+from cloudmanager.db import task_targets
 
 PENDING, STARTED, RETRY = 'PENDING', 'STARTED', 'RETRY'
 SUCCESS, FAILURE, REVOKED = 'SUCCESS', 'FAILURE', 'REVOKED'
@@ -40,8 +41,6 @@ _TASKS = sa.select(*(column for column in TASK_COLUMNS
 
 # TaskFlow's tables, for the removal of what it kept of a task: the logbook
 # and the flow of a task have the task's id.
-# How targets begin that are nodes; their ids follow.
-_NODE = 'node:'
 _ATOMS = sa.table('atomdetails', sa.column('parent_uuid'))
 _FLOWS = sa.table('flowdetails', sa.column('uuid'))
 _BOOKS = sa.table('logbooks', sa.column('uuid'))
@@ -52,28 +51,10 @@ def _one(context: Any, statement: Any) -> dict[str, Any] | None:
     return dict(row) if row is not None else None
 
 
-def _lock_nodes(context: Any, targets: list[str]) -> None:
-    """Keep the nodes among targets from being deleted meanwhile.
-
-    Whoever deletes a node locks it and looks for tasks then.
-
-    :raises NodeNotFound: one was deleted
-    """
-    wanted = {int(target.removeprefix(_NODE)) for target in targets
-              if target.startswith(_NODE)}
-    if not wanted:
-        return
-    found = context.session.scalars(
-        sa.select(models.Node.id).where(models.Node.id.in_(sorted(wanted)))
-        .order_by(models.Node.id).with_for_update())
-    for missing in sorted(wanted - set(found)):
-        raise exception.NodeNotFound(node=missing)
-
-
 @api.writer
 def _insert(context: Any, values: dict[str, Any],
             targets: list[str]) -> dict[str, Any]:
-    _lock_nodes(context, targets)
+    task_targets.lock(context, targets)
     context.session.execute(sa.insert(models.Task).values(**values))
     for target in sorted(set(targets)):
         context.session.execute(sa.insert(models.TaskTarget).values(
@@ -93,6 +74,7 @@ def create_task(context: Any, name: str, *, targets: list[str],
     :returns: the row, and whether it is new
     :raises TaskConflict: another task acts on one of the targets
     :raises NodeNotFound: a node among the targets is gone
+    :raises PowerControlNotFound: the power control of an output is
     """
     values = {
         'id': uuidutils.generate_uuid(), 'name': name, 'status': PENDING,

@@ -236,7 +236,8 @@ POWER_ACTION = fields.Resource('power_action', 'power_actions', (
                       'whole node.'),
     Field('result', operators=fields.OPERATORS[fields.STRING],
           sortable=True, nullable=False,
-          description='What came of it: success, failure or cancelled.'),
+          description='What came of it: success, failure or cancelled; '
+                      'running until then.'),
     Field('error', description='Why it failed.'),
     Field('task_id', operators=fields.EQUALITY,
           description='Id of the task that did it.'),

@@ -233,7 +233,7 @@ class NodePower:
         try:
             found = self._feeds(run.context, node)
         except exception.CloudManagerException as exc:
-            _log(node, run, action, clock.utcnow(), exc, None, None)
+            _Entry(node, run, action, None, None).end(exc)
             raise
         self._carry_out(found, node, run, action, function)
 
@@ -242,7 +242,7 @@ class NodePower:
                    function: Callable[[list[confirm.Feed]], None],
                    output: str | None = None) -> None:
         """Carry out an action and keep what came of it, whatever it is."""
-        begun = clock.utcnow()
+        entry = _Entry(node, run, action, found.controls[0]['id'], output)
         error: exception.CloudManagerException | None = None
         try:
             function(found.feeds)
@@ -251,8 +251,7 @@ class NodePower:
             raise
         except exception.CloudManagerException as exc:
             error = exc
-        _log(node, run, action, begun, error, found.controls[0]['id'],
-             output)
+        entry.end(error)
         if node is not None:
             db_nodes.want_off(run.context, node['id'],
                               action in SWITCHING_OFF)
@@ -261,38 +260,57 @@ class NodePower:
             raise error
 
 
+class _Entry:
+    """An action in the log of its node, from its beginning on.
+
+    One on an output without a node is in its task only.
+    """
+
+    def __init__(self, node: dict[str, Any] | None, run: engine_run.Run,
+                 action: str, control_id: int | None,
+                 output: str | None) -> None:
+        self._context = run.context
+        self._id: int | None = None
+        self._begun = clock.utcnow()
+        name = node['name'] if node else f'of output {output}'
+        self._words = {'node': name, 'action': action, 'user': run.user_id}
+        if node:
+            self._id, self._begun = db_power_actions.begin(run.context, {
+                'node_id': node['id'], 'power_control_id': control_id,
+                'power_control_port': output, 'action': action,
+                'user_id': run.user_id, 'user_name': run.user_name,
+                'task_id': run.task_id})
+        LOG.info('Node %(node)s: %(action)s for user %(user)s begins.',
+                 self._words)
+
+    def end(self, error: exception.CloudManagerException | None) -> None:
+        """Log what came of it.
+
+        :param error: why it failed, if it did
+        """
+        seconds = (clock.utcnow() - self._begun).total_seconds()
+        result = db_power_actions.SUCCESS
+        if error is not None:
+            result = (db_power_actions.CANCELLED
+                      if isinstance(error, exception.TaskCancelled)
+                      else db_power_actions.FAILURE)
+        if self._id is not None:
+            db_power_actions.end(self._context, self._id, {
+                'result': result, 'duration': seconds,
+                'error': str(error) if error else None})
+        words = {**self._words, 'seconds': seconds, 'why': error}
+        if error:
+            LOG.error('Node %(node)s: %(action)s for user %(user)s failed '
+                      'after %(seconds).1f s: %(why)s', words)
+        else:
+            LOG.info('Node %(node)s: %(action)s for user %(user)s is '
+                     'confirmed after %(seconds).1f s.', words)
+
+
 def _journal(run: engine_run.Run) -> MemoryJournal:
     """Return the journal of a task that switches one node."""
     return MemoryJournal(run.memory,
                          lambda values: run.remember(**values))
-
-
-def _log(node: dict[str, Any] | None, run: engine_run.Run, action: str,
-         begun: datetime.datetime, error: Exception | None,
-         control_id: int | None, output: str | None) -> None:
-    """Log an action; one on an output without a node is in its task."""
-    duration = (clock.utcnow() - begun).total_seconds()
-    result = 'success'
-    if error is not None:
-        result = ('cancelled' if isinstance(error, exception.TaskCancelled)
-                  else 'failure')
-    name = node['name'] if node else f'of output {output}'
-    if node:
-        db_power_actions.record(run.context, {
-            'node_id': node['id'], 'power_control_id': control_id,
-            'power_control_port': output, 'action': action,
-            'result': result, 'error': str(error) if error else None,
-            'user_id': run.user_id, 'user_name': run.user_name,
-            'task_id': run.task_id, 'created_at': begun,
-            'duration': duration})
-    values = {'node': name, 'action': action, 'user': run.user_id,
-              'seconds': duration, 'why': error}
-    if error:
-        LOG.error('Node %(node)s: %(action)s for user %(user)s failed '
-                  'after %(seconds).1f s: %(why)s', values)
-    else:
-        LOG.info('Node %(node)s: %(action)s for user %(user)s is confirmed '
-                 'after %(seconds).1f s.', values)
 
 
 def _keep_states(found: Feeds, run: engine_run.Run, action: str,

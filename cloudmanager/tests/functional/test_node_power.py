@@ -200,16 +200,19 @@ class ActionsTestCase(base.ApiTestCase):
 class LogTestCase(base.ApiTestCase):
 
     def record(self, node_id, action, **values):
-        return db_power_actions.record(self.context, {
-            'node_id': node_id, 'action': action, 'result': 'success',
-            'user_name': 'ann', 'power_control_id': 1, **values})
+        key, _ = db_power_actions.begin(self.context, {
+            'node_id': node_id, 'action': action, 'user_name': 'ann',
+            'power_control_id': 1, 'power_control_port': None,
+            'task_id': self.uuid()})
+        db_power_actions.end(self.context, key,
+                             {'result': 'success', **values})
+        return key
 
     def test_log(self):
         node, other = self.powered_node(name='a'), self.node(name='b')
         first = self.record(node['id'], 'reset', duration=1.5)
         second = self.record(node['id'], 'power-off', result='failure',
-                             error='it timed out',
-                             task_id=self.uuid())
+                             error='it timed out')
         third = self.record(other['id'], 'reset')
         path = f'/v1/nodes/{node["id"]}/power-actions/'
         rows = self.get(path)['power_actions']

@@ -270,6 +270,75 @@ class DeletesTestCase(RacesCase):
 
 
 @tests_base.databases()
+class PowerControlsTestCase(RacesCase):
+    """What a task may need is not taken from under it (FP9)."""
+
+    def setUp(self):
+        super().setUp()
+        self.node_id = self.node()['id']
+
+    def race(self, turn, action):
+        """Begin a task and take its control away at the same moment."""
+        key = self.control(host=f'bmc{turn}')['id']
+        self.assign(self.node_id, key)
+        path = (f'/v1/nodes/{self.node_id}' if action != 'output'
+                else f'/v1/power-controls/{key}')
+        body = {'coil': '1'} if action == 'output' else None
+        begun, changed = self.together(
+            ('POST', f'{path}/actions/power-on', body),
+            ('DELETE', f'/v1/nodes/{self.node_id}/power-controls/{key}'))
+        if begun == 202:
+            # If both, the control was taken away before the task began.
+            self.assertIn(changed, (204, 409))
+            (task_id,) = self.running()
+            self.finish(task_id)
+        else:
+            self.assertIn((begun, changed), ((409, 204), (404, 204)))
+        self.send('DELETE', f'/v1/nodes/{self.node_id}/power-controls/'
+                            f'{key}')
+
+    def running(self):
+        return [row[0] for row in self.rows(
+            sa.select(models.TaskTarget.task_id).distinct())]
+
+    def test_at_the_same_moment(self):
+        for turn in range(ROUNDS):
+            for number, action in enumerate(('node', 'output')):
+                self.race(turn * 2 + number, action)
+
+    def test_while_it_runs(self):
+        key = self.control(host='bmc')['id']
+        self.assign(self.node_id, key)
+        self.assertEqual(202, self.send(
+            'POST', f'/v1/nodes/{self.node_id}/actions/power-off')[0])
+        (task_id,) = self.running()
+        path = f'/v1/nodes/{self.node_id}/power-controls/{key}'
+        for request in (
+                ('DELETE', path),
+                ('PUT', path, {'power_control_port': '2'})):
+            status, document = self.send(*request)
+            (error,) = document['errors']
+            self.assertEqual((409, 'cloudmanager.task.conflict'),
+                             (status, error['code']))
+            self.assertIn(task_id, error['detail'])
+        self.finish(task_id)
+        self.assertEqual(204, self.send('DELETE', path)[0])
+
+    def test_output_of_nobody(self):
+        """A device whose output is being switched is not deleted."""
+        for turn in range(ROUNDS):
+            key = self.control(host=f'lone{turn}')['id']
+            path = f'/v1/power-controls/{key}'
+            begun, deleted = self.together(
+                ('POST', f'{path}/actions/power-on', {'coil': '1'}),
+                ('DELETE', path))
+            self.assertIn((begun, deleted), ((202, 409), (404, 204)))
+            for task_id in self.running():
+                self.assertEqual(409, self.send('DELETE', path)[0])
+                self.finish(task_id)
+
+
+@tests_base.databases()
 class TasksTestCase(RacesCase):
 
     def test_equal(self):

@@ -244,7 +244,7 @@ def update_control(call: routing.Call, node_id: str,
 
 
 @routing.route('DELETE', _CONTROL, policies.CONTROLS_CHANGE,
-               answers={204: None})
+               answers={204: None}, errors=(409,))
 def unassign_control(call: routing.Call, node_id: str,
                      power_control_id: str) -> None:
     """Take a power control from a node."""

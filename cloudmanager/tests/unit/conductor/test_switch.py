@@ -8,7 +8,9 @@ import threading
 import fixtures
 import sqlalchemy as sa
 
+from cloudmanager.common import clock
 from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.tasks import power as power_steps
 from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_controls as db_power_controls
@@ -119,6 +121,53 @@ class MannerTestCase(SwitchCase):
         self.assertEqual(['soft'], self.asked())
 
 
+class LogTestCase(SwitchCase):
+    """The log has an action from its beginning on (FP11)."""
+
+    def begin(self):
+        self.driver.soft_after = 100
+        self.node = self.add_power()
+        return self.run_of('node.power', host=None, action='power-off',
+                           node_id=self.node['id'])
+
+    def test_while_it_runs(self):
+        seen = []
+        run = self.begin()
+        self.clock.at(50, lambda: seen.extend(self.log(self.node)))
+        self.run_flow(run)
+        ((before,), (after,)) = seen, self.log(self.node)
+        self.assertEqual(
+            ('running', None, None, self.task_id, 'user'),
+            tuple(before[name] for name in (
+                'result', 'error', 'duration', 'task_id', 'user_id')))
+        self.assertEqual(('success', before['id'], before['created_at']),
+                         tuple(after[name] for name in (
+                             'result', 'id', 'created_at')))
+
+    def test_after_a_crash(self):
+        """It began when the first conductor began it."""
+        run = self.begin()
+        begun = clock.utcnow()
+        self.clock.at(50, run.stopping.set)
+        self.assertRaises(engine_run.HandOver, self.run_flow, run)
+        self.assertEqual(['running'], [
+            entry['result'] for entry in self.log(self.node)])
+        self.run_flow()
+        (entry,) = self.log(self.node)
+        self.assertEqual('success', entry['result'])
+        self.assertLess((entry['created_at'] - begun).total_seconds(), 5)
+        self.assertGreaterEqual(entry['duration'], 100)
+
+    def test_twice_in_one_task(self):
+        """What ended is an entry of its own."""
+        run = self.begin()
+        tool = power_steps.NodePower()
+        for _ in range(2):
+            tool.fence(self.node, run)
+        self.assertEqual(['success'] * 2, [
+            entry['result'] for entry in self.log(self.node)])
+
+
 class CrashTestCase(SwitchCase):
     """A reset is sent once, whenever its conductor dies."""
 
@@ -161,7 +210,7 @@ class CrashTestCase(SwitchCase):
         self.assertLessEqual(self.asked().count('off'), 2)
 
     def test_the_lease_was_lost(self):
-        """Nothing is logged by who has lost it."""
+        """The end is not logged by who has lost it."""
         node = self.add_power()
         run = self.run_of('node.power', host=None, node_id=node['id'],
                           action='reset')

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What running tasks act on, against those who would take it away.
+
+Both sides lock the rows of what they mean before they look at each other's:
+a task that begins locks its targets, whoever removes one locks it too.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from cloudmanager.common import exception
+from cloudmanager.db import models
+
+#: How targets begin; ids follow. Those of outputs have their names besides.
+NODE, OUTPUT = 'node:', 'output:'
+_TARGET = models.TaskTarget.target
+
+
+def lock(context: Any, targets: Iterable[str]) -> None:
+    """Keep what is among targets from being removed in this transaction.
+
+    :raises NodeNotFound: a node was deleted
+    :raises PowerControlNotFound: a power control was deleted
+    """
+    nodes = {int(target.removeprefix(NODE)) for target in targets
+             if target.startswith(NODE)}
+    controls = {int(target.split(':')[1]) for target in targets
+                if target.startswith(OUTPUT)}
+    for missing in _lock_rows(context, models.Node, nodes):
+        raise exception.NodeNotFound(node=missing)
+    for missing in _lock_rows(context, models.PowerControl, controls):
+        raise exception.PowerControlNotFound(power_control=missing)
+
+
+def _lock_rows(context: Any, model: Any, ids: set[int]) -> list[int]:
+    """Lock rows in the order of their ids; return those there are not."""
+    if not ids:
+        return []
+    found = context.session.scalars(
+        sa.select(model.id).where(model.id.in_(sorted(ids)))
+        .order_by(model.id).with_for_update())
+    return sorted(ids - set(found))
+
+
+def require_free_node(context: Any, node_id: int) -> None:
+    """Check that no task acts on a node, which is locked.
+
+    :raises TaskConflict: one does
+    """
+    _require_free(context, _TARGET == f'{NODE}{node_id}')
+
+
+def require_free_control(context: Any, control_id: int) -> None:
+    """Check that no task acts on an output of a device, which is locked.
+
+    :raises TaskConflict: one does
+    """
+    _require_free(context, _TARGET.like(f'{OUTPUT}{control_id}:%'))
+
+
+def _require_free(context: Any, condition: Any) -> None:
+    row = context.session.execute(
+        sa.select(_TARGET, models.Task.id, models.Task.name,
+                  models.Task.user_name, models.Task.user_id)
+        .join(models.Task, models.Task.id == models.TaskTarget.task_id)
+        .where(condition).limit(1)).first()
+    if row is not None:
+        raise exception.TaskConflict(
+            task=row.id, name=row.name, target=row.target,
+            user=row.user_name or row.user_id)
