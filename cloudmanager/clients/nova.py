@@ -189,9 +189,19 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
         """
         return self._ids(host, **{'changes-since': since.isoformat() + 'Z'})
 
-    def _ids(self, host: str, **query: Any) -> list[str]:
+    def ids_in_error(self, since: datetime.datetime) -> list[str]:
+        """Return the ids of servers in error that changed since a time.
+
+        :param since: by Nova's clock, in UTC
+        """
+        return self._ids(status='ERROR', **{
+            'changes-since': since.isoformat() + 'Z'})
+
+    def _ids(self, host: str | None = None, **query: Any) -> list[str]:
+        if host is not None:
+            query['host'] = host
         return [item['id'] for item in self._list(
-            'list servers', '/servers', 'servers', all_tenants=1, host=host,
+            'list servers', '/servers', 'servers', all_tenants=1,
             limit=PAGE, **query)]
 
     def server(self, server_id: str) -> nova_records.Server | None:

@@ -57,6 +57,14 @@ class ServerActions:
         self._set('reset state', self._client.servers.reset_state,
                   server_id, state)
 
+    def request_deletion(self, server_id: str) -> None:
+        """Ask for a deletion as its owner does.
+
+        Where Nova reclaims deleted servers later it can be restored until
+        then.
+        """
+        self._set('delete', self._client.servers.delete, server_id)
+
     def lock(self, server_id: str, reason: str) -> None:
         self._set('lock', self._client.servers.lock, server_id,
                   reason=reason)

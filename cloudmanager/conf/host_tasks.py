@@ -17,6 +17,17 @@ OPTS = [
     cfg.IntOpt('migration_retries', default=1, min=0,
                help='How often a failed migration of a server is repeated '
                     'before the next step of the ladder.'),
+    cfg.FloatOpt('retry_delay', default=5.0, min=0,
+                 help='Seconds before a failed move of a server is repeated, '
+                      'a little more or less at random. They double with '
+                      'every failure.'),
+    cfg.FloatOpt('retry_delay_max', default=60.0, min=0,
+                 help='Longest time before a failed move is repeated, in '
+                      'seconds.'),
+    cfg.IntOpt('place_timeout', default=300, min=0,
+               help='Seconds that a server waits for a host to go to while '
+                    'no other host is up and enabled. Nova is not asked '
+                    'meanwhile, and no attempt is counted.'),
     cfg.ListOpt('deny_evacuate', default=[],
                 help='Hosts that are never evacuated.'),
     cfg.IntOpt('max_moves', default=8, min=1,

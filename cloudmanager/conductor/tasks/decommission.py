@@ -75,7 +75,7 @@ class SwitchOff(Step):
         if self.run.memory.get('fenced'):
             return
         self.run.checkpoint()
-        host.check_out_of_use(self)
+        host.check_out_of_use(self, deleting=True)
         node = self.tools.power.node_of_host(self.run.context,
                                              self.run.host)
         if node is not None:
@@ -112,7 +112,7 @@ class RemoveService(Step):
         if service is None:
             return
         if not self.run.memory.get('fenced'):
-            host.check_out_of_use(self)
+            host.check_out_of_use(self, deleting=True)
         self.run.remember(no_return=True)
         try:
             self.tools.nova.delete_service(service.id)

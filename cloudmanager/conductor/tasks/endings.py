@@ -5,17 +5,20 @@
 is decided here.
 """
 
+import datetime
 from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.clients import retry
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import calls as nova_calls
 from cloudmanager.conductor.tasks import items
 from cloudmanager.conductor.tasks import observe
+from cloudmanager.conductor.tasks import places
 from cloudmanager.conductor.tasks import plans
 from cloudmanager.conductor.tasks import requests
 from cloudmanager.conductor.tasks.base import Tools
@@ -33,10 +36,12 @@ class Endings:
     :param source: the host that the servers leave
     :param calls: where Nova is asked in threads
     :param slots: of the moves under way; freed when one ends
+    :param places: where servers can go
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools, source: str,
-                 calls: nova_calls.Calls, slots: order.Slots) -> None:
+                 calls: nova_calls.Calls, slots: order.Slots,
+                 places: places.Places) -> None:
         self.run = run
         self.nova = tools.nova
         self.source = source
@@ -48,6 +53,9 @@ class Endings:
         self._tools = tools
         self._calls = calls
         self._slots = slots
+        self._places = places
+        # Servers whose deletion was asked for again by this conductor.
+        self._deleted_again: set[str] = set()
 
     def _write(self, item: dict[str, Any], **values: Any) -> None:
         self.run.update_item(item, **values)
@@ -64,8 +72,14 @@ class Endings:
     # Well
 
     def came(self, item: dict[str, Any], server: Any) -> None:
-        """Take our lock off a server that is elsewhere; the end of it."""
+        """Take our lock off a server that is elsewhere; the end of it.
+
+        One that is in error there has arrived, but is not moved well.
+        """
         self._slots.finish(item['object_id'])
+        if server.status == 'ERROR':
+            self._broke(item, server)
+            return
         self.count(item)
         if server.locked_reason == requests.lock_reason(self.run):
             self._write(item, destination=server.host,
@@ -91,6 +105,15 @@ class Endings:
 
     # Not at all
 
+    def _broke(self, item: dict[str, Any], server: Any) -> None:
+        """A server that left the host is in error; no move can mend it."""
+        where = f'on {server.host}' if server.host else 'on no host'
+        fault = f': {server.fault}' if server.fault else ''
+        self._write(item, state=db_tasks.ITEM_FAILED,
+                    destination=server.host,
+                    error=f'it is {where} now, but in error{fault}; repair '
+                          'it')
+
     def gone(self, item: dict[str, Any]) -> None:
         """A server that was deleted meanwhile needs no move."""
         self._write(item, state=db_tasks.ITEM_SKIPPED,
@@ -106,6 +129,54 @@ class Endings:
         self._slots.finish(item['object_id'])
         self._write(item, state=db_tasks.ITEM_FAILED, error=reason)
 
+    def deleting(self, item: dict[str, Any], server: Any) -> None:
+        """Decide on a server whose deletion has not ended in time.
+
+        Its owner does not want it any more, so it does not keep the host
+        from being emptied. A deletion that was lost is asked for again,
+        once.
+        """
+        asked = next((action for action in self.actions(item)
+                      if action.action == observe.DELETE), None)
+        again = item['memory'].get('deleted_again')
+        if (asked is not None and again is None
+                and (clock.utcnow() - asked.start_time).total_seconds()
+                > CONF.server_tasks.stale_after):
+            now = clock.utcnow().replace(microsecond=0).isoformat()
+            self._write(item, memory={**item['memory'],
+                                      'deleted_again': now,
+                                      'waiting_since': now})
+            self._delete_again(item)
+            return
+        since = f', asked for at {asked.start_time}Z,' if asked else ''
+        repeated = (f' It was asked for again at {again}Z.' if again else '')
+        self._write(item, state=db_tasks.ITEM_SKIPPED, destination=None,
+                    error=f'Its deletion{since} does not end.{repeated}',
+                    memory={**item['memory'], 'deleting': True})
+
+    def _delete_again(self, item: dict[str, Any]) -> None:
+        """Ask for a deletion again, which then has its time to end."""
+        LOG.warning('The deletion of server %s hangs and is asked for '
+                    'again.', item['object_id'])
+        self._deleted_again.add(item['object_id'])
+        self.run.guard()
+        try:
+            retry.only_while(self.run.is_owned, requests.delete_again,
+                             self.nova, item['object_id'])
+        except exception.CloudRequestRefused as exc:
+            self._write(item, state=db_tasks.ITEM_FAILED,
+                        error='its deletion hung, and was refused when it '
+                              f'was asked for again: {exc}')
+        except (exception.NotFound, exception.CloudUnreachable) as exc:
+            # The next look at the server tells what came of it.
+            LOG.info('Server %(server)s: %(why)s', {
+                'server': item['object_id'], 'why': exc})
+
+    def _is_undeleted(self, item: dict[str, Any]) -> bool:
+        """Tell whether a predecessor died before it asked for a deletion."""
+        return bool(item['memory'].get('deleted_again')
+                    and item['object_id'] not in self._deleted_again)
+
     # Another try
 
     def settled(self, item: dict[str, Any], server: Any,
@@ -118,7 +189,13 @@ class Endings:
             self._write(item, state=db_tasks.ITEM_FAILED, error=drain.HALF)
         elif observe.left(server, self.source):
             # What it was doing took it off the host.
-            self.done(item, server.host)
+            if (server.status == 'ERROR'
+                    and item['memory']['status'] != 'ERROR'):
+                self._broke(item, server)
+            else:
+                self.done(item, server.host)
+        elif self._is_undeleted(item):
+            self._delete_again(item)
         elif evacuating:
             self._write(item, memory={**item['memory'], 'wait': False})
         else:
@@ -148,6 +225,9 @@ class Endings:
             # Late, or by somebody else; it must not be moved once more.
             self.came(item, server)
             return
+        if observe.left(server, self.source) and server.status == 'ERROR':
+            self._broke(item, server)
+            return
         if server.fault:
             reason = f'{reason}: {server.fault}'
         LOG.warning('Server %(server)s: %(action)s failed: %(reason)s',
@@ -168,29 +248,47 @@ class Endings:
             self._climb(item, reason)
 
     def _climb(self, item: dict[str, Any], reason: str) -> None:
+        """Try the same again in a while, then the next action at once."""
+        if self._places.lacking(item, places.FRESH_SECONDS):
+            # It is not the server's fault; the try does not count.
+            self._mark_request(item)
+            self._places.hold(item, reason)
+            return
         memory = item['memory']
         tries = dict(memory.get('tries', {}))
-        tries[item['action']] = tries.get(item['action'], 0) + 1
-        ladder = memory['ladder']
-        if (tries[item['action']] > items.retries(item['action'])
-                or memory.get('fixed')):
+        failed = tries[item['action']] = tries.get(item['action'], 0) + 1
+        ladder, again_at = memory['ladder'], None
+        if failed > items.retries(item['action']) or memory.get('fixed'):
             ladder = ladder[1:]
-        target = None
+        else:
+            again_at = (clock.utcnow() + datetime.timedelta(
+                seconds=items.pause(failed))).isoformat()
         if ladder:
-            # The next request is not to be mistaken for an earlier one.
-            for newest in self.actions(item)[:1]:
-                memory['known_request'] = newest.request_id
-        if ladder and self.source != self.run.host:
-            # On its way back there is one destination only.
-            target = self.run.host
-        elif ladder and ladder[0] in plans.TARGETED:
-            # Nova's scheduler would choose the host that failed again.
-            target = plans.other_destination(
-                self._tools, self.run, item,
-                evacuating=ladder[0] == observe.EVACUATE)
-        elif not ladder and memory.get('blockers'):
+            self._mark_request(item)
+        elif memory.get('blockers'):
             reason = f'{reason} ({memory["blockers"]})'
         self._write(
-            item, destination=target, error=reason,
-            memory={**memory, 'tries': tries, 'ladder': ladder},
+            item, destination=self._next_target(item, ladder), error=reason,
+            memory={**memory, 'tries': tries, 'ladder': ladder,
+                    'again_at': again_at},
             state=db_tasks.ITEM_PENDING if ladder else db_tasks.ITEM_FAILED)
+
+    def _mark_request(self, item: dict[str, Any]) -> None:
+        """See that the next request is not mistaken for an earlier one."""
+        for newest in self.actions(item)[:1]:
+            item['memory']['known_request'] = newest.request_id
+
+    def _next_target(self, item: dict[str, Any],
+                     ladder: list[str]) -> str | None:
+        """Return where the next try goes; ``None`` leaves it to Nova."""
+        if not ladder:
+            return None
+        if self.source != self.run.host:
+            # On its way back there is one destination only.
+            return self.run.host
+        if ladder[0] not in plans.TARGETED:
+            return None
+        # Nova's scheduler would choose the host that failed again.
+        return plans.destinations(
+            self._tools, self.run, [item],
+            evacuating=ladder[0] == observe.EVACUATE).get(item['object_id'])

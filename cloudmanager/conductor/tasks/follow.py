@@ -76,8 +76,13 @@ class Follower:
         action = item['memory']['ladder'][0]
         memory = items.with_attempt(item, {
             'phase': items.ASK, 'asked_at': clock.utcnow().isoformat()})
+        memory.pop('again_at', None)
+        error = item['error']
+        if memory.pop('place_since', None):
+            error = None
         known = self._is_known(item, action)
         self._write(item, state=db_tasks.ITEM_RUNNING, action=action,
+                    destination=item['destination'], error=error,
                     attempts=item['attempts'] + 1, memory=memory)
         self._ask(item, action, known)
 
@@ -309,6 +314,8 @@ class Follower:
     def _confirm_resize(self, item: dict[str, Any], server: Any) -> None:
         if server.status == 'VERIFY_RESIZE' and server.task_state is None:
             self._call(item, self.nova.confirm_resize, server.id)
+        elif server.status == 'ERROR' and observe.left(server, self.source):
+            self._ends.came(item, server)
 
     def _over(self, item: dict[str, Any], destination: str | None) -> None:
         """See that a server is elsewhere, now that Nova is done with it."""
@@ -316,16 +323,17 @@ class Follower:
         # Another one may begin meanwhile.
         self._slots.finish(server_id)
         left: bool | None = False
+        over_at = self._over_at.setdefault(server_id,
+                                           self._record.answered_at)
         if items.attempt(item).get('lock_taken') is False:
-            over_at = self._over_at.setdefault(server_id,
-                                               self._record.answered_at)
             left = self._record.has_left(server_id, over_at,
                                          soon=not len(self._slots))
-        if left:
+        if left and not self._record.is_in_error(server_id, over_at):
             self._ends.count(item)
             self._ends.done(item, destination)
         elif left is not None:
-            # What a list does not tell: whose lock is on it, why it stays.
+            # What a list does not tell: whose lock is on it, why it stays,
+            # what is wrong with it.
             self._look(item, self._arrive)
 
     def _arrive(self, item: dict[str, Any], server: Any) -> None:

@@ -342,7 +342,7 @@ class VerifyItems(Step):
                   if item['state'] == db_tasks.ITEM_FAILED]
         moved = sum(item['state'] == db_tasks.ITEM_DONE for item in items)
         self.run.result = (f'{moved} of {len(items)} server(s) moved from '
-                           f'{self.run.host}')
+                           f'{self.run.host}{_deleting(items)}')
         if failed:
             raise exception.TaskFailed(reason=_names(self.run.host, failed))
 
@@ -361,6 +361,16 @@ class VerifyItems(Step):
             self.run.update_item(
                 item, state=db_tasks.ITEM_FAILED,
                 error=item['error'] or 'no allowed action is left')
+
+
+def _deleting(found: list[dict[str, Any]]) -> str:
+    """Return which servers are being deleted, as the end of a sentence."""
+    names = [f'{item["name"]} ({item["object_id"]})' for item in found
+             if item['memory'].get('deleting')]
+    if not names:
+        return ''
+    return (f'; the deletion of {len(names)} does not end, which is no '
+            f'failure of the move: {", ".join(names)}')
 
 
 def _names(host: str, failed: list[dict[str, Any]]) -> str:
@@ -387,9 +397,11 @@ class PowerOffHost(Step):
         self.tools.power.switch_off(node, self.run)
 
 
-def check_out_of_use(step: Step) -> None:
+def check_out_of_use(step: Step, *, deleting: bool = False) -> None:
     """Check right before its power is touched that nobody uses the host.
 
+    :param deleting: servers whose deletion has not ended count as well; to
+        lose their power does not harm them, but Nova keeps a host for them
     :raises TaskFailed: it is enabled, or not empty
     """
     host = step.run.host
@@ -397,8 +409,10 @@ def check_out_of_use(step: Step) -> None:
         raise exception.TaskFailed(
             reason=f'Host {host} was enabled by somebody meanwhile; it '
                    'stays on.')
+    servers = [server for server in step.tools.nova.servers_on(host)
+               if deleting or server.task_state not in observe.DELETING]
     for found, what in (
-            (step.tools.nova.servers_on(host), 'is not empty'),
+            (servers, 'is not empty'),
             (step.tools.nova.halves_on(host), 'has the old half of resizes '
              'that are not confirmed')):
         if found:

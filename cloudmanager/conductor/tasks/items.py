@@ -6,6 +6,7 @@ An item is a row of ``task_items``; its ``memory`` is what
 """
 
 import datetime
+import random
 from typing import Any
 from typing import cast
 from typing import TypedDict
@@ -19,6 +20,9 @@ from cloudmanager.planning import order
 CONF = cfg.CONF
 # How often a server that changed its state meanwhile is decided on anew.
 MAX_REPLANS = 3
+# Shares of a pause by which it is made longer or shorter, so that servers
+# that were refused together are not all asked for together.
+JITTER = 0.3
 # An abort that had no effect within this many seconds is asked for again.
 ABORT_AGAIN = 30
 
@@ -95,6 +99,22 @@ def next_action(item: dict[str, Any]) -> str | None:
     """Return the first action left on the ladder."""
     ladder = item['memory']['ladder']
     return ladder[0] if ladder else None
+
+
+def pause(tries: int) -> float:
+    """Return the seconds until an action is tried again.
+
+    :param tries: how often it has failed
+    """
+    doubled = CONF.host_tasks.retry_delay * 2 ** min(tries - 1, 20)
+    spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+    return min(doubled, CONF.host_tasks.retry_delay_max) * spread
+
+
+def is_due(item: dict[str, Any]) -> bool:
+    """Tell whether the pause before the next try is over."""
+    again_at = item['memory'].get('again_at')
+    return again_at is None or clock.utcnow() >= when(again_at)
 
 
 def as_move(item: dict[str, Any], source: str) -> order.Item:

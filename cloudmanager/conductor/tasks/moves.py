@@ -23,6 +23,7 @@ from cloudmanager.conductor.tasks import endings
 from cloudmanager.conductor.tasks import follow
 from cloudmanager.conductor.tasks import items
 from cloudmanager.conductor.tasks import observe
+from cloudmanager.conductor.tasks import places
 from cloudmanager.conductor.tasks import records
 from cloudmanager.conductor.tasks.base import Tools
 from cloudmanager.db import tasks as db_tasks
@@ -60,8 +61,9 @@ class Mover:
             total=most,
             per_destination=CONF.host_tasks.max_moves_per_destination))
         self._calls = nova_calls.Calls(run, most)
+        self._places = places.Places(run, tools, self.source)
         self._ends = endings.Endings(run, tools, self.source, self._calls,
-                                     self._slots)
+                                     self._slots, self._places)
         self._follower = follow.Follower(run, tools, self.source,
                                          self._calls, self._slots,
                                          self._record, self._ends)
@@ -154,8 +156,10 @@ class Mover:
         """Start what may start now, in the order of the plan."""
         if self._ends.cancel or self._slots.full:
             return
-        waiting = {item['object_id']: item for item in self._waiting()
-                   if not item['memory']['wait']}
+        due = [item for item in self._waiting()
+               if not item['memory']['wait'] and items.is_due(item)]
+        waiting = {item['object_id']: item for item in self._places.assign(
+            due, observe.EVACUATE in self.actions)}
         for chosen in self._slots.next_items(
                 items.as_move(item, self.source)
                 for item in waiting.values()):
@@ -188,6 +192,8 @@ class Mover:
         holder = self._holder(item)
         if observe.is_gone(server):
             self._ends.gone(item)
+        elif overdue and server.task_state in observe.DELETING:
+            self._ends.deleting(item, server)
         elif holder and overdue and not evacuating:
             self.run.update_item(item, state=db_tasks.ITEM_FAILED,
                                  error=f'task {holder} acts on it')

@@ -24,6 +24,10 @@ EVACUATED_STATES = frozenset(('active', 'stopped', 'error'))
 #: Statuses of live migrations that Nova can abort.
 ABORTABLE = frozenset(('running', 'queued'))
 GONE = frozenset(('DELETED', 'SOFT_DELETED'))
+#: Nova's name of a deletion among its instance actions.
+DELETE = 'delete'
+#: Tasks of servers that their owner has deleted.
+DELETING = frozenset(('deleting', 'soft-deleting'))
 
 
 class Verdict(enum.Enum):

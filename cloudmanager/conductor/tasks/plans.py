@@ -105,25 +105,25 @@ def make_plan(tools: Any, action: str, host: str, params: dict[str, Any],
         raise exception.HostNotFound(host=host) from None
 
 
-def other_destination(tools: Any, run: Any, item: dict[str, Any], *,
-                      evacuating: bool) -> str | None:
-    """Choose another host for a server that some hosts did not take.
+def destinations(tools: Any, run: Any, items: Iterable[dict[str, Any]], *,
+                 evacuating: bool) -> dict[str, str]:
+    """Choose hosts anew for servers of a task.
 
-    :param item: of the server; remembers which hosts did not take it
-    :param evacuating: it leaves a dead host
-    :returns: ``None`` leaves the choice to Nova
+    :param items: of the servers; they remember which hosts refused them
+    :param evacuating: they leave a dead host
+    :returns: hosts by server; the choice for others is left to Nova
     """
-    server_id = item['object_id']
+    refused = {item['object_id']: tuple(item['memory'].get('refused', ()))
+               for item in items}
     try:
         plan = make_plan(
             tools, 'evacuate' if evacuating else 'drain', run.host,
-            run.params, only=frozenset((server_id,)),
-            refused={server_id: tuple(item['memory'].get('refused', ()))})
+            run.params, only=frozenset(refused), refused=refused)
     except exception.CloudManagerException as exc:
-        LOG.warning('No other host was found for server %(server)s: '
-                    '%(why)s', {'server': server_id, 'why': exc})
-        return None
-    return plan.destinations.get(server_id)
+        LOG.warning('No other host was found for server(s) %(servers)s: '
+                    '%(why)s', {'servers': ', '.join(refused), 'why': exc})
+        return {}
+    return plan.destinations
 
 
 def ladder_of(server: Any, params: dict[str, Any]) -> dict[str, Any]:

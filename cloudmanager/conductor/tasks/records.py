@@ -44,6 +44,7 @@ class MoveRecord:
         self.answered_at = -math.inf
         self._here = _Ids(lambda: nova.ids_on(source))
         self._locked = _Ids(lambda: nova.ids_on(source, locked=True))
+        self._in_error = _Ids(lambda: nova.ids_in_error(self._begun_at))
 
     def migrations(self) -> list[Any]:
         """Return the migrations as they are now, in one request.
@@ -87,6 +88,16 @@ class MoveRecord:
         if not self._here.is_newer(over_at):
             return None
         return not self.is_present(server_id)
+
+    def is_in_error(self, server_id: str, over_at: float) -> bool:
+        """Tell whether a server is in error now that its move is over.
+
+        :param over_at: ``answered_at`` when it was seen to be over
+        :raises CloudUnreachable: Nova did not answer
+        """
+        if not self._in_error.is_newer(over_at):
+            self._in_error.read()
+        return server_id in self._in_error
 
     def is_locked(self, server_id: str) -> bool:
         """Tell whether a server on the host was locked a moment ago.

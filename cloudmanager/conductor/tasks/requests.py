@@ -46,6 +46,18 @@ def send(nova: Any, item: dict[str, Any], action: str, source: str,
     return locked
 
 
+def delete_again(nova: Any, server_id: str) -> None:
+    """Ask once more for a deletion that hangs.
+
+    Nova ignores it while the task of the first one is on the server.
+
+    :raises NotFound: it is gone
+    :raises CloudRequestRefused: Nova does not delete it
+    """
+    nova.reset_state(server_id, 'error')
+    nova.request_deletion(server_id)
+
+
 def _prepare(nova: Any, item: dict[str, Any], server: Any,
              reason: str) -> bool:
     """Bring a server into a state in which Nova rebuilds it.

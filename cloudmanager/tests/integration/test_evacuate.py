@@ -2,6 +2,7 @@
 """Servers of dead hosts come back elsewhere, after fencing."""
 
 import datetime
+import time
 
 from cloudmanager.tests.integration import base
 from cloudmanager.tests.integration import cloud
@@ -148,3 +149,48 @@ class EvacuateCase(base.IntegrationCase):
         self.assert_moved_once(
             [server for server in servers if server != waiting[-1]],
             'cmp1', 'evacuate')
+
+    def _set_down(self, host, down):
+        self.cloud.compute.put(
+            f'/os-services/{self.cloud.service(host).id}',
+            json={'forced_down': down})
+
+    def _wait_for_place(self, task_id):
+        """Wait until no move runs and the rest says that it waits."""
+        def found():
+            items = self.client.task(task_id)['items']
+            if any(item['state'] == 'RUNNING' for item in items):
+                return None
+            return [item for item in items if 'waits for a place' in
+                    (item['error'] or '')]
+        return cloud.wait(found, 60, 'servers wait for a place', 0.1)
+
+    def test_all_destinations_down(self):
+        """FD23: servers wait for a place, and none of them is burnt."""
+        servers = self.cloud.boot('cmp1', 8)
+        cloud.minicloud('kill', 'cmp1')
+        cloud.wait(lambda: self.cloud.service('cmp1').state == 'down', 60,
+                   'Nova misses cmp1')
+        others = [host for host in cloud.COMPUTES if host != 'cmp1']
+        for host in others:
+            self.addCleanup(self._set_down, host, False)
+        task_id = self.evacuate('cmp1')
+        cloud.wait(lambda: self.client.task(task_id)['progress']['done'],
+                   60, 'an evacuation is over', 0.05)
+        for host in others:
+            self._set_down(host, True)
+        waiting = self._wait_for_place(task_id)
+        fresh = [item['id'] for item in waiting if not item['attempts']]
+        self.assertNotEqual([], fresh)
+        time.sleep(15)
+        for server in fresh:
+            self.assertEqual([], self.cloud.actions(server, 'evacuate'))
+            self.assertEqual('ACTIVE', self.cloud.server(server).status)
+        for host in others:
+            self._set_down(host, False)
+        task = self.finish(task_id)
+        self.assertEqual({'DONE'}, {item['state'] for item in task['items']})
+        self.assertEqual([], self.cloud.servers_on('cmp1'))
+        for server in servers:
+            self.assertEqual('ACTIVE', self.cloud.server(server).status)
+        self.assert_moved_once(fresh, 'cmp1', 'evacuate')

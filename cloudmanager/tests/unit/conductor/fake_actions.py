@@ -11,7 +11,8 @@ STUCK = 'stuck'
 ACTIONS = {'start': 'start', 'unpause': 'unpause', 'resume': 'resume',
            'unshelve': 'unshelve', 'unrescue': 'unrescue',
            'hard_reboot': 'reboot', 'revert_resize': 'revertResize',
-           'confirm_resize': 'confirmResize', 'reset_state': 'resetState'}
+           'confirm_resize': 'confirmResize', 'reset_state': 'resetState',
+           'request_deletion': 'delete'}
 # Tasks in the middle of which Nova lets a server be rebooted.
 REBOOTABLE = ('rebooting', 'reboot_pending', 'reboot_started', 'resuming',
               'rebooting_hard', 'unpausing', 'pausing', 'suspending')
@@ -95,6 +96,19 @@ class Actions:
                     and record.status == 'finished'):
                 record.status = 'reverted'
                 vm.host = record.source
+
+    def request_deletion(self, server_id):
+        self._request('request_deletion', server_id, self._delete, server_id)
+
+    def _delete(self, outcome, name):
+        vm = self._vm(name)
+        if vm.task_state in ('deleting', 'soft-deleting'):
+            # Nova ignores it.
+            return
+        self._log(name, 'request_deletion')
+        vm.task_state = 'deleting'
+        if outcome != STUCK:
+            self.clock.at(self.seconds, self.vms.pop, name, None)
 
     def reset_state(self, server_id, state):
         self._request('reset_state', server_id, self._reset, server_id,

@@ -29,6 +29,7 @@ FAILS = fake_actions.FAILS      # accepted, then an error
 NO_HOST = 'no-host'             # accepted, then no valid host
 NO_RECORD = 'no-record'         # no valid host, before there was a record
 STUCK = fake_actions.STUCK      # accepted, never ends
+ARRIVES_BROKEN = 'arrives-broken'   # over, and the server is in error
 
 ACTION = {'live_migrate': 'live-migration', 'cold_migrate': 'migrate',
           'evacuate': 'evacuate', 'shelve_offload': 'shelveOffload',
@@ -271,6 +272,13 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
             return [vm.id for vm in self.vms.values() if vm.host == host
                     and self._changed[vm.id] >= since]
 
+    def ids_in_error(self, since):
+        self._read('ids_in_error')
+        with self.lock_:
+            return [vm.id for vm in self.vms.values()
+                    if vm.vm_state == 'error'
+                    and self._changed[vm.id] >= since]
+
     def server(self, server_id):
         self._read('server')
         with self.lock_:
@@ -365,7 +373,8 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
             self.clock.at(seconds, self._broken, request, record, action,
                           'It broke.')
         elif outcome != STUCK:
-            self.clock.at(seconds, self._over, request, record)
+            self.clock.at(seconds, self._over, request, record,
+                          outcome == ARRIVES_BROKEN)
 
     def _log(self, name, request):
         action = types.SimpleNamespace(
@@ -408,7 +417,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
         if fault.startswith('No valid'):
             record.destination = None
 
-    def _over(self, request, record):
+    def _over(self, request, record, broken=False):
         vm = self.vms.get(record.server_id)
         if record.status not in MOVING:
             return
@@ -416,6 +425,12 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
             self._set(record, 'error')
             return
         vm.host, vm.task_state, vm.fault = record.destination, None, ''
+        self._changed[vm.id] = self.clock.utcnow()
+        if broken:
+            vm.vm_state, vm.fault = 'error', 'No port could be bound.'
+            self._set(record, 'finished' if request == 'cold_migrate'
+                      else 'completed')
+            return
         if request == 'cold_migrate':
             vm.vm_state = 'resized'
             self._set(record, 'finished')

@@ -32,7 +32,8 @@ class CrashTestCase(fakes_case.ConductorCase):
         self.nova = fakes.FakeNova(self.clock)
         self.placement.cloud = self.nova
         self.tools = type(self.tools)(
-            nova=self.nova, placement=self.placement, power=None)
+            nova=self.nova, placement=self.placement,
+            power=self.tools.power)
         self.nova.add(*self.servers, vm_state=STATES[kind])
         if kind == EVACUATE:
             self.dead_host()

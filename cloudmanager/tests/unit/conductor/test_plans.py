@@ -113,14 +113,15 @@ class ItemTestCase(fakes_case.ConductorCase):
                     (['dst1'], 'dst2'), (['dst2'], 'dst1'),
                     (['dst1', 'dst2'], None)):
                 item = {'object_id': 'vm1', 'memory': {'refused': refused}}
-                self.assertEqual(expected, plans.other_destination(
-                    self.tools, run, item, evacuating=evacuating))
+                self.assertEqual(expected, plans.destinations(
+                    self.tools, run, [item],
+                    evacuating=evacuating).get('vm1'))
 
     def test_other_destination_unreadable(self):
         """Then the choice is left to Nova."""
         self.nova.outages = [(0, 10 ** 9)]
-        self.assertIsNone(plans.other_destination(
-            self.tools, self.run_of(), {'object_id': 'vm1', 'memory': {}},
+        self.assertEqual({}, plans.destinations(
+            self.tools, self.run_of(), [{'object_id': 'vm1', 'memory': {}}],
             evacuating=False))
 
 
