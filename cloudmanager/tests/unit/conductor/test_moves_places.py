@@ -2,6 +2,7 @@
 """Servers wait for a place, tries have pauses, and ERROR is no success."""
 
 from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.tests import clocks
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
 
@@ -146,7 +147,7 @@ class PauseTestCase(fakes_case.ConductorCase):
                     evacuation_retries=2)
 
     def times(self):
-        return [(item.start_time - fakes.BEGINNING).total_seconds()
+        return [(item.start_time - clocks.BEGINNING).total_seconds()
                 for item in self.nova.log if item.action == 'evacuate']
 
     def test_pauses_and_other_hosts(self):
