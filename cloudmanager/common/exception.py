@@ -200,6 +200,13 @@ class HostIsUp(Conflict):
                 'down, or say `force`: %(reason)s.')
 
 
+class HostsOutOfUse(Conflict):
+    error_code = 'cloudmanager.host.others_out_of_use'
+    template = ('At most %(most)s host(s) may be out of use, and these are: '
+                '%(hosts)s. Take them into use, or say how many may be '
+                '(max_unavailable).')
+
+
 class OpenMigrations(Conflict):
     error_code = 'cloudmanager.host.open_migrations'
     template = ('Host %(host)s has open migrations: %(migrations)s. Confirm, '

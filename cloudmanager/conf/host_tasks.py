@@ -79,8 +79,9 @@ OPTS = [
                      'evacuated.'),
     cfg.IntOpt('max_unavailable', default=2, min=1,
                help='Compute hosts that may be out of use at a time during '
-                    'a restart of several, those that are down without it '
-                    'included. Requests can ask for more or less.'),
+                    'a restart of several, whoever took them out of use: '
+                    'disabled, down and reserved ones are included. '
+                    'Requests can ask for more or less.'),
     cfg.IntOpt('restart_timeout', default=1200, min=1,
                help='Seconds that a restarted host gets until its services '
                     'are well.'),

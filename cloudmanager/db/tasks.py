@@ -7,6 +7,9 @@ nothing any more.
 """
 
 from collections.abc import Iterable
+from collections.abc import Iterator
+import contextlib
+import dataclasses
 import datetime
 from typing import Any
 
@@ -28,6 +31,12 @@ ACTIVE = (PENDING, STARTED, RETRY)
 
 ITEM_PENDING, ITEM_RUNNING = 'PENDING', 'RUNNING'
 ITEM_DONE, ITEM_FAILED, ITEM_SKIPPED = 'DONE', 'FAILED', 'SKIPPED'
+
+#: Tasks that take their host out of use.
+HOST_WORK = ('host.shutdown', 'host.evacuate', 'host.decommission',
+             'host.restart')
+# The target of who is about to take a host out of use.
+_ROOM = 'hosts:room'
 
 # No database takes any number of values in one IN.
 MAX_IN = 500
@@ -104,9 +113,77 @@ def create_task(context: Any, name: str, *, targets: list[str],
     raise exception.Conflict(reason='Too many tasks act on the same target.')
 
 
+@api.reader
+def hosts_in_work(context: Any, since: datetime.datetime,
+                  besides: str) -> set[str]:
+    """Return the hosts that tasks take out of use.
+
+    :param since: those of tasks that ended later count, too
+    :param besides: id of a task whose parts do not count
+    """
+    return _hosts_in_work(context, since, besides)
+
+
+def _hosts_in_work(context: Any, since: datetime.datetime,
+                   besides: str) -> set[str]:
+    return set(context.session.scalars(
+        sa.select(models.Task.host).where(
+            models.Task.name.in_(HOST_WORK),
+            models.Task.host.is_not(None),
+            sa.or_(models.Task.parent_id.is_(None),
+                   models.Task.parent_id != besides),
+            sa.or_(models.Task.status.in_(ACTIVE),
+                   models.Task.finished_at >= since))))
+
+
+@dataclasses.dataclass(frozen=True)
+class Room:
+    """How many hosts may be out of use when one more is taken.
+
+    :ivar most: hosts that may be, the new one included
+    :ivar out: hosts that were seen to be, besides the new one
+    :ivar since: when they were looked at
+    """
+
+    most: int
+    out: frozenset[str]
+    since: datetime.datetime
+
+
+def _enter_room(context: Any, parent_id: str, host: str,
+                room: Room) -> None:
+    """Check that a host may be taken out of use.
+
+    Whoever takes one waits here until others that do have committed, so
+    that no two take the same room.
+
+    :raises HostsOutOfUse: there is no room any more
+    """
+    out = room.out | _hosts_in_work(context, room.since, parent_id)
+    out -= {host}
+    if len(out) + 1 > room.most:
+        raise exception.HostsOutOfUse(most=room.most,
+                                      hosts=', '.join(sorted(out)))
+
+
+@contextlib.contextmanager
+def _one_at_a_time(context: Any, task_id: str) -> Iterator[None]:
+    """Let transactions that take hosts out of use follow each other.
+
+    It has to be entered before anything is read: the second one must see
+    what the first has written.
+    """
+    context.session.execute(sa.insert(models.TaskTarget).values(
+        target=_ROOM, task_id=task_id))
+    yield
+    context.session.execute(sa.delete(models.TaskTarget).where(
+        models.TaskTarget.target == _ROOM))
+
+
 @api.writer
 def create_part(context: Any, parent_id: str, generation: int, part_id: str,
-                name: str, *, host: str, params: dict[str, Any]) -> None:
+                name: str, *, host: str, params: dict[str, Any],
+                room: Room | None = None) -> None:
     """Insert a task that does a part of another one, once.
 
     It belongs to the same user, and has no targets: those of its parent
@@ -114,13 +191,25 @@ def create_part(context: Any, parent_id: str, generation: int, part_id: str,
 
     :param generation: of the parent in the hands of the caller
     :param part_id: chosen by the caller, who has written it down before
+    :param room: checked if the host is in use
     :raises LeaseLost: somebody else owns the parent
+    :raises HostsOutOfUse: there is no room; nothing was inserted
     """
+    with _one_at_a_time(context, parent_id):
+        _create_part(context, parent_id, generation, part_id, name,
+                     host=host, params=params, room=room)
+
+
+def _create_part(context: Any, parent_id: str, generation: int,
+                 part_id: str, name: str, *, host: str,
+                 params: dict[str, Any], room: Room | None) -> None:
     _guard(context, parent_id, generation)
     present = context.session.scalar(
         sa.select(models.Task.id).where(models.Task.id == part_id))
     if present is not None:
         return
+    if room is not None:
+        _enter_room(context, parent_id, host, room)
     parent = context.session.execute(
         sa.select(models.Task.user_id, models.Task.user_name,
                   models.Task.project_id, models.Task.request_id)

@@ -63,11 +63,15 @@ def _judge(cloud: model.Cloud, host: str, pending: set[str],
 
 def choose(cloud: model.Cloud, pending: collections.abc.Collection[str],
            running: collections.abc.Collection[str] = (),
-           flags: opts.Options = opts.DEFAULT) -> Choice | None:
+           flags: opts.Options = opts.DEFAULT,
+           among: collections.abc.Collection[str] | None = None
+           ) -> Choice | None:
     """Choose the host to empty next.
 
     :param pending: hosts that are still to be restarted
     :param running: hosts that are being emptied or restarted now
+    :param among: those of the pending that may be begun now; all if
+        ``None``
     :returns: ``None`` when no host can be begun beside those running; a
         choice that does not fit when nothing runs and no host can be
         emptied, so that it can be told why
@@ -80,7 +84,8 @@ def choose(cloud: model.Cloud, pending: collections.abc.Collection[str],
                    beside) if beside else 0
     found = [
         _judge(cloud, name, set(pending), beside, unfit, flags)
-        for name in sorted(pending, key=weight)[:CANDIDATES]]
+        for name in sorted(pending if among is None else among,
+                           key=weight)[:CANDIDATES]]
     # Sorting is stable: among equals the emptiest goes first.
     found.sort(key=lambda choice: (not choice.fits, choice.again))
     if not found or (beside and not found[0].fits):
@@ -89,14 +94,18 @@ def choose(cloud: model.Cloud, pending: collections.abc.Collection[str],
 
 
 def unavailable(cloud: model.Cloud,
-                ours: collections.abc.Collection[str]) -> list[str]:
-    """Return the hosts that the cloud is short of already.
+                ours: collections.abc.Collection[str] = ()) -> dict[str, str]:
+    """Return the hosts that are out of use already, and why.
 
-    Those are the enabled ones that are down, except for ours. A host that
-    somebody disabled is out of use on purpose.
+    Those are all that take no servers, whoever took them out of use:
+    disabled, down, forced down, in reserve.
+
+    :param ours: hosts that do not count
     """
-    return sorted(host.name for host in cloud.hosts.values()
-                  if host.enabled and not host.up and host.name not in ours)
+    return {host.name: host.out_of_use
+            for host in sorted(cloud.hosts.values(),
+                               key=lambda host: host.name)
+            if host.out_of_use and host.name not in ours}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

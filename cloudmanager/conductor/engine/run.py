@@ -95,13 +95,17 @@ class Run:
         self.memory.update(values)
 
     def begin_part(self, part_id: str, name: str, host: str,
-                   params: dict[str, Any]) -> None:
+                   params: dict[str, Any],
+                   room: db_tasks.Room | None = None) -> None:
         """Create a task that does a part of this one, once.
 
         :param part_id: its id, which was written down before
+        :param room: checked if the host is in use
+        :raises HostsOutOfUse: there is no room; nothing was created
         """
         db_tasks.create_part(self.context, self.task_id, self.generation,
-                             part_id, name, host=host, params=params)
+                             part_id, name, host=host, params=params,
+                             room=room)
 
     def items(self) -> list[dict[str, Any]]:
         """Return the items of the task."""

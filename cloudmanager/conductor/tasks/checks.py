@@ -5,6 +5,7 @@ from collections.abc import Callable
 import dataclasses
 from typing import Any
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import alive
 from cloudmanager.conductor.tasks import base
@@ -13,6 +14,7 @@ from cloudmanager.conductor.tasks import host as host_steps
 from cloudmanager.conductor.tasks import plans
 from cloudmanager.conductor.tasks import records
 from cloudmanager.conductor.tasks import roll as roll_step
+from cloudmanager.db import tasks as db_tasks
 from cloudmanager.planning import classify
 from cloudmanager.planning import model
 from cloudmanager.planning import roll
@@ -192,9 +194,10 @@ def _restart(context: Any, tools: base.Tools, action: str, host: str | None,
             if tools.power.node_of_host(context, name) is None]
     if bare:
         raise exception.NoPowerControl(node=', '.join(bare))
-    if not params.get('dry_run'):
-        return {}
     cloud = plans.load_cloud(tools, params['hosts'])
+    if not params.get('dry_run'):
+        _check_room(context, cloud, params)
+        return {}
     try:
         found = roll.simulate(
             cloud, params['hosts'], plans.plan_options(
@@ -204,7 +207,27 @@ def _restart(context: Any, tools: base.Tools, action: str, host: str | None,
             max_failures=params.get('max_failures') or 0)
     except model.UnknownHost as exc:
         raise exception.HostNotFound(host=str(exc)) from None
-    return {'plan': found.to_dict()}
+    return {'plan': {**found.to_dict(),
+                     'out_of_use': roll.unavailable(cloud)}}
+
+
+def _check_room(context: Any, cloud: model.Cloud,
+                params: dict[str, Any]) -> None:
+    """Check that hosts can be restarted beside those that are out of use.
+
+    What is down may come back, and tasks end; what somebody has disabled or
+    keeps in reserve stays as it is.
+
+    :raises HostsOutOfUse: none may be
+    """
+    most = roll_step.limits(params)[1]
+    held = db_tasks.hosts_in_work(context, clock.utcnow(), '')
+    out = {name: why for name, why in roll.unavailable(cloud).items()
+           if cloud.hosts[name].up and name not in held}
+    waiting = [name for name in params['hosts'] if name not in out]
+    if waiting and len(out) >= most:
+        raise exception.HostsOutOfUse(most=most,
+                                      hosts=roll_step.describe(out))
 
 
 _CHECKS: dict[str, Callable[..., dict[str, Any]]] = {

@@ -7,6 +7,7 @@ successor neither loses nor repeats one. The targets of this task keep others
 off all the hosts; those of its parts have none.
 """
 
+import datetime
 from typing import Any
 
 from oslo_config import cfg
@@ -17,8 +18,10 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import items as task_items
 from cloudmanager.conductor.tasks import plans
+from cloudmanager.conductor.tasks import records
 from cloudmanager.conductor.tasks.base import Step
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.planning import model
 from cloudmanager.planning import roll
 
 CONF = cfg.CONF
@@ -35,6 +38,15 @@ def limits(params: dict[str, Any]) -> tuple[int, int]:
         return 1, params.get('max_unavailable') or 1
     most = params.get('max_unavailable') or CONF.host_tasks.max_unavailable
     return most, most
+
+
+def describe(out: dict[str, str]) -> str:
+    """Name hosts that are out of use, and why."""
+    return ', '.join(f'{name} ({why})' for name, why in sorted(out.items()))
+
+
+def _names(items: list[dict[str, Any]]) -> list[str]:
+    return [item['object_id'] for item in items]
 
 
 class RollHosts(Step):
@@ -74,7 +86,7 @@ class RollHosts(Step):
                           'not begun: too many hosts failed before')
             pending = []
         if pending:
-            self._begin_some(pending, running)
+            self._begin_some(items)
         return any(item['state'] in (db_tasks.ITEM_PENDING,
                                      db_tasks.ITEM_RUNNING)
                    for item in items)
@@ -95,7 +107,7 @@ class RollHosts(Step):
             child = db_tasks.get_task(self.run.context, child_id)
         except exception.TaskNotFound:
             # The end of the process came between the note and the task.
-            self._create(item)
+            self._put_back(item)
             return
         if child['status'] == db_tasks.SUCCESS:
             self._end(item, db_tasks.ITEM_DONE, None)
@@ -107,47 +119,70 @@ class RollHosts(Step):
 
     # Beginning hosts
 
-    def _begin_some(self, pending: list[dict[str, Any]],
-                    running: list[dict[str, Any]]) -> None:
+    def _begin_some(self, items: list[dict[str, Any]]) -> None:
         """Begin as many hosts as limits and room allow."""
+        pending = self._of(items, db_tasks.ITEM_PENDING)
+        busy = _names(self._of(items, db_tasks.ITEM_RUNNING))
         at_once, in_all = limits(self.run.params)
-        if len(running) >= at_once:
+        if len(busy) >= at_once:
             return
-        cloud = plans.load_cloud(self.tools, [
-            item['object_id'] for item in (*pending, *running)])
-        names = [item['object_id'] for item in pending]
-        busy = [item['object_id'] for item in running]
-        down = roll.unavailable(cloud, busy)
-        free = min(at_once, in_all - len(down)) - len(running)
-        if free <= 0:
-            self._wait_for_room(pending, running, down)
-            return
-        self._short_since = None
+        since = clock.utcnow() - records.CLOCK_SKEW
+        names = _names(pending)
+        cloud = plans.load_cloud(self.tools, [*names, *busy])
+        # Those of ours that failed are limited by max_failures.
+        short, held = self._out_of_use(cloud, since, {
+            *busy, *_names(self._of(items, db_tasks.ITEM_FAILED))})
         flags = plans.plan_options(
             self.run.params, cannot_fence=plans.cannot_fence(
                 self.tools, (*names, *busy)))
-        while names and free > 0:
-            choice = roll.choose(cloud, names, busy, flags)
+        while names and len(busy) < at_once:
+            # One that is out of use already takes no room.
+            free = [name for name in names if cloud.host(name).up
+                    and (name in short or len(short) + len(busy) < in_all)]
+            if not free:
+                self._wait_for_room(pending, busy, short, held)
+                return
+            self._short_since = None
+            choice = roll.choose(cloud, names, busy, flags, free)
             if choice is None:
                 return
             item = next(entry for entry in pending
                         if entry['object_id'] == choice.host)
             names.remove(choice.host)
             if not choice.fits:
-                # Nothing of it was touched, so it is not left half-way.
-                self._end(item, db_tasks.ITEM_FAILED,
-                          'it cannot be emptied: ' + '; '.join(
-                              found.text for found in choice.plan.blockers))
+                self._refuse(item, choice)
                 return
-            self._begin(item, names)
+            room = None if choice.host in short else db_tasks.Room(
+                in_all, frozenset((*short, *busy)), since)
+            if not self._begin(item, names, room):
+                return
             busy.append(choice.host)
-            free -= 1
+
+    def _out_of_use(self, cloud: model.Cloud, since: datetime.datetime,
+                    ours: set[str]) -> tuple[dict[str, str], set[str]]:
+        """Return why which hosts are out of use, and which by tasks."""
+        # No other task has hold of a host of ours any more.
+        held = db_tasks.hosts_in_work(
+            self.run.context, since, self.run.task_id).difference(
+                self.run.params['hosts'])
+        return {**dict.fromkeys(held, 'a task works on it'),
+                **roll.unavailable(cloud, ours)}, held
+
+    def _refuse(self, item: dict[str, Any], choice: roll.Choice) -> None:
+        """Say that a host cannot be emptied; nothing of it was touched."""
+        self._end(item, db_tasks.ITEM_FAILED,
+                  'it cannot be emptied: ' + '; '.join(
+                      found.text for found in choice.plan.blockers))
 
     def _wait_for_room(self, pending: list[dict[str, Any]],
-                       running: list[dict[str, Any]],
-                       down: list[str]) -> None:
-        """Wait for hosts that are down without us, but not for ever."""
-        if running:
+                       busy: list[str], short: dict[str, str],
+                       held: set[str]) -> None:
+        """Wait for hosts that are out of use without us.
+
+        Tasks end by themselves; for others it is not waited for ever.
+        """
+        if busy or held:
+            self._short_since = None
             return
         now = clock.utcnow().isoformat()
         self._short_since = self._short_since or now
@@ -155,29 +190,39 @@ class RollHosts(Step):
         if waited > CONF.host_tasks.restart_timeout:
             for item in pending:
                 self._end(item, db_tasks.ITEM_FAILED,
-                          'not begun: other hosts are down: '
-                          + ', '.join(down))
+                          'not begun: other hosts are out of use: '
+                          + describe(short))
 
-    def _begin(self, item: dict[str, Any], waiting: list[str]) -> None:
+    def _begin(self, item: dict[str, Any], waiting: list[str],
+               room: db_tasks.Room | None) -> bool:
         """Write down the task of a host, then create it.
 
         :param waiting: hosts that should get no servers if others can
+        :returns: false if somebody else has taken the room meanwhile
         """
+        self.run.update_item(
+            item, state=db_tasks.ITEM_RUNNING, attempts=1,
+            memory={'task': uuidutils.generate_uuid()})
+        params = {name: self.run.params[name] for name in HANDED_DOWN
+                  if name in self.run.params}
+        try:
+            self.run.begin_part(
+                item['memory']['task'], PART, item['object_id'],
+                {**params, 'avoid_hosts': waiting}, room)
+        except exception.HostsOutOfUse as exc:
+            LOG.info('Host %(host)s waits: %(why)s', {
+                'host': item['object_id'], 'why': exc})
+            self._put_back(item)
+            return False
         LOG.info('Host %(host)s is the next to be restarted by task '
                  '%(task)s.', {'host': item['object_id'],
                                'task': self.run.task_id})
-        self.run.update_item(
-            item, state=db_tasks.ITEM_RUNNING, attempts=1,
-            memory={'task': uuidutils.generate_uuid(),
-                    'avoid_hosts': waiting})
-        self._create(item)
+        return True
 
-    def _create(self, item: dict[str, Any]) -> None:
-        params = {name: self.run.params[name] for name in HANDED_DOWN
-                  if name in self.run.params}
-        self.run.begin_part(
-            item['memory']['task'], PART, item['object_id'],
-            {**params, 'avoid_hosts': item['memory']['avoid_hosts']})
+    def _put_back(self, item: dict[str, Any]) -> None:
+        """Let a host wait whose task was not created."""
+        self.run.update_item(item, state=db_tasks.ITEM_PENDING, attempts=0,
+                             memory={})
 
     def _conclude(self) -> None:
         items = self.run.items()

@@ -91,6 +91,32 @@ class RollTestCase(RestartCase):
         self.assertEqual(2, most)
         self.assertEqual(dict.fromkeys(cloud.COMPUTES, 1), self.resets())
 
+    def test_two_operators(self):
+        """FD17: each restarts one host at a time, and so do both."""
+        for host in cloud.COMPUTES:
+            self.cloud.boot(host, 1)
+        tasks = [self.restart('cmp1')]
+        cloud.wait(lambda: 'cmp1' not in self.enabled(), 60,
+                   'cmp1 is out of use')
+        tasks.append(self.restart('cmp2'))
+        most = 0
+        while any(self.client.task(task)['status'] in ('PENDING', 'STARTED')
+                  for task in tasks):
+            most = max(most, 4 - len(self.enabled()))
+        for task in tasks:
+            self.finish(task)
+        self.assertEqual(1, most)
+        self.assertEqual({'cmp1': 1, 'cmp2': 1}, self.resets())
+
+    def test_host_that_an_operator_disabled(self):
+        """FD17: refused at once, unless the request counts it."""
+        self.cloud.nova.services.disable(self.cloud.service('cmp3').id)
+        answer = self.client.request('POST', RESTART, {'hosts': ['cmp1']})
+        self.assertEqual(409, answer.status_code)
+        self.assertIn('cmp3 (disabled)', answer.text)
+        self.finish(self.restart('cmp1', max_unavailable=2))
+        self.assertEqual({'cmp1': 1}, self.resets())
+
     def test_servers_come_back(self):
         servers = self.cloud.boot('cmp1', 3)
         self.cloud.nova.servers.stop(servers[0])

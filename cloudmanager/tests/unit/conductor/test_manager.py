@@ -7,6 +7,7 @@ import oslo_messaging as messaging
 
 from cloudmanager.common import exception
 from cloudmanager.conductor import manager
+from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests.unit.conductor import fakes_case
 
 
@@ -140,6 +141,25 @@ class ManagerTestCase(fakes_case.ConductorCase):
         self.assertEqual({}, self.check('restart', None, hosts=['src']))
         self.refused(exception.HostNotFound, 'restart', None,
                      hosts=['src', 'sr'])
+
+    def test_restart_beside_hosts_out_of_use(self):
+        """FD17: what no waiting changes is refused at once."""
+        self.add_power()
+        self.nova.computes['dst1'].status = 'disabled'
+        error = self.refused(exception.HostsOutOfUse, 'restart', None,
+                             hosts=['src'])
+        self.assertEqual(409, error.code)
+        self.assertIn('dst1 (disabled)', str(error))
+        self.assertEqual({}, self.check('restart', None, hosts=['src'],
+                                        max_unavailable=2))
+        plan = self.check('restart', None, hosts=['src'],
+                          dry_run=True)['plan']
+        self.assertEqual({'dst1': 'disabled'}, plan['out_of_use'])
+        # A task ends, and what is down may come back.
+        db_tasks.create_task(self.context, 'host.restart', params={},
+                             targets=['host:dst1'], host='dst1')
+        self.nova.computes['dst2'].alive = False
+        self.assertEqual({}, self.check('restart', None, hosts=['src']))
 
     def test_restart_is_planned(self):
         self.add_power()

@@ -3,10 +3,15 @@
 
 import threading
 
+import fixtures
+
+from cloudmanager.common import clock
+from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import roll
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.unit.conductor import fakes_case
 
 HOSTS = ('h1', 'h2', 'h3', 'h4')
@@ -170,7 +175,8 @@ class LimitTestCase(RollCase):
         self.nova.add_host('h5', alive=False)
         row = self.roll()
         self.assertEqual('FAILURE', row['status'])
-        self.assertIn('other hosts are down: h5', row['result'])
+        self.assertIn('other hosts are out of use: h5 (down)',
+                      row['result'])
         self.assertEqual([], self.begun)
 
     def test_more_may_be_missing(self):
@@ -178,6 +184,122 @@ class LimitTestCase(RollCase):
         row = self.roll(max_unavailable=2)
         self.assertEqual('SUCCESS', row['status'], row['result'])
         self.assertEqual(1, self.peak)
+
+
+class OthersTestCase(RollCase):
+    """FD17: hosts that others have taken out of use count."""
+
+    def setUp(self):
+        super().setUp()
+        self.config(group='host_tasks', gate_interval=10.0,
+                    restart_timeout=100)
+
+    def other(self, status='disabled', name='host.restart', host='h4'):
+        """Let somebody else's task work on a host."""
+        self.nova.computes[host].status = status
+        task, _ = db_tasks.create_task(self.context, name, params={},
+                                       targets=[f'host:{host}'], host=host)
+        return task
+
+    def end_other(self, task):
+        self.nova.computes['h4'].status = 'enabled'
+        db_tasks.finish(self.context, task['id'], task['generation'],
+                        'SUCCESS')
+
+    def test_host_that_another_task_disabled(self):
+        """FD17: it is waited for, as long as that task takes."""
+        other = self.other()
+        self.clock.at(300, self.end_other, other)
+        before = self.clock.now
+        row = self.roll(hosts=['h1'])
+        self.assertEqual('SUCCESS', row['status'], row['result'])
+        self.assertGreater(self.clock.now - before, 300 + self.seconds)
+
+    def test_host_that_another_task_is_about_to_disable(self):
+        """FD17: its task counts before Nova shows anything of it."""
+        for name in ('host.shutdown', 'host.restart', 'host.evacuate',
+                     'host.decommission'):
+            self.task_id, self.begun = None, []
+            other = self.other('enabled', name)
+            self.clock.at(100, self.end_other, other)
+            before = self.clock.now
+            row = self.roll(hosts=['h1'])
+            self.assertEqual('SUCCESS', row['status'], row['result'])
+            self.assertGreater(self.clock.now - before, 100)
+
+    def test_host_that_an_operator_disabled(self):
+        self.nova.computes['h4'].status = 'disabled'
+        row = self.roll(hosts=['h1'])
+        self.assertEqual('FAILURE', row['status'])
+        self.assertIn('h4 (disabled)', row['result'])
+        self.assertEqual([], self.begun)
+
+    def test_it_is_to_be_restarted_itself(self):
+        """That takes no host out of use that was not."""
+        self.nova.computes['h4'].status = 'disabled'
+        row = self.roll(hosts=['h4'])
+        self.assertEqual('SUCCESS', row['status'], row['result'])
+
+    def test_more_may_be(self):
+        self.other()
+        row = self.roll(hosts=['h1', 'h2'], max_unavailable=2)
+        self.assertEqual('SUCCESS', row['status'], row['result'])
+        self.assertEqual(1, self.peak)
+
+    def test_same_moment(self):
+        """FD17: two decide on the same picture; one takes the room."""
+        original = roll.plans.load_cloud
+        once = []
+
+        def load(*args):
+            cloud = original(*args)
+            if not once:
+                once.append(self.other('enabled', host='h2'))
+                self.clock.at(50, self.end_other, once[0])
+            return cloud
+
+        self.useFixture(fixtures.MockPatchObject(roll.plans, 'load_cloud',
+                                                 load))
+        hosts_in_work = db_tasks.hosts_in_work
+        self.useFixture(fixtures.MockPatchObject(
+            db_tasks, 'hosts_in_work', lambda *args: (
+                set() if len(once) < 2 and not once.append(None)
+                else hosts_in_work(*args))))
+        before = self.clock.now
+        row = self.roll(hosts=['h1'])
+        self.assertEqual('SUCCESS', row['status'], row['result'])
+        self.assertGreater(self.clock.now - before, 50 + self.seconds)
+        self.assertEqual(['h1'], self.begun)
+
+
+@tests_base.databases()
+class RoomTestCase(tests_base.DbTestCase):
+
+    def test_at_the_same_moment(self):
+        """FD17: of two that take the last room, one gets it."""
+        parents = []
+        for number in range(4):
+            task, _ = db_tasks.create_task(
+                self.context, 'hosts.restart', params={},
+                targets=[f'host:h{number}'])
+            parents.append(task['id'])
+        room = db_tasks.Room(1, frozenset(), clock.utcnow())
+
+        def take(number):
+            db_tasks.create_part(
+                cm_context.admin_context(), parents[number], 0,
+                f'part-{number}', 'host.restart', host=f'h{number}',
+                params={}, room=room)
+            return number
+
+        both = tests_base.Together(4, take)
+        (winner,) = [number for number, error in enumerate(both.errors)
+                     if error is None]
+        self.assertEqual([exception.HostsOutOfUse] * 3,
+                         [type(error) for error in both.raised])
+        # Who has it keeps it.
+        self.assertRaises(exception.HostsOutOfUse, take, (winner + 1) % 4)
+        take(winner)
 
 
 class CancelTestCase(RollCase):

@@ -3,6 +3,7 @@
 
 import random
 
+from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
 from cloudmanager.planning import project
 from cloudmanager.planning import roll
@@ -81,7 +82,16 @@ class ChooseTestCase(base.TestCase):
             [factory.host('ours', up=False), factory.host('down', up=False),
              factory.host('off', up=False, enabled=False),
              factory.host('well')], [])
-        self.assertEqual(['down'], roll.unavailable(cloud, ['ours']))
+        self.assertEqual({'down': 'down', 'off': 'down'},
+                         roll.unavailable(cloud, ['ours']))
+
+    def test_out_of_use(self):
+        """FD17: whoever took them out of use."""
+        cloud = model.Cloud.of(
+            [factory.host('disabled', enabled=False), factory.host('well'),
+             factory.host('reserve', reserved=True)], [])
+        self.assertEqual({'disabled': 'disabled', 'reserve': 'reserved'},
+                         roll.unavailable(cloud))
 
 
 class SimulateTestCase(base.TestCase):
