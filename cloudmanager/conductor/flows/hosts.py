@@ -8,6 +8,7 @@ from taskflow.patterns import linear_flow
 from cloudmanager.conductor.tasks import ahead
 from cloudmanager.conductor.tasks import decommission as away
 from cloudmanager.conductor.tasks import host
+from cloudmanager.conductor.tasks import leftovers
 from cloudmanager.conductor.tasks import restart as again
 from cloudmanager.conductor.tasks import roll
 
@@ -18,7 +19,7 @@ def shutdown(run: Any, tools: Any) -> linear_flow.Flow:
         host.DisableHost(run, tools),
         host.PlanMoves(run, tools),
         host.MoveServers(run, tools),
-        host.EvacuateLeftovers(run, tools),
+        leftovers.EvacuateLeftovers(run, tools),
         host.VerifyItems(run, tools),
         host.PowerOffHost(run, tools))
 
@@ -41,7 +42,7 @@ def restart(run: Any, tools: Any) -> linear_flow.Flow:
         host.DisableHost(run, tools),
         host.PlanMoves(run, tools),
         host.MoveServers(run, tools),
-        host.EvacuateLeftovers(run, tools),
+        leftovers.EvacuateLeftovers(run, tools),
         host.VerifyItems(run, tools),
         again.ResetHost(run, tools),
         again.AwaitHost(run, tools),
@@ -69,7 +70,7 @@ def decommission(run: Any, tools: Any) -> linear_flow.Flow:
             away.AwaitMigrations(run, tools),
             host.PlanMoves(run, tools),
             host.MoveServers(run, tools),
-            host.EvacuateLeftovers(run, tools),
+            leftovers.EvacuateLeftovers(run, tools),
             host.VerifyItems(run, tools),
             away.SwitchOff(run, tools),
             away.RemoveService(run, tools))

@@ -16,6 +16,7 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import calls as nova_calls
+from cloudmanager.conductor.tasks import inquiry
 from cloudmanager.conductor.tasks import items
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import places
@@ -23,7 +24,6 @@ from cloudmanager.conductor.tasks import plans
 from cloudmanager.conductor.tasks import requests
 from cloudmanager.conductor.tasks.base import Tools
 from cloudmanager.db import tasks as db_tasks
-from cloudmanager.planning import drain
 from cloudmanager.planning import order
 
 CONF = cfg.CONF
@@ -185,9 +185,12 @@ class Endings:
 
         :param evacuating: the moves are evacuations
         """
-        if observe.half_left(server, self.source) and not evacuating:
-            self._write(item, state=db_tasks.ITEM_FAILED, error=drain.HALF)
-        elif observe.left(server, self.source):
+        half = observe.half_left(server, self.source) and not evacuating
+        if (half and item['memory'].get('half')
+                and not items.waited_enough(item)):
+            # Its owner may decide yet.
+            return
+        if observe.left(server, self.source) and not half:
             # What it was doing took it off the host.
             if (server.status == 'ERROR'
                     and item['memory']['status'] != 'ERROR'):
@@ -201,17 +204,62 @@ class Endings:
         else:
             self._replan(item, server)
 
-    def _replan(self, item: dict[str, Any], server: Any) -> None:
-        """Decide anew on a server that is not as it was planned."""
-        found = plans.ladder_of(server, self.run.params)
-        memory = {**item['memory'], **found, 'tries': {},
-                  'replans': item['memory'].get('replans', 0) + 1}
-        error = memory.pop('error')
-        if found['wait'] and items.waited_enough(item):
-            error = (f'its task {server.task_state} did not end within '
-                     f'{CONF.host_tasks.settle_timeout} s')
-        self._write(item, memory=memory, error=error, state=(
-            db_tasks.ITEM_FAILED if error else db_tasks.ITEM_PENDING))
+    def elsewhere(self, item: dict[str, Any], server: Any) -> None:
+        """Decide on a server that somebody else took off the host."""
+        self._slots.finish(item['object_id'])
+        if observe.came_through(server, self.source):
+            self.came(item, server)
+        else:
+            self._replan(item, server)
+
+    def _replan(self, item: dict[str, Any], server: Any,
+                reason: str = '') -> None:
+        """Decide anew on a server that is not as it was planned.
+
+        :param reason: why a move of it failed
+        """
+        memory = item['memory']
+        found = plans.ladder_of(server, self.run.params, self.source)
+        error, waiting_since = found['error'], memory.get('waiting_since')
+        if found['wait']:
+            if not memory['wait'] or found['half'] != memory.get('half'):
+                # A wait of its own begins, however old the item is.
+                waiting_since = clock.utcnow().isoformat()
+            elif items.waited_enough(item):
+                error = found['waits_for']
+        ladder, looked_into = self._ladder(item, server, found['ladder'])
+        if not (ladder or found['wait'] or error):
+            error = looked_into
+        failed = error is not None
+        self._write(
+            item, state=(db_tasks.ITEM_FAILED if failed
+                         else db_tasks.ITEM_PENDING),
+            error='; '.join(filter(None, (reason, error))) or (
+                found['waits_for'] if found['half'] else None),
+            memory={**memory, 'ladder': ladder, 'status': found['status'],
+                    'wait': found['wait'] and not failed,
+                    'half': found['half'], 'blockers': found['blockers'],
+                    'waiting_since': waiting_since, 'tries': {},
+                    'replans': memory.get('replans', 0) + 1})
+
+    def _ladder(self, item: dict[str, Any], server: Any,
+                ladder: list[str]) -> tuple[list[str], str]:
+        """Return a ladder without what would cut off a guest that runs.
+
+        The plan said that a server is evacuated for its error only if it
+        was in error then.
+
+        :returns: the ladder, and what was found if that made it shorter
+        """
+        memory = item['memory']
+        text = memory.get('in_error') or ''
+        if (observe.EVACUATE in ladder and not text
+                and server.status == 'ERROR' != memory['status']):
+            found = inquiry.inquire(self.nova, server)
+            text = found.text if found.runs else ''
+        if text:
+            ladder = [step for step in ladder if step != observe.EVACUATE]
+        return ladder, f'{text}: repair it'
 
     def failed(self, item: dict[str, Any], reason: str,
                migration: Any = None) -> None:
@@ -240,12 +288,42 @@ class Endings:
         if self.cancel:
             self._write(item, state=db_tasks.ITEM_SKIPPED, destination=None,
                         error=f'The task was cancelled; {reason}')
+        elif (server.host != self.source
+                and item['action'] != observe.EVACUATE):
+            self._replan(item, server, reason)
+        elif (server.status == 'ERROR' != item['memory']['status']
+                and item['action'] != observe.EVACUATE):
+            self._look_into(item, server, reason)
         elif items.has_changed(item, server):
-            # A wait of its own begins, however old the item is.
-            item['memory']['waiting_since'] = clock.utcnow().isoformat()
             self._replan(item, server)
         else:
             self._climb(item, reason)
+
+    def _look_into(self, item: dict[str, Any], server: Any,
+                   reason: str) -> None:
+        """Find out about a server that a move put in error.
+
+        One whose guest runs on is as good as before, but for Nova's state.
+        That is reset, and the move tried again. Its host is not fenced.
+        """
+        found = inquiry.inquire(self.nova, server)
+        reason = f'{reason}; {found.text}'
+        LOG.warning('Server %(server)s: %(found)s', {
+            'server': server.id, 'found': found.text})
+        if not found.runs:
+            self._replan(item, server, reason)
+            return
+        memory = item['memory']
+        self._write(item, memory={
+            **memory, 'in_error': found.text, 'ladder': [
+                step for step in memory['ladder']
+                if step != observe.EVACUATE]})
+        self.run.guard()
+        try:
+            self.nova.reset_state(server.id, 'active')
+        except (exception.CloudRequestRefused, exception.NotFound) as exc:
+            reason = f'{reason}; its state was not reset: {exc}'
+        self._climb(item, reason)
 
     def _climb(self, item: dict[str, Any], reason: str) -> None:
         """Try the same again in a while, then the next action at once."""

@@ -257,8 +257,12 @@ class Follower:
         if observe.asked(self._ends.actions(item), action, since):
             self._accepted(item)
             return
-        if observe.is_gone(self.nova.server(item['object_id'])):
+        server = self.nova.server(item['object_id'])
+        if observe.is_gone(server):
             self._ends.gone(item)
+            return
+        if server.host != self.source:
+            self._ends.elsewhere(item, server)
             return
         LOG.info('Nova never got the request for server %s; asking again.',
                  item['object_id'])

@@ -7,10 +7,12 @@ from typing import Any
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import ahead
 from cloudmanager.conductor.tasks import alive
+from cloudmanager.conductor.tasks import items as task_items
 from cloudmanager.conductor.tasks import moves
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import plans
@@ -158,12 +160,36 @@ class MoveServers(Step):
         """Move what is there, and what was built there meanwhile."""
         while True:
             moves.Mover(self.run, self.tools, DRAIN_ACTIONS).drive()
-            known = {item['object_id'] for item in self.run.items()}
-            present = {server.id for server in
+            known = {item['object_id']: item for item in self.run.items()}
+            present = {server.id: server for server in
                        self.tools.nova.servers_on(self.run.host)}
-            if present <= known:
+            changed = [known[key] for key, server in present.items()
+                       if key in known
+                       and _failed_otherwise(known[key], server)]
+            for item in changed:
+                self._decide_anew(item)
+            new = not present.keys() <= known.keys()
+            if new:
+                plan_moves(self)
+            if not (new or changed):
                 return
-            plan_moves(self)
+
+    def _decide_anew(self, item: dict[str, Any]) -> None:
+        """Have a server looked at again that failed as something else."""
+        self.run.update_item(item, state=db_tasks.ITEM_PENDING, memory={
+            **item['memory'], 'wait': True,
+            'waiting_since': clock.utcnow().isoformat()})
+
+
+def _failed_otherwise(item: dict[str, Any], server: Any) -> bool:
+    """Tell whether what a server failed by is no longer true of it.
+
+    An old half came back, a suspended server was resumed.
+    """
+    in_error = item['memory'].get('in_error') and server.status == 'ERROR'
+    return (item['state'] == db_tasks.ITEM_FAILED and not in_error
+            and server.task_state is None
+            and task_items.has_changed(item, server))
 
 
 class EvacuateServers(Step):
@@ -193,33 +219,6 @@ def unlock(step: Step, server: Any) -> None:
             and server.locked_reason == requests.lock_reason(step.run)):
         step.run.guard()
         step.tools.nova.unlock(server.id)
-
-
-class EvacuateLeftovers(EvacuateServers):
-    """The ladder's last step: fence the host and rebuild what is left."""
-
-    def do(self) -> None:
-        waiting = [item for item in self.run.items()
-                   if item['state'] in (db_tasks.ITEM_PENDING,
-                                        db_tasks.ITEM_RUNNING)]
-        if not waiting:
-            return
-        blocked = [item for item in self.run.items()
-                   if item['state'] == db_tasks.ITEM_FAILED]
-        if blocked and not self.run.memory.get('fenced'):
-            # To fence now would stop what must stay where it is.
-            for item in waiting:
-                self.run.update_item(
-                    item, state=db_tasks.ITEM_FAILED,
-                    error='the host is not fenced while other servers '
-                          'cannot leave it')
-            return
-        if not self.run.memory.get('fenced'):
-            # The last moment at which a cancel leaves the host running.
-            self.run.checkpoint()
-        fence(self)
-        force_down(self)
-        super().do()
 
 
 def check_allowed(host: str) -> None:
@@ -349,7 +348,8 @@ class VerifyItems(Step):
     def _judge(self, item: dict[str, Any]) -> None:
         """Look once more: some failures turn out well, but late."""
         server = self.tools.nova.server(item['object_id'])
-        if server is None or server.status in observe.GONE:
+        if server is None or (server.status in observe.GONE
+                              and server.status != item['memory']['status']):
             self.run.update_item(item, state=db_tasks.ITEM_SKIPPED,
                                  error='The server was deleted.')
         elif observe.came_through(server, self.run.host):

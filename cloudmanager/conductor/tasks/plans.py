@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable
 from typing import Any
+from typing import TypedDict
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -126,21 +127,63 @@ def destinations(tools: Any, run: Any, items: Iterable[dict[str, Any]], *,
     return plan.destinations
 
 
-def ladder_of(server: Any, params: dict[str, Any]) -> dict[str, Any]:
+class Ladder(TypedDict):
+    """What of an item's memory follows from the state of its server.
+
+    ``error`` says why nothing may be done, ``waits_for`` what is waited for.
+    """
+
+    ladder: list[str]
+    status: str
+    wait: bool
+    waits_for: str
+    half: bool
+    blockers: str
+    error: str | None
+
+
+def ladder_of(server: Any, params: dict[str, Any], source: str) -> Ladder:
     """Decide anew on one server of a host that is being emptied.
 
     :param server: as Nova shows it now
-    :returns: what of an item's memory follows from its state, and
-        ``error`` when nothing may be done
+    :param source: the host
     """
+    if server.host != source:
+        return _elsewhere(server)
     found = cloud_model.to_model(server)
     choice = classify.drain_choice(found, plan_options(params))
     steps = _steps(choice.ladder)
+    wait = choice.action == classify.WAIT
+    blockers = '; '.join(item.text for item in choice.blockers)
+    return Ladder(
+        ladder=steps, status=server.status, wait=wait,
+        waits_for=_end_of(server) if wait else '', half=False,
+        blockers=blockers,
+        error=None if steps or wait else blockers or choice.reason)
+
+
+def _end_of(server: Any) -> str:
+    return (f'its task {server.task_state} did not end within '
+            f'{CONF.host_tasks.settle_timeout} s')
+
+
+def _elsewhere(server: Any) -> Ladder:
+    """Decide on a server that somebody took off the host meanwhile.
+
+    Nothing is done with it there. What may be left on the host is the old
+    half of its resize, and that is up to its owner.
+    """
+    half = not server.task_state and server.status == 'VERIFY_RESIZE'
+    wait = bool(server.task_state) or half
     error = None
-    if not steps and choice.action != classify.WAIT:
-        error = '; '.join(item.text for item in choice.blockers)
-    return {'ladder': steps, 'status': classify.base_status(found),
-            'wait': choice.action == classify.WAIT, 'error': error}
+    if not wait:
+        fault = f': {server.fault}' if server.fault else ''
+        error = (f'it is in error on {server.host or "no host"}{fault}; '
+                 'repair it there')
+    return Ladder(
+        ladder=[], status=server.status, wait=wait, half=half,
+        waits_for=drain.half(server.host) if half else _end_of(server),
+        blockers='', error=error)
 
 
 def _steps(ladder: tuple[str, ...]) -> list[str]:
@@ -156,8 +199,12 @@ def item_of(entry: planning_plan.Entry,
     ladder = _steps(entry.ladder)
     state, error = db_tasks.ITEM_PENDING, None
     blockers = '; '.join(item.text for item in entry.blockers)
+    half = any(item.code == drain.OPEN_MIGRATION for item in entry.blockers)
     if entry.action == classify.SKIP:
         state, error = db_tasks.ITEM_SKIPPED, entry.reason
+    elif half:
+        # Its owner may decide while others move.
+        error = blockers
     elif not ladder and entry.action != classify.WAIT:
         state, error = db_tasks.ITEM_FAILED, blockers or entry.reason
     return {
@@ -168,7 +215,7 @@ def item_of(entry: planning_plan.Entry,
         'created_at': clock.utcnow(),
         'memory': {
             'ladder': ladder, 'status': entry.status,
-            'wait': entry.action == classify.WAIT,
+            'wait': half or entry.action == classify.WAIT, 'half': half,
             'group_id': entry.group_id, 'size_mb': entry.size_mb,
             'force': entry.force, 'blockers': blockers,
             'slow': params.get('slow_migration') or entry.slow,

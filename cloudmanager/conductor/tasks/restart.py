@@ -188,14 +188,14 @@ class ReturnServers(Step):
         server = self.tools.nova.server(item['object_id'])
         if observe.is_gone(server) or server.host != item['destination']:
             return
-        found = plans.ladder_of(server, {})
-        memory = {**items.with_attempt(item, {}), **found, 'tries': {},
+        found = plans.ladder_of(server, {}, item['destination'])
+        memory = {**items.with_attempt(item, {}), 'ladder': found['ladder'],
+                  'status': found['status'], 'wait': False, 'tries': {},
                   'replans': 0, 'refused': [], 'known_request': None,
                   'force': False}
-        error = memory.pop('error')
         # The baseline of the other host counts from here on.
         memory.pop('after_migration', None)
-        if error or found['wait']:
+        if found['error'] or found['wait']:
             # Not as it was; it is left where it is well.
             return
         self.run.update_item(

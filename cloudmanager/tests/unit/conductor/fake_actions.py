@@ -12,7 +12,8 @@ ACTIONS = {'start': 'start', 'unpause': 'unpause', 'resume': 'resume',
            'unshelve': 'unshelve', 'unrescue': 'unrescue',
            'hard_reboot': 'reboot', 'revert_resize': 'revertResize',
            'confirm_resize': 'confirmResize', 'reset_state': 'resetState',
-           'request_deletion': 'delete'}
+           'request_deletion': 'delete',
+           'stop': 'stop', 'suspend': 'suspend', 'pause': 'pause'}
 # Tasks in the middle of which Nova lets a server be rebooted.
 REBOOTABLE = ('rebooting', 'reboot_pending', 'reboot_started', 'resuming',
               'rebooting_hard', 'unpausing', 'pausing', 'suspending')
@@ -58,8 +59,8 @@ class Actions:
 
     def _end_work(self, vm, action, then):
         action.over = True
-        if vm.task_state is None:
-            # Reset meanwhile.
+        if vm.task_state is None or vm.id not in self.vms:
+            # Reset or deleted meanwhile.
             return
         if vm.host is None:
             vm.host = next(iter(self.computes))

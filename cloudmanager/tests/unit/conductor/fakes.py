@@ -20,6 +20,7 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.tests.unit.conductor import fake_actions
 from cloudmanager.tests.unit.conductor import fake_copies
+from cloudmanager.tests.unit.conductor import fake_others
 
 # What becomes of a request; anything else is carried out and succeeds.
 LOST = 'lost'                   # never arrived, and nobody can tell
@@ -30,12 +31,14 @@ NO_HOST = 'no-host'             # accepted, then no valid host
 NO_RECORD = 'no-record'         # no valid host, before there was a record
 STUCK = fake_actions.STUCK      # accepted, never ends
 ARRIVES_BROKEN = 'arrives-broken'   # over, and the server is in error
+IN_ERROR = 'in-error'           # fails, the guest runs on, Nova says error
 
 ACTION = {'live_migrate': 'live-migration', 'cold_migrate': 'migrate',
           'evacuate': 'evacuate', 'shelve_offload': 'shelveOffload',
+          'resize': 'resize',
           **fake_actions.ACTIONS}
 TYPE = {'live_migrate': 'live-migration', 'cold_migrate': 'migration',
-        'evacuate': 'evacuation'}
+        'evacuate': 'evacuation', 'resize': 'resize'}
 STATUS = {'active': 'ACTIVE', 'stopped': 'SHUTOFF', 'paused': 'PAUSED',
           'error': 'ERROR', 'suspended': 'SUSPENDED', 'rescued': 'RESCUED',
           'resized': 'VERIFY_RESIZE', 'shelved': 'SHELVED',
@@ -52,7 +55,8 @@ def refusal(request, reason, status=409):
     return error
 
 
-class FakeNova(fake_actions.Actions, fake_copies.Copies):
+class FakeNova(fake_actions.Actions, fake_copies.Copies,
+               fake_others.Others):
     """Nova, with a script of what goes wrong.
 
     :ivar arrived: ``(request, target)`` of all changes Nova carried out
@@ -61,6 +65,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
     :ivar script: by ``(request, target)`` the outcomes of coming requests
     :ivar seconds: how long moves take; ``slow`` has it by server
     :ivar outages: ``(from, until)`` on the clock: it answers 503
+    :ivar fits: tells of a host and a server whether there is room
     :ivar kill_at: number of the changing request at which the conductor
         dies, and whether that one still arrives
     """
@@ -82,6 +87,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
         self.script = collections.defaultdict(list)
         self.seconds, self.slow, self.remaining = 1.0, {}, {}
         self.outages = []
+        self.fits = lambda host, vm: True
         self.kill_at, self.dead = None, False
         self.peak = 0
         self._ids = itertools.count(101)
@@ -369,9 +375,9 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
         if outcome == NO_HOST or chosen is None:
             self.clock.at(0.1, self._broken, request, record, action,
                           'No valid host was found.')
-        elif outcome == FAILS:
+        elif outcome in (FAILS, IN_ERROR):
             self.clock.at(seconds, self._broken, request, record, action,
-                          'It broke.')
+                          'It broke.', outcome == IN_ERROR)
         elif outcome != STUCK:
             self.clock.at(seconds, self._over, request, record,
                           outcome == ARRIVES_BROKEN)
@@ -387,7 +393,8 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
     def _schedule(self, vm, target):
         free = [name for name, compute in self.computes.items()
                 if name != vm.host and compute.status == 'enabled'
-                and compute.alive and not compute.forced_down]
+                and compute.alive and not compute.forced_down
+                and self.fits(name, vm)]
         if target is not None:
             return target if target in free else None
         return free[0] if free else None
@@ -403,7 +410,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
         if record.status == 'accepted':
             self._set(record, 'running')
 
-    def _broken(self, request, record, action, fault):
+    def _broken(self, request, record, action, fault, in_error=False):
         if record.status not in MOVING:
             return
         action.message = 'Error'
@@ -412,7 +419,10 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
         if vm is None:
             return
         vm.task_state, vm.fault = None, fault
-        if request == 'evacuate':
+        if in_error:
+            # Nova does not know that the guest has not noticed anything.
+            vm.guest = 'running' if vm.vm_state == 'active' else vm.guest
+        if in_error or request == 'evacuate':
             vm.vm_state = 'error'
         if fault.startswith('No valid'):
             record.destination = None
@@ -431,7 +441,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
             self._set(record, 'finished' if request == 'cold_migrate'
                       else 'completed')
             return
-        if request == 'cold_migrate':
+        if request in ('cold_migrate', 'resize'):
             vm.vm_state = 'resized'
             self._set(record, 'finished')
             return
@@ -522,12 +532,13 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies):
         self._read('halves_on')
         with self.lock_:
             found = {item.server_id for item in self.records
-                     if item.source == host and item.type == 'migration'
+                     if item.source == host
+                     and item.type in ('migration', 'resize')
                      and item.status in nova_records.HALF_STATUSES}
             return [self._server(vm) for vm in self.vms.values()
                     if vm.id in found and vm.host != host
                     and (vm.vm_state in ('resized', 'error')
-                         or vm.task_state == 'resize_reverting')]
+                         or (vm.task_state or '').startswith('resize_'))]
 
     def open_migrations(self, host):
         self._read('open_migrations')

@@ -12,6 +12,7 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import base as tasks_base
 from cloudmanager.conductor.tasks import host as steps
+from cloudmanager.conductor.tasks import leftovers
 from cloudmanager.conductor.tasks import requests
 from cloudmanager.conductor.tasks import services
 from cloudmanager.db import models
@@ -250,7 +251,7 @@ class LeftoversTestCase(StepCase):
 
     def test_fenced_and_rebuilt(self):
         run = self.prepare()
-        self.step(steps.EvacuateLeftovers, run).execute()
+        self.step(leftovers.EvacuateLeftovers, run).execute()
         self.assertEqual({'vm1': 'DONE'}, self.states())
         self.assertEqual(['power_off'], self.power_states(self.node))
 
@@ -262,7 +263,7 @@ class LeftoversTestCase(StepCase):
         self.plan(run)
         item = self.items()['vm2']
         run.update_item(item, state='FAILED')
-        self.step(steps.EvacuateLeftovers, run).execute()
+        self.step(leftovers.EvacuateLeftovers, run).execute()
         self.assertEqual({'vm1': 'FAILED', 'vm2': 'FAILED'}, self.states())
         self.assertEqual(['power_on'], self.power_states(self.node))
         self.assertEqual([], self.nova.sent)
@@ -272,13 +273,13 @@ class LeftoversTestCase(StepCase):
         run = self.prepare()
         self.cancel()
         self.assertRaises(exception.TaskCancelled,
-                          self.step(steps.EvacuateLeftovers, run).execute)
+                          self.step(leftovers.EvacuateLeftovers, run).execute)
         self.assertEqual(['power_on'], self.power_states(self.node))
 
     def test_nothing_left(self):
         self.node = self.add_power()
         run = self.run_of(allow_evacuate=True)
-        self.step(steps.EvacuateLeftovers, run).execute()
+        self.step(leftovers.EvacuateLeftovers, run).execute()
         self.assertEqual(['power_on'], self.power_states(self.node))
 
 

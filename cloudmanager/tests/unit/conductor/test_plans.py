@@ -33,7 +33,7 @@ class LadderTestCase(fakes_case.ConductorCase):
 
     def ladder(self, params, **values):
         self.nova.add('vm1', **values)
-        return plans.ladder_of(self.nova.server('vm1'), params)
+        return plans.ladder_of(self.nova.server('vm1'), params, 'src')
 
     def test_every_state(self):
         """DR4 DR14: what may be done in each state, by what is allowed."""
