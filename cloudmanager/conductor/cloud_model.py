@@ -10,6 +10,7 @@ from oslo_utils import strutils
 
 from cloudmanager.planning import classify
 from cloudmanager.planning import model
+from cloudmanager.planning import storage as shared_storage
 
 _INVENTORY = ('total', 'reserved', 'allocation_ratio', 'min_unit',
               'max_unit', 'step_size')
@@ -17,13 +18,16 @@ WORKERS = 8
 
 
 def load(nova: Any, placement: Any, sources: Iterable[str],
-         reserved: Iterable[str] = ()) -> model.Cloud:
+         reserved: Iterable[str] = (),
+         shared: Iterable[str] = ()) -> model.Cloud:
     """Read hosts, groups, and the servers of the source hosts.
 
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like
     :param placement: ``cloudmanager.clients.placement.Placement``
     :param sources: exact names of the hosts that are to be emptied
     :param reserved: names of hosts that must take no servers
+    :param shared: aggregates whose hosts share the storage of disks, or
+        ``all``
     """
     with futures.ThreadPoolExecutor(
             WORKERS, thread_name_prefix='cloud-model') as pool:
@@ -40,7 +44,8 @@ def load(nova: Any, placement: Any, sources: Iterable[str],
                      for source, part in found.items()}
         trees = _by_root(providers.values())
         hosts = _hosts(hypervisors, services, aggregates, trees,
-                       set(reserved))
+                       set(reserved), shared_storage.Storages(
+                           aggregates, providers.values(), tuple(shared)))
         group_of = {member: group for group in groups
                     for member in group.members}
         servers = _residents(placement, residents, hosts, trees, group_of)
@@ -71,11 +76,15 @@ def _by_root(providers: Iterable[Any]) -> dict[str, list[Any]]:
 
 def _hosts(hypervisors: list[Any], services: list[Any],
            aggregates: list[Any], trees: dict[str, list[Any]],
-           reserved: set[str]) -> list[model.Host]:
+           reserved: set[str], storages: shared_storage.Storages
+           ) -> list[model.Host]:
     by_host = {service.host: service for service in services}
     return [
-        _host(hypervisor, by_host[hypervisor.host], aggregates,
-              trees.get(hypervisor.id, []), hypervisor.host in reserved)
+        dataclasses.replace(
+            _host(hypervisor, by_host[hypervisor.host], aggregates,
+                  trees.get(hypervisor.id, []), hypervisor.host in reserved),
+            storage=storages.of(hypervisor.host,
+                                trees.get(hypervisor.id, [])))
         for hypervisor in hypervisors if hypervisor.host in by_host]
 
 
@@ -119,6 +128,7 @@ def _residents(placement: Any, residents: dict[str, list[Any]],
                group_of: dict[str, Any]) -> list[model.Server]:
     """Return the servers of the source hosts with what they take."""
     uuids = {host.name: host.provider_uuid for host in hosts}
+    storage = {host.name: host.storage for host in hosts}
     servers = []
     for source, present in residents.items():
         taken: dict[str, dict[str, int]] = {}
@@ -131,7 +141,8 @@ def _residents(placement: Any, residents: dict[str, list[Any]],
         for server in present:
             group = group_of.get(server.id)
             servers.append(to_model(server, taken.get(server.id),
-                                    group.id if group else None))
+                                    group.id if group else None,
+                                    storage.get(source, ())))
     return servers
 
 
@@ -152,8 +163,13 @@ def _halves(halves: dict[str, Any],
 
 
 def to_model(found: Any, resources: dict[str, int] | None = None,
-             group_id: str | None = None) -> model.Server:
-    """Return a server of Nova as the planner sees it."""
+             group_id: str | None = None,
+             storage: Iterable[str] = ()) -> model.Server:
+    """Return a server of Nova as the planner sees it.
+
+    :param resources: what it takes in Placement, by its flavor if unknown
+    :param storage: by which other hosts reach the disks on its host
+    """
     return model.Server(
         id=found.id, name=found.name, host=found.host or '',
         status=found.status, task_state=found.task_state,
@@ -163,9 +179,22 @@ def to_model(found: Any, resources: dict[str, int] | None = None,
             model.MEMORY_MB: found.flavor.get('ram', 0)},
         availability_zone=found.pinned_zone,
         group_id=group_id, metadata=found.metadata,
-        boot_from_volume=not found.image,
+        disks=_disks(found), storage=frozenset(storage),
         memory_mb=found.flavor.get('ram', 0),
         **_demands(found.flavor.get('extra_specs') or {}))
+
+
+def _disks(found: Any) -> tuple[str, ...]:
+    """Return which disks of a server are no volumes.
+
+    Where it is not certain that a disk is none, it is one.
+    """
+    disks = []
+    if found.image or not found.volumes:
+        disks.append(model.ROOT)
+    if found.flavor.get('ephemeral', 0):
+        disks.append(model.EPHEMERAL)
+    return tuple(disks)
 
 
 def _demands(specs: dict[str, str]) -> dict[str, Any]:

@@ -30,6 +30,16 @@ OPTS = [
                     'meanwhile, and no attempt is counted.'),
     cfg.ListOpt('deny_evacuate', default=[],
                 help='Hosts that are never evacuated.'),
+    cfg.ListOpt('shared_storage', default=[],
+                help='Where the disks of servers that are no volumes can be '
+                     'reached from more hosts than the server\'s own: names '
+                     'of host aggregates, the hosts of each of which share '
+                     'one storage (Ceph RBD, a shared file system), or '
+                     '"all". Hosts that share a DISK_GB provider in '
+                     'Placement need not be named. A server on any other '
+                     'host is rebuilt from its image when it is evacuated '
+                     'and loses its data, so it is not, unless the request '
+                     'says allow_data_loss.'),
     cfg.IntOpt('max_moves', default=8, min=1,
                help='Servers that one task moves at a time.'),
     cfg.IntOpt('max_moves_per_destination', default=4, min=1,

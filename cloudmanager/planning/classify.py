@@ -16,23 +16,27 @@ Locks bind only users who are not admins, and never an evacuation.
 import dataclasses
 import typing
 
+from cloudmanager.planning import disks
 from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
+from cloudmanager.planning import terms
 
-LIVE = 'live-migrate'
-COLD = 'cold-migrate'
-EVACUATE = 'evacuate'
-OFFLOAD = 'shelve-offload'
-WAIT = 'wait'
-SKIP = 'skip'
-BLOCKED = 'blocked'
+LIVE = terms.LIVE
+COLD = terms.COLD
+EVACUATE = terms.EVACUATE
+OFFLOAD = terms.OFFLOAD
+WAIT = terms.WAIT
+SKIP = terms.SKIP
+BLOCKED = terms.BLOCKED
+MOVES = terms.MOVES
+Blocker = terms.Blocker
 
 #: Code of what stands in the way of every evacuation off a living host.
 NOT_FENCED = 'not-fenced'
 _EVACUATE_NOT_ALLOWED = 'evacuate-not-allowed'
-
-#: Actions that need a destination host.
-MOVES = frozenset((LIVE, COLD, EVACUATE))
+#: Codes of refused steps that are told even while others are left: what the
+#: caller has allowed is not done in the end.
+_TOLD_BEFORE = frozenset((disks.LOCAL_DISK,))
 
 DEFAULT_PRIORITY = 5
 MAX_PRIORITY = 10
@@ -88,28 +92,6 @@ _LEAVING_TASKS = _DELETING_TASKS | frozenset(
         'shelving_offloading',
     )
 )
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Blocker:
-    """One thing in the way: a code for programs, a text for people."""
-
-    code: str
-    text: str
-    host: str = ''
-    short: tuple[tuple[str, float], ...] = ()
-    servers: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, typing.Any]:
-        """JSON-safe form; empty details are left out."""
-        found: dict[str, typing.Any] = {'code': self.code, 'text': self.text}
-        if self.host:
-            found['host'] = self.host
-        if self.short:
-            found['short'] = dict(self.short)
-        if self.servers:
-            found['servers'] = list(self.servers)
-        return found
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -211,6 +193,7 @@ EVACUATION_RULES: dict[str, Rule] = {
 _UNKNOWN = Rule(
     (), 'its state is not known', 'unknown-state', 'look at it in Nova'
 )
+_UNDER_WAY = 'a rebuild or evacuation of it was under way already'
 _NO_RESET = frozenset(('ACTIVE', 'SHUTOFF', 'ERROR'))
 
 
@@ -278,11 +261,6 @@ def _no_live(server: model.Server, flags: opts.Options) -> Blocker | None:
         return Blocker(
             'passthrough', f'it uses {what} and cannot be moved live'
         )
-    if server.local_disk and not flags.block_migration:
-        return Blocker(
-            'local-disk',
-            'its disks are local and block migration is not allowed',
-        )
     power = server.power_state
     if power is not None and power not in RUNNING_POWER:
         return Blocker(
@@ -313,29 +291,28 @@ def _no_evacuate(server: model.Server, flags: opts.Options) -> Blocker | None:
             _EVACUATE_NOT_ALLOWED,
             'evacuation is not allowed (allow_evacuate)',
         )
-    if server.local_disk:
-        return Blocker(
-            'local-disk', 'its disks are local: a rebuild would lose them'
-        )
+    lost = disks.no_rebuild(server, flags)
+    if lost:
+        return lost
     if server.host in flags.cannot_fence:
         return Blocker(NOT_FENCED, flags.cannot_fence[server.host])
     return None
 
 
-_CHECKS = {LIVE: _no_live, COLD: _no_cold, EVACUATE: _no_evacuate}
+_CHECKS = {
+    LIVE: _no_live,
+    COLD: _no_cold,
+    EVACUATE: _no_evacuate,
+    OFFLOAD: disks.no_offload,
+}
 
 
 def _hold(server: model.Server, flags: opts.Options) -> list[Blocker]:
-    found = []
-    if server.pinned_host and not flags.move_pinned:
-        found.append(
-            Blocker('pinned', f'it is pinned to host {server.host}')
-        )
     if server.locked and not flags.move_locked:
-        found.append(
+        return [
             Blocker('locked', 'it is locked: unlock it or allow move_locked')
-        )
-    return found
+        ]
+    return []
 
 
 def _climb(
@@ -367,6 +344,19 @@ def _drain_reason(
             + next((item.text for item in refused), rule.why)
         )
     return rule.why
+
+
+def _drain_warnings(
+    server: model.Server, steps: list[str], refused: list[Blocker]
+) -> tuple[Blocker, ...]:
+    """What deserves a look though the server can be moved."""
+    found = [
+        Blocker(item.code, f'should its move fail: {item.text}')
+        for item in refused
+        if item.code in _TOLD_BEFORE
+    ]
+    lost = disks.losing(server, steps)
+    return (lost, *found) if lost else tuple(found)
 
 
 def _reset_state(server: model.Server, steps: list[str]) -> str:
@@ -404,38 +394,42 @@ def drain_choice(
     if not steps and not waits:
         if rule.code:
             refused = _advised(rule, refused)
+        refused = disks.first(refused)
         return Choice((), refused[0].text, tuple(refused))
+    warnings = _drain_warnings(server, steps, refused)
     if waits and steps[:1] != [WAIT]:
         task = server.task_state or server.status
         return Choice(
             (WAIT, *steps),
             f'its task {task} must end first',
+            warnings=warnings,
             reset_state=_reset_state(server, steps),
         )
     return Choice(
         tuple(steps),
         _drain_reason(rule, steps, refused),
+        warnings=warnings,
         reset_state=_reset_state(server, steps),
     )
+
+
+def _rebuilds(server: model.Server) -> bool:
+    return (server.task_state or '').startswith('rebuild')
 
 
 def _rebuilt(
     server: model.Server, rule: Rule, warnings: list[Blocker]
 ) -> Choice:
     """The choice for a server of a dead host that Nova can rebuild."""
-    if server.local_disk:
-        warnings.append(
-            Blocker(
-                'local-disk',
-                'its disks were local: it is rebuilt from its image',
-            )
-        )
+    lost = disks.losing(server, rule.ladder)
+    if lost:
+        warnings.insert(0, lost)
     reset = _reset_state(server, list(rule.ladder))
     reason = rule.why + (f'; reset to {reset} first' if reset else '')
     ladder = rule.ladder
-    if (server.task_state or '').startswith('rebuild'):
+    if _rebuilds(server):
         ladder = (WAIT, *ladder)
-        reason = 'a rebuild or evacuation of it was under way already'
+        reason = _UNDER_WAY
     return Choice(ladder, reason, (), tuple(warnings), reset)
 
 
@@ -455,13 +449,13 @@ def evacuation_choice(
         return Choice(
             (SKIP,), text, (), (*warnings, Blocker('priority-zero', text))
         )
-    blockers = []
-    if server.pinned_host and not flags.move_pinned:
-        blockers = _hold(dataclasses.replace(server, locked=False), flags)
-    elif not rule.ladder:
-        blockers = [Blocker(rule.code, f'{rule.why}: {rule.advice}')]
+    blocker = disks.no_rebuild(server, flags)
+    if blocker and _rebuilds(server):
+        return Choice((WAIT,), _UNDER_WAY, leaving=True)
+    if not rule.ladder:
+        blocker = Blocker(rule.code, f'{rule.why}: {rule.advice}')
     elif EVACUATE in server.refuses:
-        blockers = [Blocker('evacuate-refused', server.refuses[EVACUATE])]
-    if blockers:
-        return Choice((), blockers[0].text, tuple(blockers), tuple(warnings))
+        blocker = Blocker('evacuate-refused', server.refuses[EVACUATE])
+    if blocker:
+        return Choice((), blocker.text, (blocker,), tuple(warnings))
     return _rebuilt(server, rule, warnings)

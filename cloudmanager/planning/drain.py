@@ -6,9 +6,11 @@ import collections.abc
 import dataclasses
 
 from cloudmanager.planning import classify
+from cloudmanager.planning import disks
 from cloudmanager.planning import explain
 from cloudmanager.planning import fencing
 from cloudmanager.planning import ledger
+from cloudmanager.planning import losses
 from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
 from cloudmanager.planning import pack
@@ -150,7 +152,7 @@ class _Planner:
             self._hosts,
             entries,
             (*explain.summary(entries), *self._leave(left)),
-            (*self._target_warnings(units), *self._entry_warnings(entries)),
+            (*self._entry_warnings(entries), *self._target_warnings(units)),
             self._targets(units),
         )
 
@@ -304,6 +306,11 @@ class _Planner:
             reset_state=choice.reset_state,
             locked=server.locked,
             slow=server.metadata.get(self._flags.slow_key, ''),
+            loses=losses.of(
+                server, classify.base_status(server), choice.ladder
+            ),
+            disks=server.disks,
+            storage=tuple(sorted(server.storage)),
         )
 
     def _unmoved(
@@ -343,6 +350,7 @@ class _Planner:
             reason=f'{reason}; {explain.chosen(unit, self._books)}',
             ladder=ladder,
             force=server.id in self._force,
+            loses=losses.of(server, classify.base_status(server), ladder),
         )
 
     def _leave(self, left: list[pack.Unit]) -> list[Blocker]:
@@ -485,4 +493,4 @@ class _Planner:
                     servers=forced,
                 )
             )
-        return found + self._half_warnings()
+        return disks.first(found) + self._half_warnings()

@@ -4,6 +4,7 @@
 import collections
 
 from cloudmanager.planning import classify
+from cloudmanager.planning import disks
 from cloudmanager.planning import ledger
 from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
@@ -165,7 +166,7 @@ def summary(entries: tuple[plan.Entry, ...]) -> list[Blocker]:
         first = entry.blockers[0]
         if not entry.ladder or first.code == model.AFFINITY:
             found.setdefault((first.code, first.text), []).append(entry.id)
-    return [
+    return disks.first(
         Blocker(code, text, servers=tuple(ids))
         for (code, text), ids in found.items()
-    ]
+    )

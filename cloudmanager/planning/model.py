@@ -21,6 +21,13 @@ ANTI_AFFINITY = 'anti-affinity'
 SOFT_AFFINITY = 'soft-affinity'
 SOFT_ANTI_AFFINITY = 'soft-anti-affinity'
 
+#: Disks of a server that Nova keeps on the host unless they are volumes. Swap
+#: is not among them: what is in it is worth nothing without the memory.
+ROOT = 'root disk'
+EPHEMERAL = 'ephemeral disk'
+#: The storage that all hosts reach.
+EVERYWHERE = 'all'
+
 Resources = collections.abc.Mapping[str, int]
 
 
@@ -86,10 +93,12 @@ class Server:
     metadata: collections.abc.Mapping[str, str] = dataclasses.field(
         default_factory=dict
     )
-    pinned_host: bool = False
-    #: Has disks on the hypervisor's own, unshared storage.
-    local_disk: bool = False
-    boot_from_volume: bool = False
+    #: Which of its disks are on the storage of its host, not on volumes:
+    #: ROOT, EPHEMERAL.
+    disks: tuple[str, ...] = ()
+    #: The storages of its host that other hosts reach too; see
+    #: ``Host.storage``. Empty when its disks are known to no other host.
+    storage: frozenset[str] = frozenset()
     memory_mb: int = 0
     #: Has a passed-through device that its resources do not show.
     passthrough: bool = False
@@ -105,6 +114,16 @@ class Server:
     def size_mb(self) -> int:
         """Memory to move, in MiB."""
         return self.memory_mb or self.resources.get(MEMORY_MB, 0)
+
+    @property
+    def local_disk(self) -> bool:
+        """Whether no other host has its disks: a rebuild loses them."""
+        return bool(self.disks) and not self.storage
+
+    @property
+    def bound(self) -> bool:
+        """Whether only some hosts have its disks."""
+        return bool(self.disks) and EVERYWHERE not in self.storage
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -130,6 +149,9 @@ class Host:
     )
     traits: frozenset[str] = frozenset()
     aggregates: frozenset[str] = frozenset()
+    #: Names of the storages that the disks of its servers are on and that
+    #: other hosts reach too: hosts with a name in common see the same disks.
+    storage: frozenset[str] = frozenset()
     zone: str = ''
     cell: str = ''
     hypervisor_type: str = ''

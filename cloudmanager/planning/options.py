@@ -14,13 +14,12 @@ class Options:
     :param allow_live: live migration may be used.
     :param allow_off_vm: running servers may be stopped and moved cold.
     :param allow_evacuate: what is left may be rebuilt after fencing.
+    :param allow_data_loss: servers may be rebuilt though no other host has
+        their disks.
     :param cannot_fence: host to the reason why it is not fenced, so that
         nothing on it is evacuated.
     :param tried: server id to the actions that have failed for it.
-    :param block_migration: servers on unshared local disks may be moved
-        live, disks copied.
     :param move_locked: locked servers are moved too (Nova lets admins).
-    :param move_pinned: servers pinned to their host are moved too.
     :param force_affinity: the first member of a hard affinity group may be
         sent past Nova's scheduler, which refuses it otherwise.
     :param max_projected_usage: no target is filled above this.
@@ -40,15 +39,14 @@ class Options:
     allow_live: bool = True
     allow_off_vm: bool = False
     allow_evacuate: bool = False
+    allow_data_loss: bool = False
     cannot_fence: collections.abc.Mapping[str, str] = dataclasses.field(
         default_factory=dict
     )
     tried: collections.abc.Mapping[str, collections.abc.Collection[str]] = (
         dataclasses.field(default_factory=dict)
     )
-    block_migration: bool = True
     move_locked: bool = False
-    move_pinned: bool = False
     force_affinity: bool = True
     max_projected_usage: float = 1.0
     warn_projected_usage: float = 0.9

@@ -37,6 +37,12 @@ class Entry:
     force: bool = False
     reset_state: str = ''
     locked: bool = False
+    #: What the server loses by the first step; see ``losses``.
+    loses: tuple[str, ...] = ()
+    #: Its disks that are not volumes, and the storages of its host by which
+    #: other hosts reach them.
+    disks: tuple[str, ...] = ()
+    storage: tuple[str, ...] = ()
     #: What the server's owner wants of a live migration that is slow.
     slow: str = ''
 
@@ -46,7 +52,8 @@ class Entry:
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
         }
-        found['ladder'] = list(self.ladder)
+        for name in ('ladder', 'loses', 'disks', 'storage'):
+            found[name] = list(found[name])
         found['blockers'] = [item.to_dict() for item in self.blockers]
         found['warnings'] = [item.to_dict() for item in self.warnings]
         return found

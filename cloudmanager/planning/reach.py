@@ -21,6 +21,8 @@ class _Key(typing.NamedTuple):
     hypervisor: tuple[str, int]
     resources: tuple[tuple[str, int], ...]
     refused: frozenset[str]
+    #: Storages of which a rebuild needs one, for the disks that are there.
+    storage: frozenset[str]
 
 
 class Reach:
@@ -55,6 +57,9 @@ class Reach:
             hypervisor,
             tuple(sorted(server.resources.items())),
             frozenset(self._flags.refused.get(server.id, ())),
+            server.storage
+            if server.bound and action == classify.EVACUATE
+            else frozenset(),
         )
 
     def targets(self, server: model.Server, action: str) -> list[ledger.Bin]:
@@ -96,6 +101,8 @@ def _unfit_place(host: model.Host, key: _Key) -> str:
         return f'not in zone {key.zone}'
     if key.cell and host.cell and host.cell != key.cell:
         return 'in another cell'
+    if key.storage and key.storage.isdisjoint(host.storage):
+        return 'without the shared storage of its disks'
     if not all(wanted & host.aggregates for wanted in key.aggregates):
         return 'not in the aggregates asked for'
     return ''

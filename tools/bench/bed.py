@@ -37,6 +37,7 @@ MORE = '''\
 max_moves = {limit}
 max_moves_per_destination = {limit}
 lock_servers = {locks}
+shared_storage = all
 '''
 
 

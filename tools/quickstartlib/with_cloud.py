@@ -159,7 +159,10 @@ class Demonstration:
             host=DEAD, binary='nova-compute')[0].state == 'down', 60,
             f'Nova misses {DEAD}')
         say(f'evacuating {DEAD}: fence it, then rebuild its servers')
-        self._service.follow(f'/v1/hosts/{DEAD}/actions/evacuate')
+        note('their disks are on the host itself; they start from their '
+             'image again (allow_data_loss)')
+        self._service.follow(f'/v1/hosts/{DEAD}/actions/evacuate',
+                             {'allow_data_loss': True})
         note(f'its BMC says: {self._power(DEAD)}')
 
     def _power(self, host: str) -> str:

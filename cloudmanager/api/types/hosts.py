@@ -29,21 +29,25 @@ _OFF_VM = _flag('allow_off_vm', 'Running servers that cannot be migrated '
                                 'live may be stopped and moved.')
 _EVACUATE = _flag('allow_evacuate', 'What is left may be rebuilt elsewhere '
                                     'after the host was cut off.')
+_DATA_LOSS = _flag('allow_data_loss', 'Servers whose disks no other host can '
+                                      'reach may be rebuilt without their '
+                                      'data.')
 _MOVES = (_MAX_MOVES, _SLOW, _DRY_RUN)
 
 ACTIONS = {
-    'shutdown': fields.Resource('', '', (_OFF_VM, _EVACUATE, *_MOVES)),
+    'shutdown': fields.Resource('', '', (
+        _OFF_VM, _EVACUATE, _DATA_LOSS, *_MOVES)),
     'evacuate': fields.Resource('', '', (
         _flag('fenced', 'An administrator vouches for it that the host is '
                         'off.'),
         _flag('force', 'A host that is up is cut off, too, with the servers '
                        'that run on it.'),
-        _MAX_MOVES, _DRY_RUN)),
+        _DATA_LOSS, _MAX_MOVES, _DRY_RUN)),
     'decommission': fields.Resource('', '', (
         _flag('allow_live_migrate', 'Running servers may be migrated '
                                     'live.'),
         _flag('allow_migrate', 'Servers may be stopped and moved.'),
-        _EVACUATE,
+        _EVACUATE, _DATA_LOSS,
         _flag('wait', 'Open migrations of the host are waited for.'),
         *_MOVES)),
     'restart': fields.Resource('', '', (
@@ -54,7 +58,7 @@ ACTIONS = {
                       'items': {'type': 'string', 'minLength': 1,
                                 'maxLength': 250}}),
         _flag('in_sequence', 'One host at a time; so it is by default.'),
-        _OFF_VM, _EVACUATE,
+        _OFF_VM, _EVACUATE, _DATA_LOSS,
         _number('max_unavailable', 1, MAX_HOSTS,
                 'Hosts of the cloud that may be out of use at a time.'),
         _number('settle_seconds', 0, 86400,

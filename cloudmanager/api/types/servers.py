@@ -36,10 +36,15 @@ def _flag(name: str, description: str) -> Field:
 
 _FENCED = _flag('fenced', 'The word of an administrator that the server\'s '
                           'host is off; false by default.')
+_DATA_LOSS = _flag('allow_data_loss', 'The server may be rebuilt without its '
+                                      'data when no other host can reach its '
+                                      'disks; false by default.')
 ACTIONS = {
     'balance': _body(),
-    'recover': _body(_FENCED, fenced=False),
-    'repair': _body(_FENCED, fenced=False),
+    'recover': _body(_FENCED, _DATA_LOSS, fenced=False,
+                     allow_data_loss=False),
+    'repair': _body(_FENCED, _DATA_LOSS, fenced=False,
+                    allow_data_loss=False),
     'reset-reboot': _body(
         _flag('reboot', 'Reboot it hard as well; false by default.'),
         reboot=False),

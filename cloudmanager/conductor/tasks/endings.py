@@ -219,7 +219,8 @@ class Endings:
         :param reason: why a move of it failed
         """
         memory = item['memory']
-        found = plans.ladder_of(server, self.run.params, self.source)
+        found = plans.ladder_of(server, self.run.params, self.source,
+                                memory.get('storage', ()))
         error, waiting_since = found['error'], memory.get('waiting_since')
         if found['wait']:
             if not memory['wait'] or found['half'] != memory.get('half'):
@@ -348,7 +349,8 @@ class Endings:
         self._write(
             item, destination=self._next_target(item, ladder), error=reason,
             memory={**memory, 'tries': tries, 'ladder': ladder,
-                    'again_at': again_at},
+                    'again_at': again_at,
+                    'chosen_for': ladder[0] if ladder else None},
             state=db_tasks.ITEM_PENDING if ladder else db_tasks.ITEM_FAILED)
 
     def _mark_request(self, item: dict[str, Any]) -> None:

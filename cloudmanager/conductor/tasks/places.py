@@ -15,6 +15,7 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import items
+from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import plans
 from cloudmanager.conductor.tasks.base import Tools
 from cloudmanager.db import nodes as db_nodes
@@ -88,8 +89,9 @@ class Places:
                evacuating: bool) -> list[dict[str, Any]]:
         """Return those items that have a place, or need none.
 
-        One whose destination is out of use gets another one. Others are
-        noted as waiting, and fail when they have waited for too long.
+        One whose destination is out of use, or was chosen for a migration
+        while it is evacuated now, gets another one. Others are noted as
+        waiting, and fail when they have waited for too long.
         """
         free, stale = [], []
         for item in waiting:
@@ -104,13 +106,25 @@ class Places:
                                        evacuating=evacuating)
             for item in stale:
                 item['destination'] = found.get(item['object_id'])
+                item['memory']['chosen_for'] = items.next_action(item)
         return free
 
     def _is_stale(self, item: dict[str, Any]) -> bool:
         return self.needed_by(item) and bool(
             item['memory'].get('place_since')
+            or self._is_for_another_action(item)
             or (item['destination'] and self._read_at is not None
                 and item['destination'] not in self._hosts))
+
+    @staticmethod
+    def _is_for_another_action(item: dict[str, Any]) -> bool:
+        """Tell whether a host was chosen that need not reach the disks.
+
+        A migration takes them along, an evacuation does not.
+        """
+        chosen_for = item['memory'].get('chosen_for')
+        return (items.next_action(item) == observe.EVACUATE
+                and chosen_for not in (None, observe.EVACUATE))
 
     def hold(self, item: dict[str, Any], reason: str = '',
              **memory: Any) -> None:

@@ -44,6 +44,7 @@ def _flags(params: dict[str, Any]) -> dict[str, Any]:
         allow_off_vm=bool(params.get('allow_off_vm')
                           or params.get('allow_migrate')),
         allow_evacuate=bool(params.get('allow_evacuate')),
+        allow_data_loss=bool(params.get('allow_data_loss')),
         move_locked=True,
         priority_key=CONF.host_tasks.priority_key,
         slow_key=CONF.host_tasks.slow_migration_key)
@@ -57,7 +58,8 @@ def load_cloud(tools: Any, sources: Iterable[str]) -> model.Cloud:
     """
     return cloud_model.load(
         tools.nova, tools.placement, sources,
-        db_nodes.reserved_hosts(cm_context.admin_context()))
+        db_nodes.reserved_hosts(cm_context.admin_context()),
+        CONF.host_tasks.shared_storage)
 
 
 def cannot_fence(tools: Any, hosts: Iterable[str]) -> dict[str, str]:
@@ -142,15 +144,18 @@ class Ladder(TypedDict):
     error: str | None
 
 
-def ladder_of(server: Any, params: dict[str, Any], source: str) -> Ladder:
+def ladder_of(server: Any, params: dict[str, Any], source: str,
+              storage: Iterable[str] = ()) -> Ladder:
     """Decide anew on one server of a host that is being emptied.
 
     :param server: as Nova shows it now
     :param source: the host
+    :param storage: by which other hosts reach the disks on that one
     """
     if server.host != source:
         return _elsewhere(server)
-    found = cloud_model.to_model(server)
+    found = cloud_model.to_model(
+        server, storage={*storage, *_everywhere()})
     choice = classify.drain_choice(found, plan_options(params))
     steps = _steps(choice.ladder)
     wait = choice.action == classify.WAIT
@@ -184,6 +189,10 @@ def _elsewhere(server: Any) -> Ladder:
         ladder=[], status=server.status, wait=wait, half=half,
         waits_for=drain.half(server.host) if half else _end_of(server),
         blockers='', error=error)
+
+
+def _everywhere() -> set[str]:
+    return {model.EVERYWHERE} & set(CONF.host_tasks.shared_storage)
 
 
 def _steps(ladder: tuple[str, ...]) -> list[str]:
@@ -220,4 +229,11 @@ def item_of(entry: planning_plan.Entry,
             'force': entry.force, 'blockers': blockers,
             'slow': params.get('slow_migration') or entry.slow,
             'locked': entry.locked, 'reset_state': entry.reset_state,
-            'lock': CONF.host_tasks.lock_servers}}
+            'lock': CONF.host_tasks.lock_servers,
+            'disks': list(entry.disks), 'storage': list(entry.storage),
+            'chosen_for': _chosen_for(ladder)}}
+
+
+def _chosen_for(ladder: list[str]) -> str | None:
+    """Return for which action of a plan its destination was chosen."""
+    return next((name for name in ladder if name in TARGETED), None)

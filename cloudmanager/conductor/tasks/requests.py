@@ -6,6 +6,7 @@ from typing import Any
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import observe
+from cloudmanager.planning import model
 
 
 def lock_reason(run: engine_run.Run) -> str:
@@ -23,7 +24,10 @@ def send(nova: Any, item: dict[str, Any], action: str, source: str,
     :param known: the server was seen there a moment ago, as it was planned
     :returns: whether our lock is on the server now
     :raises NotFound: the server is not there any more
+    :raises CloudRequestRefused: it is not known that its disks are where it
+        would go
     """
+    _check_disks(item, action)
     server_id, target = item['object_id'], item['destination']
     force = bool(item['memory'].get('force'))
     server = None
@@ -56,6 +60,23 @@ def delete_again(nova: Any, server_id: str) -> None:
     """
     nova.reset_state(server_id, 'error')
     nova.request_deletion(server_id)
+
+
+def _check_disks(item: dict[str, Any], action: str) -> None:
+    """Keep a server from being rebuilt where its disks are not reached.
+
+    Nova rebuilds it there from its image, without a word.
+    """
+    memory = item['memory']
+    storage = memory.get('storage')
+    if (action != observe.EVACUATE or not memory.get('disks') or not storage
+            or model.EVERYWHERE in storage):
+        return
+    if not item['destination'] or memory.get('chosen_for') != action:
+        raise exception.CloudRequestRefused(
+            service='cloudmanager', request=action,
+            reason='no host with the shared storage of its disks can take '
+                   'it')
 
 
 def _prepare(nova: Any, item: dict[str, Any], server: Any,

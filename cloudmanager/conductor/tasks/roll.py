@@ -28,8 +28,9 @@ CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 #: The part of the work that one host is.
 PART = 'host.restart'
-HANDED_DOWN = ('allow_off_vm', 'allow_evacuate', 'settle_seconds',
-               'return_servers', 'max_moves', 'slow_migration')
+HANDED_DOWN = ('allow_off_vm', 'allow_evacuate', 'allow_data_loss',
+               'settle_seconds', 'return_servers', 'max_moves',
+               'slow_migration')
 
 
 def limits(params: dict[str, Any]) -> tuple[int, int]:

@@ -35,7 +35,8 @@ class ActionsTestCase(HostsCase):
     def test_shutdown(self):
         task_id = self.start(SHUTDOWN, {'allow_off_vm': True})
         flags = {'allow_off_vm': True, 'allow_evacuate': False,
-                 'max_moves': None, 'slow_migration': None}
+                 'allow_data_loss': False, 'max_moves': None,
+                 'slow_migration': None}
         self.assertEqual(
             [('shutdown', 'cmp1', flags | {'dry_run': False})],
             self.conductor.checked)
@@ -50,6 +51,7 @@ class ActionsTestCase(HostsCase):
         task_id = self.start(EVACUATE, {'fenced': True})
         self.assertEqual(
             ('host.evacuate', {'fenced': True, 'force': False,
+                               'allow_data_loss': False,
                                'max_moves': None}), tuple(
                 self.get(f'/v1/tasks/{task_id}')[key]
                 for key in ('name', 'params')))
@@ -81,8 +83,9 @@ class ActionsTestCase(HostsCase):
         self.assertEqual('host.decommission', task['name'])
         self.assertEqual(
             {'allow_live_migrate': False, 'allow_migrate': True,
-             'allow_evacuate': False, 'wait': False, 'max_moves': None,
-             'slow_migration': None, 'service_gone': True}, task['params'])
+             'allow_evacuate': False, 'allow_data_loss': False,
+             'wait': False, 'max_moves': None, 'slow_migration': None,
+             'service_gone': True}, task['params'])
         self.assertEqual(task_id, self.start(DECOMMISSION,
                                              {'allow_migrate': True}))
 

@@ -9,8 +9,9 @@ from cloudmanager.tests.functional import base
 SERVER = '7c8fbc6c-468d-4afb-a292-e70a3d475edc'
 OTHER = '11111111-468d-4afb-a292-e70a3d475edc'
 #: Defaults of what each action takes, and whether its answer has a body.
-ACTIONS = {'balance': ({}, False), 'recover': ({'fenced': False}, True),
-           'repair': ({'fenced': False}, True),
+RESCUE = {'fenced': False, 'allow_data_loss': False}
+ACTIONS = {'balance': ({}, False), 'recover': (RESCUE, True),
+           'repair': (RESCUE, True),
            'reset-reboot': ({'reboot': False}, False),
            'wakeup': ({}, False),
            'clone': ({'count': 1, 'name': '{name}-clone-{number}'}, True)}
@@ -53,7 +54,7 @@ class ActionsTestCase(ServersCase):
     def test_flags(self):
         self.start('reset-reboot', {'reboot': True})
         self.start('recover', {'fenced': True}, OTHER)
-        self.assertEqual([{'reboot': True}, {'fenced': True}],
+        self.assertEqual([{'reboot': True}, {**RESCUE, 'fenced': True}],
                          [params for _, _, params in self.conductor.checked])
 
     def test_clones(self):

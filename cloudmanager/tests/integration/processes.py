@@ -47,6 +47,8 @@ jobboard = {board}
 [power]
 soft_timeout = 10
 confirm_timeout = 20
+[host_tasks]
+shared_storage = all
 {more}
 '''
 CREDENTIALS = '''\

@@ -122,7 +122,8 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies,
                 'id': name, 'name': f'name-{name}', 'host': host,
                 'vm_state': vm_state, 'task_state': None, 'locked': False,
                 'locked_reason': None, 'metadata': {}, 'fault': '',
-                'pinned_zone': '', 'image': 'image', 'before': vm_state,
+                'pinned_zone': '', 'image': 'image', 'volumes': (),
+                'before': vm_state,
                 'power': None, 'guest': None, 'launched': True,
                 'project_id': 'project',
                 'flavor': {'vcpus': 1, 'ram': 1024, 'disk': 10}, **values})
@@ -308,7 +309,8 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies,
             project_id=vm.project_id,
             zone='nova', locked=vm.locked, locked_reason=vm.locked_reason,
             metadata=vm.metadata, flavor=vm.flavor, fault=vm.fault,
-            pinned_zone=vm.pinned_zone, volumes=(), image=vm.image)
+            pinned_zone=vm.pinned_zone, volumes=vm.volumes,
+            image=vm.image)
 
     def live_migrate(self, server_id, host=None, force=False):
         self._move('live_migrate', server_id, host, ('active', 'paused'),

@@ -82,7 +82,9 @@ class ConductorCase(base.DbTestCase):
             cinder=fakes.FakeCinder(),
             cinder_db=fakes.FakeCinderDatabase())
         self.task_id = None
-        self.config(group='host_tasks', poll_interval=1.0)
+        # These hosts share their storage, unless a test says otherwise.
+        self.config(group='host_tasks', poll_interval=1.0,
+                    shared_storage=['all'])
         self.config(group='power', fake_state_dir=str(self.directory))
 
     # Tasks and runs

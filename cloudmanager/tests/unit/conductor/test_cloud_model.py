@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The planner's picture of the cloud, and the fakes it is tested with."""
 
+import dataclasses
+import functools
 import inspect
 
 from cloudmanager.clients import cinder
@@ -22,9 +24,9 @@ def group(name, *members, policy='anti-affinity'):
 
 class LoadTestCase(fakes_case.ConductorCase):
 
-    def load(self, *sources, reserved=()):
+    def load(self, *sources, reserved=(), shared=()):
         return cloud_model.load(self.nova, self.placement,
-                                sources or ['src'], reserved)
+                                sources or ['src'], reserved, shared)
 
     def test_servers_of_the_sources(self):
         self.nova.add('vm1', 'vm2')
@@ -141,6 +143,67 @@ class LoadTestCase(fakes_case.ConductorCase):
         self.assertEqual((frozenset(), False, {}), (
             servers['vm2'].required_traits, servers['vm2'].passthrough,
             servers['vm2'].refuses))
+
+    def test_disks(self):
+        """What is not a volume is on the host (FD9)."""
+        flavor = {'vcpus': 1, 'ram': 1024, 'disk': 1}
+        rows = (('image', (), 0, ('root disk',)),
+                ('image', ('v1',), 0, ('root disk',)),
+                ('image', (), 5, ('root disk', 'ephemeral disk')),
+                (None, ('v1',), 0, ()),
+                (None, ('v1',), 5, ('ephemeral disk',)),
+                # Nova told too little.
+                (None, (), 0, ('root disk',)))
+        for number, (image, volumes, size, _) in enumerate(rows):
+            self.nova.add(f'vm{number}', image=image, volumes=volumes,
+                          flavor={**flavor, 'ephemeral': size})
+        servers = self.load().servers
+        for number, row in enumerate(rows):
+            self.assertEqual(row[3], servers[f'vm{number}'].disks, row)
+
+    def test_declared_storage(self):
+        """Aggregates that share a storage, or the whole cloud (FD24)."""
+        self.nova.add('vm1')
+        for number, hosts in enumerate((('src', 'dst1'), ('src', 'dst2'))):
+            self.nova.aggregate_list.append(nova_records.Aggregate(
+                number, f'a{number}', None, hosts, {}))
+        rows = ((), (), ()), (('a0',), {'aggregate a0'}, {'aggregate a0'}), (
+            ('a1',), {'aggregate a1'}, ()), (('all',), {'all'}, {'all'}), (
+            ('unknown', 'a0 '), (), ())
+        for shared, source, target in rows:
+            cloud = self.load(shared=shared)
+            self.assertEqual((set(source), set(target), set(source)), (
+                cloud.hosts['src'].storage, cloud.hosts['dst1'].storage,
+                cloud.servers['vm1'].storage), shared)
+        self.assertIn('does not have: a0 , unknown', self.logger.output)
+
+    def test_sharing_provider(self):
+        """Placement tells of hosts that share a provider (FD24)."""
+        self.nova.add('vm1')
+        original = self.placement.snapshot
+
+        def snapshot(own=False, traits=('MISC_SHARES_VIA_AGGREGATE',)):
+            found = {
+                name: dataclasses.replace(
+                    item, aggregates=frozenset(() if name == 'dst2'
+                                               else ('pool',)),
+                    inventories={
+                        key: value for key, value in item.inventories.items()
+                        if own or key != 'DISK_GB'})
+                for name, item in original().items()}
+            found['ceph'] = placement.Provider(
+                uuid='c', name='ceph', root='c', generation=1, usages={},
+                inventories={'DISK_GB': {'total': 9000}},
+                traits=frozenset(traits), aggregates=frozenset(('pool',)))
+            return found
+
+        for kwargs, expected in (({}, {'provider ceph'}),
+                                 ({'own': True}, set()),
+                                 ({'traits': ()}, set())):
+            self.placement.snapshot = functools.partial(snapshot, **kwargs)
+            hosts = self.load().hosts
+            self.assertEqual((expected, expected, set()), tuple(
+                hosts[name].storage for name in ('src', 'dst1', 'dst2')))
 
     def test_source_without_provider(self):
         """What Placement does not know counts by its flavor."""

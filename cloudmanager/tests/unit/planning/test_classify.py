@@ -171,32 +171,13 @@ class HeldTestCase(unittest.TestCase):
         server = factory.server('a', status='PAUSED', passthrough=True)
         self.assertEqual((), classify.drain_choice(server, OFF).ladder)
 
-    def test_pinned_and_locked(self) -> None:
-        rows = (
-            ({'pinned_host': True}, 'pinned', 'move_pinned'),
-            ({'locked': True}, 'locked', 'move_locked'),
-        )
-        for row, code, flag in rows:
-            with self.subTest(code=code):
-                server = factory.server('a', **row)
-                choice = classify.drain_choice(server)
-                self.assertEqual(code, choice.blockers[0].code)
-                flags = options.Options(**{flag: True})
-                choice = classify.drain_choice(server, flags)
-                self.assertEqual((LIVE,), choice.ladder)
-
-    def test_local_disk(self) -> None:
-        server = factory.server('a', local_disk=True)
-        self.assertEqual((LIVE,), classify.drain_choice(server).ladder)
-        flags = options.Options(block_migration=False)
+    def test_locked(self) -> None:
+        server = factory.server('a', locked=True)
+        choice = classify.drain_choice(server)
+        self.assertEqual('locked', choice.blockers[0].code)
+        flags = options.Options(move_locked=True)
         choice = classify.drain_choice(server, flags)
-        self.assertEqual('local-disk', choice.blockers[0].code)
-
-    def test_local_disk_is_never_rebuilt_off_a_living_host(self) -> None:
-        server = factory.server('a', local_disk=True, status='ERROR')
-        choice = classify.drain_choice(server, ALL)
-        self.assertEqual((), choice.ladder)
-        self.assertNotIn('allow_evacuate', choice.blockers[0].text)
+        self.assertEqual((LIVE,), choice.ladder)
 
     def test_what_nova_is_known_to_refuse(self) -> None:
         server = factory.server('a', refuses={LIVE: 'it has a vTPM'})
@@ -220,13 +201,6 @@ class EvacuationTestCase(unittest.TestCase):
     def test_lock_does_not_stop_an_evacuation(self) -> None:
         choice = classify.evacuation_choice(factory.server('a', locked=True))
         self.assertEqual(EVAC, choice.action)
-
-    def test_local_disk_is_warned_of(self) -> None:
-        choice = classify.evacuation_choice(
-            factory.server('a', local_disk=True)
-        )
-        self.assertEqual(EVAC, choice.action)
-        self.assertEqual('local-disk', choice.warnings[0].code)
 
     def test_priority(self) -> None:
         rows = (

@@ -124,7 +124,7 @@ class EvacuationTestCase(unittest.TestCase):
         """Rescue goes before the group: its host is dead anyway."""
         group = model.Group('same', model.AFFINITY, frozenset('cd'))
         cloud = dead_cloud(
-            [factory.server('c'), factory.server('d', pinned_host=True)],
+            [factory.server('c'), factory.server('d', status='BUILD')],
             [group],
         )
         self.assertEqual({'c': 'b'}, self.make(cloud).destinations)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a server loses by a step.
+
+Addresses stay with a server whatever is done to it here: its ports move with
+it. Disks are looked at in ``disks``.
+"""
+
+import collections.abc
+
+from cloudmanager.planning import model
+from cloudmanager.planning import terms
+
+#: It stands still for more than a moment.
+UPTIME = 'uptime'
+#: What it had in its memory, saved or not; it boots.
+MEMORY = 'memory'
+#: What was on its root or ephemeral disk.
+LOCAL_DISK = 'local-disk'
+#: The way back from a resize that was not confirmed.
+REVERT = 'revert'
+
+_RUNNING_POWER = 1
+_OFF_POWER = (4, 6)
+#: By status: what a server has that a start from its disks does not restore.
+_HELD = {
+    'ACTIVE': (UPTIME, MEMORY),
+    'RESCUED': (UPTIME, MEMORY),
+    'PAUSED': (MEMORY,),
+    'SUSPENDED': (MEMORY,),
+}
+
+
+def _held(server: model.Server, status: str) -> tuple[str, ...]:
+    if status == 'ACTIVE' and server.power_state in _OFF_POWER:
+        return ()
+    if status in _HELD:
+        return _HELD[status]
+    if status != 'SHUTOFF' and server.power_state == _RUNNING_POWER:
+        return _HELD['ACTIVE']
+    return ()
+
+
+def of(server: model.Server, status: str,
+       ladder: collections.abc.Iterable[str]) -> tuple[str, ...]:
+    """What is lost by the first step that does something.
+
+    :param status: without its running task
+    :param ladder: the actions to try in turn
+    """
+    step = next((step for step in ladder if step != terms.WAIT), '')
+    found: list[str] = []
+    if step in (terms.COLD, terms.EVACUATE):
+        found.extend(_held(server, status))
+    if step == terms.EVACUATE:
+        if server.local_disk:
+            found.append(LOCAL_DISK)
+        if status == 'VERIFY_RESIZE':
+            found.append(REVERT)
+    if step == terms.OFFLOAD and model.EPHEMERAL in server.disks:
+        found.append(LOCAL_DISK)
+    return tuple(found)

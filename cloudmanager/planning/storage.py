@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""On which hosts the disks of servers can be reached.
+
+Nova's API does not tell. Its libvirt driver looks on the new host, in the
+middle of an evacuation: a path that can be written, or RBD. So an operator
+has to say it, in the configuration or by a sharing provider in Placement.
+What nobody has said is local.
+"""
+
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+from typing import Protocol
+
+from oslo_log import log as logging
+
+from cloudmanager.planning import model
+
+LOG = logging.getLogger(__name__)
+
+#: Trait of providers whose inventory the hosts of their aggregates share.
+SHARING_TRAIT = 'MISC_SHARES_VIA_AGGREGATE'
+
+
+class Aggregate(Protocol):
+    """What is needed of a host aggregate of Nova."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def hosts(self) -> Iterable[str]: ...
+
+
+class Provider(Protocol):
+    """What is needed of a resource provider of Placement."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def traits(self) -> frozenset[str]: ...
+
+    @property
+    def aggregates(self) -> frozenset[str]: ...
+
+    @property
+    def inventories(self) -> Mapping[str, Any]: ...
+
+
+class Storages:
+    """What is known of the storages that hosts share.
+
+    :param declared: names of aggregates, each of which is one storage, or
+        ``all``
+    """
+
+    def __init__(self, aggregates: Iterable[Aggregate],
+                 providers: Iterable[Provider],
+                 declared: Collection[str]) -> None:
+        self._everywhere = model.EVERYWHERE in declared
+        by_name = {item.name: frozenset(item.hosts) for item in aggregates}
+        self._hosts: Mapping[str, frozenset[str]] = {
+            name: by_name[name] for name in declared if name in by_name}
+        unknown = set(declared) - {model.EVERYWHERE, *by_name}
+        if unknown:
+            LOG.warning('[host_tasks] shared_storage names aggregates that '
+                        'Nova does not have: %s', ', '.join(sorted(unknown)))
+        self._sharing = [
+            item for item in providers if SHARING_TRAIT in item.traits
+            and model.DISK_GB in item.inventories]
+
+    def of(self, host: str, providers: Iterable[Provider]) -> frozenset[str]:
+        """Return the names of the shared storages of a host.
+
+        :param providers: all of its providers in Placement
+        """
+        found = {f'aggregate {name}' for name, hosts in self._hosts.items()
+                 if host in hosts}
+        if self._everywhere:
+            found.add(model.EVERYWHERE)
+        own = list(providers)
+        # A host with disk of its own may have put the disks there.
+        if not any(model.DISK_GB in item.inventories for item in own):
+            members = frozenset().union(*(item.aggregates for item in own))
+            found.update(f'provider {item.name}' for item in self._sharing
+                         if not members.isdisjoint(item.aggregates))
+        return frozenset(found)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The words of plans: what can be done to a server, and what is in the way."""
+
+import dataclasses
+import typing
+
+LIVE = 'live-migrate'
+COLD = 'cold-migrate'
+EVACUATE = 'evacuate'
+OFFLOAD = 'shelve-offload'
+WAIT = 'wait'
+SKIP = 'skip'
+BLOCKED = 'blocked'
+
+#: Actions that need a destination host.
+MOVES = frozenset((LIVE, COLD, EVACUATE))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Blocker:
+    """One thing in the way: a code for programs, a text for people."""
+
+    code: str
+    text: str
+    host: str = ''
+    short: tuple[tuple[str, float], ...] = ()
+    servers: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """JSON-safe form; empty details are left out."""
+        found: dict[str, typing.Any] = {'code': self.code, 'text': self.text}
+        if self.host:
+            found['host'] = self.host
+        if self.short:
+            found['short'] = dict(self.short)
+        if self.servers:
+            found['servers'] = list(self.servers)
+        return found
