@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs of tasks on single servers."""
 
-import sqlalchemy as sa
-
-from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import server_checks
-from cloudmanager.db import models
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests.unit.conductor import fakes
-from cloudmanager.tests.unit.conductor import fakes_case
+from cloudmanager.tests.unit.conductor import walks
 
 ACTIONS = ('balance', 'recover', 'repair', 'reset-reboot', 'wakeup')
 
 
-class ServerCase(fakes_case.ConductorCase):
+class ServerCase(walks.WalkCase):
     """Actions on the server vm1."""
 
     def create(self, name='server.repair', host='src', **params):
@@ -58,58 +54,16 @@ class ServerCase(fakes_case.ConductorCase):
 
     # Crashes
 
-    def start_over(self, prepare):
-        """Set all back to where nothing was done."""
-        for table in (models.TaskItem, models.TaskTarget, models.Task):
-            self.execute(sa.delete(table))
-        self.task_id = None
-        self.nova.reset()
-        prepare()
-
     def kill_everywhere(self, action, prepare, check, status='SUCCESS',
                         **params):
-        """Kill a conductor at every write and request; another goes on.
+        """Kill a conductor at every crossing; see ``walks``.
 
         :param prepare: makes the cloud
         :param check: called at the end of each task
         :returns: how many kills there were
         """
-        kills = 0
-        for die_at, kill_at in self._instants(action, prepare, params):
-            self.start_over(prepare)
-            self.nova.kill_at = kill_at
-            self.begin(action, params)
-            run = self.mortal(die_at)
-            if self._dies(run):
-                kills += 1
-                self.nova.revive()
-                self.run_flow()
-            row = self.row()
-            where = (action, die_at, kill_at, row['result'])
-            self.assertEqual(status, row['status'], where)
-            check(where)
-        return kills
-
-    def _dies(self, run):
-        """Run a flow; tell whether its conductor was killed."""
-        try:
-            self.run_flow(run)
-        except engine_run.HandOver:
-            return True
-        return False
-
-    def _instants(self, action, prepare, params):
-        """Give the instants of one life at which it may be ended."""
-        self.start_over(prepare)
-        self.begin(action, params)
-        run = self.mortal()
-        self.run_flow(run)
-        requests = len(self.nova.sent)
-        for number in range(1, run.writes + 1):
-            yield number, None
-        for number in range(1, requests + 1):
-            for arrives in (False, True):
-                yield None, (number, arrives)
+        return sum(self.walk(prepare, lambda: self.begin(action, params),
+                             check, status).values())
 
     def give_up(self, request, *outcomes):
         self.nova.script[request, 'vm1'] = list(outcomes)

@@ -8,12 +8,12 @@ from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.tests.unit.conductor import fakes
-from cloudmanager.tests.unit.conductor import fakes_case
+from cloudmanager.tests.unit.conductor import walks
 
 MOVE = {'allow_live_migrate': True, 'allow_migrate': True}
 
 
-class DecommissionCase(fakes_case.ConductorCase):
+class DecommissionCase(walks.WalkCase):
 
     def setUp(self):
         super().setUp()
@@ -199,18 +199,23 @@ class AgainTestCase(DecommissionCase):
         self.assertEqual(['rp-src'], self.placement.deleted)
         self.assertEqual(0, self.found_node()['condition'])
 
-    def test_killed_at_every_write(self):
+    def test_killed_everywhere(self):
         """The service is removed once; the end is always the same."""
-        for number in range(1, 16):
-            self.task_id = None
-            self.nova.reset()
+        def prepare():
             self.nova.add('vm1')
             self.placement.deleted.clear()
-            self.create('host.decommission', **MOVE)
-            run = self.mortal(die_at=number, name='host.decommission')
-            row = self.survive(run, lambda: self.run_of(
-                'host.decommission'))
-            self.assertEqual('SUCCESS', row['status'], row['result'])
-            self.assertEqual((1, 1), (self.nova.count('delete_service'),
-                                      self.nova.count('live_migrate')))
-            self.assertNotIn('src', self.nova.computes)
+
+        def check(where):
+            for request in ('delete_service', 'live_migrate',
+                            'disable_service'):
+                self.assertEqual(1, self.nova.count(request),
+                                 (request, where))
+            self.assertNotIn('src', self.nova.computes, where)
+            self.assertEqual(['power_off'], self.power_states(self.node),
+                             where)
+            self.assertLessEqual(len(self.driver.asked), 2, where)
+
+        kills = self.walk(prepare, lambda: self.create(
+            'host.decommission', **MOVE), check)
+        self.assertNotIn(0, kills.values())
+        self.assertGreater(kills[walks.WRITE], 8)

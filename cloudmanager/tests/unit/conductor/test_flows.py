@@ -3,41 +3,45 @@
 
 from cloudmanager.common import exception
 from cloudmanager.conductor import flows
-from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
+from cloudmanager.tests.unit.conductor import walks
 
 
-class FlowCase(fakes_case.ConductorCase):
+class FlowCase(walks.WalkCase):
 
     def setUp(self):
         super().setUp()
         self.node = self.add_power()
 
-    def kill_everywhere(self, name, dead=False, **params):
-        """Kill a conductor before each write; the next one ends it."""
-        number = 0
-        while True:
-            number += 1
-            self.task_id = None
-            self.nova.reset()
+    def kill_everywhere(self, name, request, prepare=None, **params):
+        """Kill a conductor at every crossing; nothing is asked twice.
+
+        :param request: what moves the server vm1
+        :returns: how many kills there were, by the kind of crossing
+        """
+        def world():
             self.nova.add('vm1')
-            if dead:
-                self.nova.die('src')
-            run = self.mortal(number, name=name, **params)
-            try:
-                self.run_flow(run)
-                return number
-            except engine_run.HandOver:
-                self.nova.revive()
-            row = self.run_flow()
-            self.assertEqual('SUCCESS', row['status'], number)
-            moved = self.nova.count('live_migrate' if name ==
-                                    'host.shutdown' else 'evacuate')
-            self.assertEqual(1, moved, number)
-            self.assertEqual(1, self.nova.count('disable_service'), number)
+            if prepare is not None:
+                prepare()
+
+        def check(where):
+            self.assertEqual(1, self.nova.count(request), where)
+            self.assertEqual(1, self.nova.count('disable_service'), where)
+            self.assertEqual({'vm1': 'DONE'}, self.states(), where)
+            self.assertEqual([False], [vm.locked for vm
+                                       in self.nova.vms.values()], where)
+            self.assertEqual(['power_off'], self.power_states(self.node),
+                             where)
+            self.assertLessEqual(len(self.driver.asked), 2, where)
+            self.assertEqual(len(set(self.driver.asked)),
+                             len(self.driver.asked), where)
+
+        kills = self.walk(world, lambda: self.create(name, **params), check)
+        self.assertNotIn(0, kills.values())
+        return kills
 
 
 class ShutdownTestCase(FlowCase):
@@ -113,15 +117,20 @@ class ShutdownTestCase(FlowCase):
         self.assertEqual('SUCCESS', self.run_flow()['status'])
         self.assertEqual(2, self.nova.count('live_migrate'))
 
-    def test_killed_before_each_write(self):
-        self.assertGreater(self.kill_everywhere('host.shutdown'), 5)
+    def test_killed_everywhere(self):
+        kills = self.kill_everywhere('host.shutdown', 'live_migrate')
+        self.assertGreater(kills[walks.WRITE], 5)
 
 
 class EvacuateTestCase(FlowCase):
 
-    def test_killed_before_each_write(self):
-        self.assertGreater(self.kill_everywhere('host.evacuate', True,
-                                                force=False), 5)
+    def test_killed_everywhere(self):
+        """EV8 EV15: every step, the fence too, is done once."""
+        kills = self.kill_everywhere(
+            'host.evacuate', 'evacuate', lambda: self.nova.die('src'),
+            force=False)
+        self.assertGreater(kills[walks.WRITE], 5)
+        self.assertGreater(kills[walks.ARRIVED], 4)
 
     def test_order(self):
         """Fenced before forced down, forced down before any rebuild."""

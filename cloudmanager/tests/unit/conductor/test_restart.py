@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A host is emptied, restarted, and in use again when it is well."""
 
-import fixtures
-
 from cloudmanager.common import exception
-from cloudmanager.conductor.tasks import power as power_steps
 from cloudmanager.conductor.tasks import restart
 from cloudmanager.tests.unit.conductor import fakes
-from cloudmanager.tests.unit.conductor import fakes_case
+from cloudmanager.tests.unit.conductor import walks
 
 
-class RestartCase(fakes_case.ConductorCase):
+class RestartCase(walks.WalkCase):
     """The power of the host src restarts its nova-compute, too.
 
     :ivar boot_seconds: from the reset until heartbeats come; ``None`` for
@@ -25,20 +22,16 @@ class RestartCase(fakes_case.ConductorCase):
                     gate_interval=2.0)
         self.node = self.add_power()
         self.resets = []
-        original = power_steps.NodePower.reset
+        self.driver.on_reset = self.was_reset
 
-        def reset(power, node, run):
-            self.resets.append((self.clock.now, self.nova.on('src'),
-                                self.nova.computes['src'].status))
-            compute = self.nova.computes['src']
-            compute.heard = self.clock.utcnow()
-            compute.alive = False
-            original(power, node, run)
-            if self.boot_seconds is not None:
-                self.clock.at(self.boot_seconds, self.boot)
-
-        self.useFixture(fixtures.MonkeyPatch(
-            'cloudmanager.conductor.tasks.power.NodePower.reset', reset))
+    def was_reset(self):
+        compute = self.nova.computes['src']
+        self.resets.append((self.clock.now, self.nova.on('src'),
+                            compute.status))
+        compute.heard = self.clock.utcnow()
+        compute.alive = False
+        if self.boot_seconds is not None:
+            self.clock.at(self.boot_seconds, self.boot)
 
     def boot(self):
         self.nova.computes['src'].alive = True
@@ -233,18 +226,24 @@ class ReturnTestCase(RestartCase):
 
 class CrashTestCase(RestartCase):
 
-    def test_killed_at_every_write(self):
+    def test_killed_everywhere(self):
         """One reset is begun in a life; each life goes on where it was."""
         self.boot_seconds = 5
-        for number in range(1, 14):
-            self.task_id = None
-            self.nova.reset()
+
+        def prepare():
             self.nova.add('vm1')
             self.resets.clear()
-            self.create('host.restart')
-            run = self.mortal(die_at=number, name='host.restart')
-            row = self.survive(run, lambda: self.run_of('host.restart'))
-            self.assertEqual('SUCCESS', row['status'], row['result'])
-            self.assertEqual(1, self.nova.count('live_migrate'))
-            self.assertEqual('enabled', self.source.status)
-            self.assertLessEqual(len(self.resets), 2)
+
+        def check(where):
+            self.assertEqual(1, self.nova.count('live_migrate'), where)
+            self.assertEqual('enabled', self.source.status, where)
+            self.assertEqual({'vm1': 'DONE'}, self.states(), where)
+            self.assertLessEqual(len(self.resets), 2, where)
+            for request in ('disable_service', 'enable_service'):
+                self.assertEqual(1, self.nova.count(request),
+                                 (request, where))
+
+        kills = self.walk(prepare, lambda: self.create('host.restart'),
+                          check)
+        self.assertNotIn(0, kills.values())
+        self.assertGreater(kills[walks.WRITE], 8)

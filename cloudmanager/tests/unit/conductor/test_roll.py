@@ -13,11 +13,12 @@ from cloudmanager.conductor.tasks import roll
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.unit.conductor import fakes_case
+from cloudmanager.tests.unit.conductor import walks
 
 HOSTS = ('h1', 'h2', 'h3', 'h4')
 
 
-class RollCase(fakes_case.ConductorCase):
+class RollCase(walks.WalkCase):
     """The tasks of single hosts are ended by the test, after some time.
 
     :ivar outcomes: status and result by host; SUCCESS when not given
@@ -59,15 +60,19 @@ class RollCase(fakes_case.ConductorCase):
         db_tasks.finish(self.context, task_id, row['generation'], status,
                         result=result)
 
+    def create(self, name='hosts.restart', host=None, **params):
+        params.setdefault('hosts', list(HOSTS))
+        task, _ = db_tasks.create_task(
+            self.context, name, params=params,
+            targets=[f'host:{host}' for host in params['hosts']])
+        self.task_id = task['id']
+        self.token = db_tasks.set_post_token(self.context, self.task_id,
+                                             None, 0)
+        return task
+
     def run_of(self, name='hosts.restart', kind=engine_run.Run, **params):
         if self.task_id is None:
-            params.setdefault('hosts', list(HOSTS))
-            task, _ = db_tasks.create_task(
-                self.context, name, params=params,
-                targets=[f'host:{host}' for host in params['hosts']])
-            self.task_id = task['id']
-            self.token = db_tasks.set_post_token(
-                self.context, self.task_id, None, 0)
+            self.create(name, **params)
         task = db_tasks.claim(self.context, self.task_id, self.token, 'me')
         run = kind(self.context, task, threading.Event())
         pause = run.pause
@@ -316,16 +321,20 @@ class CancelTestCase(RollCase):
 
 class CrashTestCase(RollCase):
 
-    def test_killed_at_every_write(self):
+    def test_killed_everywhere(self):
         """No host is begun twice, and none is forgotten."""
-        for number in range(1, 12):
-            self.task_id, self.begun, self._seen = None, [], set()
-            run = self.run_of(kind=fakes_case.MortalRun)
-            run.nova, run.die_at = self.nova, number
-            row = self.survive(run, self.run_of)
-            self.assertEqual('SUCCESS', row['status'], row['result'])
-            self.assertEqual(sorted(HOSTS), sorted(self.begun))
-            self.assertEqual(4, len(self.children()))
+        def prepare():
+            self.nova.reset(HOSTS)
+            self.begun, self._seen = [], set()
+
+        def check(where):
+            self.assertEqual(sorted(HOSTS), sorted(self.begun), where)
+            self.assertEqual(4, len(self.children()), where)
+            self.assertEqual(dict.fromkeys(HOSTS, 'DONE'), self.states(),
+                             where)
+
+        kills = self.walk(prepare, self.create, check)
+        self.assertGreater(kills[walks.WRITE], 8)
 
     def test_killed_before_the_part_was_there(self):
         run = self.run_of()
