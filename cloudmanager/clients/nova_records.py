@@ -55,6 +55,7 @@ class Server:
     image: str | None
     launched: bool = True
     project_id: str = ''
+    tags: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -151,7 +152,8 @@ def server(values: dict[str, Any]) -> Server:
             'os-extended-volumes:volumes_attached') or ()),
         image=image.get('id') if isinstance(image, dict) else None,
         launched=values.get('OS-SRV-USG:launched_at') is not None,
-        project_id=values.get('tenant_id') or '')
+        project_id=values.get('tenant_id') or '',
+        tags=tuple(values.get('tags') or ()))
 
 
 def migration(values: dict[str, Any]) -> Migration:

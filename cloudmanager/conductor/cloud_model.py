@@ -179,7 +179,10 @@ def to_model(found: Any, resources: dict[str, int] | None = None,
             model.MEMORY_MB: found.flavor.get('ram', 0)},
         availability_zone=found.pinned_zone,
         group_id=group_id, metadata=found.metadata,
-        disks=_disks(found), storage=frozenset(storage),
+        project_id=found.project_id, image=found.image or '',
+        flavor=found.flavor.get('original_name') or '',
+        tags=frozenset(found.tags), disks=_disks(found),
+        storage=frozenset(storage),
         memory_mb=found.flavor.get('ram', 0),
         **_demands(found.flavor.get('extra_specs') or {}))
 
@@ -211,6 +214,12 @@ def _demands(specs: dict[str, str]) -> dict[str, Any]:
     if strutils.bool_from_string(specs.get('hw:mem_encryption', '')):
         refuses[classify.LIVE] = ('its memory is encrypted, so it cannot be '
                                   'moved live')
+    if specs.get('hw:tpm_version'):
+        refuses[classify.EVACUATE] = ('Nova does not rebuild servers with a '
+                                      'virtual TPM')
+    if specs.get('accel:device_profile'):
+        for step in (classify.LIVE, classify.COLD):
+            refuses[step] = 'Nova does not migrate servers with accelerators'
     return {'required_traits': traits('required'),
             'forbidden_traits': traits('forbidden'),
             'passthrough': bool(specs.get('pci_passthrough:alias')),

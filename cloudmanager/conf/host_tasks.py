@@ -4,8 +4,11 @@
 from typing import Any
 
 from oslo_config import cfg
+from oslo_config import types
 
 host_tasks_group = cfg.OptGroup('host_tasks', title='Host tasks')
+
+_RULE = r'^(project|flavor|image|tag|metadata):\S.*$'
 
 OPTS = [
 
@@ -30,6 +33,19 @@ OPTS = [
                     'meanwhile, and no attempt is counted.'),
     cfg.ListOpt('deny_evacuate', default=[],
                 help='Hosts that are never evacuated.'),
+    cfg.ListOpt('never_evacuate', default=[],
+                item_type=types.String(regex=_RULE),
+                help='Rules that name servers which are never rebuilt, such '
+                     'as those that a service owns and replaces by itself: '
+                     'project:<id>, flavor:<name>, image:<id>, tag:<tag>, '
+                     'metadata:<key>, metadata:<key>=<value>. They are '
+                     'migrated like others. A host on which one of them '
+                     'cannot be migrated is not fenced in a shutdown.'),
+    cfg.BoolOpt('allow_cold_migration', default=True,
+                help='Whether servers may be migrated cold. Off where '
+                     'compute hosts cannot copy disks to each other (no '
+                     'shared keys): then stopped servers are not tried, '
+                     'and plans say so.'),
     cfg.ListOpt('shared_storage', default=[],
                 help='Where the disks of servers that are no volumes can be '
                      'reached from more hosts than the server\'s own: names '

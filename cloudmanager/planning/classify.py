@@ -19,6 +19,7 @@ import typing
 from cloudmanager.planning import disks
 from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
+from cloudmanager.planning import rules
 from cloudmanager.planning import terms
 
 LIVE = terms.LIVE
@@ -34,9 +35,11 @@ Blocker = terms.Blocker
 #: Code of what stands in the way of every evacuation off a living host.
 NOT_FENCED = 'not-fenced'
 _EVACUATE_NOT_ALLOWED = 'evacuate-not-allowed'
+#: Code of cold migrations that the configuration forbids.
+NO_COLD = 'cold-not-allowed'
 #: Codes of refused steps that are told even while others are left: what the
 #: caller has allowed is not done in the end.
-_TOLD_BEFORE = frozenset((disks.LOCAL_DISK,))
+_TOLD_BEFORE = frozenset((disks.LOCAL_DISK, rules.NEVER, NO_COLD))
 
 DEFAULT_PRIORITY = 5
 MAX_PRIORITY = 10
@@ -272,6 +275,12 @@ def _no_live(server: model.Server, flags: opts.Options) -> Blocker | None:
 def _no_cold(server: model.Server, flags: opts.Options) -> Blocker | None:
     if COLD in server.refuses:
         return Blocker('cold-refused', server.refuses[COLD])
+    if not flags.allow_cold:
+        return Blocker(
+            NO_COLD,
+            'cold migration is not possible in this cloud ([host_tasks] '
+            'allow_cold_migration)',
+        )
     runs = base_status(server) != 'SHUTOFF'
     if runs and server.power_state not in _OFF_POWER:
         if not flags.allow_off_vm:
@@ -286,6 +295,9 @@ def _no_cold(server: model.Server, flags: opts.Options) -> Blocker | None:
 def _no_evacuate(server: model.Server, flags: opts.Options) -> Blocker | None:
     if EVACUATE in server.refuses:
         return Blocker('evacuate-refused', server.refuses[EVACUATE])
+    kept = rules.kept(server, flags)
+    if kept:
+        return kept
     if not flags.allow_evacuate:
         return Blocker(
             _EVACUATE_NOT_ALLOWED,
@@ -346,14 +358,22 @@ def _drain_reason(
     return rule.why
 
 
+def _allowed(code: str, flags: opts.Options) -> bool:
+    """Whether the caller has allowed what is refused."""
+    return flags.allow_off_vm if code == NO_COLD else flags.allow_evacuate
+
+
 def _drain_warnings(
-    server: model.Server, steps: list[str], refused: list[Blocker]
+    server: model.Server,
+    steps: list[str],
+    refused: list[Blocker],
+    flags: opts.Options,
 ) -> tuple[Blocker, ...]:
     """What deserves a look though the server can be moved."""
     found = [
         Blocker(item.code, f'should its move fail: {item.text}')
         for item in refused
-        if item.code in _TOLD_BEFORE
+        if item.code in _TOLD_BEFORE and _allowed(item.code, flags)
     ]
     lost = disks.losing(server, steps)
     return (lost, *found) if lost else tuple(found)
@@ -396,7 +416,7 @@ def drain_choice(
             refused = _advised(rule, refused)
         refused = disks.first(refused)
         return Choice((), refused[0].text, tuple(refused))
-    warnings = _drain_warnings(server, steps, refused)
+    warnings = _drain_warnings(server, steps, refused, flags)
     if waits and steps[:1] != [WAIT]:
         task = server.task_state or server.status
         return Choice(
@@ -433,6 +453,17 @@ def _rebuilt(
     return Choice(ladder, reason, (), tuple(warnings), reset)
 
 
+def _opted_out(
+    server: model.Server, priority: int, flags: opts.Options
+) -> Blocker | None:
+    """Why the owner or the operator wants no evacuation of a server."""
+    if priority == 0:
+        return Blocker(
+            'priority-zero', f'{flags.priority_key} is 0: never evacuated'
+        )
+    return rules.kept(server, flags)
+
+
 def evacuation_choice(
     server: model.Server, flags: opts.Options = opts.DEFAULT
 ) -> Choice:
@@ -444,11 +475,9 @@ def evacuation_choice(
         return Choice((SKIP,), rule.why, (), tuple(warnings))
     if server.task_state in _DELETING_TASKS:
         return Choice((SKIP,), 'it is being deleted', (), tuple(warnings))
-    if priority == 0:
-        text = f'{flags.priority_key} is 0: never evacuated'
-        return Choice(
-            (SKIP,), text, (), (*warnings, Blocker('priority-zero', text))
-        )
+    opted = _opted_out(server, priority, flags)
+    if opted:
+        return Choice((SKIP,), opted.text, (), (*warnings, opted))
     blocker = disks.no_rebuild(server, flags)
     if blocker and _rebuilds(server):
         return Choice((WAIT,), _UNDER_WAY, leaving=True)

@@ -93,6 +93,12 @@ class Server:
     metadata: collections.abc.Mapping[str, str] = dataclasses.field(
         default_factory=dict
     )
+    project_id: str = ''
+    #: Name of its flavor.
+    flavor: str = ''
+    #: Id of the image that it was booted from; empty without one.
+    image: str = ''
+    tags: frozenset[str] = frozenset()
     #: Which of its disks are on the storage of its host, not on volumes:
     #: ROOT, EPHEMERAL.
     disks: tuple[str, ...] = ()

@@ -14,6 +14,9 @@ class Options:
     :param allow_live: live migration may be used.
     :param allow_off_vm: running servers may be stopped and moved cold.
     :param allow_evacuate: what is left may be rebuilt after fencing.
+    :param allow_cold: servers may be migrated cold.
+    :param never_evacuate: rules about servers that are not rebuilt; see
+        ``rules``.
     :param allow_data_loss: servers may be rebuilt though no other host has
         their disks.
     :param cannot_fence: host to the reason why it is not fenced, so that
@@ -39,6 +42,8 @@ class Options:
     allow_live: bool = True
     allow_off_vm: bool = False
     allow_evacuate: bool = False
+    allow_cold: bool = True
+    never_evacuate: tuple[str, ...] = ()
     allow_data_loss: bool = False
     cannot_fence: collections.abc.Mapping[str, str] = dataclasses.field(
         default_factory=dict

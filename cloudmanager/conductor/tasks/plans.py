@@ -44,6 +44,8 @@ def _flags(params: dict[str, Any]) -> dict[str, Any]:
         allow_off_vm=bool(params.get('allow_off_vm')
                           or params.get('allow_migrate')),
         allow_evacuate=bool(params.get('allow_evacuate')),
+        allow_cold=CONF.host_tasks.allow_cold_migration,
+        never_evacuate=tuple(CONF.host_tasks.never_evacuate),
         allow_data_loss=bool(params.get('allow_data_loss')),
         move_locked=True,
         priority_key=CONF.host_tasks.priority_key,

@@ -123,6 +123,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies,
                 'vm_state': vm_state, 'task_state': None, 'locked': False,
                 'locked_reason': None, 'metadata': {}, 'fault': '',
                 'pinned_zone': '', 'image': 'image', 'volumes': (),
+                'tags': (),
                 'before': vm_state,
                 'power': None, 'guest': None, 'launched': True,
                 'project_id': 'project',
@@ -310,7 +311,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies,
             zone='nova', locked=vm.locked, locked_reason=vm.locked_reason,
             metadata=vm.metadata, flavor=vm.flavor, fault=vm.fault,
             pinned_zone=vm.pinned_zone, volumes=vm.volumes,
-            image=vm.image)
+            image=vm.image, tags=vm.tags)
 
     def live_migrate(self, server_id, host=None, force=False):
         self._move('live_migrate', server_id, host, ('active', 'paused'),

@@ -205,6 +205,24 @@ class LoadTestCase(fakes_case.ConductorCase):
             self.assertEqual((expected, expected, set()), tuple(
                 hosts[name].storage for name in ('src', 'dst1', 'dst2')))
 
+    def test_what_nova_refuses(self):
+        """The flavor tells what is not to be tried (FD9)."""
+        rows = (('hw:tpm_version', {'evacuate'}),
+                ('accel:device_profile', {'live-migrate', 'cold-migrate'}))
+        for key, steps in rows:
+            self.nova.add('vm1', flavor={
+                'vcpus': 1, 'ram': 1024, 'disk': 1,
+                'extra_specs': {key: '2.0'}})
+            self.assertEqual(steps, set(self.load().servers['vm1'].refuses))
+
+    def test_what_rules_ask_for(self):
+        """Project, flavor, image, tags (FD20)."""
+        self.nova.add('vm1', tags=('octavia',), flavor={
+            'vcpus': 1, 'ram': 1024, 'disk': 1, 'original_name': 'm1.a'})
+        server = self.load().servers['vm1']
+        self.assertEqual(('project', 'm1.a', 'image', {'octavia'}), (
+            server.project_id, server.flavor, server.image, server.tags))
+
     def test_source_without_provider(self):
         """What Placement does not know counts by its flavor."""
         self.nova.add('vm1')

@@ -115,6 +115,34 @@ class DrainTestCase(LocalDisksCase):
             item['state'], item['destination'], item['attempts']))
 
 
+class ConfiguredTestCase(fakes_case.ConductorCase):
+
+    def test_never_evacuated(self):
+        """The rule that keeps a server is in its item (FD20)."""
+        self.config(group='host_tasks', never_evacuate=['tag:octavia'])
+        self.nova.add('amphora', tags=('octavia',))
+        self.nova.add('vm1')
+        self.dead_host()
+        items = self.evacuate()
+        self.assertEqual({'amphora': 'SKIPPED', 'vm1': 'DONE'},
+                         self.states())
+        self.assertIn('tag:octavia', items['amphora']['error'])
+
+    def test_rules_are_checked(self):
+        for rule in ('octavia', 'host:a', 'tag:', 'TAG:a'):
+            self.assertRaises(ValueError, self.config, group='host_tasks',
+                              never_evacuate=[rule])
+
+    def test_no_cold_migration(self):
+        """A stopped server is not tried (FD21)."""
+        self.config(group='host_tasks', allow_cold_migration=False)
+        self.nova.add('off', vm_state='stopped')
+        item = self.drain()['off']
+        self.assertEqual('FAILED', item['state'])
+        self.assertIn('allow_cold_migration', item['error'])
+        self.assertEqual([], self.nova.sent)
+
+
 class RequestTestCase(LocalDisksCase):
 
     def send(self, destination='dst1', action=observe.EVACUATE, **memory):
