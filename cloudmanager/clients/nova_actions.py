@@ -26,6 +26,9 @@ class ServerActions:
     def start(self, server_id: str) -> None:
         self._once('start', self._client.servers.start, server_id)
 
+    def stop(self, server_id: str) -> None:
+        self._once('stop', self._client.servers.stop, server_id)
+
     def unpause(self, server_id: str) -> None:
         self._once('unpause', self._client.servers.unpause, server_id)
 
@@ -76,11 +79,20 @@ class ServerActions:
 
     def is_over(self, server_id: str, request_id: str) -> bool:
         """Tell whether all that an action of a server began has ended."""
-        found = self._read('show action', self._client.instance_action.get,
-                           server_id, request_id)
-        events = found.events or ()
+        events = self._events(server_id, request_id)
         return bool(events) and all(event.get('finish_time')
                                     for event in events)
+
+    def is_working(self, server_id: str, request_id: str) -> bool:
+        """Tell whether a host has begun something and not ended it."""
+        return not all(event.get('finish_time')
+                       for event in self._events(server_id, request_id))
+
+    def _events(self, server_id: str,
+                request_id: str) -> list[dict[str, Any]]:
+        found = self._read('show action', self._client.instance_action.get,
+                           server_id, request_id)
+        return list(found.events or ())
 
     def guest_state(self, server_id: str) -> str | None:
         """Return what the hypervisor says of a guest, such as ``running``.

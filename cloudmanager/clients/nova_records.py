@@ -77,6 +77,8 @@ class Action:
     start_time: datetime.datetime
     message: str | None
     updated_at: datetime.datetime | None = None
+    #: Empty when Nova did it by itself.
+    user_id: str = ''
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -178,7 +180,8 @@ def action(found: Any) -> Action:
         start_time=records.parse_time(found.start_time)
         or datetime.datetime.min,
         message=found.message,
-        updated_at=records.parse_time(getattr(found, 'updated_at', None)))
+        updated_at=records.parse_time(getattr(found, 'updated_at', None)),
+        user_id=getattr(found, 'user_id', None) or '')
 
 
 def describe(values: dict[str, Any]) -> dict[str, Any]:

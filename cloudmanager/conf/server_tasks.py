@@ -18,6 +18,15 @@ OPTS = [
                     'which the task of a server counts as stuck, and a '
                     'resize that waits for confirmation as forgotten. '
                     'Longer than the upload of the largest image takes.'),
+    cfg.IntOpt('idle_after', default=60, min=1,
+               help='Seconds without a sign of work after which the task of '
+                    'a server counts as stuck already, if no host has begun '
+                    'and not ended anything with it. Where a reset could '
+                    'leave disks or images behind, stale_after counts.'),
+    cfg.FloatOpt('balance_gain', default=0.01, min=0, max=1,
+                 help='Share of its capacity by which a host must be less '
+                      'loaded with the server than its present host, for a '
+                      'balance to move it.'),
     cfg.IntOpt('max_clones', default=4, min=1,
                help='Clones of one task that are made at a time.'),
     cfg.IntOpt('clone_timeout', default=3600, min=1,

@@ -27,17 +27,19 @@ class Choice:
 
 
 def choose(cloud: model.Cloud, server_id: str, action: str,
-           options: opts.Options = opts.DEFAULT) -> Choice:
+           options: opts.Options = opts.DEFAULT,
+           gain: float = 0.0) -> Choice:
     """Choose the first host that meets all conditions, the best one first.
 
     It is enabled, up, not reserved, in all the aggregates that the present
     host is in, fits, keeps the policy of the server's group, and has less
-    load with the server than the present host has with it. So what was
-    balanced is not balanced back.
+    load with the server than the present host has with it, by so much that a
+    move is worth it. So what was balanced is not balanced back.
 
     :param cloud: with the server, and all members of its group
     :param action: how it would be moved: ``live-migrate`` or
         ``cold-migrate``
+    :param gain: share of its capacity by which a host must be less loaded
     :raises UnknownHost: the server's host is none of the cloud's
     """
     server = cloud.servers[server_id]
@@ -52,27 +54,44 @@ def choose(cloud: model.Cloud, server_id: str, action: str,
         return (bin_.load_with(server.resources)
                 + books.soft_cost(group, bin_.name))
 
-    limit = load(books.bins[source.name]) - _EPSILON
+    here = load(books.bins[source.name])
     unfit = legal.unfit(server, action)
-    better, why = [], []
+    better, equal, why = [], [], []
     for name, bin_ in books.bins.items():
         if name == source.name:
             continue
         reason = (legal.out_of_use(name) or unfit[name]
                   or _elsewhere(source, bin_.host)
                   or _no_place(books, bin_, server, group))
-        if not reason and load(bin_) >= limit:
+        if not reason and load(bin_) >= here - max(gain, _EPSILON):
             reason = 'not less loaded'
+            equal.append((load(bin_), name))
         if reason:
             why.append(reason)
         else:
             better.append((load(bin_), name))
-    if not better:
-        return Choice(f'no host is better than {source.name} '
-                      f'({_count(why)})')
-    best, name = min(better)
-    return Choice(f'its load is {best:.0%} with it, that of {source.name} '
-                  f'is {load(books.bins[source.name]):.0%}', action, name)
+    if better:
+        best, name = min(better)
+        there, now = _shares(best, here)
+        return Choice(f'its load is {there} with it, that of {source.name} '
+                      f'is {now}', action, name)
+    reason = f'no host is better than {source.name} ({_count(why)})'
+    if equal:
+        best, name = min(equal)
+        there, now = _shares(best, here)
+        reason = (f'there is nothing to gain: the load of {source.name} is '
+                  f'{now} with it, and that of {name} would be {there}; '
+                  f'{reason}')
+    return Choice(reason)
+
+
+def _shares(one: float, other: float) -> tuple[str, str]:
+    """Return two shares in percent, exact enough to tell them apart."""
+    for digits in range(4):
+        texts = f'{one:.{digits}%}', f'{other:.{digits}%}'
+        if texts[0] != texts[1]:
+            return texts
+    return f'{one:.0%}', f'{other:.0%}'
 
 
 def _elsewhere(source: model.Host, host: model.Host) -> str:

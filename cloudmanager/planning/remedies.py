@@ -6,8 +6,9 @@ fresh look at the server. The rows follow Nova's own checks
 (nova/compute/api.py, nova/compute/vm_states.py, nova/compute/task_states.py):
 
 * hard reboot: vm_state active, stopped, paused, suspended or error;
-* start: stopped; unpause: paused; resume: suspended; unrescue: rescued;
-  unshelve: shelved or shelved_offloaded; all of them without a task;
+* start: stopped; stop: active or error; unpause: paused; resume: suspended;
+  unrescue: rescued; unshelve: shelved or shelved_offloaded; all of them
+  without a task;
 * confirm and revert of a resize: resized, without a task;
 * reset of the state: anything, to active or error, and it clears the task;
 * evacuation: active, stopped or error, any task, nova-compute down.
@@ -21,6 +22,7 @@ import enum
 
 RESET = 'reset-state'
 START = 'start'
+STOP = 'stop'
 UNPAUSE = 'unpause'
 RESUME = 'resume'
 UNSHELVE = 'unshelve'
@@ -34,6 +36,8 @@ EVACUATE = 'evacuate'
 MAX_STEPS = 6
 
 _RUNNING = 1
+#: Power state of a server that is off.
+OFF = 4
 _POWER = {0: 'unknown', 1: 'running', 3: 'paused', 4: 'off', 6: 'crashed',
           7: 'suspended'}
 _WAKE = {'SHUTOFF': START, 'PAUSED': UNPAUSE, 'SUSPENDED': RESUME,
@@ -106,6 +110,7 @@ class Symptoms:
     :ivar host: empty when it is on none
     :ivar host_up: whether that host's nova-compute is up
     :ivar power: Nova's power state; ``None`` when not known
+    :ivar stopped: when a user stopped it, if that is why it is off
     :ivar guest: what the hypervisor says of it, if it was asked
     :ivar busy: what Nova works on right now, in words
     :ivar guarded: whether a reset in the middle of that does harm
@@ -117,6 +122,7 @@ class Symptoms:
     host_up: bool = True
     launched: bool = True
     power: int | None = _RUNNING
+    stopped: str = ''
     guest: str | None = None
     fault: str = ''
     busy: str = ''
@@ -332,9 +338,15 @@ def _free(seen: Symptoms, history: History) -> Decision:
     return _step(RESET, what)
 
 
+def _by_user(seen: Symptoms) -> str:
+    return f'a user stopped it at {seen.stopped}'
+
+
 def _treat_active(seen: Symptoms, history: History) -> Decision:
     if seen.runs:
         return _done('it runs' if history else 'nothing is wrong: it runs')
+    if seen.stopped and seen.power == OFF and not _was_tried(history, STOP):
+        return _step(STOP, f'it is ACTIVE, but {_by_user(seen)}')
     if _was_tried(history, REBOOT):
         return _failed(_went_wrong(history)
                        or f'{seen.off_duty} after a reboot')
@@ -344,6 +356,10 @@ def _treat_active(seen: Symptoms, history: History) -> Decision:
 def _treat_off(seen: Symptoms, history: History) -> Decision:
     if history and history[-1] in (Tried(CONFIRM), Tried(REVERT)):
         return _done('it is off, as it was before its resize')
+    if seen.stopped and not _was_tried(history, START, REBOOT):
+        return _done(f'it is off: {_by_user(seen)}' if history else
+                     f'nothing is wrong: {_by_user(seen)}, and to wake it '
+                     'up makes it run')
     if not _was_tried(history, START, REBOOT):
         return _step(START, 'it is off')
     if not _was_tried(history, REBOOT):

@@ -91,9 +91,10 @@ class BalanceServer(server_step.ServerStep):
             self.run.pause(CONF.host_tasks.poll_interval)
             return
         try:
-            choice = balance.choose(cloud, server.id, action,
-                                    plans.plan_options({}, refused={
-                                        server.id: refused}))
+            choice = balance.choose(
+                cloud, server.id, action,
+                plans.plan_options({}, refused={server.id: refused}),
+                CONF.server_tasks.balance_gain)
         except model.UnknownHost:
             raise exception.HostNotFound(host=server.host) from None
         self._write(item, server, found, choice)

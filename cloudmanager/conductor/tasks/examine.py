@@ -23,6 +23,11 @@ _QUEUED = 'queued'
 _GUARDED = ('rebuild', 'shelving', 'unshelving', 'deleting', 'soft-deleting',
             'migrating', 'resize')
 _RESIZES = frozenset(('resize', 'migration'))
+#: Actions after which a server runs that was stopped before.
+_STARTED = frozenset(('create', 'start', 'reboot', 'unshelve', 'resume',
+                      'unpause'))
+_STOP = 'stop'
+_OFF = ('SHUTOFF',)
 
 
 def look(tools: Any, server_id: str, *,
@@ -47,6 +52,8 @@ def look(tools: Any, server_id: str, *,
         host_up=_is_up(services, server.host), launched=server.launched,
         power=server.power_state, fault=server.fault, busy=busy,
         guarded=guarded)
+    if seen.status in _OFF or seen.power == remedies.OFF:
+        seen = dataclasses.replace(seen, stopped=_stopped(nova, server.id))
     if seen.status == 'VERIFY_RESIZE':
         seen = dataclasses.replace(seen, resize=_resize(
             tools, server, services, migrations))
@@ -63,9 +70,12 @@ def _is_up(services: dict[str, Any], host: str | None) -> bool:
 
 def _is_fresh(when: datetime.datetime | None) -> bool:
     """Tell whether something happened a short time ago."""
-    return when is not None and (
-        (clock.utcnow() - when).total_seconds()
-        < CONF.server_tasks.stale_after)
+    return when is not None and _is_younger(when,
+                                            CONF.server_tasks.stale_after)
+
+
+def _is_younger(when: datetime.datetime, seconds: float) -> bool:
+    return (clock.utcnow() - when).total_seconds() < seconds
 
 
 def _work(nova: Any, server: Any, services: dict[str, Any],
@@ -82,11 +92,42 @@ def _work(nova: Any, server: Any, services: dict[str, Any],
     task = server.task_state
     if not task:
         return '', False
-    last = next(iter(nova.actions(server.id)), None)
-    times = [last.start_time, last.updated_at] if last else []
-    if not any(_is_fresh(when) for when in times):
+    guarded = task.startswith(_GUARDED)
+    if not any(guarded or _is_worked_on(nova, server.id, action)
+               for action in nova.actions(server.id)
+               if _is_fresh(_last_sign(action))):
         return '', False
-    return f'its task {task} is under way', task.startswith(_GUARDED)
+    return f'its task {task} is under way', guarded
+
+
+def _last_sign(action: Any) -> datetime.datetime:
+    found: datetime.datetime = action.updated_at or action.start_time
+    return max(found, action.start_time)
+
+
+def _is_worked_on(nova: Any, server_id: str, action: Any) -> bool:
+    """Tell whether a host may still be busy with an action.
+
+    It was asked for a moment ago, or a host has begun something with the
+    server and not ended it.
+    """
+    return (_is_younger(_last_sign(action), CONF.server_tasks.idle_after)
+            or nova.is_working(server_id, action.request_id))
+
+
+def _stopped(nova: Any, server_id: str) -> str:
+    """Return when a user stopped a server; empty when none did.
+
+    Nova itself stops one whose guest it finds off, as after a crash of the
+    host. Such a stop has no user. Moves leave a stopped server stopped.
+    """
+    for action in nova.actions(server_id):
+        if action.action in _STARTED:
+            return ''
+        if action.action == _STOP and not action.message:
+            return (f'{action.start_time:%Y-%m-%dT%H:%M:%S}Z'
+                    if action.user_id else '')
+    return ''
 
 
 def _is_under_way(migration: Any, services: dict[str, Any]) -> bool:

@@ -49,6 +49,8 @@ _AS_BEFORE = frozenset(('ACTIVE', 'SHUTOFF'))
 
 OPERATIONS = {
     remedies.START: Operation('start', lambda nova, key: nova.start(key)),
+    remedies.STOP: Operation(
+        'stop', lambda nova, key: nova.stop(key), frozenset(('SHUTOFF',))),
     remedies.UNPAUSE: Operation(
         'unpause', lambda nova, key: nova.unpause(key)),
     remedies.RESUME: Operation(

@@ -85,6 +85,16 @@ class ListTestCase(NovaCase):
         self.assertEqual((['1'], ['cmp1'], ['2031-01-02t03:04:05z']), (
             query['all_tenants'], query['host'], query['changes-since']))
 
+    def test_ids_in_error(self):
+        """FD12: of all hosts, in one list."""
+        found = self.serve('/servers', {'servers': [{'id': 'vm1'}]})
+        self.assertEqual(['vm1'], self.nova.ids_in_error(
+            datetime.datetime(2031, 1, 2, 3, 4, 5)))
+        query = found.last_request.qs
+        self.assertEqual((['1'], ['error'], ['2031-01-02t03:04:05z']), (
+            query['all_tenants'], query['status'], query['changes-since']))
+        self.assertNotIn('host', query)
+
     def test_servers_in_pages(self):
         """Pages are as long as Nova likes, not as we ask."""
         self.pages('/servers/detail', 'servers', [server('vm1')],

@@ -18,7 +18,8 @@ class ActionsTestCase(test_nova.NovaCase):
 
     def calls(self):
         return {
-            'start': {'os-start': None}, 'unpause': {'unpause': None},
+            'start': {'os-start': None}, 'stop': {'os-stop': None},
+            'unpause': {'unpause': None},
             'resume': {'resume': None}, 'unshelve': {'unshelve': None},
             'unrescue': {'unrescue': None},
             'hard_reboot': {'reboot': {'type': 'HARD'}},
@@ -30,6 +31,13 @@ class ActionsTestCase(test_nova.NovaCase):
         for name, body in self.calls().items():
             getattr(self.nova, name)('vm1')
             self.assertEqual(body, found.last_request.json(), name)
+
+    def test_deletion(self):
+        """FD10: as its owner asks for it, so that it can be restored."""
+        found = self.http.delete(f'{base.COMPUTE}/servers/vm1',
+                                 status_code=204)
+        self.nova.request_deletion('vm1')
+        self.assertEqual(1, found.call_count)
 
     def test_asked_once(self):
         """A request whose answer is lost is not repeated."""
@@ -45,14 +53,16 @@ class ActionsTestCase(test_nova.NovaCase):
         def event(finish_time):
             return {'event': 'compute_x', 'finish_time': finish_time}
 
-        for events, expected in (
-                ([], False), ([event(None)], False),
-                ([event('2031-01-02T03:04:05.0')], True),
-                ([event('2031-01-02T03:04:05.0'), event(None)], False)):
+        for events, expected, working in (
+                ([], False, False), ([event(None)], False, True),
+                ([event('2031-01-02T03:04:05.0')], True, False),
+                ([event('2031-01-02T03:04:05.0'), event(None)], False,
+                 True)):
             self.serve(DETAILS, {'instanceAction': {
                 'action': 'reboot', 'request_id': 'req-1',
                 'events': events}})
             self.assertEqual(expected, self.nova.is_over('vm1', 'req-1'))
+            self.assertEqual(working, self.nova.is_working('vm1', 'req-1'))
 
     def test_guest_state(self):
         for answer, expected in (

@@ -8,7 +8,8 @@ FAILS = 'fails'
 STUCK = 'stuck'
 
 #: Nova's names of the instance actions.
-ACTIONS = {'start': 'start', 'unpause': 'unpause', 'resume': 'resume',
+ACTIONS = {'start': 'start', 'stop': 'stop',
+           'unpause': 'unpause', 'resume': 'resume',
            'unshelve': 'unshelve', 'unrescue': 'unrescue',
            'hard_reboot': 'reboot', 'revert_resize': 'revertResize',
            'confirm_resize': 'confirmResize', 'reset_state': 'resetState',
@@ -70,6 +71,10 @@ class Actions:
     def start(self, server_id):
         self._operate('start', server_id, ('stopped',), 'powering-on')
 
+    def stop(self, server_id):
+        self._operate('stop', server_id, ('active', 'error'),
+                      'powering-off', 'stopped')
+
     def unpause(self, server_id):
         self._operate('unpause', server_id, ('paused',), 'unpausing')
 
@@ -125,6 +130,9 @@ class Actions:
         self._read('is_over')
         return next(item.over for item in self.log
                     if item.request_id == request_id)
+
+    def is_working(self, server_id, request_id):
+        return not self.is_over(server_id, request_id)
 
     def guest_state(self, server_id):
         self._read('guest_state')

@@ -388,8 +388,9 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies,
     def _log(self, name, request):
         action = types.SimpleNamespace(
             server_id=name, request_id=f'req-{len(self.log)}',
-            action=ACTION[request], start_time=self.clock.utcnow(),
-            message=None, over=False)
+            action=ACTION.get(request, request),
+            start_time=self.clock.utcnow(),
+            message=None, over=False, user_id='user')
         self.log.append(action)
         return action
 
@@ -554,7 +555,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies,
         self._vm(server_id)
         return [nova_records.Action(
             item.request_id, item.action, item.start_time, item.message,
-            item.start_time) for item in reversed(self.log)
+            item.start_time, item.user_id) for item in reversed(self.log)
                 if item.server_id == server_id]
 
     # Where servers may go

@@ -64,6 +64,16 @@ class BalanceTestCase(server_case.ServerCase):
         self.assertIn('2 disabled', self.act('balance'))
         self.assertEqual([], self.asked())
 
+    def test_nothing_to_gain(self):
+        """Hosts of nearly the same load: no move, and why (FD16)."""
+        self.config(group='server_tasks', balance_gain=0.05)
+        self.nova.add('vm1')
+        result = self.act('balance')
+        self.assertIn('there is nothing to gain: the load of src is 8% with '
+                      'it, and that of dst1 would be ', result)
+        self.assertIn('stays on src', result)
+        self.assertEqual([], self.asked())
+
     def test_reserved(self):
         db_nodes.create_node(self.context, {'name': 'dst1',
                                             'is_reserved': True})

@@ -66,6 +66,28 @@ class BalanceTestCase(testtools.TestCase):
         self.assertEqual('h1', self.choose(factory.host('h1', used={
             'VCPU': 7, 'MEMORY_MB': 7000, 'DISK_GB': 400})).host)
 
+    def test_gain(self):
+        """Where there is nothing to gain it stays, and why (FD16)."""
+        nearly = {'VCPU': 6, 'MEMORY_MB': 6144, 'DISK_GB': 400}
+        for gain, host in ((0.0, 'h1'), (0.01, 'h1'), (0.2, '')):
+            found = self.choose_gain(gain, factory.host('h1', used=nearly))
+            self.assertEqual(host, found.host, gain)
+        self.assertIn('there is nothing to gain: the load of src is 58% with '
+                      'it, and that of h1 would be 45%', found.reason)
+
+    def choose_gain(self, gain, *hosts):
+        cloud = factory.cloud([factory.host('src', used=HALF_FULL), *hosts],
+                              [factory.server('a')], [])
+        return balance.choose(cloud, 'a', LIVE, gain=gain)
+
+    def test_shares_differ(self):
+        """Two loads that differ are never told as the same (FD16)."""
+        for one, other, texts in (
+                (0.5, 0.0625, ('50%', '6%')), (0.001, 0.004, ('0.1%', '0.4%')),
+                (0.00401, 0.00399, ('0.401%', '0.399%')),
+                (0.5, 0.5, ('50%', '50%'))):
+            self.assertEqual(texts, balance._shares(one, other))
+
     def test_no_room(self):
         self.stays('without room', factory.host('h1', vcpus=4),
                    a={'vcpus': 5})
