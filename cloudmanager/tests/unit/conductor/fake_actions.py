@@ -14,7 +14,7 @@ ACTIONS = {'start': 'start', 'stop': 'stop',
            'hard_reboot': 'reboot', 'revert_resize': 'revertResize',
            'confirm_resize': 'confirmResize', 'reset_state': 'resetState',
            'request_deletion': 'delete',
-           'stop': 'stop', 'suspend': 'suspend', 'pause': 'pause'}
+           'suspend': 'suspend', 'pause': 'pause'}
 # Tasks in the middle of which Nova lets a server be rebooted.
 REBOOTABLE = ('rebooting', 'reboot_pending', 'reboot_started', 'resuming',
               'rebooting_hard', 'unpausing', 'pausing', 'suspending')
