@@ -49,11 +49,16 @@ class Attempt(TypedDict, total=False):
     #: ``ABORT`` or ``FORCE``, once Nova was asked for it, and when it was.
     intervened: str | None
     intervened_at: str
-    #: When the progress of a live migration was read last, the fewest bytes
-    #: left to copy so far, and when that was read.
+    #: When the progress of a live migration was read last, and the bytes that
+    #: were left to copy then.
     checked_at: str
+    last: int
+    #: The fewest bytes left to copy in the present pass over the memory, and
+    #: when they were read.
     least: int
     least_at: str
+    #: What the best pass so far began with.
+    peak: int
 
 
 def attempt(item: dict[str, Any]) -> Attempt:

@@ -91,11 +91,17 @@ def by_progress(item: dict[str, Any],
     """
     attempt = items.attempt(item)
     now = clock.utcnow().isoformat()
+    learnt: items.Attempt = {'checked_at': now}
     least = attempt.get('least')
-    if remaining is not None and (
-            least is None or remaining < least * (1 - PROGRESS_SHARE)):
-        return Decision.LEAVE, {'checked_at': now, 'least': remaining,
-                                'least_at': now}
+    if remaining is not None:
+        learnt['last'] = remaining
+        better = _begins_better_pass(attempt, remaining)
+        if better:
+            learnt['peak'] = remaining
+        if (better or least is None
+                or remaining < least * (1 - PROGRESS_SHARE)):
+            learnt.update(least=remaining, least_at=now)
+            return Decision.LEAVE, learnt
     if least is None:
         # Nova tells nothing of it; then its size must do.
         stalled = (items.seconds_since(attempt['asked_at'])
@@ -104,7 +110,21 @@ def by_progress(item: dict[str, Any],
         stalled = (items.seconds_since(attempt['least_at'])
                    >= CONF.host_tasks.stall_timeout)
     if not stalled:
-        return Decision.LEAVE, {'checked_at': now}
+        return Decision.LEAVE, learnt
     decision = {WAIT: Decision.LEAVE, items.ABORT: Decision.ABORT,
                 items.FORCE: Decision.FORCE}[policy(item)]
-    return decision, {'checked_at': now}
+    return decision, learnt
+
+
+def _begins_better_pass(attempt: items.Attempt, remaining: int) -> bool:
+    """Tell whether a migration copies again, and less than ever before.
+
+    It copies all memory, then what was written meanwhile, and so on. What is
+    left grows at each beginning. One that gets on has less to copy each time,
+    however little was left at the end of the time before.
+    """
+    peak = attempt.get('peak')
+    if peak is None:
+        return True
+    return (remaining > attempt.get('last', remaining) * (1 + PROGRESS_SHARE)
+            and remaining < peak * (1 - PROGRESS_SHARE))

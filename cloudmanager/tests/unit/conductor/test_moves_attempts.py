@@ -52,6 +52,36 @@ class AttemptTestCase(fakes_case.ConductorCase):
         self.assertEqual(0, self.nova.count('abort_migration'))
         self.assertEqual(2, self.nova.count(LIVE))
 
+    def test_copies_in_passes(self):
+        """One that has less to copy each time is healthy (FD1)."""
+        self.config(group='host_tasks', move_timeout=600)
+        begin = self.clock.now
+        passes = ((0, 600, 10 ** 9), (600, 300, 5 * 10 ** 8),
+                  (900, 160, 2 * 10 ** 8))
+
+        def remaining():
+            for start, seconds, size in reversed(passes):
+                age = self.clock.now - begin - start
+                if age >= 0:
+                    return int(size * max(0, 1 - age / seconds)) + 100
+
+        self.nova.slow['vm1'] = 1050
+        self.nova.remaining['vm1'] = remaining
+        self.assertEqual('DONE', self.drain()['vm1']['state'])
+        self.assertEqual(0, self.nova.count('abort_migration'))
+
+    def test_copies_the_same_again_and_again(self):
+        """One that never has less to copy is aborted (DR7)."""
+        self.config(group='host_tasks', move_timeout=600,
+                    migration_retries=0)
+        begin = self.clock.now
+        self.nova.script[LIVE, 'vm1'] = [fakes.STUCK]
+        self.nova.remaining['vm1'] = lambda: int(
+            10 ** 9 * (1 - (self.clock.now - begin) % 50 / 50)) + 100
+        self.assertEqual('FAILED', self.drain()['vm1']['state'])
+        self.assertEqual(1, self.nova.count('abort_migration'))
+        self.assertLess(self.clock.now - begin, 400)
+
     def test_record_is_replaced(self):
         """Nothing of the first try is left in the record (FD1)."""
         self.nova.remaining['vm1'] = lambda: 100
