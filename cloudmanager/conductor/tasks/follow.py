@@ -77,12 +77,9 @@ class Follower:
         memory = items.with_attempt(item, {
             'phase': items.ASK, 'asked_at': clock.utcnow().isoformat()})
         memory.pop('again_at', None)
-        error = item['error']
-        if memory.pop('place_since', None):
-            error = None
         known = self._is_known(item, action)
         self._write(item, state=db_tasks.ITEM_RUNNING, action=action,
-                    destination=item['destination'], error=error,
+                    destination=item['destination'], error=item['error'],
                     attempts=item['attempts'] + 1, memory=memory)
         self._ask(item, action, known)
 

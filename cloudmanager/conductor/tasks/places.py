@@ -105,9 +105,16 @@ class Places:
             found = plans.destinations(self._tools, self._run, stale,
                                        evacuating=evacuating)
             for item in stale:
+                self._end_wait(item)
                 item['destination'] = found.get(item['object_id'])
                 item['memory']['chosen_for'] = items.next_action(item)
         return free
+
+    @staticmethod
+    def _end_wait(item: dict[str, Any]) -> None:
+        """Forget the wait of a server; that is stored when it is moved."""
+        if item['memory'].pop('place_since', None):
+            item['error'] = None
 
     def _is_stale(self, item: dict[str, Any]) -> bool:
         return self.needed_by(item) and bool(

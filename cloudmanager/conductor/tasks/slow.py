@@ -100,7 +100,7 @@ def by_progress(item: dict[str, Any],
             learnt['peak'] = remaining
         if (better or least is None
                 or remaining < least * (1 - PROGRESS_SHARE)):
-            learnt.update(least=remaining, least_at=now)
+            learnt['least'], learnt['least_at'] = remaining, now
             return Decision.LEAVE, learnt
     if least is None:
         # Nova tells nothing of it; then its size must do.

@@ -96,6 +96,18 @@ class PlaceTestCase(fakes_case.ConductorCase):
         self.assertEqual('FAILED', self.states()['vm1'])
         self.assertLess(self.clock.now - self.begin, 70)
 
+    def test_planned_once(self):
+        """Those that have to wait for a slot are not planned all the time."""
+        self.config(group='host_tasks', max_moves_per_destination=1)
+        self.dead_host()
+        self.nova.add(*(f'vm{number}' for number in range(6)))
+        self.down_for(15)
+        self.nova.seconds = 20
+        planned = self.placement.reads['snapshot']
+        self.evacuate()
+        self.assertEqual({'DONE'}, set(self.states().values()))
+        self.assertLessEqual(self.placement.reads['snapshot'] - planned, 2)
+
     def test_drain(self):
         """The servers of a living host wait as well (FD23)."""
         self.nova.add('vm1')
