@@ -2,6 +2,7 @@
 """One body for every error, whatever raised it."""
 
 import http
+import json
 from typing import Any
 import urllib.parse
 
@@ -62,16 +63,18 @@ def _title(status: int) -> str:
 
 
 def response(status: int, code: str, detail: str, request_id: str | None,
-             headers: dict[str, str] | None = None) -> webob.Response:
+             headers: dict[str, str] | None = None,
+             **more: Any) -> webob.Response:
     """Make the answer of an error.
 
     :param status: HTTP status
     :param code: stable name of the error, for programs
     :param detail: text for people
+    :param more: what else the error has to tell
     """
     document = {'errors': [{
         'status': status, 'code': code, 'title': _title(status),
-        'detail': detail, 'request_id': request_id}]}
+        'detail': detail, 'request_id': request_id, **more}]}
     made = webob.Response(
         status=status, body=rendering.dumps(document),
         content_type='application/json', charset='UTF-8')
@@ -97,8 +100,11 @@ def from_exception(exc: Exception,
     headers = {}
     if isinstance(exc, MethodNotAllowed):
         headers['Allow'] = exc.kwargs['allowed']
+    more = {}
+    if isinstance(exc, exception.NoPlace) and exc.kwargs.get('plan'):
+        more['plan'] = json.loads(exc.kwargs['plan'])
     return response(exc.code, exc.error_code, exc.message, request_id,
-                    headers)
+                    headers, **more)
 
 
 def _from_database(exc: db_exc.DBError,

@@ -200,6 +200,14 @@ class HostIsUp(Conflict):
                 'down, or say `force`: %(reason)s.')
 
 
+class NoPlace(Conflict):
+    """Servers find no place; ``plan`` is the plan that shows it, as JSON."""
+
+    error_code = 'cloudmanager.host.no_place'
+    template = ('Host %(host)s cannot be emptied: no host can take %(servers)s'
+                '. Nothing was touched; make room, or say `force`.')
+
+
 class HostsOutOfUse(Conflict):
     error_code = 'cloudmanager.host.others_out_of_use'
     template = ('At most %(most)s host(s) may be out of use, and these are: '

@@ -19,7 +19,8 @@ WORKERS = 8
 
 def load(nova: Any, placement: Any, sources: Iterable[str],
          reserved: Iterable[str] = (),
-         shared: Iterable[str] = ()) -> model.Cloud:
+         shared: Iterable[str] = (),
+         in_work: Iterable[str] = ()) -> model.Cloud:
     """Read hosts, groups, and the servers of the source hosts.
 
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like
@@ -28,6 +29,7 @@ def load(nova: Any, placement: Any, sources: Iterable[str],
     :param reserved: names of hosts that must take no servers
     :param shared: aggregates whose hosts share the storage of disks, or
         ``all``
+    :param in_work: names of hosts that tasks take out of use
     """
     with futures.ThreadPoolExecutor(
             WORKERS, thread_name_prefix='cloud-model') as pool:
@@ -44,7 +46,7 @@ def load(nova: Any, placement: Any, sources: Iterable[str],
                      for source, part in found.items()}
         trees = _by_root(providers.values())
         hosts = _hosts(hypervisors, services, aggregates, trees,
-                       set(reserved), shared_storage.Storages(
+                       set(reserved), set(in_work), shared_storage.Storages(
                            aggregates, providers.values(), tuple(shared)))
         group_of = {member: group for group in groups
                     for member in group.members}
@@ -76,20 +78,22 @@ def _by_root(providers: Iterable[Any]) -> dict[str, list[Any]]:
 
 def _hosts(hypervisors: list[Any], services: list[Any],
            aggregates: list[Any], trees: dict[str, list[Any]],
-           reserved: set[str], storages: shared_storage.Storages
-           ) -> list[model.Host]:
+           reserved: set[str], in_work: set[str],
+           storages: shared_storage.Storages) -> list[model.Host]:
     by_host = {service.host: service for service in services}
     return [
         dataclasses.replace(
             _host(hypervisor, by_host[hypervisor.host], aggregates,
-                  trees.get(hypervisor.id, []), hypervisor.host in reserved),
+                  trees.get(hypervisor.id, [])),
+            reserved=hypervisor.host in reserved,
+            maintenance=hypervisor.host in in_work,
             storage=storages.of(hypervisor.host,
                                 trees.get(hypervisor.id, [])))
         for hypervisor in hypervisors if hypervisor.host in by_host]
 
 
 def _host(hypervisor: Any, service: Any, aggregates: list[Any],
-          providers: list[Any], reserved: bool) -> model.Host:
+          providers: list[Any]) -> model.Host:
     inventory: dict[str, model.Inventory] = {}
     used: dict[str, int] = {}
     traits: set[str] = set()
@@ -105,7 +109,7 @@ def _host(hypervisor: Any, service: Any, aggregates: list[Any],
                 if service.host in item.hosts}
     return model.Host(
         name=service.host, provider_uuid=hypervisor.id,
-        enabled=service.status == 'enabled', reserved=reserved,
+        enabled=service.status == 'enabled',
         up=service.state == 'up' and not service.forced_down,
         inventory=inventory, used=used, traits=frozenset(traits),
         aggregates=frozenset(members), zone=service.zone,

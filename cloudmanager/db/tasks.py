@@ -35,6 +35,8 @@ ITEM_DONE, ITEM_FAILED, ITEM_SKIPPED = 'DONE', 'FAILED', 'SKIPPED'
 #: Tasks that take their host out of use.
 HOST_WORK = ('host.shutdown', 'host.evacuate', 'host.decommission',
              'host.restart')
+#: Those of them that empty a living host.
+DRAINS = ('host.shutdown', 'host.decommission', 'host.restart')
 # The target of who is about to take a host out of use.
 _ROOM = 'hosts:room'
 
@@ -115,7 +117,7 @@ def create_task(context: Any, name: str, *, targets: list[str],
 
 @api.reader
 def hosts_in_work(context: Any, since: datetime.datetime,
-                  besides: str) -> set[str]:
+                  besides: str = '') -> set[str]:
     """Return the hosts that tasks take out of use.
 
     :param since: those of tasks that ended later count, too
@@ -134,6 +136,22 @@ def _hosts_in_work(context: Any, since: datetime.datetime,
                    models.Task.parent_id != besides),
             sa.or_(models.Task.status.in_(ACTIVE),
                    models.Task.finished_at >= since))))
+
+
+@api.reader
+def drains(context: Any, before: str | None = None) -> list[dict[str, Any]]:
+    """Return the tasks that empty living hosts, in the order of creation.
+
+    :param before: id of a task; only those created before it
+    """
+    statement = sa.select(*TASK_COLUMNS).where(
+        models.Task.name.in_(DRAINS), models.Task.host.is_not(None),
+        models.Task.status.in_(ACTIVE)).order_by(
+            models.Task.created_at, models.Task.id)
+    rows = [dict(row) for row in
+            context.session.execute(statement).mappings()]
+    ids = [row['id'] for row in rows]
+    return rows[:ids.index(before)] if before in ids else rows
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,6 +28,8 @@ _STAGES = {
 }
 #: Code of blockers by resizes that wait for their confirmation.
 OPEN_MIGRATION = 'open-migration'
+#: Code of the blocker that names the servers no host has room for.
+LEAVE_SET = 'leave-set'
 #: What to do about them.
 HALF = (
     'the old half of its resize is still on the host: confirm or revert the '
@@ -72,6 +74,21 @@ def plan_evacuation(
     :raises UnknownHost: when a name is not exactly that of a host.
     """
     return _Planner(cloud, host, options, dead=True).make()
+
+
+def without_place(made: plan.Plan, host: str) -> list[plan.Entry]:
+    """The servers of a host that could move, and that no host can take."""
+    left = {
+        server
+        for blocker in made.blockers
+        if blocker.code == LEAVE_SET
+        for server in blocker.servers
+    }
+    return [
+        entry
+        for entry in made.servers
+        if entry.host == host and entry.id in left
+    ]
 
 
 class _Planner:
@@ -361,7 +378,7 @@ class _Planner:
         names = ', '.join(server.name or server.id for server in stay)
         return [
             Blocker(
-                'leave-set',
+                LEAVE_SET,
                 f'{len(stay)} servers find no room; with these left where '
                 f'they are, all others fit: {names}',
                 servers=tuple(server.id for server in stay),

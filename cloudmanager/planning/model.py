@@ -146,6 +146,7 @@ class Host:
     enabled: bool = True
     up: bool = True
     reserved: bool = False
+    #: Somebody works on it, and it is about to be taken out of use.
     maintenance: bool = False
     inventory: collections.abc.Mapping[str, Inventory] = dataclasses.field(
         default_factory=dict

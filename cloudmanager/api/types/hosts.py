@@ -32,7 +32,8 @@ _EVACUATE = _flag('allow_evacuate', 'What is left may be rebuilt elsewhere '
 _DATA_LOSS = _flag('allow_data_loss', 'Servers whose disks no other host can '
                                       'reach may be rebuilt without their '
                                       'data.')
-_MOVES = (_MAX_MOVES, _SLOW, _DRY_RUN)
+_FORCE = _flag('force', 'Begin though no host can take some servers.')
+_MOVES = (_FORCE, _MAX_MOVES, _SLOW, _DRY_RUN)
 
 ACTIONS = {
     'shutdown': fields.Resource('', '', (

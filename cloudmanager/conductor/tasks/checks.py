@@ -17,6 +17,7 @@ from cloudmanager.conductor.tasks import roll as roll_step
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.planning import classify
 from cloudmanager.planning import model
+from cloudmanager.planning import options
 from cloudmanager.planning import roll
 
 
@@ -31,9 +32,17 @@ def check(context: Any, tools: base.Tools, action: str, host: str | None,
     return _CHECKS[action](context, tools, action, host, params)
 
 
-def _plan(tools: base.Tools, action: str, host: str,
-          params: dict[str, Any]) -> dict[str, Any]:
-    return {'plan': plans.make_plan(tools, action, host, params).to_dict()}
+def _drain(tools: base.Tools, action: str, host: str,
+           params: dict[str, Any]) -> dict[str, Any]:
+    """Plan to empty a host.
+
+    :raises NoPlace: a server has none to go to, unless it is only planned
+    """
+    plan = plans.make_plan(tools, action, host, params)
+    if params.get('dry_run'):
+        return {'plan': plan.to_dict()}
+    plans.check_places(plan, host, params)
+    return {}
 
 
 def _service(tools: base.Tools, host: str) -> Any:
@@ -46,8 +55,7 @@ def _service(tools: base.Tools, host: str) -> Any:
 def _shutdown(context: Any, tools: base.Tools, action: str, host: str,
               params: dict[str, Any]) -> dict[str, Any]:
     _service(tools, host)
-    return _plan(tools, action, host, params) if params.get(
-        'dry_run') else {}
+    return _drain(tools, action, host, params)
 
 
 def _evacuate(context: Any, tools: base.Tools, action: str, host: str,
@@ -152,7 +160,7 @@ def _decommission(context: Any, tools: base.Tools, action: str, host: str,
     if tools.nova.service(host) is None:
         return _remains(tools, host, params)
     if params.get('dry_run'):
-        return _plan(tools, action, host, params)
+        return _drain(tools, action, host, params)
     if not params.get('wait'):
         found = tools.nova.open_migrations(host)
         if found:
@@ -165,7 +173,7 @@ def _decommission(context: Any, tools: base.Tools, action: str, host: str,
     if volumes:
         raise exception.HostHasVolumes(host=host,
                                        volumes=', '.join(sorted(volumes)))
-    return {}
+    return _drain(tools, action, host, params)
 
 
 def _remains(tools: base.Tools, host: str,
@@ -194,21 +202,28 @@ def _restart(context: Any, tools: base.Tools, action: str, host: str | None,
             if tools.power.node_of_host(context, name) is None]
     if bare:
         raise exception.NoPowerControl(node=', '.join(bare))
-    cloud = plans.load_cloud(tools, params['hosts'])
-    if not params.get('dry_run'):
-        _check_room(context, cloud, params)
-        return {}
+    cloud = plans.load_beside(tools, params['hosts'])
+    flags = plans.plan_options(
+        params, cannot_fence=plans.cannot_fence(tools, params['hosts']))
     try:
-        found = roll.simulate(
-            cloud, params['hosts'], plans.plan_options(
-                params,
-                cannot_fence=plans.cannot_fence(tools, params['hosts'])),
-            limit=roll_step.limits(params)[0],
-            max_failures=params.get('max_failures') or 0)
+        if params.get('dry_run'):
+            return {'plan': _plan_of_roll(cloud, params, flags)}
+        _check_room(context, cloud, params)
+        choice = roll.choose(cloud, params['hosts'], flags=flags)
     except model.UnknownHost as exc:
         raise exception.HostNotFound(host=str(exc)) from None
-    return {'plan': {**found.to_dict(),
-                     'out_of_use': roll.unavailable(cloud)}}
+    if choice is not None:
+        # The best one to begin with: if it has no place, none has.
+        plans.check_places(choice.plan, choice.host, params)
+    return {}
+
+
+def _plan_of_roll(cloud: model.Cloud, params: dict[str, Any],
+                  flags: options.Options) -> dict[str, Any]:
+    found = roll.simulate(
+        cloud, params['hosts'], flags, limit=roll_step.limits(params)[0],
+        max_failures=params.get('max_failures') or 0)
+    return {**found.to_dict(), 'out_of_use': roll.unavailable(cloud)}
 
 
 def _check_room(context: Any, cloud: model.Cloud,

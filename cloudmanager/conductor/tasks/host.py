@@ -2,6 +2,7 @@
 """Steps on a compute host: disable, plan, move, fence, power, verify."""
 
 import dataclasses
+import re
 from typing import Any
 
 from oslo_config import cfg
@@ -28,6 +29,10 @@ LOG = logging.getLogger(__name__)
 
 DRAIN_ACTIONS = frozenset((observe.LIVE, observe.COLD, observe.OFFLOAD))
 EMPTY_READINGS = 2
+# Characters of Nova's disabled_reason.
+MAX_REASON = 255
+# How reasons begin that tasks leave which have failed.
+_LEFT = re.compile(r'cloudmanager: \S+, task \S+ failed: ')
 # Tasks that enable a host again whatever made them fail.
 LEFT_AS_FOUND = ('host.restart', 'host.decommission')
 
@@ -54,7 +59,7 @@ class DisableHost(Step):
             self.run.remember(was_enabled=service.status == 'enabled',
                               reason_before=service.disabled_reason,
                               silent_for=alive.silent_for(service))
-        if service.status == 'enabled':
+        if service.status == 'enabled' or is_left(service.disabled_reason):
             services.disable(self.tools.nova, service, self._reason(),
                              self.run.guard)
             services.note(self.run.context, dataclasses.replace(
@@ -66,12 +71,15 @@ class DisableHost(Step):
     def undo(self, causes: list[Any]) -> None:
         """Enable the host again where nothing bad can come of it."""
         memory = self.run.memory
+        service = self.tools.nova.service(self.run.host)
+        if service is None or service.disabled_reason != self._reason():
+            return
         if (memory.get('fenced') or memory.get('no_return')
                 or not memory.get('was_enabled')
                 or not self._is_harmless(causes)):
-            return
-        service = self.tools.nova.service(self.run.host)
-        if service is not None and service.disabled_reason == self._reason():
+            services.disable(self.tools.nova, service, failure_reason(
+                self._reason(), causes, bool(memory.get('fenced'))))
+        else:
             self.tools.nova.enable_service(service.id)
 
     def _is_harmless(self, causes: list[Any]) -> bool:
@@ -83,11 +91,35 @@ class DisableHost(Step):
         """
         if self.run.name in LEFT_AS_FOUND:
             return True
-        harmless: list[type[Exception]] = [exception.TaskCancelled]
+        harmless: list[type[Exception]] = [exception.TaskCancelled,
+                                           exception.NoPlace]
         if self.run.name == 'host.evacuate':
             harmless += [exception.HostNotFenced, exception.HostIsUp]
         return bool(causes) and all(cause.check(*harmless)
                                     for cause in causes)
+
+
+def is_left(reason: str | None) -> bool:
+    """Tell whether a reason is what a task that failed has left."""
+    return bool(_LEFT.match(reason or ''))
+
+
+def failure_reason(reason: str, causes: list[Any], fenced: bool) -> str:
+    """Return why a host stays disabled when its task has failed.
+
+    It says what failed and what to do, in as many characters as Nova takes.
+
+    :param reason: by which the task had disabled it
+    :param fenced: whether the host was cut off
+    """
+    what = '; '.join(' '.join(cause.exception_str.split())
+                     for cause in causes).rstrip('.') or 'it failed'
+    advice = ('. Repeat it, or take the host back.' if fenced
+              else '. Repeat it, or enable the host.')
+    room = MAX_REASON - len(reason) - len(' failed: ') - len(advice)
+    if len(what) > room:
+        what = what[:room - 3].rstrip() + '...'
+    return f'{reason} failed: {what}{advice}'
 
 
 class PlanMoves(Step):
@@ -95,7 +127,11 @@ class PlanMoves(Step):
 
     def do(self) -> None:
         self.run.checkpoint()
-        plan_moves(self)
+        plan = make_plan(self)
+        if not self.run.items():
+            # Others may have taken the places since the request.
+            plans.check_places(plan, self.run.host, self.run.params)
+        add_planned(self, plan)
 
 
 class PlanEvacuation(Step):
@@ -119,8 +155,13 @@ class PlanEvacuation(Step):
 
 def plan_moves(step: Step) -> None:
     """Add items for the servers on a living host that have none yet."""
-    add_planned(step, plans.make_plan(step.tools, 'drain', step.run.host,
-                                      step.run.params))
+    add_planned(step, make_plan(step))
+
+
+def make_plan(step: Step) -> planning_plan.Plan:
+    """Plan to empty the living host of a task."""
+    return plans.make_plan(step.tools, 'drain', step.run.host,
+                           step.run.params, step.run.task_id)
 
 
 def add_planned(step: Step, plan: planning_plan.Plan) -> None:

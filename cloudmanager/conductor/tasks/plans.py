@@ -2,6 +2,7 @@
 """From a request to a plan, and from a plan to the items of a task."""
 
 from collections.abc import Iterable
+import json
 from typing import Any
 from typing import TypedDict
 
@@ -20,11 +21,14 @@ from cloudmanager.planning import drain
 from cloudmanager.planning import model
 from cloudmanager.planning import options
 from cloudmanager.planning import plan as planning_plan
+from cloudmanager.planning import project
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 
+# How many servers an error names.
+MAX_NAMED = 10
 #: Actions for which a destination can be named.
 TARGETED = frozenset((observe.LIVE, observe.COLD, observe.EVACUATE))
 
@@ -58,10 +62,55 @@ def load_cloud(tools: Any, sources: Iterable[str]) -> model.Cloud:
     :param tools: ``cloudmanager.conductor.tasks.base.Tools``
     :param sources: exact names of the hosts that are to be emptied
     """
+    context = cm_context.admin_context()
     return cloud_model.load(
         tools.nova, tools.placement, sources,
-        db_nodes.reserved_hosts(cm_context.admin_context()),
-        CONF.host_tasks.shared_storage)
+        db_nodes.reserved_hosts(context),
+        CONF.host_tasks.shared_storage,
+        db_tasks.hosts_in_work(context, clock.utcnow()))
+
+
+def load_beside(tools: Any, sources: Iterable[str],
+                before: str | None = None) -> model.Cloud:
+    """Read the cloud, with what other drains leave of it.
+
+    Their servers are where they are to go, and their hosts take none.
+
+    :param tools: ``cloudmanager.conductor.tasks.base.Tools``
+    :param sources: exact names of the hosts that are to be emptied
+    :param before: id of a task; drains that were begun later make room for
+        it, and not it for them
+    """
+    own = list(sources)
+    others = [row for row in db_tasks.drains(cm_context.admin_context(),
+                                             before)
+              if row['host'] not in own]
+    cloud = load_cloud(tools, [*own, *(row['host'] for row in others)])
+    for row in others:
+        host = row['host']
+        if host in cloud.hosts:
+            cloud = project.apply(cloud, drain.plan_drain(
+                cloud, host, plan_options(
+                    row['params'], cannot_fence=cannot_fence(tools, [host]))))
+    return cloud
+
+
+def check_places(plan: planning_plan.Plan, host: str,
+                 params: dict[str, Any]) -> None:
+    """Check that every server that could leave a host has a place.
+
+    :param params: of the request; those of older versions know no ``force``
+    :raises NoPlace: one has none, and ``force`` was not said
+    """
+    lost = drain.without_place(plan, host)
+    if not lost or params.get('force', True):
+        return
+    named = '; '.join(f'{entry.name} ({entry.id}): {entry.reason}'
+                      for entry in lost[:MAX_NAMED])
+    more = f' and {len(lost) - MAX_NAMED} more' if len(
+        lost) > MAX_NAMED else ''
+    raise exception.NoPlace(host=host, servers=named + more,
+                            plan=json.dumps(plan.to_dict()))
 
 
 def cannot_fence(tools: Any, hosts: Iterable[str]) -> dict[str, str]:
@@ -90,17 +139,21 @@ def forbidden(host: str) -> str:
 
 
 def make_plan(tools: Any, action: str, host: str, params: dict[str, Any],
+              task_id: str | None = None,
               **more: Any) -> planning_plan.Plan:
     """Plan what an action would do now, without touching anything.
 
     :param tools: ``cloudmanager.conductor.tasks.base.Tools``
     :param action: ``evacuate`` for a dead host, else what it is emptied for
+    :param task_id: of the task that plans, if there is one yet
     :param more: further options of the planner
     :raises HostNotFound: there is no such compute host
     """
-    cloud = load_cloud(tools, [host])
-    make = (drain.plan_evacuation if action == 'evacuate'
-            else drain.plan_drain)
+    dead = action == 'evacuate'
+    make = drain.plan_evacuation if dead else drain.plan_drain
+    # What is down goes before what can wait.
+    cloud = (load_cloud(tools, [host]) if dead
+             else load_beside(tools, [host], task_id))
     try:
         return make(cloud, host, plan_options(
             params, avoid_hosts=params.get('avoid_hosts', ()),
@@ -123,7 +176,8 @@ def destinations(tools: Any, run: Any, items: Iterable[dict[str, Any]], *,
     try:
         plan = make_plan(
             tools, 'evacuate' if evacuating else 'drain', run.host,
-            run.params, only=frozenset(refused), refused=refused)
+            run.params, run.task_id, only=frozenset(refused),
+            refused=refused)
     except exception.CloudManagerException as exc:
         LOG.warning('No other host was found for server(s) %(servers)s: '
                     '%(why)s', {'servers': ', '.join(refused), 'why': exc})

@@ -8,13 +8,16 @@ from oslo_log import log as logging
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.conductor.tasks import alive
 from cloudmanager.conductor.tasks import host
 from cloudmanager.conductor.tasks import items
 from cloudmanager.conductor.tasks import moves
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import plans
+from cloudmanager.conductor.tasks import power as power_steps
 from cloudmanager.conductor.tasks.base import Step
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.power import exceptions as power_exc
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -51,11 +54,35 @@ class ResetHost(Step):
                   self.tools.neutron.agents(self.run.host) if agent.alive]
         if not memory.get('no_return'):
             self.run.remember(no_return=True, agents=agents)
-        # After a crash once more: it is empty, so that harms nobody.
-        self.tools.power.reset(node, self.run)
+        self._reset(node)
         seen = host.service_of(self).updated_at
         self.run.remember(heartbeat_before=seen.isoformat() if seen
                           else 'none')
+
+
+    def _reset(self, node: dict[str, Any]) -> None:
+        """Reset the node once, whatever ends the process meanwhile.
+
+        What was done is written down. If that leaves open whether the
+        device was asked, the host tells: one that is silent is booting, and
+        one that sends heartbeats was not reset.
+        """
+        power = self.tools.power
+        try:
+            power.reset(node, self.run, journal=self._journal(
+                self.run.memory))
+        except power_exc.PowerInterrupted as exc:
+            if not alive.sends_heartbeats(self.tools.nova,
+                                          host.service_of(self),
+                                          self.run.pause):
+                LOG.info('Host %(host)s is booting: %(why)s',
+                         {'host': self.run.host, 'why': exc})
+                return
+            power.reset(node, self.run, journal=self._journal({}))
+
+    def _journal(self, memory: dict[str, Any]) -> power_steps.MemoryJournal:
+        return power_steps.MemoryJournal(
+            memory, lambda values: self.run.remember(**values))
 
 
 class AwaitHost(Step):

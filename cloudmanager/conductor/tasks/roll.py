@@ -30,7 +30,7 @@ LOG = logging.getLogger(__name__)
 PART = 'host.restart'
 HANDED_DOWN = ('allow_off_vm', 'allow_evacuate', 'allow_data_loss',
                'settle_seconds', 'return_servers', 'max_moves',
-               'slow_migration')
+               'slow_migration', 'force')
 
 
 def limits(params: dict[str, Any]) -> tuple[int, int]:
@@ -129,7 +129,7 @@ class RollHosts(Step):
             return
         since = clock.utcnow() - records.CLOCK_SKEW
         names = _names(pending)
-        cloud = plans.load_cloud(self.tools, [*names, *busy])
+        cloud = plans.load_beside(self.tools, [*names, *busy])
         # Those of ours that failed are limited by max_failures.
         short, held = self._out_of_use(cloud, since, {
             *busy, *_names(self._of(items, db_tasks.ITEM_FAILED))})
@@ -150,7 +150,7 @@ class RollHosts(Step):
             item = next(entry for entry in pending
                         if entry['object_id'] == choice.host)
             names.remove(choice.host)
-            if not choice.fits:
+            if not choice.fits and not self.run.params.get('force'):
                 self._refuse(item, choice)
                 return
             room = None if choice.host in short else db_tasks.Room(
@@ -166,8 +166,8 @@ class RollHosts(Step):
         held = db_tasks.hosts_in_work(
             self.run.context, since, self.run.task_id).difference(
                 self.run.params['hosts'])
-        return {**dict.fromkeys(held, 'a task works on it'),
-                **roll.unavailable(cloud, ours)}, held
+        return {**roll.unavailable(cloud, ours),
+                **dict.fromkeys(held, 'a task works on it')}, held
 
     def _refuse(self, item: dict[str, Any], choice: roll.Choice) -> None:
         """Say that a host cannot be emptied; nothing of it was touched."""

@@ -35,8 +35,8 @@ class ActionsTestCase(HostsCase):
     def test_shutdown(self):
         task_id = self.start(SHUTDOWN, {'allow_off_vm': True})
         flags = {'allow_off_vm': True, 'allow_evacuate': False,
-                 'allow_data_loss': False, 'max_moves': None,
-                 'slow_migration': None}
+                 'allow_data_loss': False, 'force': False,
+                 'max_moves': None, 'slow_migration': None}
         self.assertEqual(
             [('shutdown', 'cmp1', flags | {'dry_run': False})],
             self.conductor.checked)
@@ -55,6 +55,17 @@ class ActionsTestCase(HostsCase):
                                'max_moves': None}), tuple(
                 self.get(f'/v1/tasks/{task_id}')[key]
                 for key in ('name', 'params')))
+
+    def test_no_place(self):
+        """FD18: the error has the plan."""
+        self.conductor.check_error = exception.NoPlace(
+            host='cmp1', servers='vm1', plan='{"feasible": false}')
+        found = self.error('POST', SHUTDOWN, status=409)
+        self.assertEqual(('cloudmanager.host.no_place', {'feasible': False}),
+                         (found['code'], found['plan']))
+        self.conductor.check_error = None
+        self.start(SHUTDOWN, {'force': True})
+        self.assertTrue(self.conductor.checked[-1][2]['force'])
 
     def test_evacuate_a_host_that_is_up(self):
         """FD6: only with force."""
@@ -84,7 +95,8 @@ class ActionsTestCase(HostsCase):
         self.assertEqual(
             {'allow_live_migrate': False, 'allow_migrate': True,
              'allow_evacuate': False, 'allow_data_loss': False,
-             'wait': False, 'max_moves': None, 'slow_migration': None,
+             'wait': False, 'force': False, 'max_moves': None,
+             'slow_migration': None,
              'service_gone': True}, task['params'])
         self.assertEqual(task_id, self.start(DECOMMISSION,
                                              {'allow_migrate': True}))

@@ -150,6 +150,45 @@ class ShutdownCase(base.IntegrationCase):
         self.assertIn(task_id, answer.text)
         self.finish(task_id)
 
+    def test_two_drains_and_no_place(self):
+        """FD18: the second is refused; no more hosts are disabled."""
+        for host in ('cmp3', 'cmp4'):
+            self.cloud.nova.services.disable(self.cloud.service(host).id)
+        servers = self.cloud.boot('cmp1', 3) + self.cloud.boot('cmp2', 2)
+        task_id = self.shutdown('cmp1')
+        # The second operator's request comes while the first task runs.
+        answer = self.client.request(
+            'POST', '/v1/hosts/cmp2/actions/shutdown', {})
+        self.assertEqual(409, answer.status_code)
+        (error,) = answer.json()['errors']
+        self.assertEqual('cloudmanager.host.no_place', error['code'])
+        self.assertEqual(set(servers[3:]), {
+            item['id'] for item in error['plan']['servers']
+            if not item['fits']} & set(servers[3:]))
+        self.finish(task_id)
+        self.assert_moved_once(servers[:3], 'cmp1')
+        self.assertEqual('enabled', self.cloud.service('cmp2').status)
+        for server in servers[3:]:
+            self.assertEqual([], self.cloud.actions(server,
+                                                    'live-migration'))
+        # Alone it has no place either.
+        answer = self.client.request(
+            'POST', '/v1/hosts/cmp2/actions/shutdown', {})
+        self.assertEqual(409, answer.status_code)
+
+    def test_reason_of_a_failure(self):
+        """FD19: Nova shows what failed and what to do."""
+        (stays,) = self.cloud.boot('cmp1', 1)
+        self.cloud.nova.servers.suspend(stays)
+        cloud.wait(lambda: self.cloud.server(stays).status == 'SUSPENDED',
+                   30, 'it is suspended')
+        task_id = self.shutdown('cmp1')
+        self.finish(task_id, 'FAILURE')
+        service = self.cloud.service('cmp1')
+        self.assertEqual('disabled', service.status)
+        self.assertIn(f'task {task_id} failed: ', service.disabled_reason)
+        self.assertIn('enable the host', service.disabled_reason)
+
     def test_unknown_host(self):
         answer = self.client.request(
             'POST', '/v1/hosts/cmp/actions/shutdown', {})

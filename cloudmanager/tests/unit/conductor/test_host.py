@@ -100,6 +100,46 @@ class DisableTestCase(StepCase):
             step.revert(None, {'flow': cause(error)})
             self.assertEqual(status, self.host.status, error)
 
+    def fail(self, error, run=None):
+        """Disable the host, let the task fail; return the reason."""
+        run = run or self.run_of()
+        step = self.step(steps.DisableHost, run)
+        step.execute()
+        step.revert(None, {'flow': cause(error)})
+        return self.host.disabled_reason
+
+    def test_reason_says_what_failed(self):
+        """FD19: and what to do."""
+        reason = self.fail(exception.TaskFailed(reason='vm1 has no room'))
+        self.assertTrue(reason.startswith(
+            f'cloudmanager: host.shutdown, task {self.task_id} failed: '))
+        self.assertIn('vm1 has no room. Repeat it, or enable the host.',
+                      reason)
+
+    def test_reason_is_cut(self):
+        """FD19: Nova takes 255 characters; the advice stays."""
+        reason = self.fail(exception.TaskFailed(reason='vm1\nfailed; ' * 99))
+        self.assertLessEqual(len(reason), 255)
+        self.assertIn('vm1 failed', reason)
+        self.assertIn('.... Repeat it, or enable the host.', reason)
+
+    def test_reason_after_a_fence(self):
+        run = self.run_of('host.evacuate')
+        run.remember(fenced='power')
+        self.assertIn('Repeat it, or take the host back.', self.fail(
+            exception.TaskFailed(reason='x'), run))
+
+    def test_reason_of_the_next_task(self):
+        """FD19: what a task has left is not told for ever."""
+        self.fail(exception.TaskFailed(reason='x'))
+        self.task_id = None
+        self.execute(sa.delete(models.TaskTarget))
+        run = self.run_of()
+        self.step(steps.DisableHost, run).execute()
+        self.assertEqual(f'cloudmanager: host.shutdown, task {run.task_id}',
+                         self.host.disabled_reason)
+        self.assertFalse(self.row()['memory']['was_enabled'])
+
     def test_undo_of_an_evacuation(self):
         """A host that was not fenced is as before; a fenced one is not."""
         error = exception.HostNotFenced(host='src', reason='x')

@@ -224,6 +224,58 @@ class ReturnTestCase(RestartCase):
         self.assertEqual([], self.nova.on('src'))
 
 
+class JournalTestCase(RestartCase):
+    """FD13: what must not happen twice is looked at first."""
+
+    def begin(self, **memory):
+        """Have a conductor that has died after it noted something."""
+        run = self.run_of(name='host.restart')
+        run.remember(was_enabled=True, no_return=True, agents=[], **memory)
+        self.source.status = 'disabled'
+        self.source.disabled_reason = (
+            f'cloudmanager: {run.name}, task {run.task_id}')
+        return run
+
+    def noted(self, *what):
+        return {name: self.clock.utcnow().isoformat() for name in what}
+
+    def test_booting(self):
+        """FD13: it was reset; both conductors died while it boots."""
+        run = self.begin(done=self.noted('asked to reset', 'was reset'))
+        row = self.run_flow(run)
+        self.assertEqual('SUCCESS', row['status'], row['result'])
+        self.assertEqual([], self.resets)
+        self.assertEqual('enabled', self.source.status)
+
+    def test_silent_after_the_question(self):
+        """FD13: nobody knows that it was asked; the host shows it."""
+        self.nova.die('src')
+        run = self.begin(done=self.noted('asked to reset'))
+        self.clock.at(60, self.come_back)
+        row = self.run_flow(run)
+        self.assertEqual('SUCCESS', row['status'], row['result'])
+        self.assertEqual([], self.resets)
+
+    def come_back(self):
+        vars(self.source).update(alive=True, silent=False)
+
+    def test_it_was_not_asked(self):
+        """It sends heartbeats as before, so it was not reset."""
+        row = self.run_flow(self.begin(done=self.noted('asked to reset')))
+        self.assertEqual('SUCCESS', row['status'], row['result'])
+        self.assertEqual(1, len(self.resets))
+
+    def test_off(self):
+        """It was cut off, and not yet switched on."""
+        for feed in self.feeds(self.node):
+            feed.driver.power_off(feed.device, feed.output, False)
+        run = self.begin(done=self.noted('switching off'))
+        row = self.run_flow(run)
+        self.assertEqual('SUCCESS', row['status'], row['result'])
+        self.assertEqual(([], ['power_on']), (
+            self.resets, self.power_states(self.node)))
+
+
 class CrashTestCase(RestartCase):
 
     def test_killed_everywhere(self):
