@@ -9,8 +9,9 @@ conductor_group = cfg.OptGroup('conductor', title='Conductor')
 
 OPTS = [
 
-    cfg.IntOpt('workers', default=16, min=1,
-               help='Tasks that one conductor runs at a time.'),
+    cfg.IntOpt('workers', default=64, min=1,
+               help='Tasks that one conductor runs at a time. Most of their '
+                    'time they wait, for devices and for Nova.'),
     cfg.StrOpt('jobboard', default='sql',
                choices=('sql', 'redis', 'etcd', 'zookeeper'),
                help='Where conductors find and claim work.'),

@@ -22,7 +22,10 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import pool
 
+from cloudmanager.db import turns
+
 CONF = cfg.CONF
+WRITING = 'BEGIN IMMEDIATE'
 _local = threading.local()
 
 db_options.set_defaults(CONF, connection='sqlite:///cloudmanager.sqlite')
@@ -92,8 +95,11 @@ def _prepare_engine(engine: sa.Engine, always_writing: bool = False) -> None:
                          parameters: Any, *_: Any) -> tuple[str, Any]:
         if statement == 'BEGIN' and (always_writing
                                      or getattr(_local, 'writing', False)):
-            statement = 'BEGIN IMMEDIATE'
+            statement = WRITING
         return statement, parameters
+
+    # After the listener that writes the word.
+    turns.apply(engine, WRITING)
 
 
 def get_engine() -> sa.Engine:

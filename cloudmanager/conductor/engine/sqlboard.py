@@ -29,6 +29,8 @@ LOG = logging.getLogger(__name__)
 JOBS: Any = models.Job.__table__
 PRIORITIES = ('VERY_HIGH', 'HIGH', 'NORMAL', 'LOW', 'VERY_LOW')
 POLL_SECONDS = 0.5
+# Jobs that are offered at a time; who takes one looks again.
+MOST_UNCLAIMED = 100
 
 _DATABASE_CLOCK: dict[str, Any] = {
     'postgresql': sa.literal_column(
@@ -156,7 +158,8 @@ class SQLJobBoard(base.JobBoard):
         ).order_by(JOBS.c.priority, JOBS.c.sequence)
         if only_unclaimed:
             statement = statement.where(sa.or_(
-                JOBS.c.owner.is_(None), JOBS.c.expires_at <= self._now()))
+                JOBS.c.owner.is_(None), JOBS.c.expires_at <= self._now())
+            ).limit(MOST_UNCLAIMED)
         with self._engine.connect() as connection:
             return [SQLJob(self, row)
                     for row in connection.execute(statement)]

@@ -9,6 +9,7 @@ write checks).
 
 from collections.abc import Callable
 from concurrent import futures
+import queue
 import threading
 import time
 from typing import Any
@@ -38,6 +39,8 @@ LOG = logging.getLogger(__name__)
 CAST_GRACE_SECONDS = 1.0
 # Leases without a sign of life after which the job itself is missed.
 LOST_JOB_LEASES = 3
+# After so many posts the board is looked at again.
+POSTED_AT_ONCE = 16
 # Not the flow's fault: the means to remember its state are away.
 _OUTAGES = (tf_exc.StorageFailure, db_exc.DBError)
 
@@ -61,6 +64,7 @@ class Worker:
         self._stopping = threading.Event()
         self._stopped = threading.Event()
         self._wake = threading.Event()
+        self._to_post: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._runs: dict[str, tuple[Any, engine_run.Run]] = {}
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -97,8 +101,12 @@ class Worker:
         self._engine.dispose()
 
     def post(self, task_id: str) -> None:
-        """Put a task on the jobboard that has never been there."""
-        self._post(task_id, None, 0)
+        """Have a task put on the jobboard that has never been there.
+
+        One thread posts all of them: as many as there are messages would
+        get in the way of those that work. Lost ones are swept up.
+        """
+        self._to_post.put(task_id)
         self._wake.set()
 
     def _post(self, task_id: str, old: str | None, seconds: float) -> None:
@@ -116,6 +124,7 @@ class Worker:
                     self._sweep()
                     sweep_at = (time.monotonic()
                                 + CONF.conductor.sweep_interval)
+                self._post_new()
                 self._claim_jobs()
             except Exception:
                 # The boundary of a periodic job: a database or jobboard
@@ -123,6 +132,19 @@ class Worker:
                 LOG.exception('Looking for work failed.')
             self._wake.wait(CONF.conductor.poll_interval)
             self._wake.clear()
+
+    def _post_new(self) -> None:
+        """Post what messages told of, as much as there is a place for.
+
+        What is on the board can be claimed by others as well.
+        """
+        for _ in range(POSTED_AT_ONCE):
+            try:
+                task_id = self._to_post.get_nowait()
+            except queue.Empty:
+                return
+            self._post(task_id, None, 0)
+        self._wake.set()
 
     def _sweep(self) -> None:
         """Post tasks whose cast or job was lost."""

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writers of one SQLite file take turns, those of this process in a queue.
+
+SQLite lets one write at a time. Whoever comes second sleeps and looks again,
+up to a tenth of a second later, and the lock goes to who looks first. With
+some ten threads the file is idle most of the time, and a writer may wait for
+seconds while others pass it. In a queue the next one begins when the last one
+has ended.
+"""
+
+import collections
+import threading
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+# Seconds after which a writer tries without its turn; SQLite's own lock
+# decides then.
+PATIENCE_SECONDS = 30.0
+_MEMORY = (None, '', ':memory:')
+
+
+class Turns:
+    """A lock that goes to whoever has waited longest.
+
+    Its owners are connections, not threads: what ends the transaction of a
+    connection gives its turn away.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner: Any = None
+        self._waiting: collections.deque[tuple[Any, threading.Event]] = (
+            collections.deque())
+
+    def take(self, owner: Any, timeout: float = PATIENCE_SECONDS) -> bool:
+        """Wait for the turn of a connection.
+
+        :param timeout: seconds
+        :returns: whether it has come
+        """
+        come = threading.Event()
+        with self._lock:
+            if self._owner is None or self._owner is owner:
+                self._owner = owner
+                return True
+            self._waiting.append((owner, come))
+        if come.wait(timeout):
+            return True
+        with self._lock:
+            if come.is_set():
+                return True
+            self._waiting.remove((owner, come))
+        return False
+
+    def give(self, owner: Any) -> None:
+        """Let the next one write, if it is the turn of this connection."""
+        with self._lock:
+            if owner is None or self._owner is not owner:
+                return
+            self._owner = None
+            if self._waiting:
+                self._owner, come = self._waiting.popleft()
+                come.set()
+
+
+_turns: dict[str, Turns] = {}
+_turns_lock = threading.Lock()
+
+
+def of_file(path: str) -> Turns:
+    """Return the turns of a database's file; engines share them."""
+    with _turns_lock:
+        return _turns.setdefault(path, Turns())
+
+
+def _raw(connection: Any) -> Any:
+    """Return the connection of the driver itself."""
+    return getattr(connection, 'dbapi_connection', connection)
+
+
+def apply(engine: sa.Engine, begins: str) -> None:
+    """Let the writers of an engine take turns.
+
+    :param begins: the statement with which a writer begins
+    """
+    if engine.url.database in _MEMORY:
+        return
+    turns = of_file(str(engine.url.database))
+    dialect: Any = engine.dialect
+
+    @event.listens_for(engine, 'before_cursor_execute')
+    def _begin(connection: Any, cursor: Any, statement: str,
+               *_: Any) -> None:
+        if statement == begins:
+            turns.take(cursor.connection)
+
+    # SQLAlchemy tells of commits before they are done. All ways in which a
+    # transaction ends come by here.
+    for name in ('do_commit', 'do_rollback', 'do_close', 'do_terminate'):
+        setattr(dialect, name, _giving(getattr(dialect, name), turns))
+
+
+def _giving(function: Any, turns: Turns) -> Any:
+    def ending(connection: Any) -> None:
+        raw = _raw(connection)
+        try:
+            function(connection)
+        finally:
+            turns.give(raw)
+    return ending
