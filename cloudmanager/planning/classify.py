@@ -259,7 +259,7 @@ def _no_live(server: model.Server, flags: opts.Options) -> Blocker | None:
     if LIVE in server.refuses:
         return Blocker('live-refused', server.refuses[LIVE])
     devices = passthrough_classes(server)
-    if (devices or server.passthrough) and not server.live_devices:
+    if devices or server.passthrough:
         what = ', '.join(devices) or 'a passed-through device'
         return Blocker(
             'passthrough', f'it uses {what} and cannot be moved live'
@@ -317,14 +317,6 @@ _CHECKS = {
     EVACUATE: _no_evacuate,
     OFFLOAD: disks.no_offload,
 }
-
-
-def _hold(server: model.Server, flags: opts.Options) -> list[Blocker]:
-    if server.locked and not flags.move_locked:
-        return [
-            Blocker('locked', 'it is locked: unlock it or allow move_locked')
-        ]
-    return []
 
 
 def _climb(
@@ -406,9 +398,6 @@ def drain_choice(
         return Choice(
             (WAIT,), f'its task {task} takes it off the host', leaving=True
         )
-    held = _hold(server, flags)
-    if held:
-        return Choice((), held[0].text, tuple(held))
     steps, refused = _climb(rule, server, flags)
     waits = _mid_task(server)
     if not steps and not waits:

@@ -108,8 +108,6 @@ class Server:
     memory_mb: int = 0
     #: Has a passed-through device that its resources do not show.
     passthrough: bool = False
-    #: Its devices can be live-migrated (Nova's ``live_migratable``).
-    live_devices: bool = False
     #: Host with the other half of a resize that waits for confirmation.
     resize_source: str = ''
     refuses: collections.abc.Mapping[str, str] = dataclasses.field(

@@ -22,7 +22,6 @@ class Options:
     :param cannot_fence: host to the reason why it is not fenced, so that
         nothing on it is evacuated.
     :param tried: server id to the actions that have failed for it.
-    :param move_locked: locked servers are moved too (Nova lets admins).
     :param force_affinity: the first member of a hard affinity group may be
         sent past Nova's scheduler, which refuses it otherwise.
     :param max_projected_usage: no target is filled above this.
@@ -51,7 +50,6 @@ class Options:
     tried: collections.abc.Mapping[str, collections.abc.Collection[str]] = (
         dataclasses.field(default_factory=dict)
     )
-    move_locked: bool = False
     force_affinity: bool = True
     max_projected_usage: float = 1.0
     warn_projected_usage: float = 0.9

@@ -51,7 +51,6 @@ def _flags(params: dict[str, Any]) -> dict[str, Any]:
         allow_cold=CONF.host_tasks.allow_cold_migration,
         never_evacuate=tuple(CONF.host_tasks.never_evacuate),
         allow_data_loss=bool(params.get('allow_data_loss')),
-        move_locked=True,
         priority_key=CONF.host_tasks.priority_key,
         slow_key=CONF.host_tasks.slow_migration_key)
 
