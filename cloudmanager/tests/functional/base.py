@@ -217,8 +217,10 @@ class ApiTestCase(base.DbTestCase):
             return
         self.assertEqual(['errors'], list(answer.json))
         (error,) = answer.json['errors']
+        # Only the error of a host without a place for its servers has more.
+        more = {'plan'} if error['code'].endswith('.no_place') else set()
         self.assertEqual({'status', 'code', 'title', 'detail',
-                          'request_id'}, set(error))
+                          'request_id'}, set(error) - more)
         self.assertEqual(answer.status_int, error['status'])
         self.assertEqual(answer.headers['X-OpenStack-Request-ID'],
                          error['request_id'])
