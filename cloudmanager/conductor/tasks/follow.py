@@ -277,7 +277,7 @@ class Follower:
         elif found.verdict is observe.Verdict.FAILED:
             self._ends.failed(item, found.reason, migration)
         elif found.verdict is observe.Verdict.CONFIRM:
-            self._confirm(item)
+            self._confirm(item, migration)
         elif (self._ends.cancel == 'abort'
               and items.is_abortable(item, migration)):
             self._abort(item, migration)
@@ -306,8 +306,12 @@ class Follower:
             self._ends.failed(item, 'Nova found no host that takes it')
         # Else the next round judges by the record, and remembers it.
 
-    def _confirm(self, item: dict[str, Any]) -> None:
+    def _confirm(self, item: dict[str, Any], migration: Any) -> None:
         """Confirm a cold migration; Nova's record shows when it is."""
+        if slow.decide(item, migration) is slow.Decision.OVERDUE:
+            self._ends.overdue(item, 'its move was not confirmed in time',
+                               migration)
+            return
         if items.attempt(item)['phase'] != items.CONFIRM:
             self._note(item, {'phase': items.CONFIRM})
         self._look(item, self._confirm_resize)

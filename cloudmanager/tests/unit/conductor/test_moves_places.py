@@ -252,6 +252,16 @@ class BrokenTestCase(fakes_case.ConductorCase):
         self.assertEqual('FAILED', item['state'])
         self.assertIn('It broke', item['error'])
 
+    def test_never_confirmed(self):
+        """A confirmation without effect is not waited for for ever."""
+        self.config(group='host_tasks', move_timeout=60, poll_interval=5,
+                    move_timeout_per_gib=0)
+        self.nova.add('vm1', vm_state='stopped')
+        self.nova.confirm_resize = lambda server_id: None
+        item = self.drain()['vm1']
+        self.assertEqual('FAILED', item['state'])
+        self.assertIn('not confirmed', item['error'])
+
     def test_its_own_operation(self):
         """So does one that left by itself (FD12)."""
         self.nova.add('vm1', task_state='migrating')
