@@ -17,6 +17,8 @@ from cloudmanager.common import exception
 
 LOG = logging.getLogger(__name__)
 
+# As many of the lines of a body are told to be wrong.
+MAX_ERRORS = 100
 INTERNAL = 'An internal error occurred. The log of the service has more.'
 _CODES = {
     400: 'cloudmanager.invalid', 401: 'cloudmanager.unauthorized',
@@ -43,6 +45,23 @@ class MethodNotAllowed(exception.CloudManagerException):
     template = 'This resource supports: %(allowed)s.'
 
 
+# Status, code and detail of an error, and what else it tells.
+_Found = tuple[int, str, str, dict[str, Any]]
+InLine = tuple[int, exception.CloudManagerException]
+
+
+class Several(exception.CloudManagerException):
+    """Several lines of a body are wrong.
+
+    :ivar errors: number of the line, and what is wrong with it
+    """
+
+    def __init__(self, errors: list[InLine]) -> None:
+        self.errors = errors
+        self.code = min(exc.code for _, exc in errors)
+        super().__init__(f'{len(errors)} line(s) of the body are wrong.')
+
+
 class BodyTooLarge(exception.CloudManagerException):
     code = 413
     error_code = _CODES[413]
@@ -52,7 +71,7 @@ class BodyTooLarge(exception.CloudManagerException):
 class UnsupportedMediaType(exception.CloudManagerException):
     code = 415
     error_code = _CODES[415]
-    template = 'Only application/json is accepted.'
+    template = 'Only %(accepted)s is accepted.'
 
 
 def _title(status: int) -> str:
@@ -72,9 +91,18 @@ def response(status: int, code: str, detail: str, request_id: str | None,
     :param detail: text for people
     :param more: what else the error has to tell
     """
+    return _response(status, [(status, code, detail, more)], request_id,
+                     headers)
+
+
+def _response(status: int, found: list[_Found],
+              request_id: str | None,
+              headers: dict[str, str] | None = None) -> webob.Response:
+    """Make the answer of one or more errors."""
     document = {'errors': [{
-        'status': status, 'code': code, 'title': _title(status),
-        'detail': detail, 'request_id': request_id, **more}]}
+        'status': each, 'code': code, 'title': _title(each),
+        'detail': detail, 'request_id': request_id, **more}
+        for each, code, detail, more in found]}
     made = webob.Response(
         status=status, body=rendering.dumps(document),
         content_type='application/json', charset='UTF-8')
@@ -97,6 +125,11 @@ def from_exception(exc: Exception,
     if not isinstance(exc, exception.CloudManagerException) or (
             exc.code == 500):
         return response(500, 'cloudmanager.internal', INTERNAL, request_id)
+    if isinstance(exc, Several):
+        return _response(exc.code, [
+            (error.code, error.error_code, f'Line {number}: {error.message}',
+             {})
+            for number, error in exc.errors[:MAX_ERRORS]], request_id)
     headers = {}
     if isinstance(exc, MethodNotAllowed):
         headers['Allow'] = exc.kwargs['allowed']

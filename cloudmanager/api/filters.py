@@ -60,17 +60,45 @@ def _string(text: str) -> str:
 
 _READERS: dict[str, Callable[[str], Any]] = {
     fields.INTEGER: _integer, fields.BOOLEAN: boolean,
-    fields.STRING: _string, fields.TIME: formats.time}
+    fields.STRING: _string, fields.LIST: _string,
+    fields.TIME: formats.time}
+
+
+def _equal(field: fields.Field, text: str) -> Any:
+    """Read a value that the field is compared with for equality.
+
+    It goes the way of values in bodies. What no body could have set is
+    refused: a list without an entry would look like an answer.
+    """
+    value = _READERS[field.type](text)
+    if field.type not in (fields.STRING, fields.LIST):
+        return value
+    allowed = field.schema.get('enum')
+    if allowed is not None and value not in allowed:
+        raise ValueError(f'must be one of {", ".join(allowed)}')
+    convert = field.query_convert
+    return value if convert is None else convert(value)
+
+
+def _pattern(field: fields.Field, text: str) -> str:
+    """Read a pattern with % and _, where a backslash takes their meaning."""
+    text = _string(text)
+    if (len(text) - len(text.rstrip('\\'))) % 2:
+        raise ValueError('must not end with a single backslash')
+    return text.lower() if field.lower else text
 
 
 def _value(field: fields.Field, operator: str, text: str) -> Any:
-    read = _READERS[field.type]
+    if operator in fields.PATTERN:
+        return _pattern(field, text)
+    if operator in fields.ORDER:
+        return _READERS[field.type](text)
     if operator not in ('in', 'nin'):
-        return read(text)
+        return _equal(field, text)
     parts = text.split(',')
     if len(parts) > _MAX_VALUES:
         raise ValueError(f'has more than {_MAX_VALUES} values')
-    return tuple(read(part) for part in parts)
+    return tuple(_equal(field, part) for part in parts)
 
 
 def _condition(name: str, field: fields.Field,
@@ -111,6 +139,16 @@ def _time(column: str, operator: str,
     return (Filter(column, *{
         'gt': ('gte', end), 'gte': ('gte', start),
         'lt': ('lt', start), 'lte': ('lt', end)}[operator]),)
+
+
+def _search(text: str) -> Iterable[Filter]:
+    """Look for a text anywhere in what is searched, whatever its case."""
+    text = _text(parameters.SEARCH, text)
+    if not text:
+        return ()
+    for character in '\\%_':
+        text = text.replace(character, f'\\{character}')
+    return (Filter(parameters.SEARCH, 'ilike', f'%{text}%'),)
 
 
 def page_number(name: str, value: str) -> int:
@@ -162,13 +200,15 @@ def parse(resource: fields.Resource, params: Iterable[tuple[str, str]], *,
     page: dict[str, Any] = {}
     paging = parameters.paging(resource) if paged else ()
     for name, value in params:
-        if name in extra:
+        if name in extra or (paged and name == parameters.CHOICE):
             continue
         if name in paging:
             if name in page:
                 raise exception.Invalid(
                     reason=f'Parameter {name} is given twice.')
             page[name] = value
+        elif name == parameters.SEARCH and resource.searched:
+            conditions.extend(_search(value))
         elif name in resource.filters:
             conditions.extend(
                 _condition(name, resource.filters[name], value))
@@ -183,9 +223,12 @@ def parse(resource: fields.Resource, params: Iterable[tuple[str, str]], *,
 def _with_page(resource: fields.Resource, conditions: tuple[Filter, ...],
                page: dict[str, str],
                sort: tuple[tuple[str, str], ...]) -> common_query.Query:
-    limit = CONF.api.max_limit
+    most = limit = CONF.api.max_limit
     if 'limit' in page:
-        limit = min(limit, page_number('limit', page['limit']))
+        limit = page_number('limit', page['limit'])
+        if limit > most:
+            raise exception.Invalid(
+                reason=f'Parameter limit must not be more than {most}.')
     marker: Any = page.get('marker')
     if marker is not None:
         marker = (page_number('marker', marker)

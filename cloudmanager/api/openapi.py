@@ -15,6 +15,8 @@ from oslo_policy import policy as oslo_policy
 
 from cloudmanager import policies
 from cloudmanager import version
+from cloudmanager.api import lines as body_lines
+from cloudmanager.api import narrowing
 from cloudmanager.api import routing
 from cloudmanager.api.types import answers as forms
 from cloudmanager.api.types import fields
@@ -176,6 +178,10 @@ class _Document:
                 f'{self._rules[route.rule].description}')
 
     def _body(self, route: routing.Route) -> dict[str, Any]:
+        if route.lines is not None:
+            return {'required': True, 'content': {
+                kind: {'schema': {'type': 'string', 'minLength': 1}}
+                for kind in body_lines.CONTENT_TYPES}}
         body = route.body or routing.NO_FIELDS
         schema = body.schema(route.purpose, documented=True)
         required = bool(body.name or schema.get('required')
@@ -191,15 +197,20 @@ class _Document:
         return {'required': required, 'content': {JSON: {'schema': schema}}}
 
     def _responses(self, route: routing.Route) -> dict[str, Any]:
-        result = {str(status): self._answer(status, form)
+        listed = route.query is not None and route.query.paged
+        result = {str(status): self._answer(status, form, listed)
                   for status, form in route.answers.items()}
         for status in _errors(route):
             result[str(status)] = {
                 '$ref': f'#/components/responses/{_name(status)}'}
         return result
 
-    def _answer(self, status: int,
-                form: forms.Form | None) -> dict[str, Any]:
+    def _answer(self, status: int, form: forms.Form | None,
+                listed: bool) -> dict[str, Any]:
+        """Describe an answer.
+
+        :param listed: whether it is a list, which there is as CSV, too
+        """
         headers = _header(_REQUEST_ID)
         if status == http.HTTPStatus.ACCEPTED:
             headers |= _header('Location')
@@ -207,6 +218,9 @@ class _Document:
                                   'headers': headers}
         if form is not None:
             result['content'] = {JSON: {'schema': self._form(form)}}
+            if listed and status == http.HTTPStatus.OK:
+                result['content'][narrowing.CSV] = {
+                    'schema': {'type': 'string'}}
         return result
 
     def _form(self, form: forms.Form) -> dict[str, Any]:
@@ -238,8 +252,12 @@ def _query_parameters(route: routing.Route) -> list[dict[str, Any]]:
     if query.resource is not None:
         for name, field in query.resource.filters.items():
             found[name] = filtering.described(field)
+        if query.resource.searched:
+            found[parameters.SEARCH] = filtering.search(query.resource)
         for name in query.page:
             found[name] = filtering.page_parameter(name, query.resource)
+    if query.chosen is not None:
+        found[parameters.CHOICE] = filtering.choice(query.chosen)
     for name, text in query.flags.items():
         found[name] = {'description': text, 'schema': filtering.FLAG}
     return [{'name': name, 'in': 'query', 'required': False, **rest}

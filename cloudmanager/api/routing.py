@@ -14,6 +14,8 @@ import functools
 from typing import Any
 
 from cloudmanager.api import errors
+from cloudmanager.api import lines as body_lines
+from cloudmanager.api import narrowing
 from cloudmanager.api import types
 from cloudmanager.api.types import answers as forms
 from cloudmanager.api.types import fields
@@ -36,6 +38,7 @@ class Route:
     :ivar answers: form of the answer by status, the usual status first;
         ``None`` for an answer without a body
     :ivar body: what bodies of requests contain
+    :ivar lines: what each line of its body is, instead of one document
     :ivar query: what query strings may contain
     :ivar errors: statuses of errors that do not follow from the rest
     """
@@ -46,6 +49,7 @@ class Route:
     function: Callable[..., Any]
     answers: Answers
     body: fields.Resource | None = None
+    lines: fields.Resource | None = None
     query: parameters.Parameters | None = None
     errors: tuple[int, ...] = ()
 
@@ -72,8 +76,10 @@ class Route:
         """
         query = self.query or parameters.Parameters()
         if query.resource is None:
-            call.no_params(*query.flags)
-        if self.method in WITH_BODY:
+            call.no_params(*query.names)
+        if query.chosen is not None:
+            call.fields = narrowing.choice(query.chosen, call.params)
+        if self.method in WITH_BODY and self.lines is None:
             call.values = types.parse(self.body or NO_FIELDS, call.body,
                                       self.purpose)
 
@@ -87,6 +93,8 @@ class Call:
     :ivar params: names and values of the query string
     :ivar body: its document, an empty object when there was none
     :ivar values: what the body sets, checked, by column
+    :ivar lines: the lines of the body, where it has such
+    :ivar fields: those that the answer is to have, if not all
     """
 
     context: Any
@@ -94,6 +102,8 @@ class Call:
     params: list[tuple[str, str]]
     body: Any
     values: dict[str, Any] = dataclasses.field(default_factory=dict)
+    lines: list[body_lines.Line] = dataclasses.field(default_factory=list)
+    fields: narrowing.Chosen | None = None
 
     def no_params(self, *known: str) -> None:
         """Check that nothing else was asked in the query string.
@@ -160,6 +170,23 @@ def _match(segments: tuple[str, ...],
     return found
 
 
+def _missing(given: tuple[str, ...]) -> exception.NotFound:
+    """Return the error for a path that there is not.
+
+    Of an action that there is not it tells those that there are.
+    """
+    if len(given) < 2 or given[-2] != 'actions':
+        return exception.NotFound()
+    known = sorted({
+        candidate.segments[-1] for candidate in _BY_LENGTH[len(given)]
+        if _match(candidate.segments[:-1], given[:-1]) is not None
+        and not candidate.segments[-1].startswith('{')})
+    if not known:
+        return exception.NotFound()
+    return exception.NotFound(f'There is no action {given[-1][:255]}; there '
+                              f'are: {", ".join(known)}.')
+
+
 def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
     """Return the route of a request and the parameters of its path.
 
@@ -175,7 +202,7 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
     matches = [(candidate, params) for candidate in candidates
                if (params := _match(candidate.segments, given)) is not None]
     if not matches:
-        raise exception.NotFound()
+        raise _missing(given)
     fewest = min(len(params) for _, params in matches)
     matches = [match for match in matches if len(match[1]) == fewest]
     for candidate, params in matches:

@@ -169,6 +169,18 @@ class NameTaken(Conflict):
     template = 'The %(field)s %(value)s is in use already.'
 
 
+class PowerIsRead(Conflict):
+    error_code = 'cloudmanager.node.power_is_read'
+    template = ('The power state of node %(node)s is read from its power '
+                'control; switch the node instead of setting it.')
+
+
+class PlaceTaken(Conflict):
+    error_code = 'cloudmanager.node.place_taken'
+    template = ('Node %(node)s stands there already (%(place)s); with '
+                'force=true both do.')
+
+
 class InUse(Conflict):
     error_code = 'cloudmanager.in_use'
     template = '%(what)s is in use by %(by)s.'

@@ -8,6 +8,7 @@ from oslo_log import log as logging
 
 from cloudmanager import conf  # noqa: F401  registers the options
 from cloudmanager import version
+from cloudmanager.common import log_records
 
 CONF = cfg.CONF
 # Objects that are made before young ones are looked at for cycles.
@@ -29,6 +30,7 @@ def prepare(argv: list[str], *, files: list[str] | None = None) -> None:
         *logging.get_default_log_levels(), *QUIET])
     CONF(argv, project='cloudmanager', default_config_files=files,
          version=version.version_info.version_string())
+    log_records.install()
     logging.setup(CONF, 'cloudmanager')
 
 

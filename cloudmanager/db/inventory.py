@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from cloudmanager.common import conditions
 from cloudmanager.db import api
 from cloudmanager.db import models
+from cloudmanager.db import node_addresses
 
 LOG = logging.getLogger(__name__)
 #: Columns of a node that a comparison with Nova reads.
@@ -71,6 +72,11 @@ def types_of_hypervisors(context: Any) -> dict[str, tuple[int, int]]:
 @api.writer
 def _insert(context: Any, rows: list[dict[str, Any]]) -> int:
     context.session.execute(sa.insert(_NODE), rows)
+    addresses = {row['name']: row['ip_addresses'] for row in rows}
+    node_addresses.write(context, {
+        row.id: addresses[row.name] for row in context.session.execute(
+            sa.select(_NODE.id, _NODE.name)
+            .where(_NODE.name.in_(addresses)))})
     return len(rows)
 
 

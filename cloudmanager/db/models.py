@@ -84,7 +84,8 @@ class Node(Created, Base):
     __table_args__ = _args(
         sa.UniqueConstraint('name'), sa.UniqueConstraint('hypervisor_id'),
         sa.Index(None, 'node_class_id'), sa.Index(None, 'node_type_id'),
-        sa.Index(None, 'image_id'), sa.Index(None, 'mac_address'),
+        sa.Index(None, 'image_id'),
+        sa.Index('uq_nodes_mac_address', 'mac_address', unique=True),
         sa.Index(None, 'controller_id'), sa.Index(None, 'power_state'),
         sa.Index(None, 'condition'), sa.Index(None, 'is_reserved'),
         sa.Index(None, 'is_controller'), sa.Index(None, 'active'),
@@ -114,7 +115,8 @@ class Node(Created, Base):
     ram_mb: Mapped[int | None]
     hdd_gb: Mapped[int | None]
     mac_address: Mapped[str | None] = mapped_column(sa.String(17))
-    ip_addresses: Mapped[list[Any] | None]
+    # NodeAddress has them too, with an index.
+    ip_addresses: Mapped[list[Any] | None] = mapped_column(default=list)
     inventory_code: Mapped[str | None] = mapped_column(sa.String(255))
     owner: Mapped[str | None] = mapped_column(sa.String(255))
     active: Mapped[bool] = mapped_column(default=True)
@@ -138,6 +140,15 @@ class Node(Created, Base):
     # Whether it is off because this service was asked to switch it off.
     power_off_wanted: Mapped[bool] = mapped_column(
         default=False, server_default=sa.false())
+
+
+class NodeAddress(Base):
+    __tablename__ = 'node_addresses'
+    __table_args__ = _args(sa.Index(None, 'address'))
+
+    node_id: Mapped[int] = mapped_column(
+        sa.ForeignKey('nodes.id', ondelete='CASCADE'), primary_key=True)
+    address: Mapped[str] = mapped_column(sa.String(45), primary_key=True)
 
 
 class PowerControl(Created, Base):
@@ -296,6 +307,19 @@ class Task(Base):
     heartbeat_at: Mapped[datetime.datetime] = mapped_column(
         default=clock.utcnow)
     post_token: Mapped[str | None] = mapped_column(sa.String(36))
+
+
+class TaskNode(Base):
+    """Which nodes a task acts on, or acted on; it stays with the task."""
+
+    __tablename__ = 'task_nodes'
+    __table_args__ = _args(sa.Index(None, 'node_id'))
+
+    task_id: Mapped[str] = mapped_column(
+        sa.ForeignKey('tasks.id', ondelete='CASCADE'), primary_key=True)
+    # Not a foreign key: the node may be deleted before the task is.
+    node_id: Mapped[int] = mapped_column(primary_key=True,
+                                         autoincrement=False)
 
 
 class TaskTarget(Base):

@@ -13,11 +13,15 @@ from cloudmanager.db import api
 from cloudmanager.db import availability_storages as db_storages
 from cloudmanager.db import conditions
 from cloudmanager.db import models
+from cloudmanager.db import node_addresses
+from cloudmanager.db import node_filters  # noqa: F401  registers them
 from cloudmanager.db import node_images as db_node_images
 from cloudmanager.db import query as db_query
 from cloudmanager.db import task_targets
 
 Columns = tuple[tuple[str, str], ...]
+# A position in a list, and why what stands there is refused.
+Refusal = tuple[int, exception.CloudManagerException]
 COLUMNS: Columns = tuple((name, name)
                          for name in models.Node.__table__.c.keys())
 _CLASS = models.NodeClass
@@ -25,6 +29,8 @@ _TYPE = models.NodeType
 _IMAGE = models.NodeImage
 _LINK = models.NodePowerControl
 _CONTROL = models.PowerControl
+# Where a node stands; all four together are one place.
+_PLACE = ('dtc_number', 'row_number', 'rack_number', 'unit_number')
 # Fields on which the condition depends.
 _JUDGED = frozenset(('active', 'is_reserved', 'node_class_id',
                      'node_type_id', 'power_state'))
@@ -236,35 +242,131 @@ def _taken(exc: db_exc.DBDuplicateEntry,
            values: dict[str, Any]) -> exception.NameTaken:
     # Of PostgreSQL's constraint names oslo.db cuts the last word off.
     columns = ' '.join(exc.columns or ())
-    field = 'hypervisor_id' if ('hypervisor' in columns
-                                or 'name' not in values) else 'name'
+    field = next((name for name, part in (
+        ('hypervisor_id', 'hypervisor'), ('mac_address', 'mac'))
+        if part in columns), 'name')
     return exception.NameTaken(field=field, value=values.get(field))
 
 
-@api.again_after(db_exc.DBReferenceError)
-@api.writer
-def _insert(context: Any, values: dict[str, Any]) -> int:
+def _check_place(context: Any, values: dict[str, Any],
+                 node_id: int | None = None) -> None:
+    """Check that no other node stands where this one is put.
+
+    Of two that are put there at the same moment the second one waits for
+    the first one's end: both lock the image that there always is.
+
+    :param values: with the whole place
+    :raises PlaceTaken: another one does
+    """
+    place = {name: values.get(name) for name in _PLACE}
+    if place['rack_number'] is None or place['unit_number'] is None:
+        return
+    context.session.execute(
+        sa.select(_IMAGE.id).where(_IMAGE.id == db_node_images.DEFAULT)
+        .with_for_update())
+    node = models.Node
+    statement = sa.select(node.id).where(*(
+        getattr(node, name) == number if number is not None
+        else getattr(node, name).is_(None)
+        for name, number in place.items())).limit(1)
+    if node_id is not None:
+        statement = statement.where(node.id != node_id)
+    other = context.session.scalar(statement.with_for_update())
+    if other is not None:
+        raise exception.PlaceTaken(
+            place=', '.join(f'{name} {number}'
+                            for name, number in place.items()), node=other)
+
+
+def _insert_one(context: Any, values: dict[str, Any], force: bool) -> int:
+    """Insert a node within the caller's transaction."""
     values = dict(values)
     _set_defaults(context, values)
     _resolve_type(context, values)
     _check_image(context, values)
+    if not force:
+        _check_place(context, values)
+    values['ip_addresses'] = values.get('ip_addresses') or []
     result = context.session.execute(
         sa.insert(models.Node).values(**values))
-    return result.inserted_primary_key[0]
+    node_id = result.inserted_primary_key[0]
+    if values['ip_addresses']:
+        node_addresses.write(context, {node_id: values['ip_addresses']})
+    return node_id
 
 
-def create_node(context: Any, values: dict[str, Any]) -> dict[str, Any]:
+@api.again_after(db_exc.DBReferenceError)
+@api.writer
+def _insert(context: Any, values: dict[str, Any], force: bool) -> int:
+    return _insert_one(context, values, force)
+
+
+def create_node(context: Any, values: dict[str, Any], *,
+                force: bool = False) -> dict[str, Any]:
     """Insert a node.
 
-    :raises NameTaken: another node has its name or its hypervisor
+    :param force: put it even where another one stands
+    :raises NameTaken: another node has its name, hypervisor or MAC address
+    :raises PlaceTaken: another node stands there
     :raises Invalid: the class, type or image does not exist
     """
     try:
-        node_id = _insert(context, values)
+        node_id = _insert(context, values, force)
     except db_exc.DBDuplicateEntry as exc:
         raise _taken(exc, values) from exc
     _judge(context, node_id, values)
     return get_node(context, node_id)
+
+
+class _Undone(Exception):
+    """Takes back what a transaction has inserted.
+
+    :ivar refused: positions of values, and why they were refused
+    """
+
+    def __init__(self, refused: list[Refusal]) -> None:
+        super().__init__()
+        self.refused = refused
+
+
+@api.again_after(db_exc.DBReferenceError)
+@api.writer
+def _insert_all(context: Any, nodes: list[dict[str, Any]], force: bool,
+                dry_run: bool) -> list[int]:
+    created: list[int] = []
+    refused: list[Refusal] = []
+    for position, values in enumerate(nodes):
+        try:
+            # One that fails must leave the transaction as it was.
+            with context.session.begin_nested():
+                created.append(_insert_one(context, values, force))
+        except db_exc.DBDuplicateEntry as exc:
+            refused.append((position, _taken(exc, values)))
+        except (exception.Invalid, exception.Conflict) as exc:
+            refused.append((position, exc))
+    if refused or dry_run:
+        raise _Undone(refused)
+    return created
+
+
+def create_nodes(context: Any, nodes: list[dict[str, Any]], *,
+                 force: bool = False, dry_run: bool = False
+                 ) -> tuple[list[int | None], list[Refusal]]:
+    """Insert all of some nodes, or none of them.
+
+    :param nodes: values of each, see ``create_node``
+    :param dry_run: only find out whether they could be inserted
+    :returns: their ids, ``None`` for each that was not inserted; and the
+        positions of those that were refused, with the reasons
+    """
+    try:
+        created = _insert_all(context, nodes, force, dry_run)
+    except _Undone as undone:
+        return [None] * len(nodes), undone.refused
+    conditions.refresh(context, [
+        node_id for node_id, values in zip(created, nodes, strict=True)
+        if _JUDGED & values.keys() and 'condition' not in values])
+    return list(created), []
 
 
 def _judge(context: Any, node_id: int, values: dict[str, Any]) -> None:
@@ -279,11 +381,13 @@ def _judge(context: Any, node_id: int, values: dict[str, Any]) -> None:
 
 @api.again_after(db_exc.DBReferenceError)
 @api.writer
-def _update(context: Any, node_id: int, values: dict[str, Any]) -> None:
+def _update(context: Any, node_id: int, values: dict[str, Any],
+            force: bool) -> None:
     values = dict(values)
     current = context.session.execute(
         sa.select(models.Node.node_class_id, models.Node.name,
-                  models.Node.hypervisor_id, models.Node.compute_status)
+                  models.Node.hypervisor_id, models.Node.compute_status,
+                  *(getattr(models.Node, name) for name in _PLACE))
         .where(models.Node.id == node_id)).first()
     if current is None:
         raise exception.NodeNotFound(node=node_id)
@@ -292,8 +396,15 @@ def _update(context: Any, node_id: int, values: dict[str, Any]) -> None:
         del values['node_class_id']
     _resolve_type(context, values)
     _check_image(context, values)
+    place = {name: getattr(current, name) for name in _PLACE}
+    if not force and any(values.get(name, number) != number
+                         for name, number in place.items()):
+        _check_place(context, place | values, node_id)
     if _rebinds(current, values):
         values |= _UNBOUND
+    if 'ip_addresses' in values:
+        values['ip_addresses'] = values['ip_addresses'] or []
+        node_addresses.write(context, {node_id: values['ip_addresses']})
     if values:
         context.session.execute(
             sa.update(models.Node).where(models.Node.id == node_id)
@@ -313,16 +424,19 @@ def _rebinds(current: Any, values: dict[str, Any]) -> bool:
                 and 'hypervisor_id' in values))
 
 
-def update_node(context: Any, node_id: int,
-                values: dict[str, Any]) -> dict[str, Any]:
+def update_node(context: Any, node_id: int, values: dict[str, Any], *,
+                force: bool = False) -> dict[str, Any]:
     """Change a node.
 
+    :param force: put it even where another one stands
     :raises NodeNotFound: there is none with this id
-    :raises NameTaken: another node has its new name or hypervisor
+    :raises NameTaken: another node has its new name, hypervisor or MAC
+        address
+    :raises PlaceTaken: another node stands where it is put
     :raises Invalid: the class, type or image does not exist
     """
     try:
-        _update(context, node_id, values)
+        _update(context, node_id, values, force)
     except db_exc.DBDuplicateEntry as exc:
         raise _taken(exc, values) from exc
     _judge(context, node_id, values)

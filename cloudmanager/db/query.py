@@ -9,25 +9,76 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import orm
+from sqlalchemy.ext import compiler
+from sqlalchemy.sql import functions
 
 from cloudmanager.common import query as common_query
 
+
+class _Exactly(functions.FunctionElement[bool]):
+    """A condition on a text, and a stricter one for databases like MySQL.
+
+    Those take texts for equal that differ by spaces at their end.
+    """
+
+    inherit_cache = True
+    name = 'exactly'
+
+
+@compiler.compiles(_Exactly)
+def _as_it_is(element: Any, compiled: Any, **kwargs: Any) -> str:
+    plain, _ = element.clauses
+    return f'({compiled.process(plain, **kwargs)})'
+
+
+@compiler.compiles(_Exactly, 'mysql', 'mariadb')
+def _to_the_byte(element: Any, compiled: Any, **kwargs: Any) -> str:
+    both = ' AND '.join(compiled.process(clause, **kwargs)
+                        for clause in element.clauses)
+    return f'({both})'
+
+
+def _is_stored_text(column: Any) -> bool:
+    return (isinstance(column, orm.InstrumentedAttribute)
+            and isinstance(column.type, sa.String))
+
+
+def _bytes(column: Any) -> Any:
+    return sa.type_coerce(sa.cast(column, sa.LargeBinary), sa.String)
+
+
+def _equal(column: Any, value: Any) -> Any:
+    if not _is_stored_text(column):
+        return column == value
+    return _Exactly(column == value, _bytes(column) == value)
+
+
+def _among(column: Any, value: Any) -> Any:
+    if not _is_stored_text(column):
+        return column.in_(value)
+    return _Exactly(column.in_(value), _bytes(column).in_(value))
+
+
 _CONDITIONS: dict[str, Callable[[Any, Any], Any]] = {
-    'eq': lambda column, value: column == value,
+    'eq': _equal,
     # A row without a value does differ, whatever SQL thinks of NULL.
-    'neq': lambda column, value: sa.or_(column != value, column.is_(None)),
+    'neq': lambda column, value: sa.or_(
+        sa.not_(_equal(column, value)), column.is_(None)),
     'gt': lambda column, value: column > value,
     'gte': lambda column, value: column >= value,
     'lt': lambda column, value: column < value,
     'lte': lambda column, value: column <= value,
-    'in': lambda column, value: column.in_(value),
-    'nin': lambda column, value: sa.or_(column.not_in(value),
-                                        column.is_(None)),
-    'like': lambda column, value: column.like(value),
-    'ilike': lambda column, value: column.ilike(value),
+    'in': _among,
+    'nin': lambda column, value: sa.or_(
+        sa.not_(_among(column, value)), column.is_(None)),
+    # Without a word SQLite knows no escape, and the others a backslash.
+    'like': lambda column, value: column.like(value, escape='\\'),
+    'ilike': lambda column, value: column.ilike(value, escape='\\'),
     'null': lambda column, value: column.is_(None),
     'notnull': lambda column, value: column.is_not(None),
 }
+# Conditions on what is no column, by model and name.
+_SPECIAL: dict[tuple[Any, str], Callable[[str, Any], Any]] = {}
 _WITHOUT_VALUE = ('null', 'notnull')
 _LISTS = ('in', 'nin')
 # Of this many ids the rows are looked up one by one; of more, all rows of ids
@@ -35,6 +86,22 @@ _LISTS = ('in', 'nin')
 MAX_IN = 2000
 # Ids that fill at least this part of their range are read as a range, too.
 _DENSE = 2
+
+
+def special(model: Any, name: str,
+            make: Callable[[str, Any], Any]) -> None:
+    """Let lists of a model be filtered by what is no column of it.
+
+    :param name: of the filter
+    :param make: gets an operator and the place of the value, and returns
+        the condition
+    """
+    _SPECIAL[model, name] = make
+
+
+def condition(operator: str, column: Any, value: Any) -> Any:
+    """Return the condition of an operator, the same on each database."""
+    return _CONDITIONS[operator](column, value)
 
 
 def rows(context: Any, statement: Any,
@@ -128,7 +195,7 @@ def _shape(query: common_query.Query) -> common_query.Query:
     """Return a query with names in the place of its values."""
     return common_query.Query(
         filters=tuple(dataclasses.replace(
-            condition, value=f'filter_{number}') for number, condition
+            wanted, value=f'filter_{number}') for number, wanted
             in enumerate(query.filters)),
         sort=query.sort, limit=None if query.limit is None else 1,
         offset=1 if query.offset else 0,
@@ -137,9 +204,9 @@ def _shape(query: common_query.Query) -> common_query.Query:
 
 def _values(query: common_query.Query) -> dict[str, Any]:
     """Return the values of a query by the names in its shape."""
-    found = {f'filter_{number}': condition.value
-             for number, condition in enumerate(query.filters)
-             if condition.operator not in _WITHOUT_VALUE}
+    found = {f'filter_{number}': wanted.value
+             for number, wanted in enumerate(query.filters)
+             if wanted.operator not in _WITHOUT_VALUE}
     if query.limit is not None:
         found['limit'] = query.limit
     if query.offset:
@@ -159,13 +226,18 @@ def _prepared(base: Any, model: Any, shape: common_query.Query,
 
 def _where(statement: Any, model: Any, shape: common_query.Query) -> Any:
     """Add the filters of a query."""
-    for condition in shape.filters:
-        column = getattr(model, condition.column)
-        value = sa.bindparam(condition.value, type_=column.type,
-                             expanding=condition.operator in _LISTS)
-        statement = statement.where(
-            _CONDITIONS[condition.operator](column, value))
+    for wanted in shape.filters:
+        make = _SPECIAL.get((model, wanted.column))
+        if make is None:
+            make = functools.partial(_on_column,
+                                     getattr(model, wanted.column))
+        statement = statement.where(make(wanted.operator, sa.bindparam(
+            wanted.value, expanding=wanted.operator in _LISTS)))
     return statement
+
+
+def _on_column(column: Any, operator: str, value: Any) -> Any:
+    return condition(operator, column, value)
 
 
 def _page(statement: Any, model: Any, shape: common_query.Query,

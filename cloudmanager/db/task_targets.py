@@ -18,17 +18,21 @@ NODE, OUTPUT = 'node:', 'output:'
 _TARGET = models.TaskTarget.target
 
 
+def nodes(targets: Iterable[str]) -> set[int]:
+    """Return the ids of the nodes among targets."""
+    return {int(target.removeprefix(NODE)) for target in targets
+            if target.startswith(NODE)}
+
+
 def lock(context: Any, targets: Iterable[str]) -> None:
     """Keep what is among targets from being removed in this transaction.
 
     :raises NodeNotFound: a node was deleted
     :raises PowerControlNotFound: a power control was deleted
     """
-    nodes = {int(target.removeprefix(NODE)) for target in targets
-             if target.startswith(NODE)}
     controls = {int(target.split(':')[1]) for target in targets
                 if target.startswith(OUTPUT)}
-    for missing in _lock_rows(context, models.Node, nodes):
+    for missing in _lock_rows(context, models.Node, nodes(targets)):
         raise exception.NodeNotFound(node=missing)
     for missing in _lock_rows(context, models.PowerControl, controls):
         raise exception.PowerControlNotFound(power_control=missing)

@@ -57,6 +57,20 @@ _FLOWS = sa.table('flowdetails', sa.column('uuid'))
 _BOOKS = sa.table('logbooks', sa.column('uuid'))
 
 
+def _of_node(operator: str, value: Any) -> Any:
+    """Condition for tasks on nodes, and on the compute hosts they are."""
+    node = models.Node
+    return sa.or_(
+        models.Task.id.in_(sa.select(models.TaskNode.task_id).where(
+            db_query.condition(operator, models.TaskNode.node_id, value))),
+        models.Task.host.in_(
+            sa.select(sa.func.coalesce(node.compute_host, node.name))
+            .where(db_query.condition(operator, node.id, value))))
+
+
+db_query.special(models.Task, 'node_id', _of_node)
+
+
 def _one(context: Any, statement: Any) -> dict[str, Any] | None:
     row = context.session.execute(statement).mappings().first()
     return dict(row) if row is not None else None
@@ -67,6 +81,9 @@ def _insert(context: Any, values: dict[str, Any],
             targets: list[str]) -> dict[str, Any]:
     task_targets.lock(context, targets)
     context.session.execute(sa.insert(models.Task).values(**values))
+    for node_id in sorted(task_targets.nodes(targets)):
+        context.session.execute(sa.insert(models.TaskNode).values(
+            task_id=values['id'], node_id=node_id))
     for target in sorted(set(targets)):
         context.session.execute(sa.insert(models.TaskTarget).values(
             target=target, task_id=values['id']))

@@ -51,7 +51,7 @@ def list_rules() -> list[policy.RuleDefault]:
                   ('GET', _LIST), ('GET', f'{_LIST}count')),
         base.rule('nodes:get', base.READER, 'Show a node.', ('GET', _ONE)),
         base.rule('nodes:create', base.ADMIN, 'Create a node.',
-                  ('POST', _LIST)),
+                  ('POST', _LIST), ('POST', f'{_LIST}actions/import')),
         base.rule('nodes:update', base.ADMIN, 'Change a node.',
                   ('PUT', _ONE)),
         base.rule('nodes:delete', base.ADMIN, 'Delete a node.',

@@ -10,10 +10,13 @@ import pecan
 import webob
 
 from cloudmanager.api import errors
+from cloudmanager.api import lines
+from cloudmanager.api import narrowing
 from cloudmanager.api import rendering
 from cloudmanager.api import routing
 from cloudmanager.api.controllers import v1  # noqa: F401  their routes
 from cloudmanager.api.controllers import versions  # noqa: F401  its routes
+from cloudmanager.api.types import fields
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.common import policy
@@ -62,11 +65,24 @@ def _document(request: Any) -> Any:
     if not body:
         return {}
     if request.content_type != 'application/json':
-        raise errors.UnsupportedMediaType()
+        raise errors.UnsupportedMediaType(accepted='application/json')
     document = rendering.loads(body)
     if not isinstance(document, dict):
         raise exception.Invalid(reason='The body must be a JSON object.')
     return document
+
+
+def _lines(request: Any, resource: fields.Resource) -> list[lines.Line]:
+    """Return the lines of the body of a request.
+
+    :param resource: what each of them is
+    :raises UnsupportedMediaType: it has no lines
+    """
+    kind = request.content_type.lower()
+    if kind not in lines.CONTENT_TYPES:
+        raise errors.UnsupportedMediaType(
+            accepted=' or '.join(lines.CONTENT_TYPES))
+    return lines.read(resource, _read(request), kind)
 
 
 def _params(request: Any) -> list[tuple[str, str]]:
@@ -98,17 +114,43 @@ class RootController:
             request.path_url, _params(request), None)
         if route.rule is not None:
             policy.authorize(call.context, route.rule)
-        call.body = _document(request)
+        if route.lines is None:
+            call.body = _document(request)
+        else:
+            call.lines = _lines(request, route.lines)
         route.read(call)
         found = route.function(call, **params)
         if not isinstance(found, routing.Answer):
             found = routing.Answer(document=found)
         made = webob.Response(status=found.status or route.status)
-        if found.document is None:
-            made.content_type = None
-        else:
-            made.content_type = 'application/json'
-            made.charset = 'UTF-8'
-            made.body = rendering.dumps(found.document)
+        _write(request, route, call, found.document, made)
         made.headers.update(found.headers)
         return made
+
+
+def _write(request: Any, route: routing.Route, call: routing.Call,
+           document: Any, made: webob.Response) -> None:
+    """Write the body of an answer: JSON, or a list as CSV if asked for."""
+    if document is None:
+        made.content_type = None
+        return
+    resource = route.query.chosen if route.query is not None else None
+    made.content_type, made.charset = 'application/json', 'UTF-8'
+    if resource is not None and resource.collection in document:
+        made.vary = 'Accept'
+        if _wants_csv(request):
+            made.content_type, made.charset = narrowing.CSV, 'UTF-8'
+            made.body = narrowing.to_csv(document, resource, call.fields)
+            for link in document.get(f'{resource.collection}_links', ()):
+                made.headers['Link'] = (f'<{link["href"]}>; '
+                                        f'rel="{link["rel"]}"')
+            return
+    if resource is not None and call.fields is not None:
+        document = narrowing.narrow(document, resource, call.fields)
+    made.body = rendering.dumps(document)
+
+
+def _wants_csv(request: Any) -> bool:
+    offers = request.accept.acceptable_offers(
+        ['application/json', narrowing.CSV])
+    return bool(offers) and offers[0][0] == narrowing.CSV

@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 
 from cloudmanager.api.types import fields
+from cloudmanager.api.types import formats
 from cloudmanager.common import exception
 
 _CHECKER = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
@@ -99,14 +100,20 @@ def parse(resource: fields.Resource, document: Any,
     :param purpose: ``create`` or ``update``
     :raises Invalid: something is wrong with it, with the field named
     """
-    body = _open(resource, document)
+    return parse_fields(resource, _open(resource, document), purpose)
+
+
+def parse_fields(resource: fields.Resource, body: Any,
+                 purpose: str) -> dict[str, Any]:
+    """Check the fields of an object without its envelope; see ``parse``."""
     error = _worst(_validator(resource, purpose).iter_errors(body))
     if error is not None:
         raise exception.Invalid(reason=_reason(error))
     values = {}
     for name, value in body.items():
-        field = resource.by_name.get(name)
-        if field is None:
+        field = resource.by_name.get(name, resource.others)
+        _check_texts(name, value, field is not None and field.lines)
+        if name not in resource.by_name or field is None:
             values[name] = value
             continue
         if field.convert is not None and value is not None:
@@ -119,17 +126,42 @@ def parse(resource: fields.Resource, document: Any,
     return values
 
 
+def _check_texts(name: str, value: Any, lines: bool) -> None:
+    """Refuse texts that forge lines of a log or upset a terminal.
+
+    :param name: of the field that the value is of
+    :param lines: whether the texts may have several lines
+    :raises Invalid: the value is such a text, or has one in it
+    """
+    if isinstance(value, str):
+        if formats.has_control_characters(value, lines=lines):
+            raise exception.Invalid(reason=(
+                f'Field {name} must not contain control characters'
+                f'{" other than new lines and tabs" if lines else ""}.'))
+    elif isinstance(value, Mapping):
+        for key, element in value.items():
+            _check_texts(name, key, lines)
+            _check_texts(name, element, lines)
+    elif isinstance(value, list):
+        for element in value:
+            _check_texts(name, element, lines)
+
+
 def _open(resource: fields.Resource, document: Any) -> Any:
     """Take a body out of its envelope."""
     if not isinstance(document, dict):
         raise exception.Invalid(reason='The body must be a JSON object.')
     if not resource.name:
         return document
+    if resource.name not in document:
+        raise exception.Invalid(
+            reason=f'Field {resource.name} is required: the fields stand '
+                   f'inside of it, {{"{resource.name}": {{...}}}}.')
     unknown = sorted(set(document) - {resource.name})
     if unknown:
         raise exception.Invalid(
             reason=f'Unknown field: {", ".join(unknown)[:255]}.')
-    body = document.get(resource.name)
+    body = document[resource.name]
     if not isinstance(body, dict):
         raise exception.Invalid(
             reason=f'Field {resource.name} must be an object.')

@@ -36,6 +36,8 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     STRING: EQUALITY + ORDER + PATTERN + ABSENCE,
     BOOLEAN: EQUALITY + ABSENCE,
     TIME: ('eq', *ORDER, *ABSENCE),
+    # Of any of its elements.
+    LIST: ('eq', 'in', *PATTERN),
 }
 _WSME = {INTEGER: int, NUMBER: float, STRING: wtypes.text, BOOLEAN: bool,
          TIME: wtypes.text, LIST: [wtypes.text],
@@ -59,6 +61,10 @@ class Field:
         with ``of``, those of its elements
     :ivar schema: further keywords of JSON schema
     :ivar convert: makes the stored form of a valid value; raises ValueError
+    :ivar query: the same for values in a query that it must equal;
+        ``convert`` when not given
+    :ivar lines: whether a text may have several lines
+    :ivar lower: whether it is stored in lower case, whatever was given
     :ivar shown: whether answers contain it
     :ivar computed: whether answers get it from elsewhere than a column
     :ivar optional: whether answers may lack it
@@ -78,11 +84,19 @@ class Field:
     also: tuple[str, ...] = ()
     schema: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     convert: Callable[[Any], Any] | None = None
+    query: Callable[[Any], Any] | None = None
+    lines: bool = False
+    lower: bool = False
     shown: bool = True
     computed: bool = False
     optional: bool = False
     of: 'Resource | None' = None
     description: str = ''
+
+    @property
+    def query_convert(self) -> Callable[[Any], Any] | None:
+        """What makes the stored form of a value in a query."""
+        return self.query or self.convert
 
     @property
     def attribute(self) -> str:
@@ -106,7 +120,11 @@ class Field:
 
     def documented_schema(self) -> dict[str, Any]:
         """Return ``json_schema`` with what conversion checks besides."""
-        result = self.json_schema() | formats.described(self.convert)
+        result = self.json_schema()
+        if self.type == STRING and 'enum' not in result:
+            result['pattern'] = (formats.LINES_PATTERN if self.lines
+                                 else formats.LINE_PATTERN)
+        result |= formats.described(self.convert)
         if self.description:
             result['description'] = self.description
         return result
@@ -162,6 +180,8 @@ class Resource:
     :ivar others: what fields of any other name are; there may be none
         without it. Their names have up to 255 characters, no slash and no
         control character, and a body must have a field.
+    :ivar searched: what the parameter ``q`` of lists looks into, in words;
+        there is none without it
     :ivar rules: keywords of JSON schema on how fields belong together, for
         the documentation; the operation itself checks that
     """
@@ -173,6 +193,7 @@ class Resource:
     title: str = ''
     whole: bool = False
     others: Field | None = None
+    searched: str = ''
     rules: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property

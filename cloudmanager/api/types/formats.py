@@ -15,10 +15,20 @@ _MAC = re.compile(r'[0-9a-f]{12}')
 _HOST = re.compile(
     r'(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?',
     re.IGNORECASE)
+# A label of a host name (RFC 1123, section 2.1).
+_LABEL_1123 = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
+_NODE_NAME = re.compile(rf'{_LABEL_1123}([.]{_LABEL_1123})*')
+# What stands in paths where a node's name could.
+RESERVED_NAMES = frozenset(('actions', 'count', 'detail'))
 _UUID = re.compile(r'[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}',
                    re.IGNORECASE)
+# Bit of the first octet of addresses of groups, broadcast among them.
+_GROUP = 0x01
 # Names of iSCSI targets and of logical volumes.
 _TARGET = re.compile(r'[A-Za-z0-9][A-Za-z0-9.:_+-]{0,222}')
+# Categories of Unicode that upset terminals and forge lines of a log.
+_CONTROLS = frozenset(('Cc', 'Zl', 'Zp'))
+_LINES = '\n\r\t'
 _MODEL = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.+-]*')
 _DEVICE = re.compile(r'/dev(/[A-Za-z0-9][A-Za-z0-9_.:+@=-]*)+')
 MAX_DEVICE = 255
@@ -34,7 +44,17 @@ def mac(value: str) -> str:
     digits = re.sub(r'[:.-]', '', value).lower()
     if not _MAC.fullmatch(digits):
         raise ValueError('must be a MAC address')
+    if int(digits, 16) == 0 or int(digits[:2], 16) & _GROUP:
+        raise ValueError('must be the MAC address of one interface')
     return ':'.join(digits[i:i + 2] for i in range(0, 12, 2))
+
+
+def ip_address(value: str) -> str:
+    """Return an IP address in its canonical form."""
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError as exc:
+        raise ValueError('must be an IP address') from exc
 
 
 def ip_list(values: list[str]) -> list[str]:
@@ -93,6 +113,23 @@ def name(value: str) -> str:
     return value
 
 
+def node_name(value: str) -> str:
+    """Return the name of a node: a host name that is no id and no word.
+
+    A host name of letters, digits and hyphens in labels of up to 63
+    characters, 255 in all (RFC 1123, section 2.1).
+    """
+    if not _NODE_NAME.fullmatch(value) or len(value) > MAX_NAME_BYTES:
+        raise ValueError('must be a host name: letters, digits, hyphens '
+                         'and dots')
+    if value in RESERVED_NAMES:
+        raise ValueError(f'must not be {value}, which stands for something '
+                         'else in paths')
+    if value.isdigit():
+        raise ValueError('must not be a number, which is taken for an id')
+    return value
+
+
 def names(values: list[str]) -> list[str]:
     """Return a list of names, each of which may be empty."""
     return [name(value) for value in values]
@@ -121,9 +158,13 @@ def directory(value: str) -> str:
     return value
 
 
-def has_control_characters(value: str) -> bool:
-    """Tell whether a text has characters of Unicode's category Cc."""
-    return any(unicodedata.category(character) == 'Cc'
+def has_control_characters(value: str, *, lines: bool = False) -> bool:
+    """Tell whether a text has control characters or separators of lines.
+
+    :param lines: whether new lines and tabs may be in it
+    """
+    return any(unicodedata.category(character) in _CONTROLS
+               and not (lines and character in _LINES)
                for character in value)
 
 
@@ -197,19 +238,29 @@ def device(value: str) -> str:
 # What the functions above check, in the words of JSON schema. The patterns
 # name values of the common form; some functions take more than that.
 TIME_PATTERN = ('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$')
-_PART = r'(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f-\x9f]{1,63}'
-_PRINTED = r'[^\s\x00-\x1f\x7f-\x9f]'
-_NAME = rf'({_PRINTED}([^\x00-\x1f\x7f-\x9f]*{_PRINTED})?)?'
+_CONTROL = r'\x00-\x1f\x7f-\x9f\u2028\u2029'
+#: Texts of one line, and of several.
+LINE_PATTERN = rf'^[^{_CONTROL}]*$'
+LINES_PATTERN = (r'^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]*$')
+_PART = rf'(?!\.{{1,2}}(/|$))[^/{_CONTROL}]{{1,63}}'
+_PRINTED = rf'[^\s{_CONTROL}]'
+_NAME = rf'({_PRINTED}([^{_CONTROL}]*{_PRINTED})?)?'
 UUID_PATTERN = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
 _LABEL = '[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
 _PORT = ('[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}'
          '|655[0-2][0-9]|6553[0-5]')
+_OCTET = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])'
+_IPV4 = rf'{_OCTET}([.]{_OCTET}){{3}}'
 _HOST_SCHEMA = {'anyOf': [{'pattern': f'^{_LABEL}([.]{_LABEL}){{0,3}}$'},
                           {'format': 'ipv4'}, {'format': 'ipv6'}]}
 _DOCUMENTED: dict[Callable[..., Any], dict[str, Any]] = {
-    mac: {'pattern': '^[0-9A-Fa-f]{2}([:-]?[0-9A-Fa-f]{2}){5}$'},
+    mac: {'pattern': '^[0-9A-Fa-f][02468ACEace]([:-]?[0-9A-Fa-f]{2}){4}'
+                     '[:-]?[0-9A-Fa-f][1-9A-Fa-f]$'},
+    node_name: {'pattern': r'^(?=.*[A-Za-z])(?!(actions|count|detail)$)'
+                           rf'{_LABEL_1123}([.]{_LABEL_1123}){{0,2}}$'},
     ip_list: {'items': {'type': 'string', 'anyOf': [
         {'format': 'ipv4'}, {'format': 'ipv6'}]}},
+    ip_address: {'pattern': f'^({_IPV4})$'},
     host: _HOST_SCHEMA,
     compute_hosts: {'items': {
         'type': 'string', 'pattern': f'^[!-~]{{1,{MAX_COMPUTE_HOST}}}$'}},

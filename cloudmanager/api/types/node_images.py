@@ -21,6 +21,7 @@ NODE_IMAGE = fields.Resource('node_image', 'node_images', (
           description='Name, unique.'),
     Field('file_data', create=True, required=True, nullable=False,
           schema={'maxLength': pxe.MAX_BYTES}, convert=formats.boot_file,
+          lines=True,
           description='Configuration of PXELINUX that nodes boot from.'),
 ))
 ONE_IMAGE = answers.one(NODE_IMAGE)

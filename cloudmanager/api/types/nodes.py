@@ -129,14 +129,17 @@ NODE = fields.Resource('node', 'nodes', (
     _reference('node_type_id', 'Id of the type, one of the class; the '
                'first type of the class by default.'),
     _string('hypervisor_id', 'UUID of the hypervisor in Nova, unique.', 36,
-            convert=formats.identifier),
-    _string('name', 'Name, unique. That of a compute host is exactly its '
-            'name in Nova.', schema={'minLength': 1, 'maxLength': 255}),
+            convert=formats.identifier, lower=True),
+    # Nova may call a compute host what is no host name.
+    _string('name', 'Name, unique, a host name. That of a compute host is '
+            'exactly its name in Nova.', convert=formats.node_name,
+            query=str, schema={'minLength': 1, 'maxLength': 255}),
     _string('controller_id', 'UUID of the virtual controller that the node '
-            'is bound to.', 36, convert=formats.identifier),
+            'is bound to.', 36, convert=formats.identifier, lower=True),
     _string('controller_type', 'Type of the virtual controller.'),
     # MySQL's TEXT holds 65535 bytes; a character takes up to four.
-    _string('description', 'Description.', 16000, sortable=False),
+    _string('description', 'Description.', 16000, sortable=False,
+            lines=True),
     _integer('dtc_number', 'Number of the data centre.'),
     _integer('unit_number', 'Number of the place in the rack.'),
     _integer('rack_number', 'Number of the rack.'),
@@ -145,12 +148,14 @@ NODE = fields.Resource('node', 'nodes', (
     _integer('ram_mb', 'Memory in MB.', 0, fields.MAX_INTEGER),
     _integer('hdd_gb', 'Disk space in GB.', 0, fields.MAX_INTEGER),
     Field('ip_addresses', fields.LIST, create=True, update=True,
-          convert=formats.ip_list,
+          convert=formats.ip_list, operators=fields.OPERATORS[fields.LIST],
+          query=formats.ip_address,
           schema={'maxItems': 64, 'items': {'type': 'string',
                                             'maxLength': 64}},
           description='IP addresses.'),
     _string('mac_address', 'MAC address; answered in lower case with '
-            'colons.', convert=formats.mac),
+            'colons. It belongs to one node.', convert=formats.mac,
+            lower=True),
     _string('title', 'Title.'),
     _flag('is_reserved', 'Whether the node is a reserve.'),
     _flag('is_controller', 'Whether the node is a controller.'),
@@ -169,6 +174,7 @@ NODE = fields.Resource('node', 'nodes', (
           'has not known the hypervisor, or not by the name under which '
           'the node was bound.'),
     Field('power_status', computed=True, nullable=False,
+          operators=fields.EQUALITY,
           schema={'enum': list(POWER_STATUSES)},
           description='The power state in one word: on, degraded (on, but '
                       'not all of its feeds are), off, error (it could not '
@@ -208,7 +214,8 @@ NODE = fields.Resource('node', 'nodes', (
     Field('nas', fields.OBJECT, computed=True, optional=True,
           description='Storage hosts and what is attached of them, with '
           'whatever else was asked for.'),
-))
+), searched='name, title, inventory_code, mac_address and ip_addresses')
+FORCE = {'force': 'Put it even where another node stands.'}
 # Objects that other services keep, by the parameter that asks for them.
 EXTENSIONS = {'with_os_object': 'Answer os_hypervisor of nodes of the class '
                                 'hypervisor.',

@@ -31,7 +31,9 @@ PARAMETERS = {
     'host_name': _string('Exact name of the compute host in Nova.'),
     'image_id': _integer('Id of the boot image.'),
     'instance_uuid': _uuid('Id of the server in Nova.'),
-    'node_id': _integer('Id of the node.'),
+    'node_id': {'description': 'Id of the node, or its name.',
+                'schema': {'type': 'string', 'pattern': '^([1-9][0-9]{0,8}|'
+                           '[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)$'}},
     'power_action_id': _integer('Id of the power action.'),
     'power_control_id': _integer('Id of the power control.'),
     'removed': _string('Key of the system metadata.'),

@@ -32,7 +32,7 @@ POWER_CONTROL = fields.Resource('power_control', 'power_controls', (
           schema={'enum': list(power_types.protocols())},
           description='Protocol; it follows from the type.'),
     Field('host', operators=_TEXT, sortable=True, create=True, update=True,
-          required=True, nullable=False, convert=formats.host,
+          required=True, nullable=False, convert=formats.host, lower=True,
           description='Name or address.'),
     Field('port_number', fields.INTEGER, sortable=True, create=True,
           update=True, required=True, nullable=False, also=('string',),
@@ -44,7 +44,7 @@ POWER_CONTROL = fields.Resource('power_control', 'power_controls', (
           schema={'maxLength': 1024},
           description='Password; never answered.'),
     Field('ssh_key', create=True, update=True, shown=False,
-          schema={'maxLength': 16000},
+          schema={'maxLength': 16000}, lines=True,
           description='Private key, for SshDevice only; never answered.'),
     # What may be in it depends on the control type.
     Field('options', fields.OBJECT, create=True, update=True,

@@ -34,6 +34,10 @@ TASK = fields.Resource('task', 'tasks', (
           description='Compute host that it acts on.'),
     Field('server_id', operators=_TEXT, sortable=True,
           aliases=('server',), description='Server that it acts on.'),
+    Field('node_id', fields.INTEGER, operators=('eq', 'in'), shown=False,
+          computed=True,
+          description='Node that it acts on, by itself or as a compute '
+                      'host.'),
     Field('parent_id', operators=(*fields.EQUALITY, *fields.ABSENCE),
           sortable=True, description='Task that began it.'),
     Field('params', fields.OBJECT, nullable=False,

@@ -232,8 +232,8 @@ def _amount(value: Any, most: int = MAX_INTEGER) -> int | None:
     return None
 
 
-def _addresses(text: str | None) -> list[str] | None:
+def _addresses(text: str | None) -> list[str]:
     try:
         return [str(ipaddress.ip_address(text or ''))]
     except ValueError:
-        return None
+        return []

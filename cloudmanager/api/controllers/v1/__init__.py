@@ -10,6 +10,7 @@ from cloudmanager.api.controllers.v1 import node_classes  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_controllers  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_health  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_images  # noqa: F401
+from cloudmanager.api.controllers.v1 import node_import  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_modes  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_power  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_reserve  # noqa: F401

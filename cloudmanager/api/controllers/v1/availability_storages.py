@@ -108,4 +108,4 @@ def remove_node(call: routing.Call, availability_storage_id: str,
     """Take a node from an availability storage."""
     db_storages.unassign_node(call.context,
                               storage_key(availability_storage_id),
-                              nodes.node_key(node_id))
+                              nodes.node_key(call, node_id))

@@ -17,7 +17,7 @@ from cloudmanager.policies import nodes as policies
                answers={200: power_forms.HEALTH}, errors=(409, 501))
 def show_health(call: routing.Call, node_id: str) -> Any:
     """Read sensors and the event log of a node's power controls."""
-    node = db_nodes.get_node(call.context, nodes.node_key(node_id))
+    node = db_nodes.get_node(call.context, nodes.node_key(call, node_id))
     if not node['controls']:
         raise exception.NoPowerControl(node=node_id)
     for control in node['controls']:

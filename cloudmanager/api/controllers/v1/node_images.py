@@ -72,6 +72,6 @@ def delete_image(call: routing.Call, image_id: str) -> None:
                answers={204: None})
 def assign_image(call: routing.Call, node_id: str) -> None:
     """Assign an image to a node."""
-    row = db_nodes.update_node(call.context, nodes.node_key(node_id),
+    row = db_nodes.update_node(call.context, nodes.node_key(call, node_id),
                                call.values)
     boot_files.changed(call.context, row['mac_address'])

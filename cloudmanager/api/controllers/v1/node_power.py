@@ -38,7 +38,7 @@ def manner(call: routing.Call) -> dict[str, Any]:
 
 def _switch(call: routing.Call, node_id: str, action: str) -> Any:
     wanted = manner(call)
-    node = db_nodes.get_node(call.context, nodes.node_key(node_id))
+    node = db_nodes.get_node(call.context, nodes.node_key(call, node_id))
     if not node['controls']:
         raise exception.NoPowerControl(node=node_id)
     for control in node['controls']:
@@ -74,7 +74,7 @@ def reset(call: routing.Call, node_id: str) -> Any:
                answers={200: answers.page(ACTION)})
 def list_actions(call: routing.Call, node_id: str) -> Any:
     """List the power actions on a node, the newest first."""
-    key = nodes.node_key(node_id)
+    key = nodes.node_key(call, node_id)
     return listing.page(
         call, ACTION,
         lambda context, query: db_power_actions.list_actions(
@@ -91,5 +91,5 @@ def show_action(call: routing.Call, node_id: str,
     key = routing.integer(power_action_id, exception.PowerActionNotFound(
         power_action=power_action_id))
     row = db_power_actions.get_action(call.context,
-                                      nodes.node_key(node_id), key)
+                                      nodes.node_key(call, node_id), key)
     return {'power_action': ACTION.render(row)}

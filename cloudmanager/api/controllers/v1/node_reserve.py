@@ -13,5 +13,5 @@ from cloudmanager.policies import nodes as policies
                answers={204: None}, errors=(409, 503))
 def reserve(call: routing.Call, node_id: str) -> None:
     """Take a node into reserve or out of it."""
-    row = db_nodes.get_node(call.context, nodes.node_key(node_id))
+    row = db_nodes.get_node(call.context, nodes.node_key(call, node_id))
     nodes.set_reserved(call, row, call.values['is_reserved'])

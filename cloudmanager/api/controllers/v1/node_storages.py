@@ -16,7 +16,7 @@ _ONE = _LIST + '/{availability_storage_id}'
                answers={204: None})
 def add_storages(call: routing.Call, node_id: str) -> None:
     """Assign availability storages to a node; it keeps others."""
-    db_storages.assign_storages(call.context, nodes.node_key(node_id),
+    db_storages.assign_storages(call.context, nodes.node_key(call, node_id),
                                 call.values['availability_storages'])
 
 
@@ -24,7 +24,7 @@ def add_storages(call: routing.Call, node_id: str) -> None:
                answers={204: None})
 def replace_storages(call: routing.Call, node_id: str) -> None:
     """Assign these availability storages to a node and no others."""
-    db_storages.assign_storages(call.context, nodes.node_key(node_id),
+    db_storages.assign_storages(call.context, nodes.node_key(call, node_id),
                                 call.values['availability_storages'],
                                 replace=True)
 
@@ -34,5 +34,5 @@ def remove_storage(call: routing.Call, node_id: str,
                    availability_storage_id: str) -> None:
     """Take an availability storage from a node."""
     db_storages.unassign_storage(
-        call.context, nodes.node_key(node_id),
+        call.context, nodes.node_key(call, node_id),
         availability_storages.storage_key(availability_storage_id))

@@ -20,7 +20,7 @@ def _refuse(call: routing.Call, node_id: str, what: str) -> None:
     :raises NodeNotFound: there is no such node
     :raises OperationNotImplemented: otherwise
     """
-    db_nodes.get_node(call.context, nodes.node_key(node_id))
+    db_nodes.get_node(call.context, nodes.node_key(call, node_id))
     raise exception.OperationNotImplemented(what=what)
 
 

@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from cloudmanager.api import boot_files
+from cloudmanager.api import filters
 from cloudmanager.api import listing
 from cloudmanager.api import routing
 from cloudmanager.api.controllers.v1 import node_extensions
@@ -32,8 +33,15 @@ _ASSIGNED = answers.one(ASSIGNMENT, name='power_control')
 _CONTROL = _CONTROLS + '/{power_control_id}'
 
 
-def node_key(node_id: str) -> int:
-    """Return the id of a node in a path."""
+def node_key(call: routing.Call, node_id: str) -> int:
+    """Return the id of a node that a path names by its id or its name.
+
+    :raises NodeNotFound: there is none of this name
+    """
+    if not node_id.isdigit():
+        node = db_nodes.find_by_name(call.context, node_id)
+        if node is not None:
+            return node['id']
     return routing.integer(node_id, exception.NodeNotFound(node=node_id))
 
 
@@ -108,10 +116,12 @@ def count_nodes(call: routing.Call) -> Any:
 
 
 @routing.route('POST', _LIST, policies.CREATE, body=NODE,
+               query=Parameters(flags=node_types.FORCE),
                answers={201: node_types.ONE_NODE}, errors=(409,))
 def create_node(call: routing.Call) -> Any:
     """Create a node."""
-    row = db_nodes.create_node(call.context, call.values)
+    row = db_nodes.create_node(call.context, call.values,
+                               force=filters.flag(call.params, 'force'))
     boot_files.changed(call.context, row['mac_address'])
     return _written(call, row)
 
@@ -123,25 +133,30 @@ def _written(call: routing.Call, row: dict[str, Any]) -> dict[str, Any]:
 
 
 @routing.route('GET', _ONE, policies.GET,
-               query=Parameters(flags=node_types.EXTENSIONS),
+               query=Parameters(shown=NODE, flags=node_types.EXTENSIONS),
                answers={200: node_types.ONE_NODE})
 def show_node(call: routing.Call, node_id: str) -> Any:
     """Show a node."""
-    node = render(db_nodes.get_node(call.context, node_key(node_id)))
+    node = render(db_nodes.get_node(call.context, node_key(call, node_id)))
     return {'node': node} | node_extensions.extend(call, [node], alone=True)
 
 
 @routing.route('PUT', _ONE, policies.UPDATE, body=NODE,
+               query=Parameters(flags=node_types.FORCE),
                answers={200: node_types.ONE_NODE}, errors=(409, 503))
 def update_node(call: routing.Call, node_id: str) -> Any:
     """Change a node; fields that are left out keep their values."""
-    key, values = node_key(node_id), dict(call.values)
+    key, values = node_key(call, node_id), dict(call.values)
     # First what others have a say in: nothing is written when they refuse.
     reserved = values.pop('is_reserved', None)
     current = db_nodes.get_node(call.context, key)
+    state = values.get('power_state', current['power_state'])
+    if current['controls'] and state != current['power_state']:
+        raise exception.PowerIsRead(node=current['id'])
     if reserved not in (None, current['is_reserved']):
         set_reserved(call, current, reserved)
-    row = db_nodes.update_node(call.context, key, values)
+    row = db_nodes.update_node(call.context, key, values,
+                               force=filters.flag(call.params, 'force'))
     if 'mac_address' in values or 'image_id' in values:
         boot_files.changed(call.context, current['mac_address'],
                            row['mac_address'])
@@ -169,7 +184,7 @@ def set_reserved(call: routing.Call, row: dict[str, Any],
                errors=(409,))
 def delete_node(call: routing.Call, node_id: str) -> None:
     """Delete a node."""
-    mac = db_nodes.delete_node(call.context, node_key(node_id))
+    mac = db_nodes.delete_node(call.context, node_key(call, node_id))
     boot_files.changed(call.context, mac)
 
 
@@ -202,7 +217,7 @@ def require_output(control_type: str, field: str, port: str) -> None:
 def list_controls(call: routing.Call, node_id: str) -> Any:
     """List the power controls of a node."""
     rows = db_power_controls.list_assignments(call.context,
-                                              node_key(node_id))
+                                              node_key(call, node_id))
     return {'power_controls': [ASSIGNMENT.render(row) for row in rows]}
 
 
@@ -211,7 +226,7 @@ def list_controls(call: routing.Call, node_id: str) -> Any:
 def assign_control(call: routing.Call, node_id: str) -> Any:
     """Assign an output of a power control to a node."""
     values = call.values
-    key = node_key(node_id)
+    key = node_key(call, node_id)
     db_nodes.get_node(call.context, key)
     _check_output(call, values['power_control_id'],
                   values['power_control_port'])
@@ -225,7 +240,7 @@ def show_control(call: routing.Call, node_id: str,
                  power_control_id: str) -> Any:
     """Show a power control of a node."""
     row = db_power_controls.get_assignment(
-        call.context, node_key(node_id), control_key(power_control_id))
+        call.context, node_key(call, node_id), control_key(power_control_id))
     return {'power_control': ASSIGNMENT.render(row)}
 
 
@@ -235,7 +250,7 @@ def update_control(call: routing.Call, node_id: str,
                    power_control_id: str) -> Any:
     """Change the output of a power control of a node, or its default."""
     values = call.values
-    keys = node_key(node_id), control_key(power_control_id)
+    keys = node_key(call, node_id), control_key(power_control_id)
     if 'power_control_port' in values:
         db_power_controls.get_assignment(call.context, *keys)
         _check_output(call, keys[1], values['power_control_port'])
@@ -248,5 +263,5 @@ def update_control(call: routing.Call, node_id: str,
 def unassign_control(call: routing.Call, node_id: str,
                      power_control_id: str) -> None:
     """Take a power control from a node."""
-    db_power_controls.unassign(call.context, node_key(node_id),
+    db_power_controls.unassign(call.context, node_key(call, node_id),
                                control_key(power_control_id))

@@ -26,6 +26,9 @@ _LIST, _ONE = '/v1/tasks', '/v1/tasks/{task_id}'
 def list_tasks(call: routing.Call) -> Any:
     """List tasks: their ids, or with ``detail`` what they do."""
     detail = filters.flag(call.params, 'detail')
+    if call.fields is not None and not detail:
+        raise exception.Invalid(
+            reason='Parameter fields needs detail=true.')
 
     def render(rows: listing.Rows) -> list[Any]:
         if not detail:

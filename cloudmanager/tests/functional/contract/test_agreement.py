@@ -284,7 +284,7 @@ class ReferenceTestCase(DocumentCase):
             used |= set(re.findall(r'literalinclude:: examples/(\S+)',
                                    path.read_text('utf-8')))
         self.assertEqual({path.name for path in
-                          (REFERENCE / 'examples').glob('*.json')}, used)
+                          (REFERENCE / 'examples').glob('*.*')}, used)
 
     def test_example_bodies(self):
         """Examples are what the document says."""
@@ -292,6 +292,9 @@ class ReferenceTestCase(DocumentCase):
         for section in self.sections:
             described = self.described[section.key]
             for kind, name in section.examples:
+                if not name.endswith('.json'):
+                    # test_import sends it.
+                    continue
                 example = json.loads(
                     (REFERENCE / 'examples' / name).read_text('utf-8'))
                 schemas = ([self.content(described)] if kind == 'request'

@@ -26,7 +26,11 @@ TRIED = {
     fields.TIME: ('2026-01-02', '2026-01-02T03:04:05', 'gt:2026-01-02',
                   'null', 'x', '', 'in:2026-01-02', 'like:2026%'),
     fields.STRING: ('x', '', 'a:b', 'eq:x', 'like:x%', 'ilike:X', 'in:a,b',
-                    'null', 'not:null'),
+                    'null', 'not:null', 'power_on', 'in:power_on,x',
+                    'like:a\\', 'like:a\\\\', '52:54:00:12:34:56',
+                    '5f0c4d8e-1111-4222-8333-944455556666', 'gt:x'),
+    fields.LIST: ('10.0.0.1', 'x', '', 'in:10.0.0.1,10.0.0.2', 'like:10.%',
+                  'in:', 'gt:10.0.0.1', 'null', 'not:null', '256.0.0.1'),
 }
 
 

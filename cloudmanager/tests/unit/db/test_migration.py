@@ -5,6 +5,8 @@ from alembic import autogenerate
 from alembic.runtime import migration as migration_context
 import sqlalchemy as sa
 
+from cloudmanager.common import clock
+from cloudmanager.common import exception
 from cloudmanager.conductor.engine import persistence
 from cloudmanager.db import api as db_api
 from cloudmanager.db import migration
@@ -100,6 +102,52 @@ class UpgradeTestCase(base.DbTestCase):
             new = connection.execute(sa.insert(models.NodeClass).values(
                 name='new')).inserted_primary_key[0]
         self.assertEqual(5, new)
+
+    def _add_nodes(self, *nodes):
+        """Add nodes and a task as release 0005 of the tables had them."""
+        migration.upgrade('0005')
+        table = sa.table('nodes', *map(sa.column, (
+            'name', 'mac_address', 'node_class_id', 'node_type_id',
+            'image_id', 'active', 'is_reserved', 'is_controller',
+            'condition', 'dcc', 'nodesafe', 'created_at')),
+            sa.column('ip_addresses', sa.JSON))
+        self.execute(sa.insert(table), [{
+            'name': name, 'mac_address': mac, 'ip_addresses': addresses,
+            'node_class_id': 1, 'node_type_id': 1, 'image_id': 1,
+            'active': True, 'is_reserved': False, 'is_controller': False,
+            'condition': 0, 'dcc': True, 'nodesafe': False,
+            'created_at': clock.utcnow()} for name, mac, addresses in nodes])
+
+    def test_addresses(self):
+        """Nodes that are there already are found by their addresses."""
+        self._add_nodes(('a', 'aa:00:00:00:00:01', ['10.0.0.1', 'fd00::1']),
+                        ('b', None, None), ('c', None, []))
+
+        migration.upgrade()
+
+        self.assertEqual(
+            {('a', '10.0.0.1'), ('a', 'fd00::1')},
+            {tuple(row) for row in self.execute(
+                sa.select(models.Node.name, models.NodeAddress.address)
+                .join(models.NodeAddress,
+                      models.NodeAddress.node_id == models.Node.id))})
+        self.assertEqual([[], []], [row.ip_addresses for row in self.execute(
+            sa.select(models.Node.ip_addresses)
+            .where(models.Node.name.in_(('b', 'c'))))])
+
+    def test_shared_mac_address(self):
+        """Whose an address is only an operator knows (FA5)."""
+        mac = 'aa:00:00:00:00:01'
+        self._add_nodes(('a', mac, None), ('b', mac, None), ('c', None, None))
+
+        error = self.assertRaises(exception.Conflict, migration.upgrade)
+
+        self.assertIn(mac, str(error))
+        self.assertEqual('0005', migration.version())
+        self.execute(sa.text(
+            "UPDATE nodes SET mac_address = NULL WHERE name = 'b'"))
+        migration.upgrade()
+        self.assertEqual(migration.head(), migration.version())
 
     def test_upgrade_twice(self):
         """Twice does no harm, nor does TaskFlow's version table."""

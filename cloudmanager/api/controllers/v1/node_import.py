@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many nodes at once, all of them or none."""
+
+from typing import Any
+
+from cloudmanager.api import boot_files
+from cloudmanager.api import errors
+from cloudmanager.api import filters
+from cloudmanager.api import routing
+from cloudmanager.api import types
+from cloudmanager.api.types import answers
+from cloudmanager.api.types import fields
+from cloudmanager.api.types import nodes as node_types
+from cloudmanager.api.types.fields import Field
+from cloudmanager.api.types.parameters import Parameters
+from cloudmanager.common import exception
+from cloudmanager.db import nodes as db_nodes
+from cloudmanager.policies import nodes as policies
+
+IMPORTED = answers.many(fields.Resource('', 'nodes', (
+    Field('id', fields.INTEGER,
+          description='Id of the node; null after a dry run.'),
+    Field('name', description='Name of the node.'),
+), title='ImportedNode'))
+FLAGS = node_types.FORCE | {
+    'dry_run': 'Say what is wrong with the nodes, and create none.'}
+
+
+@routing.route('POST', '/v1/nodes/actions/import', policies.CREATE,
+               lines=node_types.NODE, query=Parameters(flags=FLAGS),
+               answers={201: IMPORTED, 200: IMPORTED}, errors=(409,))
+def import_nodes(call: routing.Call) -> Any:
+    """Create many nodes, or none if anything is wrong with one of them.
+
+    The body has a node in each line: a JSON object without an envelope, or
+    CSV with a header. Each thing that is wrong is an error of its own, with
+    the number of its line. A dry run answers 200.
+    """
+    numbers, nodes, wrong = _read(call)
+    if not (wrong or nodes):
+        raise exception.Invalid(reason='The body has no nodes.')
+    dry_run = filters.flag(call.params, 'dry_run')
+    if not wrong:
+        created, refused = db_nodes.create_nodes(
+            call.context, nodes, force=filters.flag(call.params, 'force'),
+            dry_run=dry_run)
+        wrong = [(numbers[position], exc) for position, exc in refused]
+    if wrong:
+        raise errors.Several(wrong)
+    if not dry_run:
+        boot_files.changed(call.context, *(node.get('mac_address')
+                                           for node in nodes))
+    return routing.Answer(200 if dry_run else 201, {'nodes': [
+        {'id': node_id, 'name': node.get('name')}
+        for node_id, node in zip(created, nodes, strict=True)]})
+
+
+def _read(call: routing.Call) -> tuple[list[int], list[dict[str, Any]],
+                                       list[errors.InLine]]:
+    """Return numbers of lines and their nodes, and what is wrong."""
+    numbers: list[int] = []
+    nodes: list[dict[str, Any]] = []
+    wrong: list[errors.InLine] = []
+    for number, found in call.lines:
+        try:
+            if isinstance(found, exception.Invalid):
+                raise found
+            nodes.append(types.parse_fields(node_types.NODE, found,
+                                            'create'))
+            numbers.append(number)
+        except exception.Invalid as exc:
+            wrong.append((number, exc))
+    return numbers, nodes, wrong

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bodies of many objects: JSON lines, or CSV with a header."""
+
+from collections.abc import Iterator
+import csv
+import io
+from typing import Any
+
+from cloudmanager.api import filters
+from cloudmanager.api import rendering
+from cloudmanager.api.types import fields
+from cloudmanager.common import exception
+
+CSV = 'text/csv'
+JSON_LINES = ('application/x-ndjson', 'application/jsonl',
+              'application/json-lines')
+CONTENT_TYPES = (CSV, *JSON_LINES)
+#: A number of a line, and what stands in it or what is wrong with it.
+Line = tuple[int, dict[str, Any] | exception.Invalid]
+
+
+def read(resource: fields.Resource, body: bytes,
+         content_type: str) -> list[Line]:
+    """Return the objects of a body by line.
+
+    :param resource: what each of them is
+    :raises Invalid: the body cannot be read at all
+    """
+    try:
+        text = body.decode('utf-8-sig')
+    except UnicodeDecodeError as exc:
+        raise exception.Invalid(reason='The body is not UTF-8.') from exc
+    return list(_csv(resource, text) if content_type == CSV
+                else _json(text))
+
+
+def _json(text: str) -> Iterator[Line]:
+    for number, line in enumerate(text.split('\n'), 1):
+        if not line.strip():
+            continue
+        try:
+            found = rendering.loads(line.encode())
+            if not isinstance(found, dict):
+                raise exception.Invalid(
+                    reason='A line must be a JSON object.')
+        except exception.Invalid as exc:
+            yield number, exc
+        else:
+            yield number, found
+
+
+def _csv(resource: fields.Resource, text: str) -> Iterator[Line]:
+    """Read rows; a cell without anything in it sets nothing."""
+    reader = csv.reader(io.StringIO(text, newline=''), strict=True)
+    try:
+        header = next(reader, [])
+        if len(set(header)) != len(header):
+            raise exception.Invalid(reason='A column is named twice.')
+        for row in reader:
+            if row:
+                yield reader.line_num, _row(resource, header, row)
+    except csv.Error as exc:
+        raise exception.Invalid(
+            reason=f'Line {reader.line_num} is not valid CSV: {exc}.'
+        ) from exc
+
+
+def _row(resource: fields.Resource, header: list[str],
+         row: list[str]) -> dict[str, Any] | exception.Invalid:
+    if len(row) != len(header):
+        return exception.Invalid(
+            reason=f'There are {len(row)} values for {len(header)} columns.')
+    try:
+        return {name: _value(resource.by_name.get(name), name, cell)
+                for name, cell in zip(header, row, strict=True) if cell}
+    except exception.Invalid as exc:
+        return exc
+
+
+def _value(field: fields.Field | None, name: str, cell: str) -> Any:
+    """Return the value that a cell stands for, as JSON would have it."""
+    if field is None or field.type in (fields.STRING, fields.TIME):
+        return cell
+    try:
+        if field.type == fields.BOOLEAN:
+            return filters.boolean(cell)
+        return rendering.loads(cell.encode())
+    except (ValueError, exception.Invalid):
+        raise exception.Invalid(
+            reason=f'Field {name} must be of type {field.type}.') from None

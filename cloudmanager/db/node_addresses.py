@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""IP addresses of nodes, in the form in which they are looked for.
+
+Answers show the list in the node's row; this table has its index.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from cloudmanager.db import models
+
+_ADDRESS = models.NodeAddress
+
+
+def write(context: Any,
+          addresses: Mapping[int, Sequence[str] | None]) -> None:
+    """Write the addresses of some nodes, within the caller's transaction.
+
+    :param addresses: by id of the node; they replace what it had
+    """
+    context.session.execute(
+        sa.delete(_ADDRESS).where(_ADDRESS.node_id.in_(addresses)))
+    rows = [{'node_id': node_id, 'address': address}
+            for node_id, found in addresses.items()
+            for address in found or ()]
+    if rows:
+        context.session.execute(sa.insert(_ADDRESS), rows)

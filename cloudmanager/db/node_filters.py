@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What lists of nodes are asked for that is no column of theirs."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from cloudmanager.common import power_states
+from cloudmanager.db import models
+from cloudmanager.db import query as db_query
+
+_NODE = models.Node
+_ADDRESS = models.NodeAddress
+_LINK = models.NodePowerControl
+# What ``q`` looks into, besides addresses.
+_SEARCHED = (_NODE.name, _NODE.title, _NODE.inventory_code,
+             _NODE.mac_address)
+
+
+def _has_address(operator: str, value: Any) -> Any:
+    """Condition for nodes one of whose IP addresses meets another one."""
+    return _NODE.id.in_(sa.select(_ADDRESS.node_id).where(
+        db_query.condition(operator, _ADDRESS.address, value)))
+
+
+def _power_status(operator: str, value: Any) -> Any:
+    """Condition on the word that the API has for a node's power.
+
+    The words are those of ``api.types.nodes.POWER_STATUSES``.
+    """
+    trouble = _NODE.power_state_reason.is_not(None)
+    word = sa.case(
+        (~sa.exists().where(_LINK.node_id == _NODE.id), 'no-config'),
+        (_NODE.power_state == power_states.POWER_OFF, 'off'),
+        (sa.and_(_NODE.power_state == power_states.POWER_ON, trouble),
+         'degraded'),
+        (_NODE.power_state == power_states.POWER_ON, 'on'),
+        (sa.or_(trouble, _NODE.power_state_at.is_not(None)), 'error'),
+        else_='never-checked')
+    return db_query.condition(operator, word, value)
+
+
+def _search(operator: str, value: Any) -> Any:
+    """Condition for nodes that a text is found in, whatever its case."""
+    return sa.or_(
+        *(db_query.condition('ilike', column, value)
+          for column in _SEARCHED), _has_address('ilike', value))
+
+
+db_query.special(_NODE, 'ip_addresses', _has_address)
+db_query.special(_NODE, 'power_status', _power_status)
+db_query.special(_NODE, 'q', _search)
