@@ -35,16 +35,9 @@ class Wanted:
 
     def __init__(self, context: Any,
                  macs: Collection[str] | None = None) -> None:
-        self._boots: dict[str, db_node_images.Boot] = {}
-        #: Addresses that several nodes have; the oldest node counts.
-        self.shared: set[str] = set()
-        for boot in db_node_images.boots(context, macs):
-            if not pxe.is_mac(boot.mac):
-                continue
-            if boot.mac in self._boots:
-                self.shared.add(boot.mac)
-            else:
-                self._boots[boot.mac] = boot
+        self._boots = {boot.mac: boot
+                       for boot in db_node_images.boots(context, macs)
+                       if pxe.is_mac(boot.mac)}
         self._data = db_node_images.file_data(
             context, {boot.image_id for boot in self._boots.values()})
         if not CONF.pxe.write_default_image:
@@ -94,8 +87,6 @@ class BootFiles:
         except OSError as exc:
             LOG.error('The directory of boot files cannot be read: %s', exc)
             return
-        self._tell('Several nodes have one MAC address, and the oldest gets '
-                   'the boot file', wanted.shared & set(macs))
         foreign: set[str] = set()
         # Compared by one reading of the database, which may be out of date
         # by now; what differs is looked up again before it is changed.

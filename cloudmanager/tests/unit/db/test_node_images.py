@@ -84,11 +84,11 @@ class ImagesTestCase(base.DbTestCase):
         image = self.create()
         first = self.node(mac_address=MACS[1], image_id=image)
         second = self.node(mac_address=MACS[0])
-        third = self.node(mac_address=MACS[1])
+        third = self.node(mac_address=MACS[2])
         self.node()
         boots = [node_images.Boot(MACS[1], first, image),
                  node_images.Boot(MACS[0], second, 1),
-                 node_images.Boot(MACS[1], third, 1)]
+                 node_images.Boot(MACS[2], third, 1)]
         self.assertEqual(boots, node_images.boots(self.context))
         self.assertEqual([boots[0], boots[2]], node_images.boots(
             self.context, [MACS[1], MACS[2]]))

@@ -129,14 +129,12 @@ class BothWaysTestCase(BootFilesCase):
             self.assertIn('not ours', self.log.output)
             self.file(1).unlink()
 
-    def test_one_address_of_two_nodes(self):
-        """The oldest counts, and its successor inherits."""
+    def test_address_of_another_node(self):
+        """An address that goes to another node gets that one's image."""
         other = self.make_image('other')
         for way in self.ways():
-            first, second = self.node(0, other), self.node(0)
-            way(0)
-            self.assertEqual({0: 'kernel other'}, self.found())
-            nodes.delete_node(self.context, first)
+            nodes.delete_node(self.context, self.node(0, other))
+            second = self.node(0)
             way(0)
             self.assertEqual({0: 'kernel first'}, self.found())
             nodes.delete_node(self.context, second)
@@ -229,11 +227,10 @@ class RoundsTestCase(BootFilesCase):
 
     def test_complaints_are_not_repeated(self):
         self.foreign(0)
-        self.node(0), self.node(1), self.node(1)
+        self.node(0), self.node(1)
         for _ in range(3):
             self.reconcile()
-        for text in ('not ours', 'one MAC address'):
-            self.assertEqual(1, self.log.output.count(text), text)
+        self.assertEqual(1, self.log.output.count('not ours'))
         self.node(2)
         self.foreign(2)
         self.reconcile()
