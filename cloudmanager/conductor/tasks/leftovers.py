@@ -36,6 +36,9 @@ _RENEWED = ('ladder', 'status', 'wait', 'half', 'blockers', 'reset_state',
 class EvacuateLeftovers(host_steps.EvacuateServers):
     """The ladder's last step: fence the host and rebuild what is left."""
 
+    #: Hosts that take servers, as they were seen last.
+    _usable: frozenset[str] = frozenset()
+
     def do(self) -> None:
         memory = self.run.memory
         # Once the power was touched nothing can be seen of the guests.
@@ -112,6 +115,9 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
         held = db_tasks.find_holders(
             self.run.context,
             [f'server:{item["object_id"]}' for item in items])
+        self._usable = frozenset(
+            service.host for service in self.tools.nova.services()
+            if service.status == 'enabled' and service.state == 'up')
         # A list: all of them are to be renewed.
         return any([self._renew(
             item, entries.get(item['object_id']),
@@ -146,10 +152,22 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
     def _plan(self, item: dict[str, Any],
               entry: planning_plan.Entry) -> None:
         planned = plans.item_of(entry, self.run.params)
+        destination = self._destination(item, entry)
         kept = {key: planned['memory'][key] for key in _RENEWED}
         self.run.update_item(
-            item, state=planned['state'], destination=entry.destination,
+            item, state=planned['state'], destination=destination,
             memory={**item['memory'], **kept})
+
+    def _destination(self, item: dict[str, Any],
+                     entry: planning_plan.Entry) -> str | None:
+        """Keep what was planned for an evacuation while it is in use."""
+        if (task_items.next_action(item) == classify.EVACUATE
+                and item['destination'] in self._usable):
+            return str(item['destination'])
+        if entry.destination in item['memory'].get('refused', ()):
+            # Nova may know a better one.
+            return None
+        return entry.destination
 
     def _plan_anew(self, item: dict[str, Any],
                    entry: planning_plan.Entry) -> bool:

@@ -2,8 +2,8 @@
 """Random clouds, in which tenants and operators work at the same time.
 
 Each case has a seed, which is in the message of a failure.
-``CLOUDMANAGER_RANDOM_CASES`` asks for more cases than a few,
-``CLOUDMANAGER_RANDOM_SEED`` for another first seed.
+``CLOUDMANAGER_TEST_CLOUDS`` asks for more cases than a few,
+``CLOUDMANAGER_TEST_SEED`` for another first seed.
 """
 
 import os
@@ -17,8 +17,8 @@ from cloudmanager.conductor.tasks import power as power_steps
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
 
-CASES = int(os.environ.get('CLOUDMANAGER_RANDOM_CASES', '40'))
-SEED = int(os.environ.get('CLOUDMANAGER_RANDOM_SEED', '0'))
+CASES = int(os.environ.get('CLOUDMANAGER_TEST_CLOUDS', '20'))
+SEED = int(os.environ.get('CLOUDMANAGER_TEST_SEED', '0'))
 STATES = ('active', 'stopped', 'paused', 'shelved', 'suspended', 'rescued',
           'error', 'resized', 'soft-delete')
 WEIGHTS = (60, 14, 6, 4, 4, 2, 4, 3, 3)
@@ -61,14 +61,13 @@ class RandomCase(fakes_case.ConductorCase):
 
     def fits(self, host, vm):
         """Tell whether Placement has room for a server on a host."""
-        taken = [other.flavor['vcpus'] for other in self.nova.vms.values()
-                 if other.host == host]
-        taken += [self.nova.vms[record.server_id].flavor['vcpus']
+        coming = [self.nova.vms[record.server_id].flavor
                   for record in self.nova.under_way()
-                  if record.destination == host != self.nova.vms[
-                      record.server_id].host
-                  and record.server_id in self.nova.vms]
-        return (sum(taken) + vm.flavor['vcpus']
+                  if record.server_id in self.nova.vms
+                  and record.destination == host != self.nova.vms[
+                      record.server_id].host]
+        taken = [*self.placement._held(host).values(), *coming]
+        return (sum(flavor['vcpus'] for flavor in (*taken, vm.flavor))
                 <= self.placement.inventory['VCPU'])
 
     def begin(self, seed):
