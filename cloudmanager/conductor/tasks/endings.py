@@ -164,7 +164,10 @@ class Endings:
             retry.only_while(self.run.is_owned, requests.delete_again,
                              self.nova, item['object_id'])
         except exception.CloudRequestRefused as exc:
+            # The reset to an error was ours: nobody has changed the server
+            # since, and it is not to be looked at anew.
             self._write(item, state=db_tasks.ITEM_FAILED,
+                        memory={**item['memory'], 'status': 'ERROR'},
                         error='its deletion hung, and was refused when it '
                               f'was asked for again: {exc}')
         except (exception.NotFound, exception.CloudUnreachable) as exc:

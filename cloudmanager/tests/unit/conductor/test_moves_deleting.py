@@ -65,12 +65,15 @@ class DeletingTestCase(fakes_case.ConductorCase):
         self.assertEqual('SKIPPED', self.states()['vm1'])
 
     def test_refused(self):
-        """A server that Nova does not delete is one that stays."""
+        """A server that Nova does not delete stays; it is asked once."""
         self.hangs()
-        self.nova.script['request_deletion', 'vm1'] = [fakes.REFUSED]
+        self.nova.script['request_deletion', 'vm1'] = [fakes.REFUSED] * 9
         row = self.run_flow()
         self.assertEqual('FAILURE', row['status'], row['result'])
         self.assertIn('its deletion hung', row['result'])
+        self.assertEqual(1, self.nova.sent.count(('request_deletion',
+                                                  'vm1')))
+        self.assertIn('vm1', self.nova.vms)
 
     def test_killed_in_between(self):
         """A successor sends what its predecessor did not (FD10)."""

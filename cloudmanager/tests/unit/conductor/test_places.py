@@ -2,6 +2,7 @@
 """Hosts are emptied only if their servers have places to go to."""
 
 import json
+import operator
 
 import oslo_messaging as messaging
 
@@ -125,14 +126,27 @@ class TaskTestCase(PlacesCase):
         self.assertEqual('DONE', self.states()['vm1'])
         self.assertIn('failed: ', self.nova.computes['src'].disabled_reason)
 
-    def test_two_at_the_same_moment(self):
+    def plans_of(self, *tasks):
+        return [plans.make_plan(self.tools, 'drain', task['host'],
+                                task['params'], task['id'])
+                for task in tasks]
+
+    def test_room_for_one_of_two(self):
         """FD18: who was first has the room; the other one is left alone."""
         self.nova.add('theirs', host='dst1', flavor=LARGE)
         self.nova.add('vm1', flavor=LARGE)
         first = self.create(force=False)
+        self.clock.sleep(1)
         second = self.other('dst1', force=False)
-        made = [plans.make_plan(self.tools, 'drain', task['host'],
-                                task['params'], task['id'])
-                for task in (first, second)]
+        made = self.plans_of(first, second)
         self.assertEqual([True, False], [plan.feasible for plan in made])
         self.assertEqual({'vm1': 'dst2'}, made[0].destinations)
+
+    def test_two_at_the_same_moment(self):
+        """FD18: their ids decide, so that both know which is the first."""
+        self.nova.add('theirs', host='dst1', flavor=LARGE)
+        self.nova.add('vm1', flavor=LARGE)
+        both = [self.create(force=False), self.other('dst1', force=False)]
+        self.assertEqual(both[0]['created_at'], both[1]['created_at'])
+        made = self.plans_of(*sorted(both, key=operator.itemgetter('id')))
+        self.assertEqual([True, False], [plan.feasible for plan in made])

@@ -253,23 +253,17 @@ class OthersTestCase(RollCase):
 
     def test_same_moment(self):
         """FD17: two decide on the same picture; one takes the room."""
-        original = roll.plans.load_cloud
-        once = []
+        begin_part = engine_run.Run.begin_part
+        others = []
 
-        def load(*args):
-            cloud = original(*args)
-            if not once:
-                once.append(self.other('enabled', host='h2'))
-                self.clock.at(50, self.end_other, once[0])
-            return cloud
+        def begin(run, *args):
+            if not others:
+                others.append(self.other('enabled', host='h2'))
+                self.clock.at(50, self.end_other, others[0])
+            begin_part(run, *args)
 
-        self.useFixture(fixtures.MockPatchObject(roll.plans, 'load_cloud',
-                                                 load))
-        hosts_in_work = db_tasks.hosts_in_work
-        self.useFixture(fixtures.MockPatchObject(
-            db_tasks, 'hosts_in_work', lambda *args: (
-                set() if len(once) < 2 and not once.append(None)
-                else hosts_in_work(*args))))
+        self.useFixture(fixtures.MockPatchObject(engine_run.Run,
+                                                 'begin_part', begin))
         before = self.clock.now
         row = self.roll(hosts=['h1'])
         self.assertEqual('SUCCESS', row['status'], row['result'])
