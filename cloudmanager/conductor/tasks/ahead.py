@@ -55,10 +55,17 @@ class EarlyPlan:
         if self._plan is None or (clock.monotonic() - self._begun_at
                                   > USABLE_SECONDS):
             return None
-        try:
-            plan = self._plan.result()
-        except exception.CloudManagerException as exc:
-            LOG.info('The evacuation of %(host)s is planned again: %(why)s',
-                     {'host': host, 'why': exc})
+        plan = self.wait()
+        if plan is None or tools.nova.changed_on(host, self._since):
             return None
-        return None if tools.nova.changed_on(host, self._since) else plan
+        return plan
+
+    def wait(self) -> planning_plan.Plan | None:
+        """Return the plan once it is made, if it was begun and succeeded."""
+        if self._plan is None:
+            return None
+        try:
+            return self._plan.result()
+        except exception.CloudManagerException as exc:
+            LOG.info('The evacuation has to be planned again: %s', exc)
+            return None

@@ -285,28 +285,55 @@ class Fence(Step):
 
     def do(self) -> None:
         self.run.checkpoint()
-        if not self.run.memory.get('fenced'):
-            self._check_down()
-            self._early.begin(self.tools, self.run.host, self.run.params)
+        params, memory = self.run.params, self.run.memory
+        if not memory.get('fenced'):
+            # A fence that was begun goes on: Nova takes a host for up for
+            # some time after its power was cut. So do tasks of older
+            # versions, whose requests could not say ``force``.
+            new = 'force' in params and not memory.get('fence_begun')
+            if new:
+                self._check_down()
+            self._early.begin(self.tools, self.run.host, params)
+            if new:
+                self._check_rebuilds()
+                self.run.remember(fence_begun=True)
         fence(self)
 
     def _check_down(self) -> None:
         """Check once more, right before the fence, that the host is down.
 
-        A fence that was begun goes on: Nova takes a host for up for some
-        time after its power was cut. So do tasks of older versions, whose
-        requests could not say ``force``.
-
         :raises HostIsUp: it is not
         """
-        params, memory = self.run.params, self.run.memory
-        if 'force' not in params or memory.get('fence_begun'):
-            return
+        params = self.run.params
         if not (params['force'] or params.get('fenced')):
             if alive.is_up(self.tools.nova, service_of(self),
-                           memory.get('silent_for'), pause=self.run.pause):
+                           self.run.memory.get('silent_for'),
+                           pause=self.run.pause):
                 raise alive.refusal(self.run.host, [])
-        self.run.remember(fence_begun=True)
+
+    def _check_rebuilds(self) -> None:
+        """Check that something can be rebuilt before guests lose their power.
+
+        They may still run on a host that is only out of Nova's sight.
+
+        :raises TaskFailed: all servers have to stay for their data's sake
+        """
+        host, params = self.run.host, self.run.params
+        # Where the power is off already nothing is lost by going on. All of
+        # the plan is waited for only if a quick look does not settle it.
+        if params.get('fenced') or not plans.stay_at_a_glance(
+                self.tools, host, params):
+            return
+        plan = self._early.wait() or plans.make_plan(
+            self.tools, 'evacuate', host, params)
+        if not plans.stay_for_data(plan.servers):
+            return
+        add_planned(self, plan)
+        raise exception.TaskFailed(
+            reason=f'Host {host} is not fenced, as nothing on it can be '
+                   'rebuilt; ' + _names(host, [
+                       item for item in self.run.items()
+                       if item['state'] == db_tasks.ITEM_FAILED]))
 
 
 def fence(step: Step) -> None:

@@ -17,6 +17,7 @@ from cloudmanager.conductor.tasks import observe
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.planning import classify
+from cloudmanager.planning import disks
 from cloudmanager.planning import drain
 from cloudmanager.planning import model
 from cloudmanager.planning import options
@@ -160,6 +161,33 @@ def make_plan(tools: Any, action: str, host: str, params: dict[str, Any],
     except model.UnknownHost:
         # It has a service, but no hypervisor.
         raise exception.HostNotFound(host=host) from None
+
+
+def stay_for_data(
+        found: Iterable[planning_plan.Entry | classify.Choice]) -> bool:
+    """Tell whether no server can be rebuilt, and some for their data's sake.
+
+    :param found: what an evacuation does with each server of a host
+    """
+    found = list(found)
+    steps = {step for item in found for step in item.ladder}
+    return steps.isdisjoint((classify.EVACUATE, classify.WAIT)) and any(
+        blocker.code == disks.LOCAL_DISK
+        for item in found for blocker in item.blockers)
+
+
+def stay_at_a_glance(tools: Any, host: str, params: dict[str, Any]) -> bool:
+    """Tell whether the servers of a host seem to stay for their data's sake.
+
+    Of storages that only some hosts share, nothing is known yet.
+
+    :param tools: ``cloudmanager.conductor.tasks.base.Tools``
+    """
+    flags = plan_options(params)
+    return stay_for_data(
+        classify.evacuation_choice(
+            cloud_model.to_model(server, storage=_everywhere()), flags)
+        for server in tools.nova.servers_on(host))
 
 
 def destinations(tools: Any, run: Any, items: Iterable[dict[str, Any]], *,

@@ -6,6 +6,7 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.tasks import observe
 from cloudmanager.conductor.tasks import plans
 from cloudmanager.conductor.tasks import requests
+from cloudmanager.power import states
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
 
@@ -55,6 +56,53 @@ class EvacuationTestCase(LocalDisksCase):
         self.assertEqual({'local': 'FAILED'}, self.states())
         self.assertEqual({'dst2'}, {target for target, _ in
                                     self.nova.targets['local']})
+
+    def lose_sight(self, **params):
+        """Evacuate a powered host that Nova does not hear any more.
+
+        :returns: the row of the task, and whether the host was cut off
+        """
+        node = self.add_power()
+        self.nova.die('src')
+        row = self.run_flow(name='host.evacuate', force=False, **params)
+        return row, self.power_states(node) == [states.POWER_OFF]
+
+    def test_no_fence_that_is_of_no_use(self):
+        """Guests whose data have to stay keep their power (FD24)."""
+        self.nova.add('local1', 'local2')
+        row, cut_off = self.lose_sight()
+        self.assertEqual('FAILURE', row['status'], row['result'])
+        self.assertIn('Host src is not fenced', row['result'])
+        self.assertIn('name-local2 (local2): no other host is known',
+                      row['result'])
+        self.assertFalse(cut_off)
+        self.assertEqual(0, self.nova.count('force_down'))
+        self.assertEqual({'local1': 'FAILED', 'local2': 'FAILED'},
+                         self.states())
+
+    def test_fence_for_one(self):
+        """One server that can be rebuilt is worth it (FD24)."""
+        self.nova.add('local')
+        self.nova.add('volume', **VOLUME)
+        row, cut_off = self.lose_sight()
+        self.assertTrue(cut_off, row['result'])
+        self.assertEqual({'local': 'FAILED', 'volume': 'DONE'},
+                         self.states())
+
+    def test_fence_where_a_few_hosts_share_disks(self):
+        """It takes the whole plan to know that (FD24)."""
+        self.share('src', 'dst2')
+        self.nova.add('local')
+        row, cut_off = self.lose_sight()
+        self.assertEqual('SUCCESS', row['status'], row['result'])
+        self.assertTrue(cut_off)
+
+    def test_word_of_an_administrator(self):
+        """The power is off already: the servers are told apart (FD24)."""
+        self.nova.add('local')
+        row, _ = self.lose_sight(fenced=True)
+        self.assertEqual('FAILURE', row['status'])
+        self.assertEqual(1, self.nova.count('force_down'))
 
     def test_one_server(self):
         """recover and repair of a server are no way around it (FD24)."""
