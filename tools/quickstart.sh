@@ -8,10 +8,11 @@ set -eu
 
 usage() {
     cat <<'USAGE'
-Usage: tools/quickstart.sh [--keep] [--no-cloud]
+Usage: tools/quickstart.sh [--keep | --keep-cloud] [--no-cloud]
 
-  --keep      leave everything running and say how to reach it
-  --no-cloud  the service alone with simulated nodes, in seconds
+  --keep        leave everything running and say how to reach it
+  --keep-cloud  leave the cloud running, for the integration tests
+  --no-cloud    the service alone with simulated nodes, in seconds
 
 Environment:
   QUICKSTART_DIR  where everything is kept
@@ -31,7 +32,7 @@ fail() {
 cloud=yes
 for argument in "$@"; do
     case $argument in
-        --keep) ;;
+        --keep | --keep-cloud) ;;
         --no-cloud) cloud=no ;;
         -h | --help) usage; exit 0 ;;
         *) usage >&2; exit 2 ;;
@@ -71,6 +72,13 @@ if [ "$cloud" = yes ]; then
 fi
 [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
 
+# OpenStack is installed while the service is.
+installing=
+if [ "$cloud" = yes ]; then
+    python3 "$root/tools/minicloud" install &
+    installing=$!
+fi
+
 # The environment is made anew when what it was made of has changed.
 wanted=$(cat "$root/requirements.txt" "$root/pyproject.toml" | sha256sum)
 if [ "$(cat "$venv/made-of" 2>/dev/null)" != "$wanted" ]; then
@@ -82,6 +90,9 @@ if [ "$(cat "$venv/made-of" 2>/dev/null)" != "$wanted" ]; then
         fail "the installation failed; is a package index reachable?"
     printf '%s\n' "$wanted" >"$venv/made-of"
 fi
+
+[ -z "$installing" ] || wait "$installing" ||
+    fail "OpenStack could not be installed"
 
 exec env QUICKSTART_DIR="$state" PYTHONPATH="$root/tools" \
     "$venv/bin/python" -m quickstartlib "$@"

@@ -59,6 +59,12 @@ def _locked(settings):
         yield
 
 
+def install(settings, options):
+    """Install what is missing, and start nothing."""
+    packages.ensure(settings)
+    return 0
+
+
 def start(settings, options):
     """Start the cloud, or complete one that runs in part."""
     present = cloud.Cloud.existing(settings)
@@ -245,7 +251,7 @@ def _parser():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     _add_start(commands)
-    for function in (stop, purge):
+    for function in (install, stop, purge):
         command = commands.add_parser(
             function.__name__, help=function.__doc__)
         command.set_defaults(function=function, lock=True)

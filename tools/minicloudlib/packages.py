@@ -13,7 +13,10 @@ from minicloudlib import waiting
 from minicloudlib.console import say
 from minicloudlib.errors import MinicloudError
 
-REQUIREMENTS = config.PACKAGE / 'requirements.txt'
+# requirements.txt says what is wanted, and this which versions of all it needs.
+LOCK = config.PACKAGE / 'requirements.lock'
+# There are no wheels of these.
+FROM_SOURCE = 'ovs,simplegeneric,uWSGI'
 APT_SECONDS = 900
 PIP_SECONDS = 1800
 APT_OPTIONS = ('-o', 'DPkg::Lock::Timeout=400')
@@ -74,7 +77,7 @@ def _ensure_system_packages(settings):
 
 def _digest():
     """Return what a complete virtual environment is marked with."""
-    content = REQUIREMENTS.read_bytes() + sys.version.encode()
+    content = LOCK.read_bytes() + sys.version.encode()
     return hashlib.sha256(content).hexdigest()
 
 
@@ -98,7 +101,8 @@ def _ensure_venv(settings):
     commands.run(
         [sys.executable, '-m', 'venv', str(settings.venv)], log)
     commands.run(
-        [settings.program('python'), '-m', 'pip', 'install',
-         '--requirement', str(REQUIREMENTS)], log, seconds=PIP_SECONDS)
+        [settings.program('python'), '-m', 'pip', 'install', '--no-deps',
+         '--only-binary', ':all:', '--no-binary', FROM_SOURCE,
+         '--requirement', str(LOCK)], log, seconds=PIP_SECONDS)
     _marker(settings).write_text(_digest())
     say('OpenStack is installed')

@@ -58,10 +58,11 @@ class Demonstration:
         return tool('ipmisim', *arguments, '--dir', str(self._bmcs),
                     show=show)
 
-    def stop(self) -> None:
-        """End the cloud and the BMCs, of this run or of an earlier one."""
+    def stop(self, with_cloud: bool = True) -> None:
+        """End the BMCs and the cloud, of this run or of an earlier one."""
         self._ipmisim('stop')
-        tool('minicloud', 'stop', show=False)
+        if with_cloud:
+            tool('minicloud', 'stop', show=False)
 
     def run(self) -> bool:
         """Do the whole job; return whether all went well."""

@@ -11,8 +11,6 @@ from cloudmanager.tests.integration import test_decommission
 from cloudmanager.tests.integration import test_kills
 from cloudmanager.tests.integration import test_restart
 
-KILLS = 20
-
 
 def wait_for(workers):
     """Wait until conductors have got over their last start."""
@@ -62,13 +60,13 @@ class RestartKillsTestCase(test_restart.RestartCase):
         """No host is restarted without need, no server moved without."""
         seed = test_kills.seed_of(self)
         kills = 0
-        while kills < KILLS:
+        while kills < test_kills.KILLS:
             servers = []
             for number, host in enumerate(cloud.COMPUTES, 1):
                 servers += self.cloud.boot(host, number)
             task_id = self.restart(*cloud.COMPUTES)
             with Harasser(self.workers, seed + kills,
-                          KILLS - kills) as harasser:
+                          test_kills.KILLS - kills) as harasser:
                 task = self.finish(task_id, seconds=600)
             kills += harasser.kills
             self.assertEqual(dict.fromkeys(cloud.COMPUTES, 'DONE'), {
@@ -99,7 +97,7 @@ class DecommissionKillsTestCase(test_decommission.DecommissionCase):
         seed = test_kills.seed_of(self)
         kills = 0
         begun = time.monotonic()
-        while kills < KILLS:
+        while kills < test_kills.KILLS:
             servers = self.cloud.boot('cmp1', 4)
             # Who is killed while it checks a request cannot answer it.
             task_id = self.decommission()
