@@ -30,7 +30,9 @@ def disable(nova: Any, service: Any, reason: str,
         try:
             nova.disable_service(service.id, reason)
             call.set_result(None)
-        except exception.CloudManagerException as exc:
+        except Exception as exc:
+            # Boundary of the thread: who waits for it gets whatever it was,
+            # and does not wait for ever.
             call.set_exception(exc)
 
     threading.Thread(target=ask, daemon=True, name='disable').start()

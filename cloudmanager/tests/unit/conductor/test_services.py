@@ -41,6 +41,14 @@ class DisableTestCase(fakes_case.ConductorCase):
             self.nova.service('src').status,
             self.nova.service('src').disabled_reason))
 
+    def test_unexpected_error(self):
+        """Whatever goes wrong is told, not waited for without end."""
+        def disable(service_id, reason):
+            raise RuntimeError('unexpected')
+
+        self.nova.disable_service = disable
+        self.assertRaises(RuntimeError, self.disable)
+
     def test_dead_host(self):
         """The status is there; that the host hears of it is not awaited."""
         self.hang()
