@@ -13,7 +13,7 @@ from minicloudlib import waiting
 from minicloudlib.console import say
 from minicloudlib.errors import MinicloudError
 
-# requirements.txt says what is wanted, and this which versions of all it needs.
+# requirements.txt says what is wanted, this all that it takes, with versions.
 LOCK = config.PACKAGE / 'requirements.lock'
 # There are no wheels of these.
 FROM_SOURCE = 'ovs,simplegeneric,uWSGI'

@@ -49,10 +49,12 @@ ALARM = 3
 MARK = 'S3cr3t'
 #: Of shells, XML, formats, URLs, SQL and terminals.
 HOSTILE = ('$(touch {flag})', '`touch {flag}`', '"; touch {flag}; \'',
-           '| touch {flag} &', '\n touch {flag}\n',
+           '| touch {flag} &', '&& touch {flag}',
            '-oProxyCommand=touch {flag}', '</n:Password><a>&x;]]>',
-           '%s%n%(reason)s{{0}}', '@evil.example/?#\x1b[2J',
+           '%s%n%(reason)s{{0}}', '@evil.example/?#',
            "' OR '1'='1 ключ")
+#: What is not even stored.
+FORBIDDEN = ('\n touch {flag}\n', '\x1b[2J')
 KINDS = (('SupermicroRackDevice', 'ipmi'), ('SshDevice', 'ssh'),
          ('IntelAMT', 'intel_amt'), ('Redfish', 'redfish'),
          ('DaenetIP2', 'snmp'), ('DaenetIP2_ACPI', 'snmp'),
@@ -394,6 +396,9 @@ class SecretsTestCase(FleetCase):
         self.answers = []
 
     def test_everything(self):
+        for text in FORBIDDEN:
+            for name in ('login', 'password'):
+                self.forbid({name: MARK + text.format(flag=self.flag)})
         tasks = []
         for kind, protocol in KINDS:
             for number, text in enumerate(HOSTILE):
@@ -413,6 +418,15 @@ class SecretsTestCase(FleetCase):
             '/v1/power-controls/', '/v1/power-events/', '/v1/nodes/',
             '/v1/tasks/?detail=true')]
         self.check()
+
+    def forbid(self, values):
+        """Check that a power control with some values is not stored."""
+        answer = self.client.request('POST', '/v1/power-controls/', {
+            'power_control': {
+                'control_type': 'Redfish', 'protocol_type': 'redfish',
+                'host': '127.0.0.1', 'port_number': FIRST_PORT, **values}})
+        self.answers.append(answer.text)
+        self.assertEqual(400, answer.status_code, answer.text)
 
     def store(self, kind, protocol, number, text):
         """Create a power control; return its id."""
