@@ -15,6 +15,7 @@ from cloudmanager.api import auth
 from cloudmanager.api import errors
 from cloudmanager.api import health  # noqa: F401  its route
 from cloudmanager.api.controllers import root
+from cloudmanager.common import context
 from cloudmanager.common import policy
 
 CONF = cfg.CONF
@@ -62,6 +63,25 @@ class _PlainLocation:
         return self._application(environ, start)
 
 
+class _Door:
+    """Begins the log of each request anew.
+
+    Threads answer one request after the other. What the one before it left
+    in the log's context must not stand in lines of a request that is
+    refused before it has a context of its own.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any],
+                 start_response: Any) -> Any:
+        # The newest context of a thread is that of its log.
+        context.RequestContext(
+            request_id=environ.get(request_id.ENV_REQUEST_ID))
+        return self._application(environ, start_response)
+
+
 def build() -> Any:
     """Build the application; options must have been read before."""
     policy.init(policies.list_rules())
@@ -79,4 +99,4 @@ def build() -> Any:
     proxied = http_proxy_to_wsgi.HTTPProxyToWSGI(application, CONF)
     if CONF.oslo_middleware.enable_proxy_headers_parsing:
         application = proxied
-    return _PlainLocation(request_id.RequestId(application))
+    return _PlainLocation(request_id.RequestId(_Door(application)))

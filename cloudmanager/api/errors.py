@@ -26,6 +26,7 @@ _CODES = {
     405: 'cloudmanager.method_not_allowed', 409: 'cloudmanager.conflict',
     413: 'cloudmanager.body_too_large',
     415: 'cloudmanager.unsupported_media_type',
+    431: 'cloudmanager.header_too_large',
     500: 'cloudmanager.internal', 501: 'cloudmanager.not_implemented',
     503: 'cloudmanager.unavailable'}
 _DETAILS = {
@@ -119,6 +120,17 @@ def of_status(status: int, request_id: str | None,
                     detail, request_id, headers)
 
 
+def of_server(status: int, detail: str, request_id: str) -> webob.Response:
+    """Make the answer to what the server did not take for a request.
+
+    :param detail: what is wrong with it
+    """
+    return response(status, _CODES.get(status, 'cloudmanager.error'),
+                    f'The request is not valid HTTP: {detail}.'
+                    if status == 400 else f'{detail}.', request_id,
+                    {'X-OpenStack-Request-ID': request_id})
+
+
 def from_exception(exc: Exception,
                    request_id: str | None) -> webob.Response:
     """Make the answer of an exception; one of unknown kind says nothing."""
@@ -133,6 +145,8 @@ def from_exception(exc: Exception,
     headers = {}
     if isinstance(exc, MethodNotAllowed):
         headers['Allow'] = exc.kwargs['allowed']
+    if isinstance(exc, exception.Busy):
+        headers['Retry-After'] = str(exc.kwargs['seconds'])
     more = {}
     if isinstance(exc, exception.NoPlace) and exc.kwargs.get('plan'):
         more['plan'] = json.loads(exc.kwargs['plan'])

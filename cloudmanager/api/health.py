@@ -14,6 +14,7 @@ from cloudmanager.common import rpc
 from cloudmanager.db import api as db_api
 
 LOG = logging.getLogger(__name__)
+PATH = '/healthcheck'
 
 
 def _database() -> bool:
@@ -34,7 +35,7 @@ def _messaging() -> bool:
     return True
 
 
-@routing.route('GET', '/healthcheck', None,
+@routing.route('GET', PATH, None,
                answers={200: info_types.HEALTH})
 def healthcheck(call: routing.Call) -> Any:
     """Answer 200 if all is reached, else 503 with what is not.

@@ -1,51 +1,143 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A threaded HTTP server, for standalone use and development.
+"""An HTTP server, for standalone use and development.
 
 In production the application runs in uWSGI or another WSGI server.
 """
 
-import logging as std_logging
+import socket
 import threading
+import time
 from typing import Any
 
-from cheroot import server as cheroot_server
-from cheroot import wsgi
+from oslo_config import cfg
 from oslo_log import log as logging
+from waitress import adjustments
+from waitress import server
+from waitress import task
+from waitress import wasyncore
 
+from cloudmanager.api import connections
+from cloudmanager.api import health
+
+CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-IDLE_SECONDS = 30
+BACKLOG = 1024
+# Threads that wait neither for conductors nor for devices.
 THREADS = 8
-MAX_THREADS = 64
+HEALTH_THREADS = 2
+# Seconds without a request on a connection, or without a byte of an answer
+# that the client reads.
+IDLE_SECONDS = 30
 STOP_SECONDS = 2
+# Bytes in memory for each connection; larger bodies go to a file.
+_IN_MEMORY = 65536
+# Answers wait in files for slow clients, not in the threads that made them.
+_NEVER = 1 << 40
+# The longest pause of the loop, in seconds.
+_TICK = 1.0
 
 
-class _Headers(cheroot_server.HeaderReader):
-    """Drops names with underscores: WSGI takes them for hyphens."""
+class _Dispatcher:
+    """Hands requests to threads; those for /healthcheck have their own.
 
-    def _allow_header(self, key_name: bytes) -> bool:
-        return b'_' not in key_name
+    :param threads: how many answer all other requests
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._others = task.ThreadedTaskDispatcher()
+        self._health = task.ThreadedTaskDispatcher()
+        self._others.set_thread_count(threads)
+        self._health.set_thread_count(HEALTH_THREADS)
+
+    def add_task(self, connection: connections.Connection) -> None:
+        """Have the first request of a connection answered."""
+        path = getattr(connection.requests[0], 'path', '')
+        chosen = self._health if path == health.PATH else self._others
+        chosen.add_task(connection)
+
+    def shutdown(self, seconds: float) -> None:
+        """End the threads; those that are busy end when they are done."""
+        for one in (self._others, self._health):
+            one.shutdown(timeout=seconds)
 
 
-class _Request(cheroot_server.HTTPRequest):
-    header_reader = _Headers()
+class _Listener(server.TcpWSGIServer):
+    """Accepts connections, and closes those of slow clients."""
+
+    channel_class = connections.Connection
+
+    def readable(self) -> bool:
+        """Tell whether a connection may be accepted.
+
+        When there are as many as allowed, the client that has kept us
+        waiting longest makes room.
+        """
+        if len(self.active_channels) >= self.adj.connection_limit:
+            waiting = [one for one in self.active_channels.values()
+                       if not one.is_served]
+            if not waiting:
+                return False
+            min(waiting, key=lambda one: one.waits_since).handle_close()
+        return bool(self.accepting)
+
+    def close_overdue(self) -> None:
+        """Close the connections of clients that took too long."""
+        now = time.time()
+        for one in list(self.active_channels.values()):
+            if one.overdue(now, CONF.api.request_timeout, IDLE_SECONDS):
+                one.handle_close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is being made or sent."""
+        return any(one.is_served or one.total_outbufs_len
+                   for one in self.active_channels.values())
+
+    def close_all(self) -> None:
+        """Close all that is open."""
+        busy = self.busy
+        for one in list(self.active_channels.values()):
+            one.handle_close()
+        if not busy:
+            # A thread that is busy still would write to it.
+            self.trigger.close()
+
+    def stop_listening(self) -> None:
+        """Accept no more connections."""
+        self.del_channel()
+        self.socket.close()
 
 
-class _Connection(cheroot_server.HTTPConnection):
-    RequestHandlerClass = _Request
+def _listen(host: str, port: int) -> socket.socket:
+    """Listen on an address, on IPv4 too if it is all those of IPv6.
+
+    :raises OSError: it cannot be listened on
+    """
+    family, _, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    both = host == '::' and socket.has_dualstack_ipv6()
+    return socket.create_server(address[:2], family=family, backlog=BACKLOG,
+                                dualstack_ipv6=both)
 
 
-class _Server(wsgi.Server):
-    ConnectionClass = _Connection
-
-    def error_log(self, msg: str = '', level: int = 20,
-                  traceback: bool = False) -> None:
-        # Clients that go away are no news.
-        LOG.log(min(level, std_logging.DEBUG) if not traceback else level,
-                '%s', msg, exc_info=traceback)
+def _limits(host: str, listening: socket.socket) -> Any:
+    return adjustments.Adjustments(
+        sockets=[listening], server_name=host, ident='cloudmanager',
+        backlog=BACKLOG, asyncore_use_poll=True, log_socket_errors=False,
+        # oslo.middleware decides about them.
+        clear_untrusted_proxy_headers=False,
+        connection_limit=CONF.api.max_connections,
+        max_request_header_size=CONF.api.max_header_bytes,
+        # From its limit on Waitress refuses, and we only above it.
+        max_request_body_size=CONF.api.max_body_bytes + 1,
+        inbuf_overflow=_IN_MEMORY, outbuf_high_watermark=_NEVER)
 
 
 class Server:
     """Serves an application from threads.
+
+    Requests are read and answers are sent by one loop, whatever the
+    clients' speed.
 
     :param application: WSGI
     :param host: address to listen on, IPv4 or IPv6
@@ -53,30 +145,62 @@ class Server:
     """
 
     def __init__(self, application: Any, host: str, port: int) -> None:
-        self._server = _Server(
-            (host, port), application, numthreads=THREADS, max=MAX_THREADS,
-            timeout=IDLE_SECONDS, shutdown_timeout=STOP_SECONDS,
-            request_queue_size=128)
+        self._application = application
+        self._address = (host, port)
+        self._listener: _Listener | None = None
         self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._map: dict[int, Any] = {}
 
     @property
     def port(self) -> int:
         """The port that it listens on, once it was started."""
-        return int(self._server.bind_addr[1])
+        if self._listener is None:
+            return self._address[1]
+        return int(self._listener.effective_port)
 
     def start(self) -> None:
         """Listen, and serve in a thread.
 
         :raises OSError: the address cannot be listened on
         """
-        self._server.prepare()
+        listening = _listen(*self._address)
+        self._listener = _Listener(
+            self._application, self._map, _sock=listening,
+            dispatcher=_Dispatcher(
+                THREADS + CONF.api.max_waiting_requests),
+            adj=_limits(self._address[0], listening), bind_socket=False,
+            sockinfo=(listening.family, listening.type, listening.proto,
+                      listening.getsockname()))
         self._thread = threading.Thread(
-            target=self._server.serve, daemon=True, name='http')
+            target=self._run, args=(self._listener,), daemon=True,
+            name='http')
         self._thread.start()
+
+    def _run(self, listener: _Listener) -> None:
+        while not self._stopping.is_set():
+            self._turn(listener, min(_TICK, CONF.api.request_timeout / 4))
+        listener.stop_listening()
+        deadline = time.monotonic() + STOP_SECONDS
+        while listener.busy and time.monotonic() < deadline:
+            self._turn(listener, 0.05)
+        listener.task_dispatcher.shutdown(0.1)
+        listener.close_all()
+
+    def _turn(self, listener: _Listener, seconds: float) -> None:
+        """Wait for something to happen, and do it."""
+        try:
+            wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
+            listener.close_overdue()
+        except Exception:
+            # The boundary of a thread: one connection must not end the
+            # service of the others.
+            LOG.exception('The HTTP server could not handle an event.')
 
     def stop(self) -> None:
         """Listen no more; what is under way gets some seconds to end."""
-        if self._thread is not None:
-            self._server.stop()
-            self._thread.join(STOP_SECONDS)
+        if self._thread is not None and self._listener is not None:
+            self._stopping.set()
+            self._listener.pull_trigger()
+            self._thread.join(2 * STOP_SECONDS)
             self._thread = None

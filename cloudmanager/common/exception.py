@@ -277,6 +277,14 @@ class Unavailable(CloudManagerException):
     template = '%(reason)s'
 
 
+class Busy(Unavailable):
+    """All threads that may wait for others are waiting."""
+
+    error_code = 'cloudmanager.busy'
+    template = ('%(limit)d requests wait for conductors or devices already. '
+                'Try again in %(seconds)d s.')
+
+
 class CloudNotConfigured(Unavailable):
     error_code = 'cloudmanager.cloud_not_configured'
     template = ('No cloud is configured: %(setting)s is missing.')

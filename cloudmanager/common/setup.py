@@ -16,7 +16,7 @@ _YOUNG_OBJECTS = 20000
 QUIET = ('keystoneauth=WARNING', 'urllib3=WARNING', 'alembic=WARNING',
          'taskflow=WARNING', 'novaclient=WARNING', 'stevedore=WARNING',
          'oslo_service=WARNING', 'oslo_messaging=WARNING',
-         'kombu=WARNING', 'pyghmi=WARNING')
+         'kombu=WARNING', 'pyghmi=WARNING', 'waitress=ERROR')
 
 
 def prepare(argv: list[str], *, files: list[str] | None = None) -> None:

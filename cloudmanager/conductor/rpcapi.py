@@ -20,6 +20,7 @@ from typing import Any
 from oslo_config import cfg
 
 from cloudmanager.common import rpc
+from cloudmanager.common import waiting
 
 CONF = cfg.CONF
 RPC_API_VERSION = '1.2'
@@ -149,13 +150,15 @@ class ConductorAPI:
         """Ask a conductor and wait for its answer.
 
         :param timeout: seconds; ``[api] rpc_timeout`` when ``None``
+        :raises Busy: too many requests wait for conductors already
         """
-        # The libraries open the queue of answers without a bound of time.
-        rpc.check_broker()
         caller = self._client.prepare(version=version,
                                       timeout=timeout
                                       or CONF.api.rpc_timeout)
-        with rpc.sending():
+        with waiting.slot(), rpc.sending():
+            # The libraries open the queue of answers without a bound of
+            # time.
+            rpc.check_broker()
             return caller.call(context, method, **arguments)
 
 

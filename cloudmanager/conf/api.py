@@ -26,6 +26,23 @@ OPTS = [
                help='Most entries in one page of a list.'),
     cfg.IntOpt('max_body_bytes', default=1048576, min=1024,
                help='Largest request body, in bytes.'),
+    cfg.IntOpt('max_header_bytes', default=65536, min=4096,
+               help='Largest header of a request with its first line, in '
+                    'bytes. This and the next two options are for '
+                    'cloudmanager-standalone and cloudmanager-api; other '
+                    'servers have their own.'),
+    cfg.FloatOpt('request_timeout', default=30, min=0.1,
+                 help='Seconds that a client may take to send one request '
+                      'with its body; then its connection is closed.'),
+    cfg.IntOpt('max_connections', default=500, min=8,
+               help='Most open connections. When one more comes, the client '
+                    'that keeps the service waiting longest is '
+                    'disconnected.'),
+    cfg.IntOpt('max_waiting_requests', default=16, min=1,
+               help='Most requests in one process that wait at the same time '
+                    'for a conductor or for devices. More are answered with '
+                    '503 and Retry-After. The server needs more threads than '
+                    'this, or others have to wait too.'),
     cfg.IntOpt('rpc_timeout', default=60, min=1,
                help='Seconds to wait for an answer of a conductor.'),
 ]

@@ -34,7 +34,8 @@ def _read(request: Any) -> bytes:
     """
     try:
         return _read_some(request, CONF.api.max_body_bytes)
-    except OSError as exc:
+    except (OSError, ValueError) as exc:
+        # Servers raise the latter for chunks that are none.
         raise exception.Invalid(
             reason='The body did not arrive as a whole.') from exc
 
@@ -64,7 +65,7 @@ def _document(request: Any) -> Any:
     body = _read(request)
     if not body:
         return {}
-    if request.content_type != 'application/json':
+    if request.content_type.lower() != 'application/json':
         raise errors.UnsupportedMediaType(accepted='application/json')
     document = rendering.loads(body)
     if not isinstance(document, dict):

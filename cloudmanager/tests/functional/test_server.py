@@ -4,12 +4,14 @@
 import http.client
 import json
 import socket
+import threading
 import time
 
 import fixtures
 
 from cloudmanager.api import app
 from cloudmanager.api import server
+from cloudmanager.common import waiting
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional import base
 
@@ -238,3 +240,174 @@ class Ipv6TestCase(ServerCase):
         answer = connection.getresponse()
         self.assertEqual(200, answer.status)
         self.assertIn(f'[::1]:{self.server.port}', answer.read().decode())
+
+
+class HttpTestCase(ServerCase):
+
+    def head(self, first, *lines, body=b''):
+        return b'\r\n'.join([first, b'Host: a', *lines, b'', body])
+
+    def ask(self, first, *lines, body=b''):
+        return self.raw(self.head(first, b'Connection: close', *lines,
+                                  body=body))
+
+    def test_chunks_that_are_none(self):
+        """FA9: a size that is no number is a bad request."""
+        for body in (b'ZZ\r\n{}\r\n0\r\n\r\n', b'-1\r\n{}\r\n0\r\n\r\n',
+                     b'1\r\n{}\r\n0\r\n\r\n'):
+            self.check_raw(self.ask(
+                b'POST /v1/nodes/ HTTP/1.1', b'Transfer-Encoding: chunked',
+                b'Content-Type: application/json', body=body), 400)
+
+    def test_two_lengths(self):
+        """FA10: refused and closed; the rest is no second request."""
+        received = self.raw(self.head(
+            b'POST /v1/nodes/ HTTP/1.1', b'Transfer-Encoding: chunked',
+            b'Content-Length: 4', b'Content-Type: application/json',
+            body=b'0\r\n\r\n' + self.head(b'GET /v1 HTTP/1.1')))
+        self.check_raw(received, 400)
+        self.assertEqual(1, received.count(b'HTTP/1.1 '))
+        self.check_raw(self.raw(
+            b'POST /v1/nodes/ HTTP/1.0\r\nConnection: keep-alive\r\n'
+            b'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n'), 400)
+
+    def test_targets(self):
+        """FA10: forms of the target that HTTP knows, and others."""
+        for target in (b'/v1', b'http://b.example/v1', b'//v1'):
+            received = self.ask(b'GET ' + target + b' HTTP/1.1')
+            self.assertIn(b'200 OK', received)
+            self.assertEqual(b'b.example' in target,
+                             b'b.example/v1' in received)
+        for first, status in (
+                (b'CONNECT b.example:443 HTTP/1.1', 405),
+                (b'OPTIONS * HTTP/1.1', 405),
+                (b'GET //v1//nodes HTTP/1.1', 404),
+                (b'GET nodes HTTP/1.1', 400), (b'nonsense', 400)):
+            self.check_raw(self.ask(first), status)
+
+    def test_content_type_without_case(self):
+        """FA10: names of media types have no case."""
+        received = self.ask(
+            b'POST /v1/nodes/ HTTP/1.1', b'Content-Length: 23',
+            b'Content-Type: APPLICATION/JSON; charset=UTF-8',
+            body=b'{"node": {"name": "a"}}')
+        self.assertIn(b'201 Created', received)
+
+    def test_header_too_large(self):
+        """FA2: neither long nor many header fields are kept."""
+        self.config(group='api', max_header_bytes=4096)
+        made = self.start(app.build())
+        for lines in ((b'X-Long: ' + b'x' * 3000000,),
+                      tuple(b'X-%d: 1' % number for number in range(200))):
+            self.check_raw(self.raw(self.head(
+                b'GET /v1 HTTP/1.1', *lines), made), 431)
+
+
+class SlowClientsTestCase(ServerCase):
+    """FA2: clients that take their time keep nobody else from answers."""
+
+    def setUp(self):
+        super().setUp()
+        self.config(group='api', max_connections=100)
+        self.server = self.start(app.build())
+
+    def opened(self, data, made=None):
+        one = socket.create_connection(
+            (self.host, (made or self.server).port), 10)
+        self.addCleanup(one.close)
+        one.sendall(data)
+        return one
+
+    def check_others(self):
+        for path in ('/healthcheck', '/v1/nodes/'):
+            connection = self.connect()
+            connection.request('GET', path)
+            self.assertEqual(200, connection.getresponse().status)
+            connection.close()
+
+    def test_slow_headers_and_bodies(self):
+        for _ in range(40):
+            self.opened(b'GET /v1 HTTP/1.1\r\nX-Slow: ')
+            self.opened(b'POST /v1/nodes/ HTTP/1.1\r\nHost: a\r\n'
+                        b'Content-Length: 100\r\n\r\n{')
+        self.check_others()
+
+    def test_more_than_there_may_be(self):
+        """Those that have kept us waiting longest make room."""
+        slow = [self.opened(b'GET /v1 HTTP/1.1\r\nX-Slow: ')
+                for _ in range(120)]
+        self.check_others()
+        self.assertEqual(b'', slow[0].recv(10))
+
+    def test_deadline(self):
+        """Bytes that trickle in do not move it; a new request does."""
+        made = self.start(app.build())
+        kept = self.opened(b'', made)
+        dripping = [self.opened(head, made) for head in (
+            b'GET /v1 HTTP/1.1\r\nX-Slow: ',
+            b'POST /v1 HTTP/1.1\r\nContent-Length: 10000\r\n\r\n',
+            b'GET /v1 HTTP/1.1\r\nHost: a\r\n\r\nGET /v1')]
+        kept.sendall(b'GET /v1 HTTP/1.1\r\nHost: a\r\n\r\n')
+        self.config(group='api', request_timeout=0.3)
+        for one in dripping:
+            self.drip(one)
+        kept.sendall(b'GET /v1 HTTP/1.1\r\nHost: a\r\nConnection: close'
+                     b'\r\n\r\n')
+        received = b''
+        while part := kept.recv(65536):
+            received += part
+        self.assertEqual(2, received.count(b'200 OK'))
+
+    def drip(self, one):
+        """Send a byte again and again until the server hangs up."""
+        one.settimeout(0.05)
+        for _ in range(200):
+            try:
+                one.sendall(b'x')
+                if one.recv(65536) == b'':
+                    return
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                return
+        self.fail('The connection stays open.')
+
+    def test_all_threads_are_taken(self):
+        """Health is told all the same."""
+        self.config(group='api', max_waiting_requests=1)
+        entered = threading.Semaphore(0)
+        leave = threading.Event()
+        self.addCleanup(leave.set)
+        inner = app.build()
+
+        def application(environ, start_response):
+            if environ['PATH_INFO'] == '/wait':
+                entered.release()
+                leave.wait(30)
+            return inner(environ, start_response)
+
+        made = self.start(application)
+        for _ in range(server.THREADS + 1):
+            self.opened(b'GET /wait HTTP/1.1\r\nHost: a\r\n\r\n', made)
+            self.assertTrue(entered.acquire(timeout=10))
+        connection = self.connect(made)
+        connection.request('GET', '/healthcheck')
+        self.assertEqual(200, connection.getresponse().status)
+
+
+class WaitingTestCase(base.ApiTestCase):
+
+    def test_no_more_than_there_may_be(self):
+        """FA2: those that wait for devices leave threads for others."""
+        self.config(group='api', max_waiting_requests=1)
+        node = self.powered_node(name='mnode1')
+        body = {'node_ids': [node['id']]}
+
+        def ask(number):
+            answer = self.call('POST', '/v1/nodes/actions/reset', body, 503)
+            self.assertEqual('5', answer.headers['Retry-After'])
+
+        with waiting.slot():
+            self.assertEqual([], tests_base.Together(3, ask).raised)
+            self.get('/v1/nodes/')
+        self.assertEqual(0, len(self.get('/v1/tasks/')['tasks']))

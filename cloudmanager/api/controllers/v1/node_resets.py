@@ -13,6 +13,7 @@ from cloudmanager.api.types import power as power_forms
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common import power_types
+from cloudmanager.common import waiting
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.policies import nodes as policies
@@ -35,12 +36,13 @@ def reset_nodes(call: routing.Call) -> Any:
     manner = node_power.manner(call)
     ids = list(dict.fromkeys(call.values['node_ids']))
     errors = _unable(call, ids)
-    task_id = _start(call, [key for key in ids if key not in errors],
-                     manner, errors)
     success: set[int] = set()
-    if task_id is not None:
-        _await_end(call, task_id)
-        success = _outcome(call, task_id, errors)
+    with waiting.slot():
+        task_id = _start(call, [key for key in ids if key not in errors],
+                         manner, errors)
+        if task_id is not None:
+            _await_end(call, task_id)
+            success = _outcome(call, task_id, errors)
     return {'success': [key for key in ids if key in success],
             'failed': [key for key in ids if key in errors],
             'running': [key for key in ids
