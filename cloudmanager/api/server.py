@@ -67,18 +67,23 @@ class _Listener(server.TcpWSGIServer):
     channel_class = connections.Connection
 
     def readable(self) -> bool:
-        """Tell whether a connection may be accepted.
+        """Tell whether a connection may be accepted."""
+        return bool(self.accepting) and (
+            len(self.active_channels) < self.adj.connection_limit
+            or any(not one.is_served
+                   for one in self.active_channels.values()))
 
-        When there are as many as allowed, the client that has kept us
+    def handle_accept(self) -> None:
+        """Accept a connection.
+
+        When there are more than allowed, the client that has kept us
         waiting longest makes room.
         """
-        if len(self.active_channels) >= self.adj.connection_limit:
+        super().handle_accept()
+        if len(self.active_channels) > self.adj.connection_limit:
             waiting = [one for one in self.active_channels.values()
                        if not one.is_served]
-            if not waiting:
-                return False
             min(waiting, key=lambda one: one.waits_since).handle_close()
-        return bool(self.accepting)
 
     def close_overdue(self) -> None:
         """Close the connections of clients that took too long."""
