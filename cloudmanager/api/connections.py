@@ -27,6 +27,8 @@ _MAX_DETAIL = 200
 class Request(parser.HTTPRequestParser):
     """Refuses what HTTP forbids and Waitress lets through."""
 
+    path: str
+
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the first line and the header.
 
@@ -94,6 +96,7 @@ class Connection(channel.HTTPChannel):
         client sends is thrown away
     """
 
+    close_when_flushed: bool
     parser_class = Request
     task_class = Answer
     error_task_class = Refusal

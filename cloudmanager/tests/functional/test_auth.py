@@ -9,6 +9,7 @@ import bcrypt
 import fixtures
 from keystoneauth1 import loading
 from oslo_config import cfg
+from oslo_context import context as oslo_context
 import webtest
 
 from cloudmanager.api import app
@@ -167,3 +168,16 @@ class HttpBasicTestCase(base.ApiTestCase):
                          status=200, headers=headers).json
         self.assertEqual('ann', task['user_id'])
         self.assertNotIn('right', log.output)
+
+
+class DoorTestCase(base.ApiTestCase):
+
+    def test_nothing_of_the_request_before(self):
+        """Who is refused is not logged as who came before (FA13)."""
+        self.get('/v1/nodes')
+        self.assertEqual('admin-id', oslo_context.get_current().user_id)
+        answer = self.call('GET', '/v1/nodes', status=401, user=None)
+        left = oslo_context.get_current()
+        self.assertIsNone(left.user_id)
+        self.assertEqual(answer.headers['X-OpenStack-Request-ID'],
+                         left.request_id)
