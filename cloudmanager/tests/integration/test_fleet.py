@@ -453,7 +453,8 @@ class SecretsTestCase(FleetCase):
         """Let an output be read, and switch it; return the tasks."""
         output = text[:64] if kind in NAMED_OUTPUTS else '1'
         node = self.client.call('POST', '/v1/nodes/', {
-            'node': {'name': f'{kind}-{control}'}}, 201)['node']
+            'node': {'name': f'{kind}-{control}'.replace('_', '-')}},
+            201)['node']
         self.client.call(
             'POST', f'/v1/nodes/{node["id"]}/power-controls/',
             {'power_control_id': control, 'power_control_port': output},
