@@ -121,9 +121,12 @@ class Field:
     def documented_schema(self) -> dict[str, Any]:
         """Return ``json_schema`` with what conversion checks besides."""
         result = self.json_schema()
-        if self.type == STRING and 'enum' not in result:
+        if STRING in (self.type, *self.also) and 'enum' not in result:
             result['pattern'] = (formats.LINES_PATTERN if self.lines
                                  else formats.LINE_PATTERN)
+        items = result.get('items', {})
+        if items.get('type') == STRING:
+            result['items'] = {'pattern': formats.LINE_PATTERN, **items}
         result |= formats.described(self.convert)
         if self.description:
             result['description'] = self.description

@@ -44,9 +44,11 @@ def _known_text(field: fields.Field) -> str | None:
     """Return a pattern of the texts that a field can have, if there is one."""
     if 'enum' in field.schema:
         return '|'.join(map(re.escape, field.schema['enum']))
-    found = formats.described(field.query_convert).get('pattern')
-    return None if found is None else found.removeprefix('^').removesuffix(
-        '$')
+    described = formats.described(field.query_convert)
+    for form in (described, *described.get('anyOf', ())):
+        if 'pattern' in form:
+            return form['pattern'].removeprefix('^').removesuffix('$')
+    return None
 
 
 def _text(field: fields.Field) -> dict[str, Any]:

@@ -182,7 +182,8 @@ class ServerKillsCase(base.IntegrationCase):
     wanted = test_kills.KILLS
     more = ('[conductor]\nlease = 2\nworkers = 12\n'
             '[host_tasks]\nadopt_grace = 3\n'
-            '[server_tasks]\nstale_after = 60\ncreate_grace = 8\n')
+            '[server_tasks]\nstale_after = 60\ncreate_grace = 8\n'
+            'balance_gain = 0\n')
 
     def setUp(self):
         super().setUp()

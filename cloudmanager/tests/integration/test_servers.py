@@ -84,7 +84,7 @@ TABLE = {
 
 class ServersCase(base.IntegrationCase):
 
-    more = (f'[server_tasks]\nstale_after = {STALE}\n'
+    more = (f'[server_tasks]\nstale_after = {STALE}\nbalance_gain = 0\n'
             '[host_tasks]\nsettle_timeout = 10\nadopt_grace = 2\n')
 
     def act(self, action, server_id, **body):

@@ -43,6 +43,7 @@ LEFT_OUT = [checks.not_a_server_error]
 MEANING = re.compile('|'.join((
     'there is no', 'must be the id in the path', 'is not one of class',
     'for control_type', r'options\.', 'not for type hard', 'not be the same',
+    'Field options must not contain', 'has no nodes', r'Line \d+', 'not UTF-8',
     'for a [A-Z]', 'metadata', 'printable', 'braces', r'\{number\}')))
 
 
@@ -107,7 +108,7 @@ class FuzzTestCase(base.ContractTestCase):
         def send(case, exists):
             if exists and mode is GenerationMode.POSITIVE:
                 case.path_parameters = {
-                    name: self.parameters.get(name, value)
+                    name: type(value)(self.parameters.get(name, value))
                     for name, value in (case.path_parameters or {}).items()}
             self.check_answer(case, mode, case.call(app=self.application))
 
