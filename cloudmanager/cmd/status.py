@@ -49,11 +49,19 @@ class Checks(upgradecheck.UpgradeCommands):
                        ('Directory of boot files', _boot_files))
 
 
+class _Command(Checks):
+    """The checks of a process that has not read its options yet."""
+
+    def check(self) -> Code:
+        """Look into the database that the options name, and run them all."""
+        db_api.configure()
+        return super().check()
+
+
 def main() -> int:
     """Run the checks; 0 is well, 1 a warning, 2 a failure."""
-    db_api.configure()
     return upgradecheck.main(cfg.CONF, project='cloudmanager',
-                             upgrade_command=Checks())
+                             upgrade_command=_Command())
 
 
 if __name__ == '__main__':

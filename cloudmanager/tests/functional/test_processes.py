@@ -12,6 +12,8 @@ import urllib.error
 import urllib.request
 
 import cloudmanager
+from cloudmanager.common import secrets
+from cloudmanager.db import migration
 from cloudmanager.tests import base
 
 ROOT = pathlib.Path(cloudmanager.__file__).parents[1]
@@ -93,3 +95,37 @@ class ProgramTestCase(ProcessCase):
                 return answer.status == 200
         except urllib.error.URLError:
             return False
+
+
+class InstalledTestCase(ProcessCase):
+    """Programs as they are installed, with a file of options."""
+
+    def run_program(self, name, *arguments):
+        return subprocess.run(
+            [str(pathlib.Path(sys.executable).parent / name),
+             '--config-file', str(self.file), *arguments],
+            cwd=self.directory, timeout=60, capture_output=True, text=True,
+            check=False)
+
+    def test_status(self):
+        """The database that the file names is checked (FA1)."""
+        secrets.create_key()
+        done = self.run_program('cloudmanager-status', 'upgrade', 'check')
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assertIn('Success', done.stdout)
+        self.assertNotIn('Failure', done.stdout)
+
+    def test_status_of_an_empty_database(self):
+        """Another one than that of the test case is named (FA1)."""
+        secrets.create_key()
+        empty = self.directory / 'other.sqlite'
+        self.file.write_text(self.file.read_text().replace(
+            self.url, f'sqlite:///{empty}'))
+        done = self.run_program('cloudmanager-status', 'upgrade', 'check')
+        self.assertEqual(2, done.returncode, done.stdout + done.stderr)
+        self.assertIn('db upgrade', done.stdout)
+
+    def test_manage(self):
+        done = self.run_program('cloudmanager-manage', 'db', 'version')
+        self.assertEqual((0, migration.head()),
+                         (done.returncode, done.stdout.strip()), done.stderr)
