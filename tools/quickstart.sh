@@ -8,11 +8,10 @@ set -eu
 
 usage() {
     cat <<'USAGE'
-Usage: tools/quickstart.sh [--keep | --keep-cloud] [--no-cloud]
+Usage: tools/quickstart.sh [--keep] [--no-cloud]
 
-  --keep        leave everything running and say how to reach it
-  --keep-cloud  leave the cloud running, for the integration tests
-  --no-cloud    the service alone with simulated nodes, in seconds
+  --keep      leave everything running and say how to reach it
+  --no-cloud  the service alone with simulated nodes, in seconds
 
 Environment:
   QUICKSTART_DIR  where everything is kept
@@ -32,7 +31,7 @@ fail() {
 cloud=yes
 for argument in "$@"; do
     case $argument in
-        --keep | --keep-cloud) ;;
+        --keep) ;;
         --no-cloud) cloud=no ;;
         -h | --help) usage; exit 0 ;;
         *) usage >&2; exit 2 ;;

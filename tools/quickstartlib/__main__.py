@@ -21,7 +21,6 @@ from quickstartlib.service import Service  # noqa: E402
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='tools/quickstart.sh')
     parser.add_argument('--keep', action='store_true')
-    parser.add_argument('--keep-cloud', action='store_true')
     parser.add_argument('--no-cloud', action='store_true')
     return parser.parse_args()
 
@@ -61,7 +60,7 @@ def main() -> int:
             say('stopping what was started')
             service.stop()
             if not options.no_cloud:
-                demonstration.stop(with_cloud=not options.keep_cloud)
+                demonstration.stop()
     say(f'{"done" if well else "FAILED"} after '
         f'{time.monotonic() - begun:.0f} s')
     return 0 if well else 1

@@ -58,11 +58,10 @@ class Demonstration:
         return tool('ipmisim', *arguments, '--dir', str(self._bmcs),
                     show=show)
 
-    def stop(self, with_cloud: bool = True) -> None:
-        """End the BMCs and the cloud, of this run or of an earlier one."""
+    def stop(self) -> None:
+        """End the cloud and the BMCs, of this run or of an earlier one."""
         self._ipmisim('stop')
-        if with_cloud:
-            tool('minicloud', 'stop', show=False)
+        tool('minicloud', 'stop', show=False)
 
     def run(self) -> bool:
         """Do the whole job; return whether all went well."""
