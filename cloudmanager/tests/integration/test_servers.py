@@ -35,7 +35,7 @@ TABLE = {
         'reset': RESET, 'reboot': REBOOTED, 'wakeup': same('ACTIVE')},
     'SHUTOFF': {
         'balance': (OK, 'SHUTOFF', ['migrate', 'confirmResize']),
-        'recover': REBOOTED, 'repair': (OK, 'ACTIVE', ['start']),
+        'recover': REBOOTED, 'repair': same('SHUTOFF'),
         'reset': RESET, 'reboot': REBOOTED,
         'wakeup': (OK, 'ACTIVE', ['start'])},
     'PAUSED': {
@@ -76,7 +76,7 @@ TABLE = {
         'reboot': REBOOTED, 'wakeup': 409},
     'locked': {
         'balance': (OK, 'SHUTOFF', ['migrate', 'confirmResize']),
-        'recover': REBOOTED, 'repair': (OK, 'ACTIVE', ['start']),
+        'recover': REBOOTED, 'repair': same('SHUTOFF'),
         'reset': RESET, 'reboot': REBOOTED,
         'wakeup': (OK, 'ACTIVE', ['start'])},
 }
