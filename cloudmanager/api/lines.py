@@ -7,14 +7,14 @@ import io
 from typing import Any
 
 from cloudmanager.api import filters
+from cloudmanager.api import narrowing
 from cloudmanager.api import rendering
 from cloudmanager.api.types import fields
 from cloudmanager.common import exception
 
-CSV = 'text/csv'
 JSON_LINES = ('application/x-ndjson', 'application/jsonl',
               'application/json-lines')
-CONTENT_TYPES = (CSV, *JSON_LINES)
+CONTENT_TYPES = (narrowing.CSV, *JSON_LINES)
 #: A number of a line, and what stands in it or what is wrong with it.
 Line = tuple[int, dict[str, Any] | exception.Invalid]
 
@@ -30,7 +30,7 @@ def read(resource: fields.Resource, body: bytes,
         text = body.decode('utf-8-sig')
     except UnicodeDecodeError as exc:
         raise exception.Invalid(reason='The body is not UTF-8.') from exc
-    return list(_csv(resource, text) if content_type == CSV
+    return list(_csv(resource, text) if content_type == narrowing.CSV
                 else _json(text))
 
 
