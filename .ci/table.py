@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Say where the time of a CI run went.
 
-Reads ``STEP SECONDS OUTCOME`` lines, and the output of each step from a file
+Reads ``STEP SECONDS OUTCOME`` lines, and the output of each step from a log
 of its name; prints a table of the steps, and one of the classes of the
 integration tests.
 """
@@ -14,6 +14,10 @@ import sys
 # A line of stestr: worker, test, seconds and outcome.
 TEST = re.compile(r'^\{(\d+)\} (\S+)(?: \(.*\))? \[([\d.]+)s\] \.\.\. (\w+)')
 BY_CLASS = 'integration'
+
+
+def output_of(directory: Path, step: str) -> Path:
+    return directory / f'{step.replace(" ", "-")}.log'
 
 
 def tests(path: Path) -> list[tuple[str, float, str]]:
@@ -32,12 +36,12 @@ def main(directory: Path) -> None:
     for line in (directory / 'steps').read_text().splitlines():
         name, seconds, outcome = line.rsplit(' ', 2)
         total += int(seconds)
-        count = len(tests(directory / name.replace(' ', '-')))
+        count = len(tests(output_of(directory, name)))
         print(f'{name:<28} {seconds:>8} {count or "":>6}  {outcome}')
     print(f'{"all":<28} {total:>8}\n')
     seconds_of: dict[str, float] = collections.defaultdict(float)
     count_of: collections.Counter[str] = collections.Counter()
-    for name, seconds, _ in tests(directory / BY_CLASS):
+    for name, seconds, _ in tests(output_of(directory, BY_CLASS)):
         seconds_of[name] += seconds
         count_of[name] += 1
     print(f'{"INTEGRATION BY CLASS":<60} {"SECONDS":>8} {"TESTS":>6}')
