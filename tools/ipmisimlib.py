@@ -39,7 +39,7 @@ startlan 1
   guid %(guid)s
 endlan
 chassis_control "%(script)s"
-user 1 true "" "" user 10 none md2 md5 straight
+user 1 true "" "%(null_password)s" %(null_privilege)s 10 none md2 md5 straight
 user 2 true "%(user)s" "%(password)s" admin 10 none md2 md5 straight
 '''
 
@@ -415,10 +415,13 @@ def process(number: str) -> tuple[str, str] | None:
 def create(directory: pathlib.Path, name: str, port: int, *,
            user: str = 'admin', password: str = 'secret',
            host: str = '127.0.0.1', power: bool = True,
-           events: int = 1) -> BMC:
+           events: int = 1, null_password: str = '',
+           null_privilege: str = 'user') -> BMC:
     """Write the files of a BMC; it is not started.
 
     :param events: length of its event log
+    :param null_password: password of user 1, whose name is empty
+    :param null_privilege: what that user may be, such as ``admin``
 
     :raises SimulatorError: ipmi_sim could not work with the values
     """
@@ -429,7 +432,7 @@ def create(directory: pathlib.Path, name: str, port: int, *,
     if shlex.quote(str(where)) != str(where):
         raise SimulatorError(f'The path {where} has characters that '
                              f'ipmi_sim does not take.')
-    if any(mark in user + password for mark in '"\\\n'):
+    if any(mark in user + password + null_password for mark in '"\\\n'):
         raise SimulatorError('ipmi_sim takes no quotes in a user or a '
                              'password.')
     where.mkdir(parents=True, exist_ok=True)
@@ -446,6 +449,7 @@ def create(directory: pathlib.Path, name: str, port: int, *,
     configuration.write_text(LAN_CONF % {
         'name': name, 'host': host, 'port': port, 'user': user,
         'password': password, 'script': script,
+        'null_password': null_password, 'null_privilege': null_privilege,
         'guid': '%032x' % (0x10000 + port)})
     bmc.switch(power)
     parameters = where / 'bmc.json'

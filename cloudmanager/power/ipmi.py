@@ -24,8 +24,6 @@ from cloudmanager.power import states
 T = TypeVar('T')
 
 DEFAULT_PORT = 623
-#: Octets of a name and of a password that IPMI 2.0 has room for.
-LONGEST_LOGIN, LONGEST_PASSWORD = 16, 20
 
 # Chassis commands: network function, command, and what the control does.
 _CHASSIS = 0
@@ -59,9 +57,12 @@ _UNREACHABLE = ('timeout', 'session')
 
 
 def _fits(text: str | None, longest: int) -> bool:
-    """Tell whether a BMC can have such a name or password."""
+    """Tell whether a BMC can have such a name or password.
+
+    An empty name is that of the null user, and an empty password is one.
+    """
     try:
-        return bool(text) and len(str(text).encode()) <= longest
+        return len((text or '').encode()) <= longest
     except UnicodeEncodeError:
         return False
 
@@ -184,8 +185,8 @@ class IPMIDriver(base.PowerDriver):
         :param request: names the work in errors
         :raises PowerError: it failed
         """
-        if not (_fits(device.login, LONGEST_LOGIN)
-                and _fits(device.password, LONGEST_PASSWORD)):
+        if not (_fits(device.login, options.IPMI_LONGEST_LOGIN)
+                and _fits(device.password, options.IPMI_LONGEST_PASSWORD)):
             raise exceptions.PowerCredentials(device=device)
         interval = self.option(device, 'min_command_interval')
         with self._turns.take(device, interval) as deadline:

@@ -66,7 +66,7 @@ class Unacceptable(pyghmi_exc.IpmiException):  # type: ignore[misc]
 class Session(simplesession.Session):  # type: ignore[misc]
     """Logs in when made, and out at the end of its ``with``.
 
-    :param device: with login and password
+    :param device: with login and password; either may be empty
     :param deadline: monotonic time at which everything has to be over
     :param suites: cipher suites that are allowed, of ``CIPHER_SUITES``; a
         BMC that refuses the strongest is offered the other
@@ -92,8 +92,9 @@ class Session(simplesession.Session):  # type: ignore[misc]
         self._repeat = True
         self.socket: socket.socket | None = None
         try:
-            super().__init__(bmc=device.host, userid=device.login,
-                             password=device.password, port=port,
+            # Without a name it is the null user, which is user 1.
+            super().__init__(bmc=device.host, userid=device.login or '',
+                             password=device.password or '', port=port,
                              privlevel=privilege)
         # The socket must go whatever ended the login.
         except BaseException:

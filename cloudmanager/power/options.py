@@ -10,6 +10,8 @@ from typing import Any
 
 Schemas = Mapping[str, Mapping[str, Any]]
 
+#: Octets of a name and of a password that IPMI 2.0 has room for.
+IPMI_LONGEST_LOGIN, IPMI_LONGEST_PASSWORD = 16, 20
 _BYTE = '[0-9A-Fa-f]{2}'
 
 TLS: Schemas = {

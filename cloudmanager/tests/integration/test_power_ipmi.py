@@ -383,6 +383,31 @@ class FailuresTestCase(IPMITestCase):
         wrong = dataclasses.replace(self.device, login='nobody')
         self.fails(exceptions.PowerCredentials, self.state, wrong)
 
+    def test_null_user(self):
+        """A control without a login is for user 1 (FP5)."""
+        for password, privilege in ((PASSWORD, 'admin'),
+                                    (PASSWORD, 'operator'), ('', 'admin')):
+            bmc, device = self.start_bmc(
+                f'null-{privilege}-{len(password)}', null_password=password,
+                null_privilege=privilege)
+            device = dataclasses.replace(device, login=None,
+                                         password=password or None)
+            self.assertEqual(ON, self.state(device))
+            self.driver.power_off(device, '1')
+            self.assertEqual('off', bmc.state)
+            self.assertEqual(OFF, self.state(device))
+            self.fails(exceptions.PowerCredentials, self.state,
+                       dataclasses.replace(device, password='wrong'))
+
+    def test_null_user_who_may_only_read(self):
+        """As ipmi_sim has it by itself (FP5)."""
+        null = dataclasses.replace(
+            self.with_options(privilege='user'), login=None, password=None)
+        self.assertEqual(ON, self.state(null))
+        self.fails(exceptions.PowerCredentials, self.driver.power_off, null,
+                   '1')
+        self.assertEqual('on', self.bmc.state)
+
     def test_pw1_closed_port(self):
         closed = dataclasses.replace(self.device,
                                      port=ipmisimlib.free_port())

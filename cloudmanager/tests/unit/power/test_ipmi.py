@@ -233,16 +233,22 @@ class AnsweringTestCase(base.PowerTestCase):
             self.assertRaises(jsonschema.ValidationError, self.with_options,
                               **{name: value})
 
-    def test_nothing_is_sent_without_credentials(self):
-        for values in ({'password': None}, {'password': ''},
-                       {'login': None}, {'login': ''},
-                       # What no BMC can have.
-                       {'login': 'x' * 17}, {'password': 'x' * 21},
+    def test_nothing_is_sent_that_no_bmc_can_have(self):
+        for values in ({'login': 'x' * 17}, {'password': 'x' * 21},
                        {'password': '\N{SNOWMAN}' * 7},
                        {'login': '\ud800'}, {'password': '\ud800'}):
             self.assertRaises(exceptions.PowerCredentials,
                               self.driver.state, base.device(**values), '1')
         self.assertEqual([], self.sessions)
+
+    def test_empty_credentials_are_for_the_bmc_to_judge(self):
+        """The name of the null user is empty (FP5)."""
+        for values in ({'login': None}, {'login': ''}, {'password': None},
+                       {'password': ''}):
+            self.answers[0, 1] = bytes([1, 0, 0])
+            self.assertEqual(states.POWER_ON, self.driver.state(
+                base.device(**values), '1'))
+        self.assertEqual(4, len(self.sessions))
 
     def test_boot_devices(self):
         """Flags and device as section 28.13 has them."""
