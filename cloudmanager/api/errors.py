@@ -145,8 +145,8 @@ def from_exception(exc: Exception,
     headers = {}
     if isinstance(exc, MethodNotAllowed):
         headers['Allow'] = exc.kwargs['allowed']
-    if isinstance(exc, exception.Busy):
-        headers['Retry-After'] = str(exc.kwargs['seconds'])
+    if exc.retry_after is not None:
+        headers['Retry-After'] = str(exc.retry_after)
     more = {}
     if isinstance(exc, exception.NoPlace) and exc.kwargs.get('plan'):
         more['plan'] = json.loads(exc.kwargs['plan'])

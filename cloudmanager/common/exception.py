@@ -19,6 +19,12 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def _seconds(kwargs: dict[str, Any]) -> int | None:
+    """Return the seconds among the values of a template, if they are."""
+    found = kwargs.get('seconds')
+    return found if isinstance(found, int) else None
+
+
 class CloudManagerException(Exception):
     """Base of all errors that may reach a user.
 
@@ -41,6 +47,11 @@ class CloudManagerException(Exception):
                        for name, value in kwargs.items()}
         self.message = message or self.template % self._words()
         super().__init__(self.message)
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds after which trying again may help, if it may."""
+        return None
 
     def _words(self) -> dict[str, Any]:
         """Return the words that the template is filled with."""
@@ -283,6 +294,10 @@ class Busy(Unavailable):
     error_code = 'cloudmanager.busy'
     template = ('%(limit)d requests wait for conductors or devices already. '
                 'Try again in %(seconds)d s.')
+
+    @property
+    def retry_after(self) -> int | None:
+        return _seconds(self.kwargs)
 
 
 class CloudNotConfigured(Unavailable):

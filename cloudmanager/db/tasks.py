@@ -8,6 +8,7 @@ nothing any more.
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 import contextlib
 import dataclasses
 import datetime
@@ -90,15 +91,28 @@ def _insert(context: Any, values: dict[str, Any],
     return values
 
 
+def same_params(one: Mapping[str, Any], other: Mapping[str, Any],
+                defaults: Mapping[str, Any]) -> bool:
+    """Tell whether the params of two tasks ask for the same.
+
+    A task that was created by an older version lacks newer params.
+
+    :param defaults: what a missing one means, by name
+    """
+    return {**defaults, **one} == {**defaults, **other}
+
+
 def create_task(context: Any, name: str, *, targets: list[str],
                 params: dict[str, Any], host: str | None = None,
-                server_id: str | None = None
+                server_id: str | None = None,
+                defaults: Mapping[str, Any] | None = None
                 ) -> tuple[dict[str, Any], bool]:
     """Insert a task, or find the equal one that runs.
 
     :param targets: what it acts on, such as ``host:cmp1`` and ``node:7``;
         no two running tasks share one
     :param params: JSON-safe values of the request
+    :param defaults: what params mean that the other task lacks, by name
     :returns: the row, and whether it is new
     :raises TaskConflict: another task acts on one of the targets
     :raises NodeNotFound: a node among the targets is gone
@@ -113,7 +127,7 @@ def create_task(context: Any, name: str, *, targets: list[str],
         'created_at': clock.utcnow(), 'heartbeat_at': clock.utcnow(),
         'generation': 0}
     # A server is the same server on any host.
-    same = ('name', 'params', 'server_id' if server_id else 'host')
+    same = ('name', 'server_id' if server_id else 'host')
     for _attempt in range(3):
         try:
             return _insert(context, values, targets), True
@@ -122,7 +136,9 @@ def create_task(context: Any, name: str, *, targets: list[str],
                 holder = find_running(context, target)
                 if holder is None:
                     continue
-                if all(holder[key] == values[key] for key in same):
+                if (all(holder[key] == values[key] for key in same)
+                        and same_params(holder['params'], params,
+                                        defaults or {})):
                     return holder, False
                 raise exception.TaskConflict(
                     task=holder['id'], name=holder['name'],

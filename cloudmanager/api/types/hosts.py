@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bodies of the actions on compute hosts."""
 
+from typing import Any
+
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import fields
 from cloudmanager.api.types.fields import Field
@@ -69,6 +71,17 @@ ACTIONS = {
         _flag('return_servers', 'Move the servers back afterwards.'),
         *_MOVES)),
 }
+
+
+def defaults(action: str) -> dict[str, Any]:
+    """Return what the flags of an action mean that are not given, by name.
+
+    One that is no flag, such as a number, has its default in the conductor
+    and is ``None`` until then.
+    """
+    return {field.name: False if field.type == fields.BOOLEAN else None
+            for field in ACTIONS[action].fields if field.name != 'dry_run'}
+
 
 PLAN = fields.Resource('', '', (
     Field('plan', fields.OBJECT, nullable=False,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Actions on servers: checks, tasks, and doing nothing twice."""
 
+import fixtures
+
 from cloudmanager.common import exception
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base as tests_base
@@ -152,6 +154,25 @@ class TwiceTestCase(ServersCase):
         first = self.start('reset-reboot')
         for body in ({}, {'reboot': False}):
             self.assertEqual(first, self.start('reset-reboot', body))
+
+    def test_task_of_an_older_version(self):
+        """AP12: what it lacks means the default, in a race as well."""
+        task, _ = db_tasks.create_task(
+            self.context, 'server.recover', targets=[f'server:{SERVER}'],
+            server_id=SERVER, params={'fenced': False})
+        self.assertEqual(task['id'], self.start('recover'))
+        self.error('POST', self.path('recover'), {'allow_data_loss': True},
+                   409)
+        # As if it had come after the look at what runs.
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.db.tasks.find_mover', lambda *_: None))
+        found = db_tasks.find_running
+        looks = iter([lambda *_: None, found, lambda *_: None, found])
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.db.tasks.find_running',
+            lambda *args: next(looks)(*args)))
+        self.assertEqual(task['id'], self.start('recover'))
+        self.error('POST', self.path('recover'), {'fenced': True}, 409)
 
     def test_second_action(self):
         first = self.start('reset-reboot')

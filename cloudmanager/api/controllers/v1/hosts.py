@@ -5,7 +5,6 @@ from typing import Any
 
 from cloudmanager.api import routing
 from cloudmanager.api import work
-from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
 from cloudmanager.api.types import hosts as host_types
 from cloudmanager.common import exception
@@ -47,10 +46,8 @@ def _check_name(host: str) -> None:
 def _read(call: routing.Call, action: str) -> tuple[dict[str, Any], bool]:
     """Return the flags of a body, all of them, and whether to plan only."""
     dry_run = call.values.get('dry_run', False)
-    flags = {field.name: call.values.get(
-        field.name, False if field.type == fields.BOOLEAN else None)
-        for field in host_types.ACTIONS[action].fields
-        if field.name != 'dry_run'}
+    flags = {name: call.values.get(name, default)
+             for name, default in host_types.defaults(action).items()}
     return flags, dry_run
 
 
@@ -77,7 +74,8 @@ def _begin(call: routing.Call, name: str, hosts: list[str],
             targets.append(f'node:{node["id"]}')
     return _accepted(work.start(
         call, name, targets=targets, host=host,
-        params={**flags, **checked.get('params', {})}))
+        params={**flags, **checked.get('params', {})},
+        defaults=host_types.defaults(action)))
 
 
 def _running(call: routing.Call, name: str, hosts: list[str],

@@ -35,10 +35,12 @@ def _act(call: routing.Call, server_id: str, action: str) -> str:
     server_id = routing.identifier(
         server_id, exception.ServerNotFound(server=server_id[:255]))
     name, target = f'server.{action}', f'server:{server_id}'
-    params = server_types.ACTIONS[action].complete(call.values)
+    body = server_types.ACTIONS[action]
+    params = body.complete(call.values)
     # A double request must not be judged by what the first has done.
     running = db_tasks.find_running(call.context, target)
-    if running and (running['name'], running['params']) == (name, params):
+    if running and running['name'] == name and db_tasks.same_params(
+            running['params'], params, body.defaults):
         return running['id']
     in_the_way = running or db_tasks.find_mover(call.context, server_id)
     if in_the_way:
@@ -47,7 +49,8 @@ def _act(call: routing.Call, server_id: str, action: str) -> str:
     checked = rpcapi.ConductorAPI().check_server_action(
         call.context, action, server_id, params)
     return work.start(call, name, targets=[target], params=params,
-                      host=checked['host'], server_id=server_id)
+                      host=checked['host'], server_id=server_id,
+                      defaults=body.defaults)
 
 
 def _followed(call: routing.Call, server_id: str,

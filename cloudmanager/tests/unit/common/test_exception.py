@@ -62,9 +62,10 @@ class CrossingTestCase(testtools.TestCase):
         sent, arrived = cross(error)
         self.assertIsInstance(arrived, type(error))
         self.assertEqual(
-            (error.code, error.error_code, error.message, error.kwargs),
+            (error.code, error.error_code, error.message, error.kwargs,
+             error.retry_after),
             (arrived.code, arrived.error_code, arrived.message,
-             arrived.kwargs))
+             arrived.kwargs, arrived.retry_after))
         # Some go on: a conductor may ask another one.
         self.assertEqual(error.message, cross(arrived)[1].message)
         return sent
@@ -89,6 +90,12 @@ class CrossingTestCase(testtools.TestCase):
                 sent = self.check(self.make(kind, Thing()))
                 self.assertNotIn('S3cret', json.loads(sent)['message'])
                 self.assertNotIn('S3cret', str(json.loads(sent)['kwargs']))
+
+    def test_when_to_try_again(self):
+        """FA2: one that has a text of its own names no time."""
+        self.assertEqual(5, exception.Busy(limit=1, seconds=5).retry_after)
+        for error in (exception.Busy('A text.'), exception.Conflict('x')):
+            self.assertIsNone(error.retry_after)
 
     def test_conflict_of_a_user(self):
         error = exception.TaskConflict(
