@@ -6,6 +6,7 @@ and its driver, and the API, which has to know the kind, imports no driver
 and none of the libraries that drivers need.
 """
 
+from collections.abc import Callable
 from collections.abc import Mapping
 import dataclasses
 import functools
@@ -43,6 +44,10 @@ class PowerType:
         kind may have, by name, such as the cipher suite of a BMC; answered
         to whoever may see the device, so no option may be a secret
     :ivar takes_ssh_key: whether a device may have a private key
+    :ivar checks: what no schema can say of a text, by the name of its field,
+        such as ``password`` or ``options.host_key``: a function that raises
+        ValueError with what is wrong, without the value, to be read after
+        the name
     """
 
     control_type: str
@@ -52,6 +57,8 @@ class PowerType:
     options_schema: Mapping[str, Mapping[str, Any]] = dataclasses.field(
         default_factory=dict, compare=False)
     takes_ssh_key: bool = False
+    checks: Mapping[str, Callable[[str], None]] = dataclasses.field(
+        default_factory=dict, compare=False)
 
     def has_output(self, name: str) -> bool:
         """Tell whether a device of this kind can have an output."""

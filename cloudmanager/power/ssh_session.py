@@ -23,6 +23,7 @@ import asyncssh
 from oslo_config import cfg
 
 from cloudmanager.power import base
+from cloudmanager.power import checks
 from cloudmanager.power import deadline as power_deadline
 from cloudmanager.power import exceptions
 from cloudmanager.power import network
@@ -43,7 +44,6 @@ _KEX_ALGORITHMS = (
     'curve25519-sha256', 'curve25519-sha256@libssh.org',
     'ecdh-sha2-nistp256', 'ecdh-sha2-nistp384', 'ecdh-sha2-nistp521',
     'diffie-hellman-group16-sha512', 'diffie-hellman-group14-sha256')
-_FINGERPRINT = re.compile('SHA256:[A-Za-z0-9+/]{43}')
 
 # Rounds of bcrypt, each some milliseconds, that guard a private key.
 # ssh-keygen takes 16 or 24; it can be told any number.
@@ -134,7 +134,7 @@ class _Trust:
     def _pin(self, pinned: str) -> None:
         names: set[str] = set()
         for line in filter(None, map(str.strip, pinned.splitlines())):
-            if _FINGERPRINT.fullmatch(line):
+            if checks.FINGERPRINT.fullmatch(line):
                 names.update(_HOST_KEY_ALGORITHMS)
                 self._fingerprints.add(line)
                 continue

@@ -46,8 +46,9 @@ POWER_CONTROL = fields.Resource('power_control', 'power_controls', (
     Field('ssh_key', create=True, update=True, shown=False,
           schema={'maxLength': 16000}, lines=True,
           description='Private key, for SshDevice only; never answered.'),
-    # What may be in it depends on the control type.
-    Field('options', fields.OBJECT, create=True, update=True,
+    # What may be in it depends on the control type. Certificates and host
+    # keys have lines.
+    Field('options', fields.OBJECT, create=True, update=True, lines=True,
           description='Options of its type.'),
     Field('failures', fields.INTEGER, sortable=True, nullable=False,
           operators=fields.OPERATORS[fields.INTEGER],

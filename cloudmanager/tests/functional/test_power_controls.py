@@ -240,6 +240,91 @@ class OptionsTestCase(base.ApiTestCase):
         self.error('GET', f'{LIST}?options=x')
 
 
+# Of a hypervisor that is no more.
+HOST_KEY = ('ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPDoqnyEaa2do9qvqQUJZqNFP'
+            'hXzy2DOEENI7s+uhjVs')
+FINGERPRINT = 'SHA256:' + 'aB3+/' * 8 + 'xyz'
+NO_HOST_KEYS = (
+    '*', 'junk', ' ', 'ssh-ed25519', 'ssh-ed25519 AAAA', 'SHA256:short',
+    FINGERPRINT + '=', 'MD5:00:11', f'bmc1 {HOST_KEY}', f'* {HOST_KEY}',
+    HOST_KEY[:-4], HOST_KEY.replace('ed25519', 'rsa'), f'{HOST_KEY}\n*',
+    f'@cert-authority * {HOST_KEY}', 'ключ')
+
+
+@tests_base.databases()
+class TextsTestCase(base.ApiTestCase):
+    """What a device of a type can never use is not stored (FP6)."""
+
+    def check(self, field, body, control=None):
+        method, path = 'POST', LIST
+        if control is not None:
+            method, path = 'PUT', f'{LIST}{control["id"]}'
+        self.assertIn(f'Field {field} must ', self.error(
+            method, path, {'power_control': body}, 400)['detail'], body)
+
+    def test_ipmi(self):
+        """Octets count, not characters."""
+        longest = {'login': 'x' * 14 + 'é', 'password': 'ключ ключ 12'}
+        self.assertEqual((16, 20), tuple(
+            len(text.encode()) for text in longest.values()))
+        control = self.call('POST', LIST, {'power_control': {
+            **BODY, **longest}}, 201).json['power_control']
+        for name, value in longest.items():
+            for text in (f'{value}x', 'ы' * (len(value) - 1), 'x' * 200):
+                self.check(name, {**BODY, 'port_number': 9, name: text})
+                self.check(name, {name: text}, control)
+        self.assertEqual({'count': 1}, self.get(f'{LIST}count'))
+
+    def test_ipmi_without_a_login(self):
+        self.control('SupermicroRackDevice', 'ipmi')
+        self.control('SupermicroRackDevice', 'ipmi', port_number=2,
+                     login='', password='')
+
+    def test_ssh(self):
+        for number, good in enumerate((
+                HOST_KEY, f'{HOST_KEY} root@kvm1', FINGERPRINT,
+                f'\n {FINGERPRINT}\r\n\n{HOST_KEY}\n')):
+            control = self.control('SshDevice', 'ssh', port_number=number + 1,
+                                   options={'host_key': good})
+        for bad in NO_HOST_KEYS:
+            options = {'options': {'host_key': bad}}
+            self.check('options.host_key', options, control)
+            self.check('options.host_key', {
+                'control_type': 'SshDevice', 'protocol_type': 'ssh',
+                'host': 'kvm1', 'port_number': 22, **options})
+
+    def test_options_of_several_lines(self):
+        """Of the fields that are refused, only those that must be (FP6)."""
+        pem = ('-----BEGIN CERTIFICATE-----\nMIIB\n'
+               '-----END CERTIFICATE-----\n')
+        found = self.control('Redfish', 'redfish', options={'ca': pem})
+        self.assertEqual({'ca': pem}, found['options'])
+        self.assertIn('control characters', self.error(
+            'PUT', f'{LIST}{found["id"]}', {'power_control': {
+                'options': {'ca': f'{pem}\x1b'}}})['detail'])
+
+    def test_a_type_that_does_not_fit(self):
+        """The stored password is as good or bad as a new one."""
+        control = self.control(login='x' * 16, password=SECRET * 2)
+        change = {'control_type': 'SupermicroRackDevice',
+                  'protocol_type': 'ipmi'}
+        self.check('password', change, control)
+        self.check('login', {**change, 'login': 'x' * 17, 'password': 'x'},
+                   control)
+        self.call('PUT', f'{LIST}{control["id"]}', {'power_control': {
+            **change, 'password': SECRET}}, 200)
+
+    def test_what_is_stored_already(self):
+        """An earlier version took it; the rest can be changed."""
+        control = self.control('SshDevice', 'ssh')
+        table = models.PowerControl
+        self.execute(sa.update(table).values(options={'host_key': '*'}))
+        self.call('PUT', f'{LIST}{control["id"]}', {'power_control': {
+            'title': 'x'}}, 200)
+        self.check('options.host_key', {'options': {'host_key': '*'}},
+                   control)
+
+
 class TypesTestCase(base.ApiTestCase):
 
     def test_types(self):

@@ -60,6 +60,8 @@ KINDS = (('SupermicroRackDevice', 'ipmi'), ('SshDevice', 'ssh'),
          ('DaenetIP2', 'snmp'), ('DaenetIP2_ACPI', 'snmp'),
          ('ET7067', 'modbus'))
 NAMED_OUTPUTS = ('SshDevice', 'Redfish')
+#: Octets of a password of IPMI.
+LONGEST_IPMI = 20
 # Where nothing listens.
 FIRST_PORT = 40000
 # Of each kind so many are switched.
@@ -434,10 +436,12 @@ class SecretsTestCase(FleetCase):
                 'host': '127.0.0.1', 'port_number': FIRST_PORT + number,
                 'login': text, 'password': MARK + text}
         if protocol == 'ipmi':
-            # These let nobody in with such a password.
+            # There is no room for more. These let nobody in with it.
             body.update(host=self.simulator.bmcs[number].address,
                         port_number=self.simulator.port,
-                        login=base.BMC_USER)
+                        login=base.BMC_USER,
+                        password=(MARK + text).encode()[
+                            :LONGEST_IPMI].decode(errors='ignore'))
         answer = self.client.request('POST', '/v1/power-controls/',
                                      {'power_control': body})
         self.answers.append(answer.text)

@@ -53,6 +53,10 @@ def _complete(values: dict[str, Any],
     :param current: the values that are not changed
     """
     merged = {**current, **values}
+    # What is there already must fit a new type too. Else it is left alone,
+    # so that what earlier versions took can be mended field by field.
+    checked = (values if current.get('control_type')
+               == merged['control_type'] else merged)
     kind = power_types.all_types().get(merged['control_type'])
     if kind is None:
         # Only a device whose plugin is gone comes here.
@@ -65,9 +69,9 @@ def _complete(values: dict[str, Any],
         raise exception.Invalid(
             reason='Field ssh_key is not for control_type '
                    f'{kind.control_type}.')
-    if merged.get('options') is not None:
-        # Those that are there already must fit a new type too.
-        types.check(merged['options'], 'options', kind.options_schema)
+    if checked.get('options') is not None:
+        types.check(checked['options'], 'options', kind.options_schema)
+    _check_texts(kind, checked)
     default = _title(current) if current else None
     if not values.get('title') and merged.get('title') in (default, '',
                                                            None):
@@ -76,6 +80,25 @@ def _complete(values: dict[str, Any],
         if name in values:
             values[name] = secrets.encrypt(values[name])
     return values
+
+
+def _check_texts(kind: power_types.PowerType,
+                 values: dict[str, Any]) -> None:
+    """Check what no schema of the type can say.
+
+    :raises Invalid: something is wrong, with the field named
+    """
+    for path, check in kind.checks.items():
+        field, _, option = path.partition('.')
+        text = values.get(field)
+        if option:
+            text = (text or {}).get(option)
+        if text is None:
+            continue
+        try:
+            check(text)
+        except ValueError as exc:
+            raise exception.Invalid(reason=f'Field {path} {exc}.') from exc
 
 
 def _title(values: dict[str, Any]) -> str:
@@ -140,11 +163,13 @@ def update_control(call: routing.Call, power_control_id: str) -> Any:
     values = call.values
     key = nodes.control_key(power_control_id)
     current = db_power_controls.get_control(call.context, key)
-    if current['outputs'] and values.get(
-            'control_type', current['control_type']
-            ) != current['control_type']:
-        raise exception.InUse(what=f'Power control {key}',
-                              by='a node; its type cannot change')
+    if values.get('control_type',
+                  current['control_type']) != current['control_type']:
+        if current['outputs']:
+            raise exception.InUse(what=f'Power control {key}',
+                                  by='a node; its type cannot change')
+        device = db_power_controls.get_device(call.context, key)
+        current |= {name: secrets.decrypt(device[name]) for name in SECRETS}
     row = db_power_controls.update_control(
         call.context, key, _complete(values, current))
     return {'power_control': render(row)}
