@@ -10,7 +10,6 @@ from oslo_middleware import http_proxy_to_wsgi
 from oslo_middleware import request_id
 from pecan import core
 
-from cloudmanager import policies
 from cloudmanager.api import auth
 from cloudmanager.api import errors
 from cloudmanager.api import health  # noqa: F401  its route
@@ -83,8 +82,11 @@ class _Door:
 
 
 def build() -> Any:
-    """Build the application; options must have been read before."""
-    policy.init(policies.list_rules())
+    """Build the application; options must have been read before.
+
+    :raises Misconfigured: a file that options name cannot be used
+    """
+    policy.load()
     cors.set_defaults(
         allow_headers=HEADERS, expose_headers=[*HEADERS, 'Location'],
         allow_methods=['GET', 'PUT', 'POST', 'DELETE'])

@@ -6,6 +6,7 @@ import hmac
 import secrets
 from typing import Any
 
+from keystoneauth1 import exceptions as ks_exc
 from keystonemiddleware import auth_token
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -20,6 +21,8 @@ from cloudmanager.common import exception
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 CHALLENGE = {'WWW-Authenticate': 'Basic realm="CloudManager"'}
+# In the environment of a request whose caller is known.
+_ADMITTED = 'cloudmanager.admitted'
 # Length of the columns that keep who did something.
 _MAX_USER = 64
 # Headers that only the authentication may set.
@@ -61,9 +64,54 @@ class _Administrator:
         return self._application(environ, start_response)
 
 
-def _keystone(application: Any) -> Any:
-    return auth_token.AuthProtocol(
-        application, {'oslo_config_config': CONF})
+class _Keystone:
+    """Asks Keystone about tokens.
+
+    When Keystone cannot be asked, the answer names the options that say how
+    it is.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self._protected = auth_token.AuthProtocol(
+            self._admitted, {'oslo_config_config': CONF})
+
+    def _admitted(self, environ: dict[str, Any],
+                  start_response: Any) -> Any:
+        environ[_ADMITTED] = True
+        return self._application(environ, start_response)
+
+    def __call__(self, environ: dict[str, Any],
+                 start_response: Any) -> Any:
+        def start(status: str, *more: Any) -> Any:
+            if status.startswith('503') and _ADMITTED not in environ:
+                raise exception.Unavailable(
+                    reason='Keystone cannot be asked about the token now: '
+                           'check [keystone_authtoken].')
+            return start_response(status, *more)
+
+        environ.pop(_ADMITTED, None)
+        try:
+            return self._protected(environ, start)
+        except ks_exc.ClientException as exc:
+            if _ADMITTED in environ:
+                raise
+            LOG.error('Keystone cannot be asked about tokens; check '
+                      '[keystone_authtoken]: %s', exc)
+            raise _not_asked(exc) from exc
+
+
+def _not_asked(exc: Exception) -> exception.Unavailable:
+    """Return the error to answer with when a token cannot be checked."""
+    if isinstance(exc, ks_exc.EndpointNotFound):
+        return exception.Misconfigured(
+            setting='The user of [keystone_authtoken]',
+            reason='the catalogue that it gets does not have Keystone; '
+                   'check project_name, region_name and interface there, '
+                   'and the roles of the user')
+    return exception.Misconfigured(
+        setting='[keystone_authtoken]',
+        reason='Keystone could not be asked about the token')
 
 
 class Passwords:
@@ -143,8 +191,9 @@ class _HttpBasic:
         return self._application(environ, start_response)
 
 
-_STRATEGIES = {'keystone': _keystone, 'http_basic': _HttpBasic,
-               'noauth': _Administrator}
+_STRATEGIES: dict[str, Any] = {
+    'keystone': _Keystone, 'http_basic': _HttpBasic,
+    'noauth': _Administrator}
 
 
 class AuthMiddleware:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from cloudmanager.api import routing
 from cloudmanager.api.types import info as info_types
 from cloudmanager.common import exception
+from cloudmanager.common import policy
 from cloudmanager.common import rpc
 from cloudmanager.db import api as db_api
 
@@ -44,7 +45,10 @@ def healthcheck(call: routing.Call) -> Any:
     """
     found = {'database': _database(), 'messaging': _messaging()}
     missing = [name for name, well in found.items() if not well]
+    # Requests are answered by the old rules: no reason to send them to
+    # other processes, which have the same files.
+    policies = 'OUTDATED' if policy.problem() else 'OK'
     if missing:
         raise exception.Unavailable(
             reason=f'Out of reach: {", ".join(missing)}.')
-    return dict.fromkeys(found, 'OK')
+    return {**dict.fromkeys(found, 'OK'), 'policy': policies}

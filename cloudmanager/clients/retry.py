@@ -22,6 +22,7 @@ from oslo_log import log as logging
 import requests
 import urllib3.exceptions as urllib3_exc
 
+from cloudmanager.clients import session as cm_session
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 
@@ -126,6 +127,12 @@ def _translate(exc: Exception, kind: Kind, service: str,
             service=service, request=request, reason=reason)
         refused.http_status = status
         return refused
+    if isinstance(exc, ks_exc.EmptyCatalog):
+        # Not the same as a cloud without this service.
+        cm_session.forget_token()
+        return exception.CloudNotConfigured(
+            'The catalogue that the user of [cloud] gets is empty: check '
+            'its project (project_name) and its roles there.')
     if isinstance(exc, ks_exc.EndpointNotFound):
         return exception.CloudServiceMissing(service=service, reason=reason)
     unknown = kind is not Kind.READ and _ambiguous(exc)
@@ -153,6 +160,7 @@ def call(kind: Kind, service: str, request: str,
     :param request: what is asked, for messages
     :raises NotFound: 404
     :raises CloudRequestRefused: the service said no
+    :raises CloudNotConfigured: the catalogue of the cloud is empty
     :raises CloudUnreachable: no answer after all repetitions
     :raises CloudOutcomeUnknown: it may have been carried out
     """

@@ -69,6 +69,13 @@ def reset() -> None:
         _cloud = None
 
 
+def forget_token() -> None:
+    """Have the next request get a new token, with a new catalogue."""
+    with _lock:
+        if _cloud is not None:
+            _cloud.session.invalidate()
+
+
 def _get() -> _Cloud:
     global _cloud
     with _lock:

@@ -19,14 +19,16 @@ CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 
+@runner.program
 def main() -> None:
     """Serve until SIGTERM."""
     setup.prepare(sys.argv[1:])
     db_api.configure()
+    httpd = server.Server(app.build(), CONF.api.host_ip, CONF.api.port)
     LOG.info('cloudmanager-api listens on %s, port %s.', CONF.api.host_ip,
              CONF.api.port)
-    runner.run(server.Server(app.build(), CONF.api.host_ip, CONF.api.port))
+    runner.run(httpd)
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -9,6 +9,7 @@ from cloudmanager.conductor import service
 from cloudmanager.db import api as db_api
 
 
+@runner.program
 def main() -> None:
     """Run a conductor until SIGTERM; SIGHUP reads mutable options."""
     setup.prepare(sys.argv[1:])
@@ -17,4 +18,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -6,6 +6,8 @@ process on SIGHUP, and with forking a second process stands between an
 operator's kill and the one that works.
 """
 
+from collections.abc import Callable
+import functools
 import signal
 import threading
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Protocol
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.common import exception
 from cloudmanager.common import setup
 
 CONF = cfg.CONF
@@ -28,6 +31,26 @@ class Part(Protocol):
 
     def stop(self) -> None:
         """End, within a bounded time."""
+
+
+def program(main: Callable[[], None]) -> Callable[[], str | None]:
+    """Make a program end with one line when its configuration is wrong.
+
+    :param main: does all its work
+    :returns: the same, with what to exit with: nothing, or that line, which
+        means status 1
+    """
+    @functools.wraps(main)
+    def wrapped() -> str | None:
+        try:
+            main()
+            return None
+        except exception.Misconfigured as exc:
+            line = f'Not started: {exc}'
+        # The log may be a file, and may be the terminal.
+        LOG.critical('%s', line)
+        return line
+    return wrapped
 
 
 def run(*parts: Part) -> None:

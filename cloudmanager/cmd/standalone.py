@@ -65,7 +65,8 @@ def _upgrade() -> None:
         secrets.create_key()
 
 
-def main() -> int:
+@runner.program
+def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     chosen, rest = _arguments(sys.argv[1:])
     _configure(chosen, rest)
@@ -74,7 +75,6 @@ def main() -> int:
     LOG.info('cloudmanager-standalone answers on http://%s:%s.',
              chosen.listen, chosen.port)
     runner.run(service.Conductor(), httpd)
-    return 0
 
 
 if __name__ == '__main__':

@@ -9,6 +9,7 @@ from oslo_upgradecheck import upgradecheck
 
 from cloudmanager import conf  # noqa: F401  registers the options
 from cloudmanager.common import exception
+from cloudmanager.common import policy
 from cloudmanager.common import secrets
 from cloudmanager.db import api as db_api
 from cloudmanager.db import migration
@@ -34,6 +35,13 @@ class Checks(upgradecheck.UpgradeCommands):
             return upgradecheck.Result(Code.FAILURE, str(exc))
         return upgradecheck.Result(Code.SUCCESS)
 
+    def _policy(self) -> upgradecheck.Result:
+        try:
+            policy.load()
+        except exception.Misconfigured as exc:
+            return upgradecheck.Result(Code.FAILURE, str(exc))
+        return upgradecheck.Result(Code.SUCCESS)
+
     def _boot_files(self) -> upgradecheck.Result:
         path = cfg.CONF.pxe.config_dir
         if not path or (os.path.isdir(path)
@@ -46,6 +54,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     _upgrade_checks = (('Database schema', _database),
                        ('Encryption keys', _keys),
+                       ('Policy files', _policy),
                        ('Directory of boot files', _boot_files))
 
 

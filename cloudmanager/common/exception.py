@@ -300,6 +300,13 @@ class Busy(Unavailable):
         return _seconds(self.kwargs)
 
 
+class Misconfigured(Unavailable):
+    """What an option says, or names, cannot be used."""
+
+    error_code = 'cloudmanager.misconfigured'
+    template = '%(setting)s cannot be used: %(reason)s.'
+
+
 class CloudNotConfigured(Unavailable):
     error_code = 'cloudmanager.cloud_not_configured'
     template = ('No cloud is configured: %(setting)s is missing.')
@@ -321,8 +328,9 @@ class CloudServiceMissing(CloudUnreachable):
     """The cloud's catalogue does not have a service."""
 
     error_code = 'cloudmanager.cloud_service_missing'
-    template = ('%(service)s is not in the catalogue of the cloud: '
-                '%(reason)s')
+    template = ('%(service)s is not in the catalogue that the user of '
+                '[cloud] gets: %(reason)s. Check project_name, region_name '
+                'and valid_interfaces there.')
 
 
 class CloudOutcomeUnknown(CloudUnreachable):

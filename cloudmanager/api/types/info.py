@@ -27,6 +27,9 @@ VERSIONS = answers.many(_VERSION, Field(
 HEALTH = fields.Resource('', '', (
     Field('database', nullable=False, description='OK'),
     Field('messaging', nullable=False, description='OK'),
+    Field('policy', nullable=False,
+          description='OK, or OUTDATED when the policy files cannot be used '
+                      'and the rules of before are in force.'),
 ))
 
 OPENAPI = fields.Resource('', '', (

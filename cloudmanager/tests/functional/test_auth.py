@@ -7,9 +7,13 @@ import socket
 
 import bcrypt
 import fixtures
+from keystoneauth1 import exceptions as ks_exc
+from keystoneauth1 import fixture as auth_fixture
 from keystoneauth1 import loading
+from keystonemiddleware import fixture as token_fixture
 from oslo_config import cfg
 from oslo_context import context as oslo_context
+from requests_mock.contrib import fixture as mock_fixture
 import webtest
 
 from cloudmanager.api import app
@@ -74,10 +78,60 @@ class KeystoneGoneTestCase(base.ApiTestCase):
         CONF.reset()
         CONF.unregister_opts(OPTIONS, group='keystone_authtoken')
 
-    def test_keystone_is_out_of_reach(self):
-        answer = self.call('GET', '/v1/nodes/', status=503)
-        self.assertNotIn('secret', answer.text)
+    def check(self, *words):
+        for _ in range(2):
+            answer = self.call('GET', '/v1/nodes/', status=503)
+            for word in ('[keystone_authtoken]', *words):
+                self.assertIn(word, answer.json['errors'][0]['detail'])
+            self.assertNotIn('secret', answer.text)
         self.call('GET', '/v1', status=200)
+
+    def test_keystone_is_out_of_reach(self):
+        self.check()
+
+    def serve(self, catalogue):
+        """Let Keystone answer, with some catalogue for the service."""
+        url = CONF.keystone_authtoken.auth_url
+        token = auth_fixture.V3Token()
+        token.set_project_scope()
+        token['token']['catalog'] = catalogue
+        http = self.useFixture(mock_fixture.Fixture())
+        http.get(url, json={'versions': {'values': [
+            auth_fixture.V3Discovery(f'{url}/v3')]}}, status_code=300)
+        http.get(f'{url}/v3', json={
+            'version': auth_fixture.V3Discovery(f'{url}/v3')})
+        http.post(f'{url}/v3/auth/tokens', json=token,
+                  headers={'X-Subject-Token': 'secret-token'})
+        return http
+
+    def test_empty_catalogue(self):
+        """FA11: 503 with the settings, not 500."""
+        self.serve([])
+        self.check('project_name')
+
+    def test_catalogue_without_keystone(self):
+        """FA11: nor when only some services are missing."""
+        self.serve([{'type': 'compute', 'id': 'c', 'endpoints': []}])
+        self.check('project_name', 'region_name')
+
+    def test_credentials_that_keystone_refuses(self):
+        """FA11: nor when it does not know the service's user."""
+        self.serve([]).post(
+            f'{CONF.keystone_authtoken.auth_url}/v3/auth/tokens',
+            status_code=401)
+        self.check()
+
+    def test_errors_of_the_application_stay_what_they_are(self):
+        """FA11: they are no fault of the options of Keystone."""
+        self.useFixture(token_fixture.AuthTokenFixture()).add_token_data(
+            token_id='some-token', role_list=['admin'])
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.db.nodes.list_nodes', self.fail_in_keystone))
+        self.call('GET', '/v1/nodes/', status=500)
+
+    @staticmethod
+    def fail_in_keystone(*args, **kwargs):
+        raise ks_exc.EmptyCatalog()
 
 
 class NoauthTestCase(base.ApiTestCase):

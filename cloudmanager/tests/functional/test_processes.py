@@ -96,6 +96,21 @@ class ProgramTestCase(ProcessCase):
         except urllib.error.URLError:
             return False
 
+    def test_policy_that_cannot_be_used(self):
+        """FA11: it does not start, and says which file and rule."""
+        rules = self.directory / 'policy.yaml'
+        rules.write_text('"cloudmanager:nodes:lst": "role:member"')
+        with self.file.open('a') as stream:
+            stream.write(f'[oslo_policy]\npolicy_file = {rules}\n')
+        done = subprocess.run(
+            [sys.executable, '-m', 'cloudmanager.cmd.api',
+             '--config-file', str(self.file)], cwd=ROOT, timeout=60,
+            capture_output=True, text=True, check=False)
+        self.assertEqual(1, done.returncode)
+        for words in (str(rules), 'cloudmanager:nodes:lst', 'Not started'):
+            self.assertIn(words, done.stderr)
+        self.assertNotIn('Traceback', done.stderr)
+
 
 class InstalledTestCase(ProcessCase):
     """Programs as they are installed, with a file of options."""

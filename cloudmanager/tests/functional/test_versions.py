@@ -10,8 +10,10 @@ import requests
 import sqlalchemy as sa
 
 from cloudmanager import version
+from cloudmanager.common import policy
 from cloudmanager.common import rpc
 from cloudmanager.db import api as db_api
+from cloudmanager.tests import clocks
 from cloudmanager.tests.functional import base
 
 ENGINE = 'cloudmanager.db.api.get_engine'
@@ -87,8 +89,22 @@ class VersionsTestCase(base.ApiTestCase):
 class HealthTestCase(base.ApiTestCase):
 
     def test_well(self):
-        self.assertEqual({'database': 'OK', 'messaging': 'OK'},
-                         self.get('/healthcheck', user=None))
+        self.assertEqual(
+            {'database': 'OK', 'messaging': 'OK', 'policy': 'OK'},
+            self.get('/healthcheck', user=None))
+
+    def test_policy_is_outdated(self):
+        """FA11: that is told, and no reason to take the process away."""
+        rules = self.directory / 'policy.yaml'
+        self.config(group='oslo_policy', policy_file=str(rules))
+        now = clocks.simulate(self)
+        self.app = self.make_app()
+        rules.write_text('secret rule: [')
+        now.sleep(policy.RELOAD_SECONDS)
+        found = self.get('/healthcheck', user=None)
+        self.assertEqual('OUTDATED', found['policy'])
+        self.assertNotIn('secret', str(found))
+        self.get('/v1/nodes/')
 
     def test_database_is_gone(self):
         engine = mock.Mock()

@@ -6,6 +6,8 @@ import datetime
 import requests
 
 from cloudmanager.clients import cinder
+from cloudmanager.clients import neutron
+from cloudmanager.clients import nova
 from cloudmanager.clients import placement
 from cloudmanager.clients import records
 from cloudmanager.clients import rest
@@ -70,6 +72,29 @@ class VersionTestCase(RestCase):
         found = rest.Rest('Other', 'no-such-service', '1.0')
         error = self.assertRaises(exception.CloudUnreachable, found.get, '/')
         self.assertIn('no-such-service', str(error))
+        self.assertIn('region_name', str(error))
+
+
+class EmptyCatalogueTestCase(RestCase):
+
+    def test_empty(self):
+        """FA11: a 503 that names the settings, until it is filled."""
+        self.serve_placement(provider('cmp1'))
+        full = list(self.token['token']['catalog'])
+        self.token['token']['catalog'] = []
+        self.http.post(f'{base.AUTH}/auth/tokens', json=self.token,
+                       headers={'X-Subject-Token': base.TOKEN})
+        for ask in (nova.Nova().services, self.placement.providers,
+                    self.cinder.services,
+                    lambda: neutron.Neutron().agents('cmp1')):
+            error = self.assertRaises(exception.CloudNotConfigured, ask)
+            self.assertEqual(503, error.code)
+            self.assertIn('[cloud]', str(error))
+            self.assertIn('project_name', str(error))
+        self.token['token']['catalog'] = full
+        self.http.post(f'{base.AUTH}/auth/tokens', json=self.token,
+                       headers={'X-Subject-Token': base.TOKEN})
+        self.assertEqual(1, len(self.placement.providers()))
 
 
 class PlacementTestCase(RestCase):

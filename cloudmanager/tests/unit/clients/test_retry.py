@@ -115,6 +115,7 @@ class KindTestCase(RetryCase):
                 (nova_exc.BadRequest(400), exception.CloudRequestRefused),
                 (nova_exc.Forbidden(403), exception.CloudRequestRefused),
                 (ks_exc.Unauthorized(), exception.CloudUnreachable),
+                (ks_exc.EmptyCatalog(), exception.CloudNotConfigured),
                 (ks_exc.EndpointNotFound(), exception.CloudServiceMissing)):
             for kind in Kind:
                 self.assertEqual(expected, self.repeated(kind, error),

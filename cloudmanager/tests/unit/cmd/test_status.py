@@ -3,7 +3,9 @@
 
 from oslo_upgradecheck import upgradecheck
 
+from cloudmanager import policies
 from cloudmanager.cmd import status
+from cloudmanager.common import policy
 from cloudmanager.common import secrets
 from cloudmanager.db import migration
 from cloudmanager.tests import base
@@ -45,6 +47,17 @@ class UpgradedTestCase(ChecksCase):
             self.assertEqual(code, result.code)
             self.assertEqual(code == Code.WARNING,
                              str(missing) in (result.details or ''))
+
+    def test_policy(self):
+        """FA11: a rule that does not exist is found before the start."""
+        secrets.create_key()
+        rules = self.directory / 'policy.yaml'
+        rules.write_text('"cloudmanager:nodes:lst": "role:member"')
+        self.addCleanup(policy.init, policies.list_rules())
+        self.config(group='oslo_policy', policy_file=str(rules))
+        result = self.results()['Policy files']
+        self.assertEqual(Code.FAILURE, result.code)
+        self.assertIn('cloudmanager:nodes:lst', result.details)
 
     def test_bad_key(self):
         secrets.create_key().write_bytes(b'short')
