@@ -2,8 +2,6 @@
 """Who calls: Keystone, a file of passwords, or nobody in particular."""
 
 import functools
-import hmac
-import secrets
 from typing import Any
 
 from keystoneauth1 import exceptions as ks_exc
@@ -11,10 +9,11 @@ from keystonemiddleware import auth_token
 from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_middleware import basic_auth
-from oslo_middleware import exceptions as mw_exc
 import webob
 
 from cloudmanager.api import errors
+from cloudmanager.api import guesses
+from cloudmanager.api import passwords
 from cloudmanager.api import routing
 from cloudmanager.common import exception
 
@@ -114,53 +113,15 @@ def _not_asked(exc: Exception) -> exception.Unavailable:
         reason='Keystone could not be asked about the token')
 
 
-class Passwords:
-    """A file of ``user:bcrypt-hash`` lines, read anew for each request.
+def _peer(environ: dict[str, Any]) -> str | None:
+    """Return the address of a client, as the nearest proxy knows it.
 
-    :param path: of the file
-    :raises ValueError: it cannot be used
+    What stands before it in the header the client may have written itself.
     """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._key = secrets.token_bytes(32)
-        # bcrypt takes its time; what it has let in once is remembered by
-        # the line of the file, so that a change there is effective at once.
-        self._known: dict[str, bytes] = {}
-        try:
-            basic_auth.validate_auth_file(path)
-        except (mw_exc.ConfigInvalid, webob.exc.HTTPException,
-                UnicodeDecodeError) as exc:
-            raise ValueError('[api] http_basic_auth_user_file: no readable '
-                             f'file of bcrypt hashes at {path}') from exc
-
-    def _line(self, user: str) -> str | None:
-        try:
-            with open(self._path, encoding='utf-8') as lines:
-                return next((line.strip() for line in lines
-                             if line.startswith(f'{user}:')), None)
-        except (OSError, UnicodeDecodeError) as exc:
-            LOG.error('The file of passwords cannot be read: %s', exc)
-            raise exception.Unavailable(
-                reason='Passwords cannot be checked now.') from exc
-
-    def check(self, user: str, password: bytes) -> bool:
-        """Tell whether a password is right.
-
-        :raises Unavailable: the file cannot be read
-        """
-        line = self._line(user)
-        if line is None:
-            return False
-        digest = hmac.digest(self._key, password, 'sha256')
-        if hmac.compare_digest(self._known.get(line, b''), digest):
-            return True
-        try:
-            basic_auth.auth_entry(line, password)
-        except (webob.exc.HTTPException, ValueError):
-            return False
-        self._known[line] = digest
-        return True
+    forwarded = environ.get('HTTP_X_FORWARDED_FOR')
+    if forwarded and CONF.oslo_middleware.enable_proxy_headers_parsing:
+        return str(forwarded).rpartition(',')[2]
+    return environ.get('REMOTE_ADDR')
 
 
 class _HttpBasic:
@@ -173,14 +134,16 @@ class _HttpBasic:
 
     def __init__(self, application: Any) -> None:
         self._application = _Administrator(application)
-        self._passwords = Passwords(CONF.api.http_basic_auth_user_file)
+        self._passwords = passwords.Passwords(
+            CONF.api.http_basic_auth_user_file, CONF.api.failed_logins)
 
     def __call__(self, environ: dict[str, Any],
                  start_response: Any) -> Any:
         try:
             user, password = basic_auth.parse_token(
                 basic_auth.parse_header(environ))
-            known = self._passwords.check(user, password)
+            known = self._passwords.check(user, password,
+                                          guesses.place(_peer(environ)))
         except webob.exc.HTTPException:
             known = False
         if not known:

@@ -27,6 +27,7 @@ _CODES = {
     413: 'cloudmanager.body_too_large',
     415: 'cloudmanager.unsupported_media_type',
     431: 'cloudmanager.header_too_large',
+    429: 'cloudmanager.too_many_logins',
     500: 'cloudmanager.internal', 501: 'cloudmanager.not_implemented',
     503: 'cloudmanager.unavailable'}
 _DETAILS = {
@@ -67,6 +68,14 @@ class BodyTooLarge(exception.CloudManagerException):
     code = 413
     error_code = _CODES[413]
     template = 'The body has more than %(limit)d bytes.'
+
+
+class TooManyLogins(exception.Later):
+    """Passwords are guessed, or too many are checked at once."""
+
+    code = 429
+    error_code = _CODES[429]
+    template = 'Logins are slowed down. Try again in %(seconds)d s.'
 
 
 class UnsupportedMediaType(exception.CloudManagerException):

@@ -36,9 +36,12 @@ _DESCRIPTIONS = {
          'way.',
     413: 'The body is too large.',
     415: 'The body is not JSON.',
+    429: 'Too many wrong passwords; only with http_basic.',
     501: 'This version cannot do it.',
     503: 'Something that is needed is out of reach.',
 }
+# Statuses of errors that may pass by themselves.
+_PASSING = (429, 503)
 _SUCCESS = {200: 'Done.', 201: 'The object was created.',
             202: 'The work has begun; Location names its task.',
             204: 'Done; there is no body.'}
@@ -67,7 +70,7 @@ def document() -> dict[str, Any]:
         'components': {
             'schemas': made.schemas,
             'headers': _HEADERS,
-            'responses': {_name(status): _error(text)
+            'responses': {_name(status): _error(status, text)
                           for status, text in _DESCRIPTIONS.items()},
             'securitySchemes': {'token': {
                 'type': 'apiKey', 'in': 'header', 'name': 'X-Auth-Token',
@@ -78,6 +81,9 @@ def document() -> dict[str, Any]:
 _HEADERS: dict[str, Any] = {
     _REQUEST_ID: {'description': 'Id of the request, as in the logs.',
                   'schema': {'type': 'string'}, 'required': True},
+    'Retry-After': {'description': 'Seconds after which trying again may '
+                                   'help, if that is known.',
+                    'schema': {'type': 'integer', 'minimum': 1}},
     'Location': {'description': 'Path of the task.', 'required': True,
                  'schema': {'type': 'string', 'pattern': '^/v1/tasks/'}}}
 
@@ -87,8 +93,11 @@ def _name(status: int) -> str:
     return http.HTTPStatus(status).phrase.title().replace(' ', '')
 
 
-def _error(text: str) -> dict[str, Any]:
-    return {'description': text, 'headers': _header(_REQUEST_ID),
+def _error(status: int, text: str) -> dict[str, Any]:
+    headers = _header(_REQUEST_ID)
+    if status in _PASSING:
+        headers |= _header('Retry-After')
+    return {'description': text, 'headers': headers,
             'content': {JSON: {'schema': _refer(_ERROR)}}}
 
 
@@ -268,7 +277,7 @@ def _errors(route: routing.Route) -> list[int]:
     """Return the statuses of errors that an operation can answer."""
     found = {400, 503, *route.errors}
     if route.rule is not None:
-        found |= {401, 403}
+        found |= {401, 403, 429}
     if '{' in route.path:
         found.add(404)
     if route.method in routing.WITH_BODY:

@@ -19,12 +19,6 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _seconds(kwargs: dict[str, Any]) -> int | None:
-    """Return the seconds among the values of a template, if they are."""
-    found = kwargs.get('seconds')
-    return found if isinstance(found, int) else None
-
-
 class CloudManagerException(Exception):
     """Base of all errors that may reach a user.
 
@@ -288,16 +282,21 @@ class Unavailable(CloudManagerException):
     template = '%(reason)s'
 
 
-class Busy(Unavailable):
+class Later(CloudManagerException):
+    """Trying again may help after so many ``seconds``."""
+
+    @property
+    def retry_after(self) -> int | None:
+        found = self.kwargs.get('seconds')
+        return found if isinstance(found, int) else None
+
+
+class Busy(Later, Unavailable):
     """All threads that may wait for others are waiting."""
 
     error_code = 'cloudmanager.busy'
     template = ('%(limit)d requests wait for conductors or devices already. '
                 'Try again in %(seconds)d s.')
-
-    @property
-    def retry_after(self) -> int | None:
-        return _seconds(self.kwargs)
 
 
 class Misconfigured(Unavailable):

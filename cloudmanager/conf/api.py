@@ -17,6 +17,12 @@ OPTS = [
     cfg.StrOpt('http_basic_auth_user_file',
                default='$state_path/htpasswd',
                help='File of user:bcrypt-hash lines for http_basic.'),
+    cfg.IntOpt('failed_logins', default=10, min=1,
+               help='Wrong passwords in a minute that are looked at from one '
+                    'address, and for one user, with http_basic. More are '
+                    'answered with 429 and Retry-After. When a user is tried '
+                    'too often, each address has one try in a minute left; '
+                    'clients that have logged in before do not wait.'),
     cfg.HostAddressOpt('host_ip',
                        default='127.0.0.1',
                        help='Address that cloudmanager-api listens on.'),

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who is let in."""
 
-import base64
-import os
 import socket
 
-import bcrypt
 import fixtures
 from keystoneauth1 import exceptions as ks_exc
 from keystoneauth1 import fixture as auth_fixture
@@ -14,10 +11,7 @@ from keystonemiddleware import fixture as token_fixture
 from oslo_config import cfg
 from oslo_context import context as oslo_context
 from requests_mock.contrib import fixture as mock_fixture
-import webtest
 
-from cloudmanager.api import app
-from cloudmanager.api import auth
 from cloudmanager.tests.functional import base
 
 CONF = cfg.CONF
@@ -143,85 +137,6 @@ class NoauthTestCase(base.ApiTestCase):
         self.call('POST', '/v1/nodes/', {'node': {}}, 201, user=None,
                   headers={'X-Roles': 'nothing',
                            'OpenStack-System-Scope': 'all'})
-
-
-class HttpBasicTestCase(base.ApiTestCase):
-
-    auth_strategy = 'http_basic'
-
-    def make_app(self):
-        self.path = self.directory / 'htpasswd'
-        self.write('ann', b'right')
-        self.config(group='api', http_basic_auth_user_file=str(self.path))
-        return webtest.TestApp(app.build())
-
-    def write(self, user, password):
-        hashed = bcrypt.hashpw(password, bcrypt.gensalt(4)).decode()
-        self.path.write_text(f'# users\n\n{user}:{hashed}\n')
-
-    def ask(self, status, user='ann', password='right', **kwargs):
-        text = base64.b64encode(f'{user}:{password}'.encode()).decode()
-        return self.call('GET', '/v1/nodes/', status=status, user=None,
-                         headers={'Authorization': f'Basic {text}'},
-                         **kwargs)
-
-    def test_right(self):
-        self.write('ann', b'right')
-        for _ in range(2):
-            self.ask(200)
-
-    def test_wrong(self):
-        with self.path.open('a') as stream:
-            stream.write('old:plain\n')
-        for user, password in (
-                ('ann', 'wrong'), ('bob', 'right'), ('', 'right'),
-                ('ann', ''), ('# users', ''), ('old', 'plain'),
-                ('ann', 'x' * 100), ('ann', 'right\0'), ('an', 'right'),
-                ('ann:', 'right')):
-            answer = self.ask(401, user, password)
-            self.assertEqual('Basic realm="CloudManager"',
-                             answer.headers['WWW-Authenticate'])
-
-    def test_remembered_no_longer_than_it_holds(self):
-        self.ask(200)
-        self.write('ann', b'other')
-        self.ask(401)
-        self.ask(200, password='other')
-        self.write('bob', b'other')
-        self.ask(401, password='other')
-
-    def test_malformed(self):
-        for text in ('', 'Basic', 'Basic !', 'Bearer abc', 'Basic YQ=='):
-            self.call('GET', '/v1/nodes/', status=401, user=None,
-                      headers={'Authorization': text})
-        self.call('GET', '/v1/nodes/', status=401, user=None)
-
-    def test_errors_are_not_taken_for_bad_passwords(self):
-        text = base64.b64encode(b'ann:right').decode()
-        self.call('GET', '/v1/nodes/99', status=404, user=None,
-                  headers={'Authorization': f'Basic {text}'})
-
-    def test_file_is_gone(self):
-        os.unlink(self.path)
-        self.ask(503)
-
-    def test_file_that_cannot_be_used(self):
-        self.path.write_text('ann:plain text')
-        self.assertRaises(ValueError, auth.Passwords, str(self.path))
-        self.path.unlink()
-        self.assertRaises(ValueError, app.build)
-
-    def test_who_did_it(self):
-        text = base64.b64encode(b'ann:right').decode()
-        headers = {'Authorization': f'Basic {text}', **SPOOFED}
-        log = self.useFixture(fixtures.FakeLogger())
-        answer = self.call(
-            'POST', '/v1/hosts/cmp1/actions/shutdown', status=202,
-            user=None, headers=headers)
-        task = self.call('GET', answer.headers['Location'], user=None,
-                         status=200, headers=headers).json
-        self.assertEqual('ann', task['user_id'])
-        self.assertNotIn('right', log.output)
 
 
 class DoorTestCase(base.ApiTestCase):

@@ -24,7 +24,7 @@ REFERENCE = (pathlib.Path(cloudmanager.__file__).parents[1] / 'api-ref'
 # Served beside the paths that are promised: one promise names two paths.
 ALIASES = {('POST', '/domains/actions/get-store')}
 # What the reference says of all operations at once.
-COMMON = {400, 413, 415, 503}
+COMMON = {400, 413, 415, 429, 503}
 # Names of the reference that stand for any number of parameters.
 FILTER = 'filter'
 
