@@ -16,6 +16,7 @@ from cloudmanager.api import health  # noqa: F401  its route
 from cloudmanager.api.controllers import root
 from cloudmanager.common import context
 from cloudmanager.common import policy
+from cloudmanager.common import secrets
 
 CONF = cfg.CONF
 HEADERS = ['X-Auth-Token', 'X-OpenStack-Request-ID']
@@ -87,6 +88,7 @@ def build() -> Any:
     :raises Misconfigured: a file that options name cannot be used
     """
     policy.load()
+    secrets.check()
     cors.set_defaults(
         allow_headers=HEADERS, expose_headers=[*HEADERS, 'Location'],
         allow_methods=['GET', 'PUT', 'POST', 'DELETE'])

@@ -15,6 +15,7 @@ from oslo_log import log as logging
 from cloudmanager.api import errors
 from cloudmanager.api import guesses
 from cloudmanager.common import exception
+from cloudmanager.common import private
 
 LOG = logging.getLogger(__name__)
 SETTING = '[api] http_basic_auth_user_file'
@@ -62,6 +63,10 @@ class Passwords:
             with open(path, encoding='utf-8') as lines:
                 wrong = [number for number, found in _parse(lines)
                          if found is None]
+            if private.is_open(path):
+                LOG.warning('Others than its owner can read or change %s, '
+                            'and guess its passwords as fast as they can: '
+                            'set its mode to 0600.', path)
         except (OSError, UnicodeDecodeError) as exc:
             raise exception.Misconfigured(
                 setting=f'{SETTING} {path}', reason=str(exc)) from exc

@@ -65,6 +65,8 @@ class _Listener(server.TcpWSGIServer):
     """Accepts connections, and closes those of slow clients."""
 
     channel_class = connections.Connection
+    # Whether an answer was being made when all was closed.
+    _left = False
 
     def readable(self) -> bool:
         """Tell whether a connection may be accepted."""
@@ -99,12 +101,17 @@ class _Listener(server.TcpWSGIServer):
                    for one in self.active_channels.values())
 
     def close_all(self) -> None:
-        """Close all that is open."""
-        busy = self.busy
+        """Close all connections."""
+        self._left = self.busy
         for one in list(self.active_channels.values()):
             one.handle_close()
-        if not busy:
-            # A thread that is busy still would write to it.
+
+    def close_trigger(self) -> None:
+        """Close what wakes the loop, after its end.
+
+        A thread that is busy still would write to it.
+        """
+        if not self._left:
             self.trigger.close()
 
     def stop_listening(self) -> None:
@@ -208,4 +215,6 @@ class Server:
             self._stopping.set()
             self._listener.pull_trigger()
             self._thread.join(2 * STOP_SECONDS)
+            if not self._thread.is_alive():
+                self._listener.close_trigger()
             self._thread = None

@@ -4,6 +4,7 @@
 import sys
 
 from cloudmanager.cmd import runner
+from cloudmanager.common import secrets
 from cloudmanager.common import setup
 from cloudmanager.conductor import service
 from cloudmanager.db import api as db_api
@@ -13,6 +14,7 @@ from cloudmanager.db import api as db_api
 def main() -> None:
     """Run a conductor until SIGTERM; SIGHUP reads mutable options."""
     setup.prepare(sys.argv[1:])
+    secrets.check()
     db_api.configure()
     runner.run(service.Conductor())
 

@@ -30,6 +30,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def _keys(self) -> upgradecheck.Result:
         try:
+            secrets.check()
             secrets.encrypt('')
         except exception.Unavailable as exc:
             return upgradecheck.Result(Code.FAILURE, str(exc))

@@ -9,22 +9,62 @@ re-encrypt at leisure, remove the old one.
 from collections.abc import Callable
 import os
 import pathlib
+import stat
 import tempfile
 
 from cryptography import fernet
 from oslo_config import cfg
 
 from cloudmanager.common import exception
+from cloudmanager.common import private
 
 CONF = cfg.CONF
+SETTING = '[secrets] key_repository'
 
 
 def _key_files(repository: pathlib.Path) -> list[pathlib.Path]:
-    """Return the key files, newest first."""
-    if not repository.is_dir():
-        return []
-    files = [path for path in repository.iterdir() if path.name.isdigit()]
+    """Return the key files, newest first.
+
+    :raises Misconfigured: they cannot be looked for
+    """
+    try:
+        if not repository.is_dir():
+            return []
+        files = [path for path in repository.iterdir()
+                 if path.name.isdigit()]
+    except OSError as exc:
+        raise exception.Misconfigured(setting=SETTING,
+                                      reason=str(exc)) from exc
     return sorted(files, key=lambda path: int(path.name), reverse=True)
+
+
+def check() -> None:
+    """Check that others can neither read nor replace the keys.
+
+    The group of a key file may read it, for services that get it from
+    somebody else.
+
+    :raises Misconfigured: others can
+    """
+    repository = pathlib.Path(CONF.secrets.key_repository)
+    files = _key_files(repository)
+    try:
+        if files and private.mode(repository) & stat.S_IWOTH:
+            raise _open(repository, '0700')
+        for path in files:
+            if private.is_open(path):
+                raise _open(path, '0600')
+    except OSError as exc:
+        raise exception.Misconfigured(setting=SETTING,
+                                      reason=str(exc)) from exc
+
+
+def _open(path: pathlib.Path, wanted: str) -> exception.Misconfigured:
+    return exception.Misconfigured(
+        setting=SETTING,
+        reason=f'others have access to {path} (mode '
+               f'{private.mode(path):04o}); set it to {wanted}, and make a '
+               'new key if somebody may have read it')
 
 
 def create_key(repository: str | None = None) -> pathlib.Path:

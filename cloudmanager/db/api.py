@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import pool
 
+from cloudmanager.common import private
 from cloudmanager.db import turns
 
 CONF = cfg.CONF
@@ -34,11 +35,34 @@ context_manager = enginefacade.transaction_context()
 
 
 def configure() -> None:
-    """Prepare the engine from ``[database]``; call once per process."""
+    """Prepare the engine from ``[database]``; call once per process.
+
+    A SQLite file is for its owner alone.
+    """
+    _keep_private(sa.make_url(CONF.database.connection))
     # The yield at the end of each transaction is for eventlet.
     context_manager.configure(connection=_url(), sqlite_fk=True,
                               thread_checkin=False)
     context_manager.append_on_engine_create(_prepare_engine)
+
+
+def _keep_private(url: sa.URL) -> None:
+    """Keep others from reading a SQLite file.
+
+    SQLite gives the files that it puts beside it the same mode.
+    """
+    path = url.database
+    if (url.get_backend_name() != 'sqlite' or not path
+            or path == ':memory:' or path.startswith('file:')):
+        return
+    try:
+        if private.create(path):
+            return
+    except OSError:
+        # SQLite says what is wrong as soon as the file is needed.
+        return
+    for name in (path, f'{path}-wal', f'{path}-shm'):
+        private.close(name)
 
 
 def _url() -> str:

@@ -295,6 +295,7 @@ class DbTestCase(TestCase):
             return _render(self._url)
         path = self.directory / 'cloudmanager.sqlite'
         if self.migrated:
+            path.touch(0o600)
             path.write_bytes(_sqlite_template())
         return f'sqlite:///{path}'
 

@@ -138,6 +138,15 @@ class HttpBasicTestCase(HttpBasicCase):
         self.path.unlink()
         self.assertRaises(exception.Misconfigured, app.build)
 
+    def test_file_that_others_can_read(self):
+        """FA16: that is told."""
+        log = self.useFixture(fixtures.FakeLogger(level=30))
+        for mode, told in ((0o644, 1), (0o600, 0)):
+            self.path.chmod(mode)
+            passwords.Passwords(str(self.path), 1)
+            self.assertEqual(told, log.output.count(str(self.path)))
+            log.reset_output()
+
     def test_who_did_it(self):
         headers = {**self.basic('ann', 'right'), **test_auth.SPOOFED}
         log = self.useFixture(fixtures.FakeLogger())

@@ -102,14 +102,24 @@ class ProgramTestCase(ProcessCase):
         rules.write_text('"cloudmanager:nodes:lst": "role:member"')
         with self.file.open('a') as stream:
             stream.write(f'[oslo_policy]\npolicy_file = {rules}\n')
+        self.check_refused('api', str(rules), 'cloudmanager:nodes:lst')
+
+    def check_refused(self, name, *words):
         done = subprocess.run(
-            [sys.executable, '-m', 'cloudmanager.cmd.api',
+            [sys.executable, '-m', f'cloudmanager.cmd.{name}',
              '--config-file', str(self.file)], cwd=ROOT, timeout=60,
             capture_output=True, text=True, check=False)
         self.assertEqual(1, done.returncode)
-        for words in (str(rules), 'cloudmanager:nodes:lst', 'Not started'):
-            self.assertIn(words, done.stderr)
-        self.assertNotIn('Traceback', done.stderr)
+        for word in ('Not started', *words):
+            self.assertIn(word, done.stderr)
+        self.assertNotIn('Traceback', done.stderr + done.stdout)
+
+    def test_keys_that_are_open(self):
+        """FA16: neither program starts, and both say which file."""
+        path = secrets.create_key()
+        path.chmod(0o644)
+        for name in ('api', 'conductor'):
+            self.check_refused(name, str(path), '0600')
 
 
 class InstalledTestCase(ProcessCase):

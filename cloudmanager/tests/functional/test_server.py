@@ -190,6 +190,22 @@ class StopTestCase(ServerCase):
                           (self.host, port), 10)
         self.server.stop()
 
+    def test_stop_when_the_loop_is_faster(self):
+        """FA2: it may have ended before it is woken."""
+        listener, thread = self.server._listener, self.server._thread
+        inner = listener.pull_trigger
+
+        def late():
+            self.server._stopping.wait(10)
+            thread.join(10)
+            inner()
+
+        with fixtures.MonkeyPatch(
+                'cloudmanager.api.server._Listener.pull_trigger',
+                lambda _: late()):
+            self.server.stop()
+        self.assertFalse(thread.is_alive())
+
     def test_stop_when_all_threads_are_taken(self):
         self.useFixture(fixtures.MonkeyPatch(
             'cloudmanager.api.server.THREADS', 1))

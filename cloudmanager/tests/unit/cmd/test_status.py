@@ -59,6 +59,13 @@ class UpgradedTestCase(ChecksCase):
         self.assertEqual(Code.FAILURE, result.code)
         self.assertIn('cloudmanager:nodes:lst', result.details)
 
+    def test_key_that_is_open(self):
+        """FA16: found before the start."""
+        secrets.create_key().chmod(0o644)
+        result = self.results()['Encryption keys']
+        self.assertEqual(Code.FAILURE, result.code)
+        self.assertIn('0644', result.details)
+
     def test_bad_key(self):
         secrets.create_key().write_bytes(b'short')
         self.assertEqual(Code.FAILURE,

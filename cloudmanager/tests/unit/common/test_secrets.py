@@ -5,6 +5,7 @@ import pathlib
 import stat
 
 from cryptography import fernet
+import fixtures
 
 from cloudmanager.common import exception
 from cloudmanager.common import secrets
@@ -35,6 +36,40 @@ class SecretsTestCase(base.TestCase):
         path = secrets.create_key()
         self.assertEqual(0o600, stat.S_IMODE(path.stat().st_mode))
         self.assertEqual(0o700, stat.S_IMODE(self.keys.stat().st_mode))
+
+    def test_open_to_others(self):
+        """FA16: such a key is refused, and named with what to do."""
+        secrets.check()
+        first, second = secrets.create_key(), secrets.create_key()
+        secrets.check()
+        for path, mode, wanted in (
+                (first, 0o644, '0600'), (second, 0o604, '0600'),
+                (second, 0o660, '0600'), (self.keys, 0o777, '0700')):
+            before = stat.S_IMODE(path.stat().st_mode)
+            path.chmod(mode)
+            error = self.assertRaises(exception.Misconfigured, secrets.check)
+            for words in (str(path), f'{mode:04o}', wanted,
+                          '[secrets] key_repository'):
+                self.assertIn(words, str(error))
+            path.chmod(before)
+            secrets.check()
+
+    def test_open_to_the_group(self):
+        """FA16: somebody else may have put it there for the service."""
+        secrets.create_key().chmod(0o440)
+        secrets.check()
+
+    def test_that_cannot_be_looked_at(self):
+        """FA16: an error with the setting, not a trace."""
+        secrets.create_key()
+
+        def refuse(path):
+            raise PermissionError('not yours')
+
+        with fixtures.MonkeyPatch('pathlib.Path.iterdir', refuse):
+            for ask in (secrets.check, lambda: secrets.encrypt('x')):
+                error = self.assertRaises(exception.Misconfigured, ask)
+                self.assertIn('[secrets] key_repository', str(error))
 
     def test_keys_are_numbered(self):
         self.assertEqual(['0', '1', '2'], [

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transactions: repetition, isolation, and writing on SQLite."""
 
+import os
+import stat
 import threading
 
 from oslo_db import exception as db_exc
@@ -229,3 +231,53 @@ class DocumentsTestCase(base.DbTestCase):
             ((params, memory),) = self.execute(
                 sa.select(models.Task.params, models.Task.memory))
             self.assertEqual((document, None), (params, memory))
+
+
+class PrivateFileTestCase(base.TestCase):
+    """FA16: a database on SQLite is for its owner alone."""
+
+    def setUp(self):
+        super().setUp()
+        self.path = self.directory / 'cloudmanager.sqlite'
+        self.config(group='database', connection=f'sqlite:///{self.path}')
+        self.addCleanup(db_api.reset)
+        self.addCleanup(os.umask, os.umask(0))
+
+    def modes(self):
+        return {path.suffix: stat.S_IMODE(path.stat().st_mode)
+                for path in self.directory.iterdir()}
+
+    def test_new(self):
+        """FA16: what SQLite puts beside it as well."""
+        db_api.configure()
+        self.assertEqual({'.sqlite': 0o600}, self.modes())
+        with db_api.get_engine().begin() as connection:
+            connection.exec_driver_sql('CREATE TABLE a (b INT)')
+            self.assertEqual(dict.fromkeys(
+                ('.sqlite', '.sqlite-wal', '.sqlite-shm'), 0o600),
+                self.modes())
+
+    def test_of_an_older_version(self):
+        """FA16: it is closed, and keeps what is in it."""
+        engine = sa.create_engine(f'sqlite:///{self.path}')
+        self.addCleanup(engine.dispose)
+        with engine.connect() as connection:
+            connection.exec_driver_sql('PRAGMA journal_mode=WAL')
+            connection.exec_driver_sql('CREATE TABLE a (b INT)')
+            connection.commit()
+            self.assertEqual({0o644}, {mode & 0o644
+                                       for mode in self.modes().values()})
+            db_api.configure()
+            self.assertEqual({0o600}, set(self.modes().values()))
+        with db_api.get_engine().connect() as connection:
+            connection.exec_driver_sql('SELECT b FROM a')
+
+    def test_no_file(self):
+        """FA16: nothing is made for databases that are no files."""
+        for url in ('sqlite://', 'sqlite:///:memory:',
+                    f'sqlite:///file:{self.path}?mode=ro&uri=true',
+                    'mysql+pymysql://u@h/d', f'sqlite:///{self.path}/x'):
+            self.config(group='database', connection=url)
+            db_api.configure()
+            db_api.reset()
+        self.assertEqual({}, self.modes())
