@@ -41,7 +41,7 @@ def _ensure(title, server, log, ways):
     """Try one way after the other until the server listens."""
     if waiting.listening(server.host, server.port):
         return
-    if server.host not in (config.ADDRESS, 'localhost'):
+    if server.host not in (config.SERVERS_ADDRESS, 'localhost'):
         raise MinicloudError(
             f'{title} does not answer on {server.host}:{server.port}.')
     for way in ways:

@@ -4,7 +4,8 @@
 from minicloudlib import commands
 from minicloudlib import settings as config
 
-VIRTUAL_HOST = 'minicloud'
+VIRTUAL_HOST = ('minicloud' if config.NUMBER == 1
+                else f'minicloud{config.NUMBER}')
 
 
 class Broker:
@@ -24,7 +25,7 @@ class Broker:
         return commands.succeeds(argv, self._log)
 
     def _controllable(self):
-        here = self._server.host in (config.ADDRESS, 'localhost')
+        here = self._server.host in (config.SERVERS_ADDRESS, 'localhost')
         program = commands.find('rabbitmqctl')
         return bool(here and program and commands.as_root([program]))
 

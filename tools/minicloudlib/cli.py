@@ -2,16 +2,14 @@
 """The command line."""
 
 import argparse
-import contextlib
-import fcntl
 import signal
 
 from minicloudlib import cloud
 from minicloudlib import faults
+from minicloudlib import locks
 from minicloudlib import packages
 from minicloudlib import processes
 from minicloudlib import settings as config
-from minicloudlib import waiting
 from minicloudlib.console import last_lines
 from minicloudlib.console import say
 from minicloudlib.console import warn
@@ -20,13 +18,15 @@ from minicloudlib.errors import MinicloudError
 DESCRIPTION = """\
 A small real OpenStack on this machine: Keystone, Placement, Glance, Nova
 with its fake virtualisation driver, and Cinder. Neutron is a stub that only
-remembers what is created. All listens on 127.0.0.1 only. What is missing is
-installed.
+remembers what is created. All listens on the loopback network only. What is
+missing is installed.
 """
 
 EPILOG = """\
 environment variables:
   MINICLOUD_DIR         where all is kept (default: $HOME/.minicloud)
+  MINICLOUD_NUMBER      1 to 9: which of several clouds on this machine; it
+                        listens on 127.0.0.NUMBER (default: 1)
   MINICLOUD_DB_URL      mysql://USER:PASSWORD@HOST:PORT of a MariaDB user who
                         may create databases named minicloud_* (default: own
                         user "minicloud", made when root has no password)
@@ -37,26 +37,6 @@ Each start after a stop begins with an empty cloud. Users: admin,
 cloudmanager, demo, reader; the password of all is "secret".
 Use it:  eval "$(minicloud env)"; $HOME/.minicloud/venv/bin/openstack ...
 """
-
-LOCK_SECONDS = 300
-
-
-@contextlib.contextmanager
-def _locked(settings):
-    """Let one command at a time change the cloud."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-
-    def acquire():
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    with (settings.home / 'lock').open('w') as lock:
-        waiting.until(
-            acquire, LOCK_SECONDS, 'Another minicloud command is at work')
-        yield
 
 
 def install(settings, options):
@@ -81,6 +61,7 @@ def start(settings, options):
         raise MinicloudError('--fresh: the cloud is running. Stop it first.')
     wanted = cloud.Cloud(settings, layout)
     if wanted.complete():
+        wanted.save_layout()
         say('already running')
         return 0
     packages.ensure(settings)
@@ -92,7 +73,6 @@ def _extends(layout, present):
     """Tell whether a running cloud can become one of this layout."""
     return (
         layout.computes >= present.computes
-        and layout.slow_computes == present.slow_computes
         and layout.max_live_migrations == present.max_live_migrations)
 
 
@@ -272,7 +252,7 @@ def main(argv=None):
         settings = config.Settings.from_environment()
         if not options.lock:
             return options.function(settings, options)
-        with _locked(settings):
+        with locks.locked(settings.home / 'lock'):
             return options.function(settings, options)
     except MinicloudError as exc:
         warn(str(exc))

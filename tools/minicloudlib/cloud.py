@@ -60,7 +60,7 @@ class Cloud:
         if not self.running():
             self._prepare(fresh)
         self._render()
-        self.layout.save(self.layout_file(self._settings))
+        self.save_layout()
         for name in self.services:
             self.supervisor.signal(name, signal.SIGCONT)
             self.supervisor.start(name)
@@ -96,10 +96,17 @@ class Cloud:
         saved.save()
         say('saved a snapshot')
 
+    def _renderer(self):
+        return rendering.Renderer(
+            self._settings, self.layout, self._databases, self._broker.url())
+
     def _render(self):
-        rendering.Renderer(
-            self._settings, self.layout, self._databases,
-            self._broker.url()).write_all()
+        self._renderer().write_all()
+
+    def save_layout(self):
+        """Take on what may change while the cloud runs, and remember it."""
+        self._renderer().mark_slow()
+        self.layout.save(self.layout_file(self._settings))
 
     def _wait_ready(self, started):
         with futures.ThreadPoolExecutor(len(self.services)) as pool:

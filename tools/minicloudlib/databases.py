@@ -5,7 +5,9 @@ from minicloudlib import commands
 from minicloudlib import settings as config
 from minicloudlib.errors import MinicloudError
 
-PREFIX = 'minicloud_'
+# Of all clouds.
+OWN = 'minicloud_'
+PREFIX = OWN if config.NUMBER == 1 else f'{OWN}{config.NUMBER}_'
 NAMES = (
     'keystone', 'placement', 'glance', 'cinder', 'nova_api', 'nova_cell0',
     'nova')
@@ -102,13 +104,13 @@ class Databases:
         return [over_tcp, *([over_socket] if over_socket else [])]
 
     def _create_user(self, root_login):
-        """Create our user; it owns the databases with our prefix only."""
-        pattern = PREFIX.replace('_', r'\_') + '%'
+        """Create our user; it owns the databases of all clouds only."""
+        pattern = OWN.replace('_', r'\_') + '%'
         statements = ''.join(
             f"CREATE USER IF NOT EXISTS '{self._server.user}'@'{host}' "
             f"IDENTIFIED BY '{config.PASSWORD}';"
             f"GRANT ALL ON `{pattern}`.* TO '{self._server.user}'@'{host}';"
-            for host in ('localhost', config.ADDRESS))
+            for host in ('localhost', config.SERVERS_ADDRESS))
         created = commands.succeeds(
             [*root_login, '--execute', statements], self._log)
         return created and self.reachable()

@@ -8,6 +8,7 @@ import sys
 import sysconfig
 
 from minicloudlib import commands
+from minicloudlib import locks
 from minicloudlib import settings as config
 from minicloudlib import waiting
 from minicloudlib.console import say
@@ -24,8 +25,9 @@ APT_OPTIONS = ('-o', 'DPkg::Lock::Timeout=400')
 
 def ensure(settings):
     """Install everything that is not there yet."""
-    _ensure_system_packages(settings)
-    _ensure_venv(settings)
+    with locks.locked(settings.base / 'install.lock'):
+        _ensure_system_packages(settings)
+        _ensure_venv(settings)
 
 
 def _missing_system_packages(settings):
@@ -66,7 +68,7 @@ def _ensure_system_packages(settings):
             'Neither root nor sudo. As root, run: '
             f'apt-get install --no-install-recommends {names}')
     say(f'installing {names}')
-    log = settings.home / 'apt.log'
+    log = settings.base / 'apt.log'
     environment = ['env', 'DEBIAN_FRONTEND=noninteractive']
     for arguments in (
             ['update'],
@@ -97,7 +99,7 @@ def _ensure_venv(settings):
     if _venv_complete(settings):
         return
     say(f'installing OpenStack into {settings.venv} (minutes, once)')
-    log = settings.home / 'pip.log'
+    log = settings.base / 'pip.log'
     commands.run(
         [sys.executable, '-m', 'venv', str(settings.venv)], log)
     commands.run(

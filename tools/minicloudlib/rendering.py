@@ -7,8 +7,8 @@ import string
 
 from minicloudlib import settings as config
 
-FAST_DRIVER = 'minicloud_virt.Driver'
-SLOW_DRIVER = 'minicloud_virt.SlowMigrationDriver'
+# The driver looks for it in the directory of its host.
+SLOW_MARK = 'slow-migrations'
 CONTROLLER = 'ctl'
 DIRECTORIES = (
     'etc', 'log', 'run', 'keystone/fernet', 'keystone/credential',
@@ -113,6 +113,7 @@ class Renderer:
         self._write_nova(CONTROLLER, 'nova.conf', databases=True)
         for name in self._layout.names:
             self._write_nova(name, f'{name}.conf', databases=False)
+        self.mark_slow()
 
     def _write_keys(self):
         """Create Keystone's keys, unless they exist."""
@@ -125,14 +126,24 @@ class Renderer:
                     path.touch(mode=0o600)
                     path.write_bytes(base64.urlsafe_b64encode(os.urandom(32)))
 
+    def mark_slow(self):
+        """Say on which computes live migrations last.
+
+        They look before each migration, so it may change while they run.
+        """
+        for name in self._layout.names:
+            mark = self._settings.state / 'nova' / name / SLOW_MARK
+            if name in self._layout.slow_computes:
+                mark.touch()
+            else:
+                mark.unlink(missing_ok=True)
+
     def _write_nova(self, host, name, databases):
         """Write the file of one Nova host; computes have no database."""
-        slow = host in self._layout.slow_computes
         limit = self._layout.max_live_migrations
         (self._settings.state / 'nova' / host).mkdir(exist_ok=True)
         self._write(
             'nova.conf', name, host=host,
-            compute_driver=SLOW_DRIVER if slow else FAST_DRIVER,
             live_migration_limit=(
                 '' if limit is None
                 else f'max_concurrent_live_migrations = {limit}'),

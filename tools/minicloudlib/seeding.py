@@ -17,7 +17,7 @@ USERS = {
     'reader': ('demo', ('cloudmanager_reader',)),
 }
 
-# name: (type, what follows http://127.0.0.1:)
+# name: (type, what follows http://ADDRESS:)
 SERVICES = {
     'placement': ('placement', '8778'),
     'glance': ('image', '9292'),

@@ -11,7 +11,12 @@ import urllib.parse
 
 from minicloudlib.errors import MinicloudError
 
-ADDRESS = '127.0.0.1'
+# Several clouds can run beside each other: each has a number, an address of
+# the loopback network and databases of its own.
+NUMBER = int(os.environ.get('MINICLOUD_NUMBER') or '1')
+ADDRESS = f'127.0.0.{NUMBER}'
+# Where MariaDB and RabbitMQ listen, unless told otherwise.
+SERVERS_ADDRESS = '127.0.0.1'
 PASSWORD = 'secret'
 REGION = 'RegionOne'
 AUTH_URL = f'http://{ADDRESS}:5000/v3'
@@ -62,7 +67,7 @@ class Server:
 class Settings:
     """What the environment variables say."""
 
-    home: Path
+    base: Path
     database: Server
     own_database_user: bool
     rabbit: Server
@@ -70,21 +75,27 @@ class Settings:
     @classmethod
     def from_environment(cls, environ=os.environ):
         """Read the MINICLOUD_* variables."""
-        home = environ.get('MINICLOUD_DIR') or '~/.minicloud'
+        base = environ.get('MINICLOUD_DIR') or '~/.minicloud'
         database = environ.get('MINICLOUD_DB_URL')
         rabbit = environ.get('MINICLOUD_RABBIT_URL')
-        own = f'mysql://minicloud:{PASSWORD}@{ADDRESS}'
+        own = f'mysql://minicloud:{PASSWORD}@{SERVERS_ADDRESS}'
         return cls(
-            home=Path(home).expanduser().absolute(),
+            base=Path(base).expanduser().absolute(),
             database=Server.parse(database or own, port=3306),
             own_database_user=not database,
             rabbit=Server.parse(
-                rabbit or f'rabbit://guest:guest@{ADDRESS}', port=5672))
+                rabbit or f'rabbit://guest:guest@{SERVERS_ADDRESS}',
+                port=5672))
 
     @property
     def venv(self):
-        """The virtual environment that holds OpenStack."""
-        return self.home / 'venv'
+        """The virtual environment that holds OpenStack, for all clouds."""
+        return self.base / 'venv'
+
+    @property
+    def home(self):
+        """Everything that belongs to this cloud."""
+        return self.base if NUMBER == 1 else self.base / f'cloud{NUMBER}'
 
     @property
     def state(self):

@@ -14,6 +14,8 @@ from oslo_config import cfg
 CONF = cfg.CONF
 # Seconds after which a migration that nobody decided on is given up.
 LONGEST_MIGRATION = 600
+# Of a host, in its directory: its live migrations last.
+SLOW_MARK = 'slow-migrations'
 IMAGE = bytes(64 * 1024)
 
 
@@ -95,14 +97,11 @@ def _qemu_img(*arguments, directory):
 
 
 class Driver(_Copying, _Leaving, fake.FakeDriverWithoutFakeNodes):
-    """Live migrations that are over at once."""
+    """Live migrations that are over at once.
 
-
-class SlowMigrationDriver(Driver):
-    """Live migrations that last until they are aborted or forced.
-
-    Nova's own driver for that ends them after five seconds, and has one
-    decision for all of them.
+    On a host that is marked as slow they last until they are aborted or
+    forced. Nova's own driver for that ends them after five seconds, and has
+    one decision for all of them.
     """
 
     def __init__(self, *args, **kwargs):
@@ -112,6 +111,11 @@ class SlowMigrationDriver(Driver):
     def live_migration(self, context, instance, dest, post_method,
                        recover_method, block_migration=False,
                        migrate_data=None):
+        if not (Path(CONF.state_path) / SLOW_MARK).exists():
+            super().live_migration(
+                context, instance, dest, post_method, recover_method,
+                block_migration, migrate_data)
+            return
         answers = self._aborted[instance.uuid] = queue.Queue()
         try:
             aborted = answers.get(timeout=LONGEST_MIGRATION)
