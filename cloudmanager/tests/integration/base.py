@@ -12,7 +12,9 @@ import uuid
 import testtools
 
 from cloudmanager.tests.integration import cloud
+from cloudmanager.tests.integration import place
 from cloudmanager.tests.integration import processes
+from cloudmanager.tests.integration import servers
 
 sys.path.insert(0, str(cloud.ROOT / 'tools'))
 
@@ -49,7 +51,8 @@ class IntegrationCase(testtools.TestCase):
         cls.cloud.restore_hosts()
         cls.installation = processes.Installation(
             cls.directory, f'cm_test_{uuid.uuid4().hex[:8]}',
-            board=cls.board, more=cls.more, forged=cls.forged,
+            address=place.address(), board=cls.board, more=cls.more,
+            forged=cls.forged,
             **cls.backing())
         cls.addClassCleanup(cls.installation.close)
         cls.workers = [cls.installation.conductor(f'conductor{number}')
@@ -59,8 +62,8 @@ class IntegrationCase(testtools.TestCase):
 
     @classmethod
     def backing(cls) -> dict[str, str]:
-        """Return ``database`` and ``transport`` where they are special."""
-        return {}
+        """Return ``transport``, and ``database`` where it is special."""
+        return {'transport': servers.shared_bus().url}
 
     def setUp(self) -> None:
         super().setUp()

@@ -3,14 +3,11 @@
 
 import contextlib
 import datetime
-import fcntl
-import os
 import pathlib
 import subprocess
 import sys
 import time
 from typing import Any
-from typing import TextIO
 
 from keystoneauth1 import adapter
 from keystoneauth1 import loading
@@ -19,15 +16,13 @@ from novaclient import client as nova_client
 from novaclient import exceptions as nova_exc
 
 from cloudmanager.tests.integration import nova_db
+from cloudmanager.tests.integration import place
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 MINICLOUD = ROOT / 'tools' / 'minicloud'
-AUTH_URL = 'http://127.0.0.1:5000/v3'
 PASSWORD = 'secret'
 DISABLED_TRAIT = 'COMPUTE_STATUS_DISABLED'
 COMPUTES = ('cmp1', 'cmp2', 'cmp3', 'cmp4')
-LOCK = pathlib.Path.home() / '.minicloud' / 'tests.lock'
-_lock: TextIO | None = None
 
 
 def minicloud(*arguments: str, seconds: float = 900,
@@ -35,7 +30,8 @@ def minicloud(*arguments: str, seconds: float = 900,
     """Run tools/minicloud; its output goes into the error of a failure."""
     done = subprocess.run(
         [sys.executable, str(MINICLOUD), *arguments], timeout=seconds,
-        capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        env=place.environment())
     if check and done.returncode:
         raise AssertionError(
             f'minicloud {" ".join(arguments)} failed:\n'
@@ -46,17 +42,9 @@ def minicloud(*arguments: str, seconds: float = 900,
 def start(slow: str = '') -> None:
     """Start the mini cloud with four computes, unless it runs.
 
-    Waits for other test runs: tests delete all servers of the cloud.
-
     :param slow: a compute whose live migrations last until they are aborted
-        or forced; one that is started otherwise is started anew
+        or forced
     """
-    global _lock
-    if _lock is None:
-        LOCK.parent.mkdir(parents=True, exist_ok=True)
-        # Held until this process ends.
-        _lock = LOCK.open('w')
-        wait(_is_ours, 1800, 'other tests have ended', 1)
     options = ['--computes', '4', '--max-live-migrations', '0',
                '--slow-migrations', slow or 'none']
     try:
@@ -66,15 +54,6 @@ def start(slow: str = '') -> None:
             raise
         minicloud('stop')
         minicloud('start', *options)
-
-
-def _is_ours() -> bool:
-    assert _lock is not None
-    try:
-        fcntl.flock(_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def wait(condition: Any, seconds: float, what: str,
@@ -93,8 +72,8 @@ def wait(condition: Any, seconds: float, what: str,
 def session(user: str = 'admin', project: str = 'admin') -> Any:
     """Return a session of a user of the mini cloud."""
     auth = loading.get_plugin_loader('password').load_from_options(
-        auth_url=os.environ.get('OS_AUTH_URL', AUTH_URL), username=user,
-        password=PASSWORD, project_name=project,
+        auth_url=place.auth_url(), username=user, password=PASSWORD,
+        project_name=project,
         user_domain_name='Default', project_domain_name='Default')
     return ks_session.Session(auth=auth, timeout=60)
 

@@ -5,13 +5,14 @@ from typing import Any
 
 import pymysql
 
-DATABASE = 'minicloud_nova'
+from cloudmanager.tests.integration import place
 
 
 def execute(statement: str, *values: Any) -> None:
     """Run a statement that changes something."""
     connection = pymysql.connect(host='127.0.0.1', user='root',
-                                 autocommit=True, database=DATABASE)
+                                 autocommit=True,
+                                 database=place.database('nova'))
     try:
         with connection.cursor() as cursor:
             cursor.execute(statement, values)

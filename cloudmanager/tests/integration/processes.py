@@ -18,6 +18,7 @@ import pymysql
 
 from cloudmanager.tests.integration import cloud
 from cloudmanager.tests.integration import forge
+from cloudmanager.tests.integration import place
 
 PROGRAMS = pathlib.Path(sys.executable).parent
 DATABASE_USER = 'root'
@@ -33,12 +34,13 @@ rpc_response_timeout = 30
 connection = {database}
 [api]
 auth_strategy = {auth}
+host_ip = {address}
 port = {port}
 [cloud]
 auth_type = password
 {credentials}
 [keystone_authtoken]
-www_authenticate_uri = http://127.0.0.1:5000/v3
+www_authenticate_uri = http://{address}:5000/v3
 auth_type = password
 {credentials}
 [conductor]
@@ -52,7 +54,7 @@ shared_storage = all
 {more}
 '''
 CREDENTIALS = '''\
-auth_url = http://127.0.0.1:5000/v3
+auth_url = http://{address}:5000/v3
 username = cloudmanager
 password = secret
 project_name = service
@@ -185,6 +187,7 @@ class Installation:
     :param name: of the database, and of the Redis namespace
     :param board: jobboard
     :param board_options: of a jobboard other than ``sql`` or ``redis``
+    :param address: of the cloud, where the API listens too
     :param database: URL of an empty one; one of its own on the local
         MariaDB when not given
     :param forged: whether programs are forked, see ``forge``
@@ -194,14 +197,15 @@ class Installation:
                  board: str = 'sql',
                  board_options: Sequence[str] | None = None,
                  auth: str = 'keystone',
-                 port: int = 9362, more: str = '',
+                 address: str = place.LOOPBACK, port: int = 9362,
+                 more: str = '',
                  database: str | None = None,
                  transport: str = RABBIT_URL,
                  forged: bool = True) -> None:
         self.directory = directory
         self.forged = forged
         self.name = name
-        self.port = port
+        self.address, self.port = address, port
         self.processes: list[Process] = []
         if database is None:
             mysql(f'DROP DATABASE IF EXISTS {name}',
@@ -211,7 +215,8 @@ class Installation:
             directory=directory, transport_url=transport,
             database=database or
             f'mysql+pymysql://{DATABASE_USER}@127.0.0.1/{name}',
-            auth=auth, port=port, credentials=CREDENTIALS, board=board,
+            auth=auth, address=address, port=port,
+            credentials=CREDENTIALS.format(address=address), board=board,
             board_options='\n'.join(
                 f'jobboard_options = {option.format(name=name)}'
                 for option in board_options or BOARD_OPTIONS[board]),
@@ -258,7 +263,7 @@ class Installation:
     def api(self) -> Process:
         """Start the API and wait until it answers."""
         made = self.process('cloudmanager-api', 'api').start()
-        client = Client(self.port)
+        client = Client(self.port, user=None, address=self.address)
         cloud.wait(client.answers, 60, 'the API answers')
         return made
 
@@ -273,11 +278,16 @@ class Client:
     """The REST API as an operator's program uses it.
 
     :param user: of the mini cloud; nobody where there is no cloud
+    :param address: where the API listens; that of the user's cloud when not
+        given
     """
 
     def __init__(self, port: int = 9362, user: str | None = 'admin',
-                 project: str = 'admin') -> None:
-        self._base = f'http://127.0.0.1:{port}'
+                 project: str = 'admin', address: str | None = None
+                 ) -> None:
+        if address is None:
+            address = place.address() if user else place.LOOPBACK
+        self._base = f'http://{address}:{port}'
         self._session = (cloud.session(user, project) if user
                          else ks_session.Session(timeout=60))
         self._known = user is not None

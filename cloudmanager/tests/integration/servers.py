@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A database and a message bus of our own, to be taken away.
+"""Databases and message buses of our own.
 
 Nova has its own: when they went away with ours, a migration that Nova loses
 would look like one that we lost.
 """
 
+import atexit
+import functools
 import pathlib
 import shutil
 import socket
@@ -13,6 +15,7 @@ import subprocess
 import pymysql
 
 from cloudmanager.tests.integration import cloud
+from cloudmanager.tests.integration import place
 
 VIRTUAL_HOST = 'cloudmanager_test'
 
@@ -108,3 +111,11 @@ class MessageBus:
         subprocess.run(
             [_program('rabbitmqctl'), 'delete_vhost', self._name],
             timeout=120, capture_output=True, stdin=subprocess.DEVNULL)
+
+
+@functools.cache
+def shared_bus() -> MessageBus:
+    """Return the virtual host of this process's tests, made once."""
+    bus = MessageBus(f'{VIRTUAL_HOST}-{place.number()}')
+    atexit.register(bus.stop)
+    return bus

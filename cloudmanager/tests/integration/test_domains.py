@@ -7,6 +7,7 @@ from keystoneauth1 import adapter
 import pymysql
 
 from cloudmanager.tests.integration import base
+from cloudmanager.tests.integration import place
 
 SECRET = 'Ldap-S3cret-7f3a'
 FILE = f'''
@@ -60,8 +61,9 @@ class DomainsCase(base.IntegrationCase):
             'POST', f'/v1/domains/{domain}/actions/configure', {})
 
     def stored_password(self, domain):
-        with pymysql.connect(host='127.0.0.1', user='root',
-                             database='minicloud_keystone') as connection:
+        with pymysql.connect(
+                host='127.0.0.1', user='root',
+                database=place.database('keystone')) as connection:
             cursor = connection.cursor()
             cursor.execute('SELECT value FROM sensitive_config '
                            'WHERE domain_id = %s', (domain,))

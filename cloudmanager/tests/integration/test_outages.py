@@ -9,6 +9,7 @@ import time
 
 from cloudmanager.tests.integration import base
 from cloudmanager.tests.integration import cloud
+from cloudmanager.tests.integration import place
 from cloudmanager.tests.integration import processes
 from cloudmanager.tests.integration import servers
 
@@ -51,8 +52,8 @@ class OutagesCase(base.IntegrationCase):
         time.sleep(1.5)
         fault = subprocess.Popen(
             [sys.executable, str(cloud.MINICLOUD), 'fault', 'nova-api',
-             '503', '20'], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL)
+             '503', '20'], env=place.environment(),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         self.addCleanup(fault.wait, 120)
         time.sleep(1.5)
         os.kill(worker.pid, signal.SIGCONT)

@@ -11,6 +11,7 @@ import time
 import testtools
 
 from cloudmanager.tests.integration import cloud
+from cloudmanager.tests.integration import place
 from cloudmanager.tests.integration import processes
 
 PORT = 9372
@@ -50,7 +51,7 @@ class StandaloneCase(testtools.TestCase):
         self.addCleanup(bed.restore_hosts)
         servers = bed.boot('cmp1', 12)
         process = self.standalone(
-            OS_AUTH_URL=cloud.AUTH_URL, OS_USERNAME='cloudmanager',
+            OS_AUTH_URL=place.auth_url(), OS_USERNAME='cloudmanager',
             OS_PASSWORD=cloud.PASSWORD, OS_PROJECT_NAME='service',
             OS_USER_DOMAIN_NAME='Default', OS_PROJECT_DOMAIN_NAME='Default',
             OS_REGION_NAME='RegionOne')

@@ -2,16 +2,13 @@
 """System metadata are written into a real Nova's database."""
 
 import json
-import os
-import pathlib
 import subprocess
 
 from cloudmanager.tests.integration import base
 from cloudmanager.tests.integration import cloud
 from cloudmanager.tests.integration import nova_db
+from cloudmanager.tests.integration import place
 
-MINICLOUD = pathlib.Path(os.environ.get(
-    'MINICLOUD_DIR', pathlib.Path.home() / '.minicloud'))
 # Nova's own code says what it sees of a server.
 VIEW = '''
 import json, sys
@@ -29,16 +26,19 @@ with context.target_cell(admin, mapping.cell_mapping) as cell:
 
 class SystemMetadataCase(base.IntegrationCase):
 
-    more = ('[nova_database]\nconnection = '
-            'mysql://root@127.0.0.1/minicloud_nova_api?charset=utf8\n')
+    @classmethod
+    def setUpClass(cls):
+        cls.more = ('[nova_database]\nconnection = mysql://root@127.0.0.1/'
+                    f'{place.database("nova_api")}?charset=utf8\n')
+        super().setUpClass()
 
     def path(self, server):
         return f'/v1/system_metadata/{server}'
 
     def seen_by_nova(self, server):
         done = subprocess.run(
-            [str(MINICLOUD / 'venv' / 'bin' / 'python'), '-W', 'ignore',
-             '-c', VIEW, str(MINICLOUD / 'state' / 'etc' / 'nova.conf'),
+            [str(place.BASE / 'venv' / 'bin' / 'python'), '-W', 'ignore',
+             '-c', VIEW, str(place.state() / 'etc' / 'nova.conf'),
              server], capture_output=True, text=True, timeout=120)
         self.assertEqual(0, done.returncode, done.stderr)
         return json.loads(done.stdout.splitlines()[-1])
