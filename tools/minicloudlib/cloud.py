@@ -82,6 +82,7 @@ class Cloud:
         self._settings.log.mkdir(parents=True)
         backing.ensure_running(self._settings)
         self._databases.ensure_access()
+        self._databases.raise_limit()
         self._broker.reset()
         url = self._broker.url()
         saved = snapshot.Snapshot(self._settings, self._databases, url)

@@ -8,6 +8,7 @@ from minicloudlib.errors import MinicloudError
 # Of all clouds.
 OWN = 'minicloud_'
 PREFIX = OWN if config.NUMBER == 1 else f'{OWN}{config.NUMBER}_'
+CONNECTIONS = 1000
 NAMES = (
     'keystone', 'placement', 'glance', 'cinder', 'nova_api', 'nova_cell0',
     'nova')
@@ -93,6 +94,15 @@ class Databases:
                 'password. Make a user that may create databases and set '
                 'MINICLOUD_DB_URL=mysql://USER:PASSWORD@HOST:PORT.',
                 log=self._log)
+
+    def raise_limit(self):
+        """Let MariaDB take the connections of several clouds, if we may.
+
+        One cloud has about 60 of the 151 that MariaDB takes by default.
+        """
+        statement = f'SET GLOBAL max_connections = {CONNECTIONS}'
+        any(commands.succeeds([*login, '--execute', statement], self._log)
+            for login in self._root_logins())
 
     def _root_logins(self):
         """Return the ways to log in as root without a password."""

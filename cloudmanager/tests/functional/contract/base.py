@@ -4,6 +4,7 @@
 The ids are those of the samples: of a fresh SQLite file they begin at 1.
 """
 
+import functools
 import re
 from typing import Any
 
@@ -50,6 +51,12 @@ NULLABLE = (('POST /v1/nodes/{node_id}/actions/set-cpu-mode',
              'cpu_emulation_mode'),)
 
 
+@functools.cache
+def described() -> schemas.Schemas:
+    """Return the schemas of the document, which no test changes."""
+    return schemas.Schemas(openapi.document())
+
+
 class ContractTestCase(base.ApiTestCase):
 
     def setUp(self) -> None:
@@ -57,7 +64,7 @@ class ContractTestCase(base.ApiTestCase):
         # Nobody is there to do it.
         self.config(group='power', batch_timeout=1.0)
         self.furnish()
-        self.schemas = schemas.Schemas(openapi.document())
+        self.schemas = described()
 
     def furnish(self) -> None:
         """Create one of everything."""

@@ -69,6 +69,7 @@ def key(method: str, path: str) -> tuple[str, str]:
     return method, re.sub(r'{\w+}', '{}', path.rstrip('/')) or '/'
 
 
+@functools.cache
 def routes() -> dict[tuple[str, str], routing.Route]:
     """Return the routes by what names them."""
     return {key(route.method, route.path): route for route in routing.TABLE}
