@@ -465,6 +465,15 @@ def heartbeat(context: Any, task_id: str, generation: int) -> bool:
         .values(heartbeat_at=clock.utcnow())).rowcount)
 
 
+# Made once: they are carried out before each request to the cloud and with
+# each write, and making them takes longer than carrying them out.
+_OWNED = sa.select(models.Task.cancel).where(
+    models.Task.id == sa.bindparam('task_id'),
+    models.Task.generation == sa.bindparam('generation'),
+    models.Task.status.in_(ACTIVE))
+_LOCKED = _OWNED.with_for_update(read=False)
+
+
 @api.reader
 def check(context: Any, task_id: str, generation: int) -> str | None:
     """Check that a generation still owns a task.
@@ -472,11 +481,8 @@ def check(context: Any, task_id: str, generation: int) -> str | None:
     :returns: what a user asked for about cancelling, if anything
     :raises LeaseLost: it does not
     """
-    row = context.session.execute(
-        sa.select(models.Task.cancel)
-        .where(models.Task.id == task_id,
-               models.Task.generation == generation,
-               models.Task.status.in_(ACTIVE))).first()
+    row = context.session.execute(_OWNED, {
+        'task_id': task_id, 'generation': generation}).first()
     if row is None:
         raise exception.LeaseLost(task=task_id)
     return row.cancel
@@ -484,12 +490,8 @@ def check(context: Any, task_id: str, generation: int) -> str | None:
 
 def _guard(context: Any, task_id: str, generation: int) -> None:
     # A row lock: a successor's claim and this write cannot pass each other.
-    owned = context.session.execute(
-        sa.select(models.Task.id)
-        .where(models.Task.id == task_id,
-               models.Task.generation == generation,
-               models.Task.status.in_(ACTIVE))
-        .with_for_update(read=False)).first()
+    owned = context.session.execute(_LOCKED, {
+        'task_id': task_id, 'generation': generation}).first()
     if owned is None:
         raise exception.LeaseLost(task=task_id)
 
