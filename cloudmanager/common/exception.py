@@ -268,6 +268,11 @@ class NoPowerControl(Conflict):
     template = 'Node %(node)s has no power control.'
 
 
+class NoNodeToSwitch(Conflict):
+    error_code = 'cloudmanager.node.none_to_switch'
+    template = 'None of the nodes can be switched. %(reasons)s'
+
+
 class OperationNotImplemented(CloudManagerException):
     """The interface has the operation, and this version cannot do it."""
 

@@ -25,8 +25,8 @@ def _power() -> list[policy.RuleDefault]:
     return [
         base.rule('nodes:power', base.ADMIN,
                   'Switch a node on or off or reset it, or several.',
-                  ('POST', f'{_LIST}actions/reset'),
-                  *(('POST', f'{_ONE}/actions/{action}')
+                  *(('POST', f'{path}/actions/{action}')
+                    for path in (_LIST.rstrip('/'), _ONE)
                     for action in ('power-on', 'power-off', 'reset'))),
         base.rule('nodes:health', base.READER,
                   'Read sensors and the event log of a node.',

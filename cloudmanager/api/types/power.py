@@ -27,11 +27,20 @@ OFF = fields.Resource('', '', _manner(
 _RESET = _manner('soft lets the operating system shut down before; hard, '
                  'the default, does not.')
 RESET = fields.Resource('', '', _RESET)
-RESET_NODES = fields.Resource('', '', (
-    Field('node_ids', fields.LIST, create=True, required=True,
-          nullable=False, description='Ids of nodes.',
-          schema={**_IDS, 'minItems': 1, 'maxItems': MAX_NODES}),
-    *_RESET))
+_NODE_IDS = Field('node_ids', fields.LIST, create=True, required=True,
+                  nullable=False, description='Ids of nodes.',
+                  schema={**_IDS, 'minItems': 1, 'maxItems': MAX_NODES})
+ON_NODES = fields.Resource('', '', (_NODE_IDS,))
+OFF_NODES = fields.Resource('', '', (_NODE_IDS, *OFF.fields))
+RESET_NODES = fields.Resource('', '', (_NODE_IDS, *_RESET))
+SWITCHED = fields.Resource('', '', (
+    Field('failed', fields.LIST, nullable=False, schema=_IDS,
+          description='Ids of the nodes that the task leaves out.'),
+    Field('errors', fields.OBJECT, nullable=False,
+          description='Why, by id.'),
+    Field('task_id', nullable=False,
+          description='Id of the task that switches the others.'),
+))
 RESETS = fields.Resource('', '', (
     Field('success', fields.LIST, nullable=False, schema=_IDS,
           description='Ids of the nodes that were restarted.'),

@@ -21,9 +21,11 @@ BUILDERS: dict[str, Callable[[Any, Any], Any]] = {
     'server.repair': servers.treat_server,
     'server.reset-reboot': servers.treat_server,
     'server.wakeup': servers.treat_server,
-    'nodes.reset': power.reset_nodes,
+    'nodes.power': power.switch_nodes,
+    'nodes.reset': power.switch_nodes,
     'output.power': power.output_power,
 }
 
 # Tasks that need no cloud.
-WITHOUT_CLOUD = frozenset(('node.power', 'nodes.reset', 'output.power'))
+WITHOUT_CLOUD = frozenset(('node.power', 'nodes.power', 'nodes.reset',
+                           'output.power'))

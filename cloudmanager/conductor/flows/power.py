@@ -14,10 +14,9 @@ def node_power(run: Any, tools: Any) -> linear_flow.Flow:
         switch.SwitchNode(run, tools))
 
 
-def reset_nodes(run: Any, tools: Any) -> linear_flow.Flow:
-    """Reset several nodes at the same time."""
-    return linear_flow.Flow('nodes.reset').add(
-        switch.ResetNodes(run, tools))
+def switch_nodes(run: Any, tools: Any) -> linear_flow.Flow:
+    """Switch or reset several nodes at the same time."""
+    return linear_flow.Flow(run.name).add(switch.SwitchNodes(run, tools))
 
 
 def output_power(run: Any, tools: Any) -> linear_flow.Flow:

@@ -7,6 +7,7 @@ from typing import Any
 from oslo_config import cfg
 
 from cloudmanager.common import exception
+from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tasks import power
 from cloudmanager.conductor.tasks.base import Step
 from cloudmanager.db import nodes as db_nodes
@@ -30,25 +31,38 @@ def manner(params: dict[str, Any],
                           params.get('soft_timeout'))
 
 
+def switch(tool: power.NodePower, run: engine_run.Run, node_id: int,
+           action: str, journal: confirm.Journal) -> None:
+    """Switch a node as a request says, which may be cancelled meanwhile.
+
+    :param action: ``power-on``, ``power-off`` or ``reset``
+    :param journal: keeps what was done from being done again after a crash
+    :raises NodeNotFound: it was deleted meanwhile
+    :raises PowerError: it did not become what it should
+    :raises TaskCancelled: it was cancelled before
+    """
+    node = db_nodes.get_node(run.context, node_id)
+    if action == power.ON:
+        tool.switch_on(node, run, cancellable=True)
+    elif action == power.OFF:
+        tool.switch_off(node, run, journal=journal, cancellable=True,
+                        manner=manner(run.params, confirm.SOFT_THEN_HARD))
+    else:
+        tool.reset(node, run, journal=journal, cancellable=True,
+                   manner=manner(run.params, confirm.HARD))
+
+
 class SwitchNode(Step):
     """Switch the node that the task is about."""
 
     def do(self) -> None:
         self.run.checkpoint()
         params, run = self.run.params, self.run
-        node = db_nodes.get_node(run.context, params['node_id'])
-        action, tool = params['action'], self.tools.power
-        if action == power.ON:
-            tool.switch_on(node, run, cancellable=True)
-        elif action == power.OFF:
-            tool.switch_off(node, run, cancellable=True,
-                            manner=manner(params, confirm.SOFT_THEN_HARD))
-        else:
-            journal = power.MemoryJournal(
-                run.memory, lambda values: run.remember(**values))
-            tool.reset(node, run, journal=journal, cancellable=True,
-                       manner=manner(params, confirm.HARD))
-        run.result = f'{action} is confirmed'
+        journal = power.MemoryJournal(
+            run.memory, lambda values: run.remember(**values))
+        switch(self.tools.power, run, params['node_id'], params['action'],
+               journal)
+        run.result = f'{params["action"]} is confirmed'
 
 
 class SwitchOutput(Step):
@@ -66,8 +80,8 @@ class SwitchOutput(Step):
                            f'{params["output"]} is confirmed')
 
 
-class ResetNodes(Step):
-    """Reset several nodes, each on its own, at the same time."""
+class SwitchNodes(Step):
+    """Switch several nodes, each on its own, at the same time."""
 
     def do(self) -> None:
         self._add_items()
@@ -76,8 +90,8 @@ class ResetNodes(Step):
         if todo:
             with futures.ThreadPoolExecutor(
                     min(len(todo), CONF.power.batch_workers),
-                    thread_name_prefix='reset') as pool:
-                for _ in pool.map(self._reset, todo):
+                    thread_name_prefix='switch') as pool:
+                for _ in pool.map(self._switch, todo):
                     pass
         self._conclude()
 
@@ -86,11 +100,16 @@ class ResetNodes(Step):
                                self.run.params['node_ids'])
         self.run.add_items([
             {'kind': 'node', 'object_id': str(key), 'name': names.get(key),
-             'action': power.RESET, 'memory': {}}
+             'action': self._action, 'memory': {}}
             for key in self.run.params['node_ids']])
 
-    def _reset(self, item: dict[str, Any]) -> None:
-        """Reset one node; its troubles are its own."""
+    @property
+    def _action(self) -> str:
+        # Tasks that reset have no other, and so no name for it.
+        return str(self.run.params.get('action', power.RESET))
+
+    def _switch(self, item: dict[str, Any]) -> None:
+        """Switch one node; its troubles are its own."""
         run = self.run
         if run.guard() and item['state'] == db_tasks.ITEM_PENDING:
             run.update_item(item, state=db_tasks.ITEM_SKIPPED,
@@ -102,10 +121,8 @@ class ResetNodes(Step):
             item['memory'] or {},
             lambda values: run.update_item(item, memory=values))
         try:
-            node = db_nodes.get_node(run.context, int(item['object_id']))
-            self.tools.power.reset(node, run, journal=journal,
-                                   manner=manner(run.params, confirm.HARD),
-                                   cancellable=True)
+            switch(self.tools.power, run, int(item['object_id']),
+                   self._action, journal)
         except exception.LeaseLost:
             raise
         except exception.CloudManagerException as exc:
@@ -118,13 +135,14 @@ class ResetNodes(Step):
         """Say what came of it.
 
         :raises TaskCancelled: nodes were left out because of that
-        :raises TaskFailed: nodes were not reset
+        :raises TaskFailed: nodes were not switched
         """
         items = self.run.items()
         failed = [item for item in items
                   if item['state'] == db_tasks.ITEM_FAILED]
         done = sum(item['state'] == db_tasks.ITEM_DONE for item in items)
-        self.run.result = f'{done} of {len(items)} node(s) were reset'
+        self.run.result = (f'{self._action} of {done} of {len(items)} '
+                           'node(s) is confirmed')
         if any(item['state'] == db_tasks.ITEM_SKIPPED for item in items):
             raise exception.TaskCancelled(task=self.run.task_id)
         if failed:

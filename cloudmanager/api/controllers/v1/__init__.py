@@ -6,6 +6,7 @@ from cloudmanager.api.controllers.v1 import availability_storages  # noqa: F401
 from cloudmanager.api.controllers.v1 import domains  # noqa: F401
 from cloudmanager.api.controllers.v1 import hosts  # noqa: F401
 from cloudmanager.api.controllers.v1 import info  # noqa: F401
+from cloudmanager.api.controllers.v1 import node_batches  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_classes  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_controllers  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_health  # noqa: F401
@@ -14,7 +15,6 @@ from cloudmanager.api.controllers.v1 import node_import  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_modes  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_power  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_reserve  # noqa: F401
-from cloudmanager.api.controllers.v1 import node_resets  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_storages  # noqa: F401
 from cloudmanager.api.controllers.v1 import node_targets  # noqa: F401
 from cloudmanager.api.controllers.v1 import nodes  # noqa: F401

@@ -326,10 +326,27 @@ class ManyTestCase(ManyCase):
 
     def test_all(self):
         row = self.reset()
-        self.assertEqual(('SUCCESS', '4 of 4 node(s) were reset'),
+        self.assertEqual(('SUCCESS', 'reset of 4 of 4 node(s) is confirmed'),
                          (row['status'], row['result']))
         self.assertEqual(dict.fromkeys(self.nodes, 'DONE'), self.outcome())
         self.assertEqual(['reset'] * 4, self.asked())
+
+    def power(self, action, **params):
+        self.create('nodes.power', host=None, node_ids=self.nodes,
+                    action=action, **params)
+        return self.run_flow()
+
+    def test_off_and_on(self):
+        """Each is asked once for each, and its item says for what."""
+        self.driver.soft_after = 3
+        for action, asked in (('power-off', 'soft'), ('power-on', 'on')):
+            row = self.power(action)
+            self.assertEqual(
+                ('SUCCESS', f'{action} of 4 of 4 node(s) is confirmed'),
+                (row['status'], row['result']))
+            self.assertEqual({action}, {
+                item['action'] for item in self.items().values()})
+            self.assertEqual([asked] * 4, self.asked()[-4:])
 
     def test_each_on_its_own(self):
         """PW7: those that fail are named, the others are reset."""

@@ -113,3 +113,11 @@ class PowerWalkTestCase(walks.WalkCase):
             lambda: None, lambda: self.create(
                 'nodes.reset', host=None, node_ids=[self.fed['id']]),
             self.check_states(ON, 2)))
+
+    def test_nodes_off(self):
+        self.node('1', '2')
+        self.assert_complete(self.walk(
+            lambda: None, lambda: self.create(
+                'nodes.power', host=None, node_ids=[self.fed['id']],
+                action='power-off'),
+            self.check_states(OFF, 2)))

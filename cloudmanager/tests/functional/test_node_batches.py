@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Resetting several nodes, and how nodes may be switched off."""
+"""Switching several nodes, and how nodes may be switched off."""
 
 import threading
 
@@ -131,6 +131,8 @@ class ResetsTestCase(base.ApiTestCase):
         done, failed, slow = self.nodes
         self.errors = {failed: 'it will not'}
         self.slow = (slow,)
+        # What it does in time, it does before the request looks.
+        self.conductor.run_task = lambda context, task_id: self.do(task_id)
         found = self.reset(self.nodes).json
         self.assertEqual(
             ([done], [failed], [slow], {str(failed): 'it will not'}),
@@ -164,6 +166,71 @@ class ResetsTestCase(base.ApiTestCase):
                 'POST', PATH, {'node_ids': ids})['detail'])
         self.error('POST', PATH, {})
         self.error('POST', PATH, {'node_ids': [1], 'type': 'x'})
+
+
+@tests_base.databases()
+class PowerTestCase(base.ApiTestCase):
+    """Switching several nodes on or off by one task."""
+
+    def setUp(self):
+        super().setUp()
+        self.nodes = [self.powered_node(name=f'n{number}')['id']
+                      for number in range(3)]
+
+    def power(self, action, status=202, **values):
+        return self.call('POST', f'/v1/nodes/actions/{action}', {
+            'node_ids': self.nodes, **values}, status)
+
+    def test_one_task(self):
+        for action, more in (
+                ('power-on', {}), ('power-off', {}),
+                ('power-off', {'type': 'soft', 'soft_timeout': 9})):
+            answer = self.power(action, **more)
+            self.assertEqual(([], {}), (answer.json['failed'],
+                                        answer.json['errors']))
+            task = self.get(answer.headers['Location'])
+            self.assertEqual(answer.json['task_id'], task['id'])
+            self.assertEqual(
+                ('nodes.power', {'node_ids': self.nodes, 'action': action,
+                                 **more}), (task['name'], task['params']))
+            self.assertEqual(answer.json, self.power(action, **more).json)
+            self.assertEqual([task['id']], self.conductor.posted)
+            self.conductor.posted.clear()
+            self.finish(task['id'])
+
+    def test_each_on_its_own(self):
+        """Who cannot be switched keeps nobody from it, and is named."""
+        bare = self.node(name='bare')['id']
+        busy = self.powered_node(name='busy')['id']
+        db_tasks.create_task(self.context, 'node.power', params={},
+                             targets=[f'node:{busy}'])
+        wanted = [*self.nodes, bare, 999, busy, self.nodes[0]]
+        found = self.power('power-off', node_ids=wanted).json
+        self.assertEqual([bare, 999, busy], found['failed'])
+        self.assertIn('no power control', found['errors'][str(bare)])
+        self.assertIn('could not be found', found['errors']['999'])
+        self.assertIn('node.power of user user', found['errors'][str(busy)])
+        self.assertEqual(self.nodes, self.get(
+            f'/v1/tasks/{found["task_id"]}')['params']['node_ids'])
+
+    def test_nobody_can_be_switched(self):
+        bare = self.node(name='bare')['id']
+        error = self.error('POST', '/v1/nodes/actions/power-on',
+                           {'node_ids': [bare, 999]}, 409)
+        self.assertEqual('cloudmanager.node.none_to_switch', error['code'])
+        for text in (f'Node {bare} has no power control', '999'):
+            self.assertIn(text, error['detail'])
+        self.assertEqual([], self.conductor.posted)
+
+    def test_refused(self):
+        for action, values in (
+                ('power-on', {'type': 'soft'}), ('power-off', {'type': 'x'}),
+                ('power-off', {'type': 'hard', 'soft_timeout': 5}),
+                ('power-off', {'node_ids': []}),
+                ('power-on', {'node_ids': None})):
+            self.power(action, 400, **values)
+        self.call('POST', '/v1/nodes/actions/power-off',
+                  {'node_ids': self.nodes}, 403, user='reader')
 
 
 class HealthTestCase(base.ApiTestCase):

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Resetting several nodes in one request, which waits for them."""
+"""Switching several nodes in one request.
+
+Each node is on its own: what keeps one from being switched keeps no other.
+"""
 
 import itertools
 from typing import Any
@@ -28,18 +31,13 @@ ENDED = (db_tasks.ITEM_FAILED, db_tasks.ITEM_SKIPPED)
                body=power_forms.RESET_NODES,
                answers={200: power_forms.RESETS})
 def reset_nodes(call: routing.Call) -> Any:
-    """Restart nodes at once and wait for them, but not for ever.
-
-    Each node is on its own: what keeps one from being restarted keeps no
-    other.
-    """
+    """Restart nodes at once and wait for them, but not for ever."""
     manner = node_power.manner(call)
-    ids = list(dict.fromkeys(call.values['node_ids']))
+    ids = _ids(call)
     errors = _unable(call, ids)
     success: set[int] = set()
     with waiting.slot():
-        task_id = _start(call, [key for key in ids if key not in errors],
-                         manner, errors)
+        task_id = _start(call, 'nodes.reset', ids, manner, errors)
         if task_id is not None:
             _await_end(call, task_id)
             success = _outcome(call, task_id, errors)
@@ -47,12 +45,50 @@ def reset_nodes(call: routing.Call) -> Any:
             'failed': [key for key in ids if key in errors],
             'running': [key for key in ids
                         if key not in success and key not in errors],
-            'errors': {str(key): text for key, text in errors.items()},
+            'errors': _texts(errors),
             'task_id': task_id}
 
 
+@routing.route('POST', '/v1/nodes/actions/power-on', policies.POWER,
+               body=power_forms.ON_NODES,
+               answers={202: power_forms.SWITCHED}, errors=(409,))
+def power_on_nodes(call: routing.Call) -> Any:
+    """Switch nodes on, in the turns of their racks."""
+    return _switch(call, 'power-on')
+
+
+@routing.route('POST', '/v1/nodes/actions/power-off', policies.POWER,
+               body=power_forms.OFF_NODES,
+               answers={202: power_forms.SWITCHED}, errors=(409,))
+def power_off_nodes(call: routing.Call) -> Any:
+    """Switch nodes off, softly first if not told otherwise."""
+    return _switch(call, 'power-off')
+
+
+def _switch(call: routing.Call, action: str) -> Any:
+    manner = node_power.manner(call)
+    ids = _ids(call)
+    errors = _unable(call, ids)
+    task_id = _start(call, 'nodes.power', ids, {'action': action, **manner},
+                     errors)
+    if task_id is None:
+        raise exception.NoNodeToSwitch(reasons=' '.join(errors.values()))
+    return work.accepted(task_id, {
+        'failed': [key for key in ids if key in errors],
+        'errors': _texts(errors), 'task_id': task_id})
+
+
+def _ids(call: routing.Call) -> list[int]:
+    """Return the ids of a request, each once."""
+    return list(dict.fromkeys(call.values['node_ids']))
+
+
+def _texts(errors: dict[int, str]) -> dict[str, str]:
+    return {str(key): text for key, text in errors.items()}
+
+
 def _unable(call: routing.Call, ids: list[int]) -> dict[int, str]:
-    """Return why some nodes can never be reset, by id."""
+    """Return why some nodes can never be switched, by id."""
     found = db_nodes.control_types(call.context, ids)
     errors: dict[int, str] = {}
     for key in ids:
@@ -68,17 +104,21 @@ def _unable(call: routing.Call, ids: list[int]) -> dict[int, str]:
     return errors
 
 
-def _start(call: routing.Call, ids: list[int], manner: dict[str, Any],
-           errors: dict[int, str]) -> str | None:
+def _start(call: routing.Call, name: str, ids: list[int],
+           params: dict[str, Any], errors: dict[int, str]) -> str | None:
     """Begin a task with those that no other task acts on.
 
-    :param errors: gets why some are left out
+    :param ids: of all nodes that were asked for
+    :param params: of the task, beside the ids
+    :param errors: why some are left out, and gets why more are
+    :returns: its id; ``None`` when no node is left
     """
+    ids = [key for key in ids if key not in errors]
     while ids:
         try:
             return work.start(
-                call, 'nodes.reset', targets=[f'node:{key}' for key in ids],
-                params={'node_ids': ids, **manner})
+                call, name, targets=[f'node:{key}' for key in ids],
+                params={'node_ids': ids, **params})
         except exception.TaskConflict as exc:
             unable = int(exc.kwargs['target'].rpartition(':')[2])
             errors[unable] = exc.message
