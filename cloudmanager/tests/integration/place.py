@@ -14,6 +14,8 @@ from typing import TextIO
 
 #: How many clouds there may be; each takes about 2.5 GB of memory.
 CLOUDS = int(os.environ.get('CLOUDMANAGER_TEST_MINICLOUDS', '1'))
+#: The only one to be used, where it is named.
+NAMED = os.environ.get('CLOUDMANAGER_TEST_MINICLOUD')
 LOOPBACK = '127.0.0.1'
 WAIT_SECONDS = 3600
 BASE = pathlib.Path(os.environ.get('MINICLOUD_DIR')
@@ -41,8 +43,9 @@ def number() -> int:
     """
     BASE.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + WAIT_SECONDS
+    candidates = [int(NAMED)] if NAMED else range(1, CLOUDS + 1)
     while True:
-        for found in range(1, CLOUDS + 1):
+        for found in candidates:
             if _free(found):
                 return found
         if time.monotonic() > deadline:

@@ -123,7 +123,8 @@ class Process:
         self._env = env
         self._forged = forged
         self._process: subprocess.Popen[bytes] | forge.Forged | None = None
-        self.starts = 0
+        # Where the log of the last start begins.
+        self._begin = 0
 
     @property
     def running(self) -> bool:
@@ -134,8 +135,19 @@ class Process:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def was_ready(self) -> bool:
+        """Tell whether it has got over its last start."""
+        return any(line.endswith(' runs.')
+                   for line in self.text(self._begin).splitlines())
+
+    @property
+    def ready(self) -> bool:
+        return self.running and self.was_ready
+
     def start(self) -> 'Process':
-        self.starts += 1
+        if self.log.exists():
+            self._begin = self.log.stat().st_size
         if self._forged:
             program = self._argv[0].rpartition('-')[2]
             self._process = forge.get().start(program, self._argv[1:],
@@ -146,6 +158,11 @@ class Process:
                 self._argv, stdin=subprocess.DEVNULL, stdout=output,
                 stderr=output, env=self._env)
         return self
+
+    def signal(self, number: int) -> None:
+        if self.running:
+            assert self._process is not None
+            self._process.send_signal(number)
 
     def kill(self) -> None:
         """End the process as a crash would."""
@@ -167,18 +184,18 @@ class Process:
                     f'{self.name} did not end in {seconds} s') from None
         return time.monotonic() - begun
 
-    def text(self) -> str:
-        return self.log.read_text(errors='replace')
+    def text(self, begin: int = 0) -> str:
+        """Return what it has logged.
+
+        :param begin: bytes that are left out
+        """
+        with self.log.open(errors='replace') as log:
+            log.seek(begin)
+            return log.read()
 
     def lines(self, end: str) -> int:
         """Count the lines of the log that end like this."""
         return sum(line.endswith(end) for line in self.text().splitlines())
-
-
-def all_run(conductors: Sequence[Process]) -> bool:
-    """Tell whether each conductor has got over its last start."""
-    return all(conductor.lines(' runs.') == conductor.starts
-               for conductor in conductors)
 
 
 class Installation:

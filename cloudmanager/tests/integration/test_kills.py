@@ -14,12 +14,12 @@ import testtools
 
 from cloudmanager.tests.integration import base
 from cloudmanager.tests.integration import cloud
-from cloudmanager.tests.integration import processes
+from cloudmanager.tests.integration import kills
 
 # So many kills of each flow: the crossings between intents, requests and
 # records are killed one by one in the unit tests.
 KILLS = int(os.environ.get('CLOUDMANAGER_TEST_KILLS', '5'))
-# A kill within this many seconds after a conductor took the task.
+# A kill within this many seconds after a conductor was seen to have the task.
 LATEST_KILL = 3.0
 TAKEOVER_SECONDS = 10.0
 # Then the task may end: one that is killed all the time never would.
@@ -53,54 +53,28 @@ class KillsCase(base.IntegrationCase):
     def setUp(self):
         super().setUp()
         self.random = random.Random(seed_of(self))
+        self.crew = kills.Crew(self.workers, self.installation.name)
         self.kills = collections.Counter()
         self.takeovers = []
-
-    def row(self, task_id):
-        """Read who owns a task, which the API does not tell."""
-        (found,) = processes.query(
-            self.installation.name,
-            'SELECT status, owner, generation FROM tasks WHERE id = %s',
-            task_id)
-        return found
-
-    def ended(self, task_id):
-        return self.row(task_id)[0] not in ('PENDING', 'STARTED', 'RETRY')
 
     def harass(self, task_id, what):
         """Kill whoever has the task until it has ended.
 
         :param what: is under way
+        :returns: the task
         """
-        generation, killed_at = 0, None
+        def holder():
+            return next((worker for worker in self.workers if any(
+                task.id == task_id for task in self.crew.held(worker))), None)
 
-        def taken():
-            return (self.ended(task_id)
-                    or self.row(task_id)[2] > generation)
+        with kills.Harasser(self.crew, self.random, holder, LATEST_KILL,
+                            KILLS_PER_TASK) as harasser:
+            task = self.finish(task_id, seconds=240)
+        self.kills[what] += harasser.kills
+        self.takeovers += harasser.takeovers.seconds
+        return task
 
-        while True:
-            cloud.wait(taken, 60, 'somebody takes the task', 0.05)
-            if killed_at is not None and not self.ended(task_id):
-                self.takeovers.append(time.monotonic() - killed_at)
-            if self.ended(task_id):
-                return
-            _, owner, generation = self.row(task_id)
-            if generation > KILLS_PER_TASK:
-                return
-            time.sleep(self.random.uniform(0, LATEST_KILL))
-            victim = next((worker for worker in self.workers if owner
-                           and owner.startswith(worker.name + ':')), None)
-            if victim is None or self.ended(task_id):
-                return
-            cloud.wait(lambda: processes.all_run(self.workers), 60,
-                       'both conductors run', 0.1)
-            victim.kill()
-            killed_at = time.monotonic()
-            self.kills[what] += 1
-            victim.start()
-
-    def check(self, task_id, source, moved, action):
-        task = self.finish(task_id, seconds=120)
+    def check(self, task, source, moved, action):
         self.assertEqual(set(moved), {item['id'] for item in task['items']})
         servers = self.cloud.all_servers()
         for server_id, before in moved.items():
@@ -118,17 +92,15 @@ class KillsCase(base.IntegrationCase):
 
     def drain(self, host):
         before = self.counts(host, 'live-migration')
-        task_id = self.shutdown(host)
-        self.harass(task_id, 'drain')
-        self.check(task_id, host, before, 'live-migration')
+        task = self.harass(self.shutdown(host), 'drain')
+        self.check(task, host, before, 'live-migration')
         self.cloud.nova.services.enable(self.cloud.service(host).id)
 
     def rescue(self, host):
         before = self.counts(host, 'evacuate')
         cloud.minicloud('kill', host)
-        task_id = self.evacuate(host, force=True)
-        self.harass(task_id, 'rescue')
-        self.check(task_id, host, before, 'evacuate')
+        task = self.harass(self.evacuate(host, force=True), 'rescue')
+        self.check(task, host, before, 'evacuate')
         self.cloud.restore_hosts()
 
     def test_kills(self):
