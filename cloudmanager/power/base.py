@@ -106,10 +106,7 @@ class PowerDriver(abc.ABC):
 
     @abc.abstractmethod
     def state(self, device: Device, output: str) -> str:
-        """Read an output: ``power_on``, ``power_off`` or ``unknown``.
-
-        :raises PowerUnclear: it is neither on nor off, with what it is
-        """
+        """Read an output: ``power_on``, ``power_off`` or ``unknown``."""
 
     def states(self, device: Device,
                outputs: Iterable[str]) -> dict[str, str]:

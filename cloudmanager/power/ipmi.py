@@ -18,7 +18,6 @@ from cloudmanager.power import deadline as power_deadline
 from cloudmanager.power import exceptions
 from cloudmanager.power import ipmi_health
 from cloudmanager.power import ipmi_session
-from cloudmanager.power import network
 from cloudmanager.power import options
 from cloudmanager.power import states
 
@@ -54,7 +53,7 @@ _BUSY = ('node busy', 'insufficient resources', 'no available login slots',
          'no slot available', 'initialization in progress',
          'timeout while processing')
 _UPDATING = 'firmware update mode'
-_SILENT, _LOST = 'timeout', 'session'
+_UNREACHABLE = ('timeout', 'session')
 
 
 def _fits(text: str | None, longest: int) -> bool:
@@ -72,7 +71,7 @@ def _translate(device: base.Device, request: str,
                exc: Exception) -> exceptions.PowerError:
     """Make an error of ours, which shares nothing with what caused it."""
     if isinstance(exc, OSError):
-        return network.trouble(device, exc)
+        return exceptions.PowerUnreachable(device=device)
     if isinstance(exc, ipmi_session.Unacceptable):
         return exceptions.PowerUnsupported(device=device, request=exc.what)
     if (isinstance(exc, pyghmi_exc.UnsupportedFunctionality)
@@ -90,9 +89,7 @@ def _translate(device: base.Device, request: str,
         return exceptions.PowerUpdating(device=device)
     if any(word in text for word in _BUSY):
         return exceptions.PowerBusy(device=device)
-    if not text or _SILENT in text:
-        return exceptions.PowerSilent(device=device)
-    if _LOST in text:
+    if not text or any(word in text for word in _UNREACHABLE):
         return exceptions.PowerUnreachable(device=device)
     return exceptions.PowerRefused(device=device, request=request,
                                    reason=reason)
@@ -113,7 +110,7 @@ class IPMIDriver(base.PowerDriver):
                             lambda session: session.ask(_CHASSIS,
                                                         _GET_STATUS))
         if not found:
-            raise exceptions.PowerUnclear(device=device, state='missing')
+            return states.UNKNOWN
         return states.POWER_ON if found[0] & 1 else states.POWER_OFF
 
     def states(self, device: base.Device,
@@ -167,7 +164,7 @@ class IPMIDriver(base.PowerDriver):
         # bit that says that it is valid, so only the device is compared.
         found = self._visit(device, request, work)[2:]
         if len(found) < 2 or found[1] & _DEVICE_BITS != data[2]:
-            raise exceptions.PowerUnchanged(device=device, request=request,
+            raise exceptions.PowerRefused(device=device, request=request,
                                           reason='it did not change')
 
     def health(self, device: base.Device) -> base.Health:

@@ -52,7 +52,7 @@ def look(row: dict[str, Any], outputs: Iterable[str],
     begun = clock.utcnow()
     try:
         target = device(row, decrypt)
-        found, note = _read(registry.get(target), target, list(outputs))
+        found = _read(registry.get(target), target, list(outputs))
     except exception.CloudManagerException as exc:
         return silent(row, exc, least)
     except Exception as exc:
@@ -64,33 +64,24 @@ def look(row: dict[str, Any], outputs: Iterable[str],
         return silent(row, exception.Unavailable(
             reason='Its driver broke down: ' + type(exc).__name__), least)
     # Of the time before: it may have changed while it was read.
-    return db_power_states.Visit(row['id'], begun, found, note=note)
+    return db_power_states.Visit(row['id'], begun, found)
 
 
 def _read(driver: power_base.PowerDriver, target: power_base.Device,
-          outputs: list[str]) -> tuple[dict[str, str], str | None]:
-    """Return the states of some outputs, and what is wrong with some.
-
-    :raises PowerError: the device did not tell any
-    """
+          outputs: list[str]) -> dict[str, str]:
     try:
-        return driver.states(target, outputs), None
+        return driver.states(target, outputs)
     except power_exc.PowerNoOutput:
         if len(outputs) == 1:
             raise
-    except power_exc.PowerUnclear as exc:
-        if len(outputs) == 1:
-            return {outputs[0]: states.UNKNOWN}, str(exc)
-    # There is something with one of them, which says nothing of the others.
-    found, troubles = {}, []
+    # One of them is not there, which says nothing of the others.
+    found = {}
     for output in outputs:
         try:
             found[output] = driver.state(target, output)
-        except (power_exc.PowerNoOutput, power_exc.PowerUnclear) as exc:
+        except power_exc.PowerNoOutput:
             found[output] = states.UNKNOWN
-            troubles.append(str(exc) if isinstance(
-                exc, power_exc.PowerNoOutput) else f'Output {output}: {exc}')
-    return found, '; '.join(troubles) or None
+    return found
 
 
 def silent(row: dict[str, Any], error: exception.CloudManagerException,
@@ -105,11 +96,9 @@ def silent(row: dict[str, Any], error: exception.CloudManagerException,
         # It lives. A firmware update takes minutes and is no failure.
         seconds = CONF.power.retry_interval * 2
     elif isinstance(error, power_exc.FINAL):
-        failures = max(failures + 1, CONF.power.lost_after)
         # To try often with a wrong password would lock the account.
-        seconds = (CONF.power.retry_interval_max
-                   if isinstance(error, power_exc.HARMFUL)
-                   else pause(failures))
+        failures = max(failures + 1, CONF.power.lost_after)
+        seconds = CONF.power.retry_interval_max
     else:
         failures = max(failures + 1, least)
         seconds = pause(failures)
