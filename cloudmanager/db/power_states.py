@@ -40,6 +40,7 @@ class Visit:
     :ivar error: why it told nothing, without secrets
     :ivar failures: how many looks in a row have failed by now
     :ivar retry_at: when to look again if it told nothing
+    :ivar note: what is wrong with it though it answered, without secrets
     :ivar by_request: the states are those that somebody asked for
     """
 
@@ -49,6 +50,7 @@ class Visit:
     error: str | None = None
     failures: int = 0
     retry_at: datetime.datetime | None = None
+    note: str | None = None
     by_request: bool = False
 
 
@@ -185,8 +187,8 @@ def _take(feed: _Feed, visit: Visit) -> None:
     if told in KNOWN:
         feed.at = visit.at
     else:
-        feed.trouble = (f'The device does not tell the state of output '
-                        f'{feed.port}.')
+        feed.trouble = visit.note or (
+            f'The device does not tell the state of output {feed.port}.')
 
 
 def _store_feeds(session: Any, feeds: list[_Feed]) -> None:
@@ -225,13 +227,13 @@ def _store_controls(session: Any, visits: dict[int, Visit],
         row = controls.get(key)
         if row is None:
             continue
-        if visit.error is None and not row.failures and (
-                row.last_error is None):
+        told = visit.error or visit.note
+        if told is None and not row.failures and row.last_error is None:
             well.append(key)
             continue
         changed.append({
-            'key': key, 'count': visit.failures, 'error': visit.error,
-            'error_at': visit.at if visit.error else row.last_error_at,
+            'key': key, 'count': visit.failures, 'error': told,
+            'error_at': visit.at if told else row.last_error_at,
             'success_at': None if visit.error else visit.at,
             'next': visit.retry_at})
         if visit.error and row.failures < lost_after <= visit.failures:

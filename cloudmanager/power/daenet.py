@@ -24,6 +24,7 @@ from oslo_config import cfg
 from cloudmanager.power import base
 from cloudmanager.power import deadline as power_deadline
 from cloudmanager.power import exceptions
+from cloudmanager.power import network
 from cloudmanager.power import options
 from cloudmanager.power import snmp
 from cloudmanager.power import states
@@ -62,7 +63,7 @@ def translate(device: base.Device, request: str,
     if isinstance(exc, snmp.Malformed):
         return exceptions.PowerProtocol(device=device, request=request,
                                         reason='it is no SNMP')
-    return exceptions.PowerUnreachable(device=device)
+    return network.trouble(device, exc)
 
 
 class DaenetDriver(base.PowerDriver):
@@ -188,7 +189,7 @@ class DaenetDriver(base.PowerDriver):
         """Set a pin, and read whether it is set.
 
         :raises PowerCredentials: the community may only read
-        :raises PowerRefused: it did not change
+        :raises PowerUnchanged: it did not change, or not yet
         :raises OSError: no answer came in time
         :raises SNMPError: the board refused
         """
@@ -198,7 +199,7 @@ class DaenetDriver(base.PowerDriver):
         if not allowed:
             raise exceptions.PowerCredentials(device=device)
         if found != (states.POWER_ON if on else states.POWER_OFF):
-            raise exceptions.PowerRefused(
+            raise exceptions.PowerUnchanged(
                 device=device, request=f'{pin} {"on" if on else "off"}',
                 reason='it did not change')
 

@@ -17,6 +17,7 @@ from cloudmanager.power import base
 from cloudmanager.power import deadline as power_deadline
 from cloudmanager.power import exceptions
 from cloudmanager.power import modbus
+from cloudmanager.power import network
 from cloudmanager.power import options
 from cloudmanager.power import states
 
@@ -35,7 +36,7 @@ def _translate(device: base.Device, request: str,
                exc: Exception) -> exceptions.PowerError:
     """Make an error of ours of what went wrong."""
     if isinstance(exc, OSError):
-        return exceptions.PowerUnreachable(device=device)
+        return network.trouble(device, exc)
     if not isinstance(exc, modbus.ExceptionResponse):
         return exceptions.PowerProtocol(device=device, request=request,
                                         reason='it is no Modbus')
@@ -115,7 +116,7 @@ class ET7067Driver(base.PowerDriver):
             return module.read_coils(coil, 1) == [value]
 
         if not self._visit(device, request, work):
-            raise exceptions.PowerRefused(device=device, request=request,
+            raise exceptions.PowerUnchanged(device=device, request=request,
                                           reason='it did not change')
 
     def _visit(self, device: base.Device, request: str,

@@ -5,8 +5,17 @@ from cloudmanager.common import exception
 
 
 class PowerError(exception.Unavailable):
+    """As a text it begins with its code.
+
+    Tasks, the log of actions and power controls keep nothing but the text.
+    Answers of the API have ``error_code`` and ``message`` apart.
+    """
+
     error_code = 'cloudmanager.power.failed'
     template = '%(device)s failed: %(reason)s'
+
+    def __str__(self) -> str:
+        return f'{self.error_code}: {self.message}'
 
 
 class PowerUnreachable(PowerError):
@@ -14,9 +23,28 @@ class PowerUnreachable(PowerError):
     template = '%(device)s cannot be reached.'
 
 
+class PowerSilent(PowerUnreachable):
+    """It could be connected to, or it may be there, and it says nothing."""
+
+    error_code = 'cloudmanager.power.timeout'
+    template = '%(device)s did not answer in time.'
+
+
+class PowerUnresolvable(PowerError):
+    error_code = 'cloudmanager.power.unresolvable'
+    template = 'The host name of %(device)s does not resolve.'
+
+
 class PowerRefused(PowerError):
     error_code = 'cloudmanager.power.refused'
     template = '%(device)s refused %(request)s: %(reason)s'
+
+
+class PowerUnchanged(PowerRefused):
+    """It took the request and was not as asked for a moment later.
+
+    It may be slow.
+    """
 
 
 class PowerCredentials(PowerError):
@@ -70,6 +98,10 @@ class PowerProtocol(PowerError):
                 'sense: %(reason)s')
 
 
+class PowerStrange(PowerProtocol):
+    """No such device answers like that, nor would it the next time."""
+
+
 class PowerUnsupported(PowerError):
     code = 501
     error_code = 'cloudmanager.power.unsupported'
@@ -83,4 +115,7 @@ class PowerTimeout(PowerError):
 
 
 #: Another try cannot help before somebody has changed something.
-FINAL = (PowerCredentials, PowerUntrusted, PowerNoOutput, PowerUnsupported)
+FINAL = (PowerCredentials, PowerUntrusted, PowerNoOutput, PowerUnsupported,
+         PowerUnresolvable, PowerStrange)
+#: Another try could lock the account.
+HARMFUL = (PowerCredentials, PowerUntrusted)

@@ -18,6 +18,7 @@ from cloudmanager.power import deadline as power_deadline
 from cloudmanager.power import exceptions
 from cloudmanager.power import ipmi_health
 from cloudmanager.power import ipmi_session
+from cloudmanager.power import network
 from cloudmanager.power import options
 from cloudmanager.power import states
 
@@ -53,7 +54,7 @@ _BUSY = ('node busy', 'insufficient resources', 'no available login slots',
          'no slot available', 'initialization in progress',
          'timeout while processing')
 _UPDATING = 'firmware update mode'
-_UNREACHABLE = ('timeout', 'session')
+_SILENT, _LOST = 'timeout', 'session'
 
 
 def _fits(text: str | None, longest: int) -> bool:
@@ -71,7 +72,7 @@ def _translate(device: base.Device, request: str,
                exc: Exception) -> exceptions.PowerError:
     """Make an error of ours, which shares nothing with what caused it."""
     if isinstance(exc, OSError):
-        return exceptions.PowerUnreachable(device=device)
+        return network.trouble(device, exc)
     if isinstance(exc, ipmi_session.Unacceptable):
         return exceptions.PowerUnsupported(device=device, request=exc.what)
     if (isinstance(exc, pyghmi_exc.UnsupportedFunctionality)
@@ -89,7 +90,9 @@ def _translate(device: base.Device, request: str,
         return exceptions.PowerUpdating(device=device)
     if any(word in text for word in _BUSY):
         return exceptions.PowerBusy(device=device)
-    if not text or any(word in text for word in _UNREACHABLE):
+    if not text or _SILENT in text:
+        return exceptions.PowerSilent(device=device)
+    if _LOST in text:
         return exceptions.PowerUnreachable(device=device)
     return exceptions.PowerRefused(device=device, request=request,
                                    reason=reason)
@@ -164,7 +167,7 @@ class IPMIDriver(base.PowerDriver):
         # bit that says that it is valid, so only the device is compared.
         found = self._visit(device, request, work)[2:]
         if len(found) < 2 or found[1] & _DEVICE_BITS != data[2]:
-            raise exceptions.PowerRefused(device=device, request=request,
+            raise exceptions.PowerUnchanged(device=device, request=request,
                                           reason='it did not change')
 
     def health(self, device: base.Device) -> base.Health:

@@ -369,7 +369,7 @@ def _translate(device: base.Device, trust: _Trust, address: str,
     if isinstance(exc, asyncssh.PermissionDenied):
         return exceptions.PowerCredentials(device=device)
     if isinstance(exc, OSError | asyncssh.ConnectionLost):
-        return exceptions.PowerUnreachable(device=device)
+        return network.trouble(device, exc)
     if isinstance(exc, asyncssh.ChannelOpenError):
         return exceptions.PowerBusy(device=device)
     what = 'the login'

@@ -287,8 +287,10 @@ class Client:
 
         :param what: for errors, such as ``power off``
         :param path: absolute, with its query
+        :raises PowerUnresolvable: its name does not resolve
         :raises PowerUnreachable: no answer came in time
         :raises PowerUntrusted: it has a certificate that does not do
+        :raises PowerStrange: it leads elsewhere, or sends too much
         :raises PowerProtocol: it answered nonsense
         """
         for _ in range(REDIRECTS + 1):
@@ -299,7 +301,7 @@ class Client:
                 break
             path = self.path_of(what, answer.headers.get('Location', ''),
                                 path)
-        raise exceptions.PowerProtocol(
+        raise exceptions.PowerStrange(
             device=self.device, request=what,
             reason=f'a redirect (HTTP status {answer.status_code})')
 
@@ -308,7 +310,8 @@ class Client:
         """Return the path that a link of the device means.
 
         :param link: absolute or relative to ``base_path``, as a string
-        :raises PowerProtocol: it leads to another host
+        :raises PowerStrange: it leads to another host
+        :raises PowerProtocol: it is none
         """
         if isinstance(link, str):
             with contextlib.suppress(ValueError):
@@ -317,9 +320,12 @@ class Client:
                         else not parts.scheme) and parts.path[:1] == '/':
                     return parse.urlunsplit(
                         ('', '', parts.path, parts.query, ''))
+                if parts.netloc or parts.scheme:
+                    raise exceptions.PowerStrange(
+                        device=self.device, request=what,
+                        reason='a link that does not lead to the device')
         raise exceptions.PowerProtocol(
-            device=self.device, request=what,
-            reason='a link that does not lead to the device')
+            device=self.device, request=what, reason='a link that is none')
 
     def _is_here(self, parts: parse.SplitResult) -> bool:
         if parts.scheme != self.scheme:
@@ -357,19 +363,20 @@ class Client:
                    exc: Exception) -> exceptions.PowerError:
         """Make an error of ours, which shares nothing with what caused it."""
         causes = list(_causes(exc))
-        reason = None
         if self.limits.untrusted:
             return exceptions.PowerUntrusted(
                 device=self.device,
                 reason=wording.quote(self.device, self.limits.untrusted))
         if self.limits.too_much:
-            reason = f'more than {self.limits.most_bytes} bytes'
-        elif any(_is_unreachable(each) for each in causes):
-            return exceptions.PowerUnreachable(device=self.device)
-        else:
-            reason = next((f'TLS failed ({each.reason})' for each in causes
-                           if isinstance(each, ssl.SSLError)),
-                          type(causes[-1]).__name__)
+            return exceptions.PowerStrange(
+                device=self.device, request=what,
+                reason=f'more than {self.limits.most_bytes} bytes')
+        lost = [each for each in causes if _is_unreachable(each)]
+        if lost:
+            return network.trouble(self.device, min(lost, key=_vagueness))
+        reason = next((f'TLS failed ({each.reason})' for each in causes
+                       if isinstance(each, ssl.SSLError)),
+                      type(causes[-1]).__name__)
         return exceptions.PowerProtocol(device=self.device, request=what,
                                         reason=reason)
 
@@ -393,6 +400,13 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
         waiting += [each for each in (
             *one.args, getattr(one, 'reason', None), one.__cause__,
             one.__context__) if isinstance(each, BaseException)]
+
+
+def _vagueness(exc: BaseException) -> int:
+    """Rank an error among all that tell of one failure."""
+    kinds = (socket.gaierror, network.NoConnection, TimeoutError)
+    return next((rank for rank, kind in enumerate(kinds)
+                 if isinstance(exc, kind)), len(kinds))
 
 
 def _is_unreachable(exc: BaseException) -> bool:

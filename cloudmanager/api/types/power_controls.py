@@ -53,9 +53,11 @@ POWER_CONTROL = fields.Resource('power_control', 'power_controls', (
     Field('failures', fields.INTEGER, sortable=True, nullable=False,
           operators=fields.OPERATORS[fields.INTEGER],
           description='How many looks at it in a row have failed.'),
-    Field('last_error', description='Why the last look failed, if it did.'),
+    Field('last_error', description='What went wrong when it was looked at '
+          'or asked last, if anything did; begins with a code such as '
+          'cloudmanager.power.unreachable.'),
     Field('last_error_at', fields.TIME,
-          description='When a look failed last.'),
+          description='When that was noticed last.'),
     Field('last_success_at', fields.TIME,
           description='When it was read last.'),
     Field('retry_at', fields.TIME,

@@ -334,13 +334,18 @@ def _look_again(feed: confirm.Feed, control: dict[str, Any],
     """Read a feed after an action that failed.
 
     Only if that fails too is it known that this is the device that does
-    not answer; then the action has tried it for long enough.
+    not answer; then the action has tried it for long enough. If it can be
+    read, it still did not do what it was asked for.
     """
     least = CONF.power.lost_after
-    if isinstance(error, power_exc.FINAL):
+    mine = error.kwargs.get('device') == str(feed.device)
+    if mine and isinstance(error, power_exc.HARMFUL):
         # Another look with a wrong password would lock the account.
         return readings.silent(control, error, least)
-    return readings.look(control, [feed.output], least=least)
+    visit = readings.look(control, [feed.output], least=least)
+    if mine and visit.error is None:
+        visit = dataclasses.replace(visit, note=str(error))
+    return visit
 
 
 def _pause(run: engine_run.Run,

@@ -96,9 +96,11 @@ def silent(row: dict[str, Any], error: exception.CloudManagerException,
         # It lives. A firmware update takes minutes and is no failure.
         seconds = CONF.power.retry_interval * 2
     elif isinstance(error, power_exc.FINAL):
-        # To try often with a wrong password would lock the account.
         failures = max(failures + 1, CONF.power.lost_after)
-        seconds = CONF.power.retry_interval_max
+        # To try often with a wrong password would lock the account.
+        seconds = (CONF.power.retry_interval_max
+                   if isinstance(error, power_exc.HARMFUL)
+                   else pause(failures))
     else:
         failures = max(failures + 1, least)
         seconds = pause(failures)

@@ -224,8 +224,8 @@ class ConfirmTestCase(AMTTestCase):
         """Somebody has its console open: no word of it being off."""
         self.conf.config(group='power', confirm_timeout=1.5)
         self.machine.redirection = True
-        self.fails(exceptions.PowerTimeout, self.fence, within=5)
-        self.assertIn('session of SOL', self.logger.output)
+        error = self.fails(exceptions.PowerRefused, self.fence, within=5)
+        self.assertIn('session of SOL', str(error))
 
     def test_already_off(self):
         self.machine.power = amt_peer.OFF
@@ -281,9 +281,10 @@ class FailuresTestCase(AMTTestCase):
             self.assertEqual(ON, self.driver.state(self.device, output))
 
     def test_pw1_unreachable(self):
-        for host, port in (('127.0.0.1', peers.free_port()),
-                           ('amt.invalid', 16992)):
-            self.fails(exceptions.PowerUnreachable, self.state,
+        for host, port, kind in (
+                ('127.0.0.1', peers.free_port(), exceptions.PowerUnreachable),
+                ('amt.invalid', 16992, exceptions.PowerUnresolvable)):
+            self.fails(kind, self.state,
                        dataclasses.replace(self.device, host=host,
                                            port=port),
                        within=DEADLINE + PROMPT)

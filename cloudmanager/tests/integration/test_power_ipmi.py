@@ -415,13 +415,15 @@ class FailuresTestCase(IPMITestCase):
                    within=DEADLINE + PROMPT)
 
     def test_unknown_host(self):
+        """FP2: that has a code of its own."""
         unknown = dataclasses.replace(self.device, host='bmc.invalid')
-        self.fails(exceptions.PowerUnreachable, self.state, unknown,
+        self.fails(exceptions.PowerUnresolvable, self.state, unknown,
                    within=DEADLINE + PROMPT)
 
     def test_pw1_silent_from_the_start(self):
+        """FP2: that has a code of its own."""
         self.bmc.pause()
-        self.fails(exceptions.PowerUnreachable, self.state,
+        self.fails(exceptions.PowerSilent, self.state,
                    within=DEADLINE + PROMPT)
         self.bmc.resume()
         self.assertEqual(ON, self.state())

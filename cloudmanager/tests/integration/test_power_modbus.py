@@ -122,7 +122,8 @@ class ConfirmTestCase(ModbusTestCase):
         error = self.fails(exceptions.PowerRefused, self.driver.power_off,
                            self.device, '1')
         self.assertIn('failure of the device', str(error))
-        self.fails(exceptions.PowerTimeout, confirm.fence, self.feeds(),
+        # Told at once, with the words of the module (FP2).
+        self.fails(exceptions.PowerRefused, confirm.fence, self.feeds(),
                    within=5)
         self.module.behave('refuse')
         confirm.fence(self.feeds(), pause=self.pause)
@@ -150,14 +151,14 @@ class FailuresTestCase(ModbusTestCase):
     def test_pw1_unreachable(self):
         self.fails(exceptions.PowerUnreachable, self.state, '1',
                    self.other_port(socket.SOCK_STREAM))
-        self.fails(exceptions.PowerUnreachable, self.state, '1',
+        self.fails(exceptions.PowerUnresolvable, self.state, '1',
                    dataclasses.replace(self.device, host='module.invalid'),
                    within=self.deadline + self.prompt)
 
     def test_pw10_silent_and_back(self):
         self.module.pause()
         for function in (self.driver.state, self.driver.power_on):
-            self.fails(exceptions.PowerUnreachable, function, self.device,
+            self.fails(exceptions.PowerSilent, function, self.device,
                        '1', within=self.deadline + self.prompt)
         self.module.resume()
         self.assertEqual(OFF, self.state('2'))
@@ -169,7 +170,7 @@ class FailuresTestCase(ModbusTestCase):
         self.assertEqual(OFF, self.state('1', device))
         # The write is answered, its check not to the end.
         relay.silence_after(12 + ANSWER // 2)
-        self.fails(exceptions.PowerUnreachable, self.driver.power_on, device,
+        self.fails(exceptions.PowerSilent, self.driver.power_on, device,
                    '1', within=self.deadline + self.prompt)
         relay.silence_after(None)
 
@@ -184,6 +185,6 @@ class FailuresTestCase(ModbusTestCase):
         """The module serves one: it is silent, and that is all we know."""
         with socket.create_connection((self.module.host,
                                        self.module.port)):
-            self.fails(exceptions.PowerUnreachable, self.state,
+            self.fails(exceptions.PowerSilent, self.state,
                        within=self.deadline + self.prompt)
         self.assertEqual(OFF, self.state())

@@ -141,7 +141,7 @@ class ConfirmTestCase(BoardTestCase):
             error = self.fails(exceptions.PowerRefused, self.driver.power_off,
                                self.with_options(version=version), '1')
             self.assertIn(reason, str(error))
-        self.fails(exceptions.PowerTimeout, confirm.fence, self.feeds(),
+        self.fails(exceptions.PowerRefused, confirm.fence, self.feeds(),
                    within=5)
         self.board.change(refusal=None)
         confirm.fence(self.feeds(), pause=self.pause)
@@ -168,7 +168,7 @@ class FailuresTestCase(BoardTestCase):
     def test_wrong_community(self):
         """No answer: only a check can tell it from a dead board."""
         wrong = dataclasses.replace(self.device, password='wrong')
-        self.fails(exceptions.PowerUnreachable, self.state, '1', wrong,
+        self.fails(exceptions.PowerSilent, self.state, '1', wrong,
                    within=self.deadline + self.prompt)
         self.conf.config(group='power', call_deadline=20.0)
         self.patch(network, 'CONNECT_SECONDS', 1.0)
@@ -191,7 +191,7 @@ class FailuresTestCase(BoardTestCase):
         self.board.stop()
         self.board.community = 'another'
         self.board.start()
-        self.fails(exceptions.PowerUnreachable, self.state,
+        self.fails(exceptions.PowerSilent, self.state,
                    within=self.deadline + self.prompt)
         self.assertEqual(OFF, self.state('1', dataclasses.replace(
             self.device, password='another')))
@@ -215,7 +215,7 @@ class FailuresTestCase(BoardTestCase):
     def test_pw1_unreachable(self):
         self.fails(exceptions.PowerUnreachable, self.state, '1',
                    self.other_port(socket.SOCK_DGRAM))
-        self.fails(exceptions.PowerUnreachable, self.state, '1',
+        self.fails(exceptions.PowerUnresolvable, self.state, '1',
                    dataclasses.replace(self.device, host='board.invalid'),
                    within=self.deadline + self.prompt)
 
@@ -223,7 +223,7 @@ class FailuresTestCase(BoardTestCase):
         self.assertEqual(OFF, self.state())
         self.board.pause()
         for function in (self.driver.state, self.driver.power_on):
-            self.fails(exceptions.PowerUnreachable, function, self.device,
+            self.fails(exceptions.PowerSilent, function, self.device,
                        '1', within=self.deadline + self.prompt)
         self.board.resume()
         self.assertEqual(OFF, self.state('2'))

@@ -8,6 +8,7 @@ from cloudmanager.common import query as common_query
 from cloudmanager.conductor.tasks import power as power_steps
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_actions as db_power_actions
+from cloudmanager.db import power_controls as db_power_controls
 from cloudmanager.power import exceptions as power_exc
 from cloudmanager.power import fake
 from cloudmanager.power import registry
@@ -130,6 +131,78 @@ class SwitchTestCase(PowerCase):
         self.assertEqual(1, len(asked))
         self.assertIn('credentials', row['result'])
         self.assertNotIn(fakes_case.PASSWORD, str(row))
+
+    def test_causes(self):
+        """The task, the log and the control tell the cause (FP2)."""
+        for number, (kind, values) in enumerate((
+                (power_exc.PowerUnresolvable, {}),
+                (power_exc.PowerUnreachable, {}),
+                (power_exc.PowerSilent, {}), (power_exc.PowerBusy, {}),
+                (power_exc.PowerCredentials, {}),
+                (power_exc.PowerProtocol, {'request': 'x', 'reason': 'y'}),
+                (power_exc.PowerStrange, {'request': 'x', 'reason': 'y'}))):
+            driver = self.use(fake.FakeDriver())
+            driver.state = lambda device, output, kind=kind, values=values: (
+                self.fail_with(kind, device=device, **values))
+            node = self.add_power(f'n{number}', port_number=number + 1)
+            row = self.switch(node, 'power-off', 'FAILURE')
+            (entry,) = self.log(node)
+            control = self.control(node)
+            for text in (row['result'], entry['error'],
+                         control['last_error']):
+                self.assertStartsWith(f'{kind.error_code}: ', text)
+            self.assertEqual(kind is not power_exc.PowerBusy,
+                             control['failures'] > 0)
+
+    @staticmethod
+    def fail_with(kind, **values):
+        raise kind(**values)
+
+    def assertStartsWith(self, start, text):
+        self.assertEqual(start, text[:len(start)])
+
+    def control(self, node, number=0):
+        link = db_power_controls.list_assignments(
+            self.context, node['id'])[number]
+        return db_power_controls.get_control(self.context,
+                                             link['power_control_id'])
+
+    def test_refused(self):
+        """It can be read all the same, and is on (FP2)."""
+        driver = self.use(fake.FakeDriver())
+        driver.power_off = lambda device, output, soft: self.fail_with(
+            power_exc.PowerRefused, device=device, request='power off',
+            reason='HTTP status 500')
+        node = self.add_power()
+        row = self.switch(node, 'power-off', 'FAILURE')
+        (entry,) = self.log(node)
+        control = self.control(node)
+        for text in (row['result'], entry['error'], control['last_error']):
+            self.assertEqual(
+                'cloudmanager.power.refused: fake://FakeDevice@10.0.0.1:1 '
+                'refused power off: HTTP status 500', text)
+        self.assertEqual((0, ['power_on']), (control['failures'],
+                                             self.power_states(node)))
+        self.assertIsNone(self.node_row(node)['power_state_reason'])
+        del driver.power_off
+        self.switch(node, 'power-off')
+        self.assertIsNone(self.control(node)['last_error'])
+
+    def test_the_other_device(self):
+        """What one does not accept says nothing of another (FP2)."""
+        driver = self.use(fake.FakeDriver())
+        read = driver.state
+
+        def state(device, output):
+            if device.host == '10.0.0.2':
+                raise power_exc.PowerCredentials(device=device)
+            return read(device, output)
+
+        driver.state = state
+        node = self.add_power(outputs=('1', '2'))
+        self.switch(node, 'power-off', 'FAILURE')
+        self.assertIsNone(self.control(node)['last_error'])
+        self.assertIn('credentials', self.control(node, 1)['last_error'])
 
     def test_no_control(self):
         node = db_nodes.create_node(self.context, {'name': 'bare'})

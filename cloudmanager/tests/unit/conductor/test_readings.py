@@ -100,6 +100,11 @@ class LookTestCase(base.TestCase):
         self.assertEqual((3, 600), self.fails(
             power_exc.PowerCredentials(device='bmc'))[:2])
 
+    def test_names_that_do_not_resolve(self):
+        """At once known; to ask again does no harm (FP2)."""
+        self.assertEqual((3, 60), self.fails(
+            power_exc.PowerUnresolvable(device='bmc'))[:2])
+
     def test_pw9_busy(self):
         """It lives: no failure, however long its update takes."""
         for error in (power_exc.PowerBusy(device='bmc'),

@@ -103,6 +103,27 @@ class RecordTestCase(StatesCase):
                                    'last_error_at', 'last_success_at')))
         self.assertEqual([], self.events())
 
+    def test_what_is_wrong_though_it_answers(self):
+        """It is told until the next look, and is no failure (FP2, FP7)."""
+        control = self.control()
+        node = self.fed(1, [control])
+        self.see(control, p1=ON)
+        for state, expected, reason in ((ON, ON, None),
+                                        (UNKNOWN, None, 'refused')):
+            self.now += datetime.timedelta(seconds=60)
+            power_states.record(self.context, [power_states.Visit(
+                control, self.now, {'1': state}, note='refused')], 3)
+            found, _, why = self.state(node)
+            self.assertEqual((expected, reason), (found, why))
+            row = power_controls.get_control(self.context, control)
+            self.assertEqual((0, 'refused', self.now, self.now), tuple(
+                row[name] for name in ('failures', 'last_error',
+                                       'last_error_at', 'last_success_at')))
+        self.see(control, p1=ON)
+        row = power_controls.get_control(self.context, control)
+        self.assertIsNone(row['last_error'])
+        self.assertEqual([], self.events())
+
     def test_pw12_unknown_with_its_reason(self):
         control = self.control()
         node = self.fed(1, [control])

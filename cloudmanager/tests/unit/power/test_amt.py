@@ -277,7 +277,7 @@ class PeersTestCase(AMTTestCase):
                              (503, exceptions.PowerBusy),
                              (429, exceptions.PowerBusy),
                              (404, exceptions.PowerProtocol),
-                             (302, exceptions.PowerProtocol),
+                             (302, exceptions.PowerStrange),
                              (200, exceptions.PowerProtocol),
                              (500, exceptions.PowerProtocol)):
             self.assertEqual({kind}, self.kinds(status), status)
@@ -321,10 +321,11 @@ class PeersTestCase(AMTTestCase):
                              + state % '<PowerState>2</PowerState>'),
                      soap % '<x:R_OUTPUT xmlns:x="y"/>',
                      soap % ('<x:R_OUTPUT xmlns:x="y"><x:ReturnValue>ok'
-                             '</x:ReturnValue></x:R_OUTPUT>'),
-                     'x' * 200000):
+                             '</x:ReturnValue></x:R_OUTPUT>')):
             self.assertEqual({exceptions.PowerProtocol},
                              self.kinds(200, body.encode()), body[:200])
+        self.assertEqual({exceptions.PowerStrange},
+                         self.kinds(200, b'x' * 200000))
 
     def test_xml_that_does_more_than_say_something(self):
         """No entity is expanded, no file read, nothing fetched."""

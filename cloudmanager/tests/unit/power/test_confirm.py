@@ -86,8 +86,8 @@ class ReachTestCase(ConfirmTestCase):
         refusal = exceptions.PowerRefused(device=base.device(),
                                           request='power off', reason='no')
         driver = base.ScriptedDriver([ON], refusal)
-        self.assertRaises(exceptions.PowerTimeout, self.reach_off,
-                          self.feed(driver))
+        self.assertIs(refusal, self.assertRaises(
+            exceptions.PowerRefused, self.reach_off, self.feed(driver)))
         self.assertEqual(['off', 'off'], driver.asked)
 
     def test_a_request_that_did_not_arrive_is_repeated(self):
@@ -126,8 +126,9 @@ class ReachTestCase(ConfirmTestCase):
         error = self.assertRaises(exceptions.PowerTimeout, self.reach_off,
                                   self.feed(driver), timeout=7.0)
         self.assertEqual(
-            'IPMI://FakeDevice@bmc.example:623 did not confirm power_off '
-            'within 7 s; last read: power_on.', str(error))
+            'cloudmanager.power.timeout: IPMI://FakeDevice@bmc.example:623 '
+            'did not confirm power_off within 7 s; last read: power_on.',
+            str(error))
         self.assertEqual(503, error.code)
         self.assertEqual('cloudmanager.power.timeout', error.error_code)
 
@@ -153,7 +154,7 @@ class ReachTestCase(ConfirmTestCase):
     def test_no_secret_in_logs(self):
         error = exceptions.PowerUnreachable(device=base.device())
         driver = base.ScriptedDriver([error], error)
-        self.assertRaises(exceptions.PowerTimeout, self.reach_off,
+        self.assertRaises(exceptions.PowerUnreachable, self.reach_off,
                           self.feed(driver))
         self.assertIn('cannot be reached', self.logger.output)
         self.assertNotIn(base.PASSWORD, self.logger.output)

@@ -186,7 +186,7 @@ class FailuresTestCase(BoardTestCase):
     def test_an_output_that_does_not_move(self):
         """It is read back: the board's word is not enough."""
         self.board.write = lambda identifier, value: None
-        error = self.fails(exceptions.PowerRefused, self.driver.power_on,
+        error = self.fails(exceptions.PowerUnchanged, self.driver.power_on,
                            self.device, '1')
         self.assertIn('did not change', str(error))
 
@@ -199,7 +199,7 @@ class FailuresTestCase(BoardTestCase):
         self.board.silent = True
         for function in (self.driver.state, self.driver.power_on,
                          self.driver.power_off, self.driver.check):
-            self.fails(exceptions.PowerUnreachable, function, self.device,
+            self.fails(exceptions.PowerSilent, function, self.device,
                        '1')
         self.board.silent = False
         self.assertEqual(OFF, self.state())
@@ -209,7 +209,7 @@ class FailuresTestCase(BoardTestCase):
             self.board.silent = True
             return answer
         self.board.answers = [fall_silent]
-        self.fails(exceptions.PowerUnreachable, self.driver.power_on,
+        self.fails(exceptions.PowerSilent, self.driver.power_on,
                    self.device, '1')
         self.board.silent = False
         self.assertEqual(ON, self.state())
@@ -221,7 +221,7 @@ class FailuresTestCase(BoardTestCase):
             self.fails(exceptions.PowerProtocol, function, self.device, '1')
 
     def test_unknown_host(self):
-        self.fails(exceptions.PowerUnreachable, self.state, '1',
+        self.fails(exceptions.PowerUnresolvable, self.state, '1',
                    self.make_device(host='a..b'))
 
     def test_one_visit_at_a_time(self):
@@ -249,7 +249,7 @@ class CommunityTestCase(BoardTestCase):
 
     def test_pw4_changed_community(self):
         self.board.community = b'another'
-        self.fails(exceptions.PowerUnreachable, self.state)
+        self.fails(exceptions.PowerSilent, self.state)
         self.assertEqual(OFF, self.state(device=self.make_device(
             password='another')))
 
@@ -280,7 +280,7 @@ class CommunityTestCase(BoardTestCase):
         self.fails(exceptions.PowerCredentials, self.driver.check, wrong)
         # Where no other community is answered, nobody can tell.
         self.board.read_only = b'secret-too'
-        self.fails(exceptions.PowerUnreachable, self.driver.check, wrong)
+        self.fails(exceptions.PowerSilent, self.driver.check, wrong)
 
     def test_check_of_a_board_that_comes_up_meanwhile(self):
         """It answers the second question: the community is not blamed."""

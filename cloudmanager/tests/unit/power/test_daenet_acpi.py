@@ -307,7 +307,7 @@ class ReleaseTestCase(RackTestCase):
             self.board.ignores = 1
             return answer
         self.board.answers = [lambda answer: answer, lose]
-        self.fails(exceptions.PowerUnreachable, self.driver.power_on,
+        self.fails(exceptions.PowerSilent, self.driver.power_on,
                    self.device, '1')
         # It may have been late, so it is released all the same.
         self.assertEqual([((1, 1), 0)], self.board.sets())
@@ -336,7 +336,7 @@ class ReleaseTestCase(RackTestCase):
         self.board.on[1] = True
         self.board.write = lambda identifier, value: (
             real(identifier, value) if value else None)
-        error = self.fails(exceptions.PowerRefused, self.driver.power_off,
+        error = self.fails(exceptions.PowerUnchanged, self.driver.power_off,
                            self.device, '1', True)
         self.assertIn('P3.1 off', str(error))
         real(BUTTON, 0)

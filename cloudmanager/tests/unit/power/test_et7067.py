@@ -170,7 +170,7 @@ class FailuresTestCase(ModuleTestCase):
 
     def test_a_relay_that_does_not_move(self):
         self.module.stuck = True
-        error = self.fails(exceptions.PowerRefused, self.driver.power_on,
+        error = self.fails(exceptions.PowerUnchanged, self.driver.power_on,
                            self.device, '1')
         self.assertIn('did not change', str(error))
 
@@ -182,14 +182,14 @@ class FailuresTestCase(ModuleTestCase):
                    self.make_device(port=port))
 
     def test_unknown_host(self):
-        self.fails(exceptions.PowerUnreachable, self.state, '1',
+        self.fails(exceptions.PowerUnresolvable, self.state, '1',
                    self.make_device(host='a..b'))
 
     def test_pw1_silence_and_back(self):
         self.module.silent = True
         for function in (self.driver.state, self.driver.power_on,
                          self.driver.power_off, self.driver.check):
-            self.fails(exceptions.PowerUnreachable, function, self.device,
+            self.fails(exceptions.PowerSilent, function, self.device,
                        '1')
         self.module.silent = False
         self.assertEqual(OFF, self.state())
@@ -199,7 +199,7 @@ class FailuresTestCase(ModuleTestCase):
             self.module.silent = True
             return answer
         self.module.answers = [fall_silent]
-        self.fails(exceptions.PowerUnreachable, self.driver.power_on,
+        self.fails(exceptions.PowerSilent, self.driver.power_on,
                    self.device, '1')
         self.module.silent = False
         self.assertEqual(ON, self.state())
@@ -216,7 +216,7 @@ class FailuresTestCase(ModuleTestCase):
     def test_pw2_dripping(self):
         """Octet by octet no single wait is long."""
         self.module.drip = 0.2
-        self.fails(exceptions.PowerUnreachable, self.state)
+        self.fails(exceptions.PowerSilent, self.state)
         self.module.drip = 0.01
         self.assertEqual(OFF, self.state())
 
@@ -231,7 +231,7 @@ class FailuresTestCase(ModuleTestCase):
     def test_only_wrong_transactions(self):
         self.module.answers = [lambda answer: bytes([answer[0] ^ 1])
                                + answer[1:]]
-        self.fails(exceptions.PowerUnreachable, self.state)
+        self.fails(exceptions.PowerSilent, self.state)
 
     def test_nonsense(self):
         for alter in (

@@ -19,7 +19,9 @@ class SecretsTestCase(testtools.TestCase):
     def test_an_error_shows_none(self):
         values = {'device': base.device(), 'reason': 'r', 'request': 'q',
                   'target': 't', 'seconds': 1, 'last': 'l', 'output': 'o'}
-        for kind in (exceptions.PowerError, exceptions.PowerUnreachable,
+        for kind in (exceptions.PowerError, exceptions.PowerUnresolvable,
+                     exceptions.PowerSilent, exceptions.PowerStrange,
+                     exceptions.PowerUnreachable,
                      exceptions.PowerRefused, exceptions.PowerCredentials,
                      exceptions.PowerBusy, exceptions.PowerProtocol,
                      exceptions.PowerUnsupported, exceptions.PowerTimeout):

@@ -91,12 +91,16 @@ class TranslateTestCase(base.PowerTestCase):
                    'Device in firmware update mode')
 
     def test_unreachable(self):
-        self.check(exceptions.PowerUnreachable, None, '', 'timeout',
+        """FP2: each has a code of its own."""
+        self.check(exceptions.PowerSilent, None, '', 'timeout')
+        self.check(exceptions.PowerUnreachable,
                    'Session no longer connected', 'Invalid Session ID')
-        for error in (TimeoutError(), OSError(101, 'no route'),
-                      socket.gaierror(-2, 'Name or service not known')):
-            self.assertIs(exceptions.PowerUnreachable,
-                          type(self.translate(error)))
+        for error, kind in (
+                (TimeoutError(), exceptions.PowerSilent),
+                (OSError(101, 'no route'), exceptions.PowerUnreachable),
+                (socket.gaierror(-2, 'Name or service not known'),
+                 exceptions.PowerUnresolvable)):
+            self.assertIs(kind, type(self.translate(error)))
 
     def test_refused(self):
         self.check(exceptions.PowerRefused, 'Unspecified',
@@ -527,7 +531,7 @@ class PeerTestCase(base.PowerTestCase):
             kinds = sorted(type(each.exception()).__name__
                            for each in found)
         self.assertLess(time.monotonic() - start, PATIENCE)
-        self.assertEqual(['PowerBusy'] * 3 + ['PowerUnreachable'], kinds)
+        self.assertEqual(['PowerBusy'] * 3 + ['PowerSilent'], kinds)
 
     def test_256_threads_and_as_many_bmcs(self):
         """All dead: none waits for another, and nothing is left."""
@@ -539,7 +543,7 @@ class PeerTestCase(base.PowerTestCase):
             found = [pool.submit(self.driver.state, device, '1')
                      for device in devices]
             kinds = {type(each.exception()) for each in found}
-        self.assertEqual({exceptions.PowerUnreachable}, kinds)
+        self.assertEqual({exceptions.PowerSilent}, kinds)
         # One after the other it would be 128.
         self.assertLess(time.monotonic() - start, 20)
         self.assertEqual(before, threading.active_count())

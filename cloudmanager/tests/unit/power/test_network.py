@@ -6,8 +6,10 @@ import socket
 import threading
 import time
 
+from cloudmanager.power import exceptions
 from cloudmanager.power import network
 from cloudmanager.tests import base
+from cloudmanager.tests.unit.power import base as power_base
 
 TIMEOUT = 10
 HOSTILE = ('', ' ', 'a b', 'x' * 70, 'a..b', '192.0.2.1\n', '-o', '$(id)',
@@ -76,8 +78,9 @@ class NetworkTestCase(base.TestCase):
         self.addCleanup(released.set)
         self.names('127.0.0.1', after=released)
         start = time.monotonic()
-        self.assertRaises(TimeoutError, self.connect, 'device.example', 1,
-                          seconds=0.2)
+        error = self.assertRaises(socket.gaierror, self.connect,
+                                  'device.example', 1, seconds=0.2)
+        self.assertEqual(socket.EAI_AGAIN, error.errno)
         self.assertLess(time.monotonic() - start, TIMEOUT / 2)
 
     def test_pw1_nobody_is_waited_for_longer_than_for_a_connection(self):
@@ -93,7 +96,7 @@ class NetworkTestCase(base.TestCase):
         for _ in range(3):
             try:
                 self.connect('127.0.0.1', port, seconds=60)
-            except TimeoutError:
+            except network.NoConnection:
                 break
         else:
             self.fail('The queue never filled')
@@ -111,6 +114,30 @@ class NetworkTestCase(base.TestCase):
         device.sendto(b'device', client.getsockname())
         client.settimeout(TIMEOUT)
         self.assertEqual(b'device', client.recv(100))
+
+    def test_what_trouble_is_called(self):
+        """Each has a code of its own (FP2)."""
+        device = power_base.device()
+        for exc, kind, code in (
+                (socket.gaierror(socket.EAI_NONAME, 'x'),
+                 exceptions.PowerUnresolvable, 'unresolvable'),
+                # Name servers that are down come back.
+                (socket.gaierror(socket.EAI_AGAIN, 'x'),
+                 exceptions.PowerUnreachable, 'unreachable'),
+                (network.NoConnection(), exceptions.PowerUnreachable,
+                 'unreachable'),
+                (ConnectionRefusedError(), exceptions.PowerUnreachable,
+                 'unreachable'),
+                (OSError(113, 'No route to host'),
+                 exceptions.PowerUnreachable, 'unreachable'),
+                (EOFError(), exceptions.PowerUnreachable, 'unreachable'),
+                (TimeoutError(), exceptions.PowerSilent, 'timeout')):
+            error = network.trouble(device, exc)
+            self.assertIs(kind, type(error), exc)
+            self.assertEqual(f'cloudmanager.power.{code}', error.error_code)
+            self.assertEqual(kind is exceptions.PowerUnresolvable,
+                             isinstance(error, exceptions.FINAL))
+            self.assertIn('bmc.example', str(error))
 
     def test_left(self):
         self.assertGreater(network.left(time.monotonic() + 5), 4)

@@ -510,15 +510,15 @@ class FailuresTestCase(ServiceTestCase):
             self.service.more = more
             driver = redfish.RedfishDriver()
             self.addCleanup(driver.close)
-            self.fails((exceptions.PowerProtocol,), driver.state,
-                       self.device, 'x')
+            self.fails(exceptions.PowerStrange, driver.state, self.device,
+                       'x')
         self.service.more = {'system 1': {'Actions': {
             '#ComputerSystem.Reset': {'target': f'{away}{SYSTEM}/Actions/'
                                                 'ComputerSystem.Reset'}}}}
-        self.fails(exceptions.PowerProtocol, self.driver.power_off,
+        self.fails(exceptions.PowerStrange, self.driver.power_off,
                    self.device, '1')
         self.answer(302, b'', {'Location': f'{away}{SYSTEM}'})
-        self.fails(exceptions.PowerProtocol, self.state)
+        self.fails(exceptions.PowerStrange, self.state)
         self.assertEqual([], other.requests)
 
     def test_redirect_on_the_device(self):
@@ -545,9 +545,11 @@ class FailuresTestCase(ServiceTestCase):
         self.conf.config(group='power', call_deadline=DEADLINE)
         silent = peers.RawPeer(lambda connection: silent.silence(connection))
         self.useFixture(silent)
-        for port in (silent.port, peers.free_port()):
-            self.fails(exceptions.PowerUnreachable, self.driver.state,
-                       self.device_at(port), '1')
+        for port, code in ((silent.port, 'timeout'),
+                           (peers.free_port(), 'unreachable')):
+            error = self.fails(exceptions.PowerUnreachable,
+                               self.driver.state, self.device_at(port), '1')
+            self.assertEqual(f'cloudmanager.power.{code}', error.error_code)
         # In mid-session: nothing, and a byte now and then.
         self.service.hook = lambda request: request.drip(
             b'HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{')

@@ -257,8 +257,8 @@ class FailuresTestCase(HypervisorTestCase):
             self.fails((exceptions.PowerUnreachable,
                         exceptions.PowerProtocol), self.driver.state,
                        dataclasses.replace(self.device, port=port), 'vm-1')
-        self.fails(exceptions.PowerUnreachable, self.driver.state,
-                   dataclasses.replace(self.device, host='ssh.invalid'),
+        self.fails(exceptions.PowerUnresolvable, self.driver.state,
+                   dataclasses.replace(self.device, host='a..b'),
                    'vm-1')
 
     def test_pw1_many_that_are_silent_delay_nobody(self):
@@ -277,7 +277,7 @@ class FailuresTestCase(HypervisorTestCase):
             self.assertEqual(ON, self.state())
             self.assertLess(time.monotonic() - start, PATIENCE)
             kinds = {type(each.exception()) for each in lost}
-        self.assertEqual({exceptions.PowerUnreachable}, kinds)
+        self.assertEqual({exceptions.PowerSilent}, kinds)
         self.assertLess(time.monotonic() - begun, 5 + PATIENCE)
 
     def test_no_ssh(self):

@@ -161,9 +161,9 @@ class DeadlineTestCase(WebTestCase):
         self.fails(exceptions.PowerUnreachable, peers.free_port())
 
     def test_pw1_unknown_host(self):
-        client = web.Client(base.device('device.invalid', 80), 'http', {},
+        client = web.Client(base.device('a..b', 80), 'http', {},
                             time.monotonic() + 5, MOST_BYTES)
-        self.assertRaises(exceptions.PowerUnreachable, client.request,
+        self.assertRaises(exceptions.PowerUnresolvable, client.request,
                           'x', 'GET', '/')
 
     def test_pw1_black_hole(self):
@@ -179,7 +179,7 @@ class DeadlineTestCase(WebTestCase):
     def test_silence(self):
         peer = peers.RawPeer(lambda connection: peer.silence(connection))
         self.useFixture(peer)
-        self.fails(exceptions.PowerUnreachable, peer.port)
+        self.fails(exceptions.PowerSilent, peer.port)
 
     def test_slow_headers_and_bodies(self):
         for head in (b'', b'HTTP/1.1 200 OK\r\nX: ',
