@@ -32,6 +32,8 @@ _HEADERS = {'Content-Type': 'application/soap+xml;charset=UTF-8'}
 _ON, _OFF_HARD, _OFF_SOFT, _RESET, _OFF_GRACEFUL = 2, 6, 8, 10, 12
 _STATES = {_ON: states.POWER_ON, _OFF_HARD: states.POWER_OFF,
            _OFF_SOFT: states.POWER_OFF}
+# Neither on nor off, DSP1027.
+_STATE_NAMES = {3: 'light sleep', 4: 'deep sleep', 7: 'hibernate'}
 # Forced ones, for the next boot; AMT has none that last.
 _BOOT_SOURCES = {'pxe': 'Intel(r) AMT: Force PXE Boot',
                  'disk': 'Intel(r) AMT: Force Hard-drive Boot',
@@ -61,9 +63,9 @@ class AMTDriver(base.PowerDriver):
         with self._turns.take(device) as deadline:
             found, _ = self._power(device, deadline)
         if found not in _STATES:
-            LOG.info('%(device)s is in power state %(number)d, neither on '
-                     'nor off.', {'device': device, 'number': found})
-        return _STATES.get(found, states.UNKNOWN)
+            raise exceptions.PowerUnclear(
+                device=device, state=_STATE_NAMES.get(found, found))
+        return _STATES[found]
 
     def power_on(self, device: base.Device, output: str) -> None:
         self._change(device, 'power on', _ON)

@@ -106,7 +106,10 @@ class PowerDriver(abc.ABC):
 
     @abc.abstractmethod
     def state(self, device: Device, output: str) -> str:
-        """Read an output: ``power_on``, ``power_off`` or ``unknown``."""
+        """Read an output: ``power_on``, ``power_off`` or ``unknown``.
+
+        :raises PowerUnclear: it is neither on nor off, with what it is
+        """
 
     def states(self, device: Device,
                outputs: Iterable[str]) -> dict[str, str]:

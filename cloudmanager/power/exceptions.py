@@ -92,6 +92,14 @@ class PowerNoOutput(PowerError):
     template = '%(device)s has no output %(output)s.'
 
 
+class PowerUnclear(PowerError):
+    """It was read, and is neither on nor off."""
+
+    error_code = 'cloudmanager.power.unclear'
+    template = ('%(device)s is neither on nor off: its power state is '
+                '%(state)s.')
+
+
 class PowerProtocol(PowerError):
     error_code = 'cloudmanager.power.protocol'
     template = ('%(device)s gave an answer to %(request)s that makes no '

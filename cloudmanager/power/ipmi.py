@@ -113,7 +113,7 @@ class IPMIDriver(base.PowerDriver):
                             lambda session: session.ask(_CHASSIS,
                                                         _GET_STATUS))
         if not found:
-            return states.UNKNOWN
+            raise exceptions.PowerUnclear(device=device, state='missing')
         return states.POWER_ON if found[0] & 1 else states.POWER_OFF
 
     def states(self, device: base.Device,

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import sushy
 from sushy import exceptions as sushy_exc
+from sushy.resources import base as sushy_base
 from sushy.resources.system import system as sushy_system
 
 from cloudmanager.power import base
@@ -30,11 +31,11 @@ T = TypeVar('T')
 _ONLY = ('', '1')
 _PAGES = 20
 
-# All else, such as PoweringOff, is neither.
-_STATES = {sushy.PowerState.ON: states.POWER_ON,
-           # By a hypervisor: its memory and its disks are held.
-           sushy.PowerState.PAUSED: states.POWER_ON,
-           sushy.PowerState.OFF: states.POWER_OFF}
+# In lower case, as not all devices write them as the schema does. All else,
+# such as PoweringOff, is neither. Paused is by a hypervisor: memory and disks
+# are held.
+_STATES = {'on': states.POWER_ON, 'paused': states.POWER_ON,
+           'off': states.POWER_OFF}
 # The first one that a system has is asked for. None that toggles.
 _RESETS = {
     'power on': (sushy.ResetType.ON, sushy.ResetType.FORCE_ON),
@@ -56,6 +57,8 @@ class _System(sushy_system.System):   # type: ignore[misc]
     and with these power has nothing to do.
     """
 
+    # As the device writes it: sushy takes one spelling only.
+    power_state = sushy_base.Field('PowerState')
     boot_progress = indicator_led = maintenance_window = None
     memory_summary = status = system_type = None
     _offered: set[sushy.ResetType] | None = None
@@ -97,8 +100,7 @@ class RedfishDriver(base.PowerDriver):
     def states(self, device: base.Device,
                outputs: Iterable[str]) -> dict[str, str]:
         return self._visit(device, 'power status', lambda connector: {
-            output: _STATES.get(self._system(connector, output).power_state,
-                                states.UNKNOWN)
+            output: _state(device, self._system(connector, output))
             for output in outputs})
 
     def power_on(self, device: base.Device, output: str) -> None:
@@ -213,6 +215,20 @@ class RedfishDriver(base.PowerDriver):
             raise _no_output(device, output) from None
         self._paths[key] = path
         return found
+
+
+def _state(device: base.Device, system: _System) -> str:
+    """Return the power state of a system.
+
+    :raises PowerUnclear: it is neither on nor off
+    """
+    told = system.power_state
+    found = _STATES.get(told.lower()) if isinstance(told, str) else None
+    if found is None:
+        raise exceptions.PowerUnclear(device=device, state=(
+            'missing' if told in (None, '')
+            else f'"{wording.quote(device, str(told))}"'))
+    return found
 
 
 def _no_output(device: base.Device, output: str) -> exceptions.PowerError:

@@ -62,7 +62,7 @@ class SSHDriver(base.PowerDriver):
         wanted = list(outputs)
         found = self._virsh(device, *(
             ('domstate', _domain(device, output)) for output in wanted))
-        return {output: _STATES.get(text.strip(), states.UNKNOWN)
+        return {output: _state(device, text)
                 for output, text in zip(wanted, found, strict=True)}
 
     def power_on(self, device: base.Device, output: str) -> None:
@@ -116,6 +116,19 @@ class SSHDriver(base.PowerDriver):
         with self._turns.take(device) as deadline:
             return ssh_session.run(device, deadline,
                                    self.option(device, 'host_key'), work)
+
+
+def _state(device: base.Device, text: str) -> str:
+    """Return the power state that virsh names.
+
+    :raises PowerUnclear: it is neither on nor off
+    """
+    name = text.strip()
+    if name not in _STATES:
+        raise exceptions.PowerUnclear(
+            device=device,
+            state=f'"{wording.quote(device, name)}"' if name else 'missing')
+    return _STATES[name]
 
 
 def _is_name(output: str) -> bool:

@@ -52,7 +52,7 @@ def look(row: dict[str, Any], outputs: Iterable[str],
     begun = clock.utcnow()
     try:
         target = device(row, decrypt)
-        found = _read(registry.get(target), target, list(outputs))
+        found, note = _read(registry.get(target), target, list(outputs))
     except exception.CloudManagerException as exc:
         return silent(row, exc, least)
     except Exception as exc:
@@ -64,24 +64,33 @@ def look(row: dict[str, Any], outputs: Iterable[str],
         return silent(row, exception.Unavailable(
             reason='Its driver broke down: ' + type(exc).__name__), least)
     # Of the time before: it may have changed while it was read.
-    return db_power_states.Visit(row['id'], begun, found)
+    return db_power_states.Visit(row['id'], begun, found, note=note)
 
 
 def _read(driver: power_base.PowerDriver, target: power_base.Device,
-          outputs: list[str]) -> dict[str, str]:
+          outputs: list[str]) -> tuple[dict[str, str], str | None]:
+    """Return the states of some outputs, and what is wrong with some.
+
+    :raises PowerError: the device did not tell any
+    """
     try:
-        return driver.states(target, outputs)
+        return driver.states(target, outputs), None
     except power_exc.PowerNoOutput:
         if len(outputs) == 1:
             raise
-    # One of them is not there, which says nothing of the others.
-    found = {}
+    except power_exc.PowerUnclear as exc:
+        if len(outputs) == 1:
+            return {outputs[0]: states.UNKNOWN}, str(exc)
+    # There is something with one of them, which says nothing of the others.
+    found, troubles = {}, []
     for output in outputs:
         try:
             found[output] = driver.state(target, output)
-        except power_exc.PowerNoOutput:
+        except (power_exc.PowerNoOutput, power_exc.PowerUnclear) as exc:
             found[output] = states.UNKNOWN
-    return found
+            troubles.append(str(exc) if isinstance(
+                exc, power_exc.PowerNoOutput) else f'Output {output}: {exc}')
+    return found, '; '.join(troubles) or None
 
 
 def silent(row: dict[str, Any], error: exception.CloudManagerException,

@@ -188,6 +188,47 @@ class AtOnceTestCase(CausesCase):
         self.fails('unsupported', self.enrol('127.0.0.1', service.port))
 
 
+class StatesTestCase(CausesCase):
+    """FP7: states that are not written as the schema has them."""
+
+    def status(self, node_id):
+        return self.client.call('GET', f'/v1/nodes/{node_id}')['node'][
+            'power_status']
+
+    def test_any_case(self):
+        for text in ('On', 'on', 'ON'):
+            service = self.serve(power={'1': text})
+            node_id = self.enrol('127.0.0.1', service.port)
+            cloud.wait(lambda node_id=node_id: self.status(node_id) == 'on',
+                       20, f'{text} is on', 0.1)
+            self.assertIsNone(self.control(node_id)['last_error'])
+            self.assertEqual('SUCCESS', self.power_off(node_id)['status'])
+
+    def test_neither(self):
+        """FP7: the node is unknown, and the control says why."""
+        for text in ('PoweringOn', 'Unspecified', None):
+            service = self.serve(power={'1': text})
+            node_id = self.enrol('127.0.0.1', service.port)
+            cloud.wait(lambda node_id=node_id:
+                       self.status(node_id) == 'error', 20,
+                       f'{text} is told', 0.1)
+            control = self.control(node_id)
+            self.assertEqual(0, control['failures'])
+            self.assertIn(f'cloudmanager.power.unclear: redfish://Redfish@'
+                          f'127.0.0.1:{service.port} is neither on nor off: '
+                          f'its power state is '
+                          f'{chr(34) + text + chr(34) if text else "missing"}',
+                          control['last_error'])
+
+    def test_that_does_not_pass(self):
+        """FP7: and the task says why."""
+        service = self.serve(lambda request: (204, {}, {}) if
+                             request.path.endswith(RESET) else None,
+                             power={'1': 'PoweringOff'})
+        self.fails('unclear', self.enrol('127.0.0.1', service.port),
+                   at_once=False)
+
+
 class InTheEndTestCase(CausesCase):
     """FP2: what may pass is tried until the time is over, and told."""
 

@@ -93,7 +93,27 @@ class LookTestCase(base.TestCase):
         self.assertEqual({'1': 'power_on', '2': 'unknown',
                           '3': 'power_off'}, visit.states)
         self.assertIsNone(visit.error)
+        self.assertEqual('cloudmanager.power.no_output: bmc has no output '
+                         '2.', visit.note)
         self.assertIn('no output', self.fails(missing)[2])
+
+    def test_outputs_that_are_neither(self):
+        """What they are is told, and the others are read (FP7)."""
+        def unclear(state):
+            return power_exc.PowerUnclear(device='bmc', state=state)
+
+        visit = self.look(Device(o1=unclear('"PoweringOn"')), '1')
+        told = ('cloudmanager.power.unclear: bmc is neither on nor off: its '
+                'power state is %s.')
+        self.assertEqual(({'1': 'unknown'}, None, 0,
+                          told % '"PoweringOn"'), (
+            visit.states, visit.error, visit.failures, visit.note))
+        visit = self.look(Device(o1=unclear('"x"'), o2='power_on',
+                                 o3=unclear('missing')), '1', '2', '3')
+        self.assertEqual({'1': 'unknown', '2': 'power_on',
+                          '3': 'unknown'}, visit.states)
+        self.assertEqual('Output 1: ' + told % '"x"' + '; Output 3: '
+                         + told % 'missing', visit.note)
 
     def test_wrong_credentials(self):
         """At once known, and asked rarely: accounts get locked."""

@@ -16,7 +16,8 @@ from cloudmanager.tests.unit.power import amt_peer
 from cloudmanager.tests.unit.power import base
 from cloudmanager.tests.unit.power import peers
 
-ON, OFF, UNKNOWN = states.POWER_ON, states.POWER_OFF, states.UNKNOWN
+ON, OFF = states.POWER_ON, states.POWER_OFF
+_SLEEPS = {3: 'light sleep', 4: 'deep sleep', 7: 'hibernate'}
 PATIENCE = 4
 DEADLINE = 0.5
 
@@ -80,13 +81,15 @@ class VerbsTestCase(MachineTestCase):
                       f'</Body></Envelope>').encode()
             peer = self.useFixture(peers.HTTPPeer(
                 lambda request, answer=answer: (200, {}, answer)))
-            self.assertEqual(UNKNOWN, self.driver.state(
-                self.device_at(peer.port), '1'), number)
+            error = self.assertRaises(
+                exceptions.PowerUnclear, self.driver.state,
+                self.device_at(peer.port), '1')
+            self.assertIn(_SLEEPS.get(number, str(number)), str(error))
 
     def test_asleep_is_woken_and_switched_off(self):
         for sleep in (amt_peer.SLEEP, amt_peer.HIBERNATE):
             self.machine.power = sleep
-            self.assertEqual(UNKNOWN, self.state())
+            self.assertRaises(exceptions.PowerUnclear, self.state)
             self.driver.power_on(self.device, '1')
             self.assertEqual(ON, self.state())
             self.machine.power = sleep

@@ -174,11 +174,13 @@ class AnsweringTestCase(base.PowerTestCase):
         for answer, expected in ((b'\x01', states.POWER_ON),
                                  (b'\x61\x10\x40', states.POWER_ON),
                                  (b'\x00', states.POWER_OFF),
-                                 (b'\x60\x01\x01', states.POWER_OFF),
-                                 (b'', states.UNKNOWN)):
+                                 (b'\x60\x01\x01', states.POWER_OFF)):
             self.answer = answer
             self.assertEqual(expected,
                              self.driver.state(base.device(), '1'))
+        self.answer = b''
+        self.assertRaises(exceptions.PowerUnclear, self.driver.state,
+                          base.device(), '1')
 
     def test_all_outputs_are_one(self):
         self.assertEqual({'1': states.POWER_ON, 'x': states.POWER_ON},

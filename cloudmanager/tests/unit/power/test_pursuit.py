@@ -19,6 +19,7 @@ PASSING = (
     exceptions.PowerUnreachable(device=DEVICE),
     exceptions.PowerSilent(device=DEVICE),
     exceptions.PowerBusy(device=DEVICE),
+    exceptions.PowerUnclear(device=DEVICE, state='"PoweringOff"'),
     exceptions.PowerProtocol(device=DEVICE, request='x', reason='y'))
 REFUSED = exceptions.PowerRefused(device=DEVICE, request='power off',
                                   reason='HTTP status 500')

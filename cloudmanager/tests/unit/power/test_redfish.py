@@ -19,7 +19,7 @@ from cloudmanager.tests.unit.power import base
 from cloudmanager.tests.unit.power import peers
 from cloudmanager.tests.unit.power import redfish_peer
 
-ON, OFF, UNKNOWN = states.POWER_ON, states.POWER_OFF, states.UNKNOWN
+ON, OFF = states.POWER_ON, states.POWER_OFF
 ROOT = redfish_peer.ROOT
 SYSTEM = f'{ROOT}/Systems/1'
 DEADLINE = 0.6
@@ -85,13 +85,26 @@ class VerbsTestCase(ServiceTestCase):
                          [kind for _, kind in self.service.asked])
 
     def test_states(self):
-        for said, expected in (('On', ON), ('Off', OFF), ('Paused', ON),
-                               ('PoweringOn', UNKNOWN), ('off', UNKNOWN),
-                               ('PoweringOff', UNKNOWN), (None, UNKNOWN),
-                               ('', UNKNOWN), ('Unspecified', UNKNOWN),
-                               (0, UNKNOWN)):
+        """Whatever case they are written in (FP7)."""
+        for said, expected in (('On', ON), ('Off', OFF), ('Paused', ON)):
+            for text in (said, said.lower(), said.upper()):
+                self.service.power['1'] = text
+                self.assertEqual(expected, self.state(), text)
+
+    def test_states_that_are_neither(self):
+        """FP7: they are told."""
+        for said, told in (
+                ('PoweringOn', '"PoweringOn"'), ('poweringoff',
+                                                 '"poweringoff"'),
+                (None, 'missing'), ('', 'missing'),
+                ('Unspecified', '"Unspecified"'), (0, '"0"'),
+                (True, '"True"'), (['On'], '"[\'On\']"'),
+                (f'x{base.PASSWORD}\nOff', '"x*** Off"')):
             self.service.power['1'] = said
-            self.assertEqual(expected, self.state(), said)
+            error = self.fails(exceptions.PowerUnclear, self.state)
+            self.assertEqual(
+                f'cloudmanager.power.unclear: {self.device} is neither on '
+                f'nor off: its power state is {told}.', str(error))
 
     def test_resets_that_it_has_not(self):
         self.service.resets = ['ForceOn', 'PowerCycle', 'PushPowerButton']
@@ -490,10 +503,8 @@ class FailuresTestCase(ServiceTestCase):
                      b'{"Id": "1", "PowerState": "Off", "Boot": 7}',
                      b'\xff\xfe{}'):
             self.answer(200, body)
-            try:
-                self.assertEqual(UNKNOWN, self.state(), body)
-            except exceptions.PowerError as exc:
-                self.assertIsInstance(exc, exceptions.PowerProtocol)
+            self.fails((exceptions.PowerProtocol, exceptions.PowerUnclear),
+                       self.state)
 
     def test_links_to_elsewhere_are_not_followed(self):
         other = self.useFixture(redfish_peer.Service(base.PASSWORD))

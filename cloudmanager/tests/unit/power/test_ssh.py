@@ -21,7 +21,7 @@ from cloudmanager.tests.unit.power import base
 from cloudmanager.tests.unit.power import peers
 from cloudmanager.tests.unit.power import ssh_peer
 
-ON, OFF, UNKNOWN = states.POWER_ON, states.POWER_OFF, states.UNKNOWN
+ON, OFF = states.POWER_ON, states.POWER_OFF
 DEADLINE = 0.5
 PATIENCE = 4
 PASSPHRASE = base.PASSWORD
@@ -93,12 +93,14 @@ class VerbsTestCase(HypervisorTestCase):
     def test_states(self):
         for said, expected in (
                 ('running', ON), ('idle', ON), ('paused', ON),
-                ('in shutdown', ON), ('crashed', ON), ('shut off', OFF),
-                ('pmsuspended', UNKNOWN), ('no state', UNKNOWN),
-                ('', UNKNOWN), ('shut offs', UNKNOWN),
-                ('shut off\nrunning', UNKNOWN), ('ausgeschaltet', UNKNOWN)):
+                ('in shutdown', ON), ('crashed', ON), ('shut off', OFF)):
             self.hypervisor.domains['vm-1'] = said
             self.assertEqual(expected, self.state(), said)
+        for said in ('pmsuspended', 'no state', '', 'shut offs',
+                     'shut off\nrunning', 'ausgeschaltet'):
+            self.hypervisor.domains['vm-1'] = said
+            error = self.fails(exceptions.PowerUnclear, self.state)
+            self.assertIn(said.split('\n')[0], str(error))
 
     def test_several_in_one_login(self):
         self.assertEqual(
