@@ -167,14 +167,26 @@ def _look(feed: _Feed, control: Any, visit: Visit | None,
     :param control: the device as it was before the visit
     """
     if visit is None:
-        if control is not None and control.failures >= lost_after:
+        if control is not None and _counts(feed, control.failures,
+                                           lost_after):
             feed.trouble = control.last_error
     elif visit.error is not None:
         feed.seen = True
         if visit.failures >= lost_after:
-            feed.state, feed.trouble = power_states.UNKNOWN, visit.error
+            feed.state = power_states.UNKNOWN
+        if _counts(feed, visit.failures, lost_after):
+            feed.trouble = visit.error
     else:
         _take(feed, visit)
+
+
+def _counts(feed: _Feed, failures: int, lost_after: int) -> bool:
+    """Tell whether the trouble of a device is that of a feed.
+
+    A device that is busy does not fail, and what is known of it stays. If
+    nothing is known yet, its trouble is all there is to tell.
+    """
+    return failures >= lost_after or (not failures and feed.at is None)
 
 
 def _take(feed: _Feed, visit: Visit) -> None:

@@ -57,6 +57,12 @@ class PowerBusy(PowerError):
     template = '%(device)s is still busy with an earlier request.'
 
 
+class PowerNoSession(PowerBusy):
+    """It lets nobody log in, as when it has no room for more sessions."""
+
+    template = '%(device)s begins no session for us now: %(reason)s'
+
+
 class PowerUpdating(PowerBusy):
     error_code = 'cloudmanager.power.updating'
     template = ('%(device)s is updating its firmware and takes no requests '

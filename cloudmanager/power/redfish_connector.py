@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import contextlib
 import json
 import logging as std_logging
+import re
 import time
 from typing import Any
 from urllib import parse
@@ -43,6 +44,11 @@ _UNSUPPORTED = ('ActionNotSupported', 'ActionParameterNotSupported',
 _CREDENTIALS = ('InsufficientPrivilege', 'ResourceAtUriUnauthorized',
                 'NoValidSession', 'AccessDenied')
 
+# How vendors put it that there are as many sessions as there may be.
+_FULL = re.compile('session.*(limit|max|exceed|exhaust|full|too many)|'
+                   '(limit|max|exceed|exhaust|too many|no more).*session',
+                   re.IGNORECASE | re.DOTALL)
+
 # sushy writes bodies, headers and whatever devices say into its log. None of
 # it may get into ours; what matters is in the errors.
 _sushy_log = std_logging.getLogger('sushy')
@@ -70,6 +76,8 @@ class Connector(sushy_connector.Connector):   # type: ignore[misc]
         self._mode = mode
         # Whether a session was begun in this call; one must be enough.
         self._has_begun = False
+        # What the password is sent in place of, for want of a session.
+        self._waiting: redfish_session.Wait | None = None
         self._root: dict[str, Any] | None = None
 
     def close(self) -> None:
@@ -132,6 +140,8 @@ class Connector(sushy_connector.Connector):   # type: ignore[misc]
                     body: bytes | None) -> requests.Response:
         kept = self._session()
         answer = self._send(kept, method, path, headers, body)
+        if answer.status_code == 401 and kept.token is None:
+            self._refuse_password()
         if (answer.status_code != 401 or kept.token is None
                 or self._has_begun):
             return answer
@@ -168,10 +178,35 @@ class Connector(sushy_connector.Connector):   # type: ignore[misc]
             # The password was changed; the device may have ended it too.
             with contextlib.suppress(exceptions.PowerError):
                 redfish_session.end(kept)
-        self._has_begun = True
-        kept = self._log_in(owner)
-        self._sessions.keep(kept)
-        return kept
+        wait = self._sessions.wait(self.device)
+        if wait is None:
+            self._has_begun = True
+            try:
+                kept = self._log_in(owner)
+            except exceptions.PowerNoSession as exc:
+                wait = self._sessions.begin_wait(self.device,
+                                                 exc.kwargs['reason'])
+            else:
+                self._sessions.keep(kept)
+                return kept
+        if self._mode == _SESSION or not wait.takes_password:
+            raise self._no_session(wait.reason)
+        # Not kept: a session is better, as soon as there is room for it.
+        self._waiting = wait
+        return self._kept(owner, None, None)
+
+    def _no_session(self, reason: str) -> exceptions.PowerError:
+        return exceptions.PowerNoSession(device=self.device, reason=reason)
+
+    def _refuse_password(self) -> None:
+        """Let a password that was sent in place of a login count for little.
+
+        :raises PowerNoSession: it was; whether it is wrong, or not taken in
+            requests, nobody knows
+        """
+        if self._waiting is not None:
+            self._waiting.takes_password = False
+            raise self._no_session(self._waiting.reason)
 
     def _log_in(self, owner: bytes) -> redfish_session.Kept:
         """Begin a session.
@@ -193,7 +228,7 @@ class Connector(sushy_connector.Connector):   # type: ignore[misc]
                                                   request='sessions')
             return self._kept(owner, None, None)
         if answer.status_code >= 300:
-            raise self._error(answer)
+            raise self._login_error(answer)
         token = answer.headers.get('X-Auth-Token', '')
         if not token.isascii() or not 0 < len(token) <= _LONGEST_TOKEN:
             raise exceptions.PowerProtocol(device=self.device,
@@ -252,16 +287,30 @@ class Connector(sushy_connector.Connector):   # type: ignore[misc]
                                            reason='no JSON object')
         return found
 
-    def _error(self, answer: requests.Response) -> exceptions.PowerError:
-        """Return the error that an answer means."""
+    def _login_error(self,
+                     answer: requests.Response) -> exceptions.PowerError:
+        """Return the error that the answer to a login means."""
+        error = self._error(answer)
         ids, text = _messages(answer)
-        status = answer.status_code
+        if isinstance(error, exceptions.PowerBusy) or _FULL.search(
+                f'{" ".join(ids)}\n{text}'):
+            return self._no_session(self._said(answer))
+        return error
+
+    def _said(self, answer: requests.Response) -> str:
+        """Return status and words of an answer, without secrets."""
+        _, text = _messages(answer)
         kept = self._sessions.get(self.device)
         said = wording.quote(
             self.device, text, kept.token if kept is not None else None,
             base64.b64encode(f'{self.device.login}:{self.device.password}'
                              .encode()).decode())
-        reason = f'HTTP status {status}, {said}'
+        return f'HTTP status {answer.status_code}, {said}'
+
+    def _error(self, answer: requests.Response) -> exceptions.PowerError:
+        """Return the error that an answer means."""
+        ids, _ = _messages(answer)
+        status, reason = answer.status_code, self._said(answer)
 
         def has(names: tuple[str, ...]) -> bool:
             return any(each in names for each in ids)

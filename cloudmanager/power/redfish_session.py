@@ -23,6 +23,9 @@ from cloudmanager.power import web
 
 #: Seconds after which a session that is not used is closed.
 IDLE_SECONDS = 60.0
+#: Seconds until a device that began no session is asked for one again, each
+#: time twice as long, and the most of them.
+WAIT_SECONDS, LONGEST_WAIT = 5.0, 300.0
 #: Seconds for closing what is open when the process ends.
 CLOSE_SECONDS = 5.0
 #: That a device may send in one call; lists of sensors and events are long.
@@ -47,6 +50,25 @@ class Kept:
     used: float
 
 
+@dataclasses.dataclass
+class Wait:
+    """A device began no session, and is left alone for a while.
+
+    :ivar owner: as in ``Kept``; others do not wait
+    :ivar reason: what it said
+    :ivar seconds: how long it is left alone
+    :ivar until: monotonic time
+    :ivar takes_password: whether it may take the password instead, which is
+        not to be tried over and over
+    """
+
+    owner: bytes = dataclasses.field(repr=False)
+    reason: str
+    seconds: float
+    until: float
+    takes_password: bool = True
+
+
 class Sessions:
     """The sessions that are kept, one a device at most.
 
@@ -58,6 +80,7 @@ class Sessions:
         self._turns = turns
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, int], Kept] = {}
+        self._waits: dict[tuple[str, int], Wait] = {}
         self._salt = secrets.token_bytes(16)
         self._sweeper: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -76,6 +99,7 @@ class Sessions:
         """Keep a session, in the place of the one before."""
         with self._lock:
             self._kept[kept.device.host, kept.device.port] = kept
+            self._waits.pop((kept.device.host, kept.device.port), None)
             if self._sweeper is None:
                 self._stopping.clear()
                 self._sweeper = threading.Thread(
@@ -85,6 +109,31 @@ class Sessions:
     def forget(self, device: base.Device) -> None:
         with self._lock:
             self._kept.pop((device.host, device.port), None)
+
+    def wait(self, device: base.Device) -> Wait | None:
+        """Return the wait of a device, if it is to be left alone now."""
+        found = self._wait(device)
+        return (found if found is not None
+                and time.monotonic() < found.until else None)
+
+    def begin_wait(self, device: base.Device, reason: str) -> Wait:
+        """Leave a device alone, for longer than the last time."""
+        before, now = self._wait(device), time.monotonic()
+        seconds, takes_password = WAIT_SECONDS, True
+        if before is not None and now < before.until + LONGEST_WAIT:
+            seconds = min(before.seconds * 2, LONGEST_WAIT)
+            takes_password = before.takes_password
+        made = Wait(self.owner(device), reason, seconds, now + seconds,
+                    takes_password)
+        with self._lock:
+            self._waits[device.host, device.port] = made
+        return made
+
+    def _wait(self, device: base.Device) -> Wait | None:
+        with self._lock:
+            found = self._waits.get((device.host, device.port))
+        return (found if found is not None
+                and found.owner == self.owner(device) else None)
 
     def close(self) -> None:
         """Close all sessions, as far as their devices answer in time."""

@@ -229,6 +229,56 @@ class StatesTestCase(CausesCase):
                    at_once=False)
 
 
+class FullTestCase(CausesCase):
+    """FP3: a device that has no room for another session."""
+
+    def wait_for_status(self, node_id, status):
+        cloud.wait(lambda: self.client.call(
+            'GET', f'/v1/nodes/{node_id}')['node']['power_status'] == status,
+            20, f'it is {status}', 0.1)
+
+    def test_the_password_does_it(self):
+        """FP3: auth is auto, and the device takes passwords."""
+        service = self.serve(most_sessions=0)
+        node_id = self.enrol('127.0.0.1', service.port)
+        self.wait_for_status(node_id, 'on')
+        self.assertIsNone(self.control(node_id)['last_error'])
+        self.assertEqual('SUCCESS', self.power_off(node_id)['status'])
+        self.assertLessEqual(service.logins, 2)
+
+    def test_nothing_does(self):
+        """FP3: few logins, one error, and the node is not unchecked."""
+        for number, values in enumerate(({'takes_basic': False}, {})):
+            service = self.serve(most_sessions=0, **values)
+            node_id = self.enrol('127.0.0.1', service.port, options={
+                'scheme': 'http', 'auth': ('auto', 'session')[number]})
+            self.wait_for_status(node_id, 'error')
+            text = self.fails('busy', node_id, at_once=False)
+            self.assertIn('begins no session for us now: HTTP status 503',
+                          text)
+            self.assertLessEqual(service.logins, 4)
+            sent = [path for _, path, headers, _ in service.seen
+                    if 'Authorization' in headers]
+            # The root, which all may read, and what was refused then.
+            self.assertEqual(0 if number else 2, len(sent), sent)
+
+    def test_room_again(self):
+        """FP3: the session that it has then is closed in the end."""
+        service = self.serve(most_sessions=0, takes_basic=False)
+        node_id = self.enrol('127.0.0.1', service.port)
+        task_id = self.client.start_task(
+            f'/v1/nodes/{node_id}/actions/power-off', {'type': 'hard'})
+        cloud.wait(lambda: service.logins, 20, 'it was asked', 0.1)
+        service.most_sessions = 1
+        self.assertEqual('SUCCESS', self.client.wait_for_task(
+            task_id, 60)['status'])
+        self.assertEqual(1, len(service.sessions))
+        conductor = self.installation.processes[0]
+        conductor.stop()
+        self.addCleanup(conductor.start)
+        self.assertEqual({}, service.sessions)
+
+
 class InTheEndTestCase(CausesCase):
     """FP2: what may pass is tried until the time is over, and told."""
 

@@ -179,6 +179,18 @@ class RecordTestCase(StatesCase):
         self.see(control, 'no route', 3)
         self.assertEqual((None, None, 'no route'), self.state(node))
 
+    def test_never_read_since_it_is_busy(self):
+        """It does not fail, but there is nothing else to tell (FP3)."""
+        control = self.control()
+        node = self.fed(1, [control])
+        self.see(control, 'busy', 0)
+        self.assertEqual((None, None, 'busy'), self.state(node))
+        self.see(control, p1=ON)
+        then = self.now
+        self.assertEqual((ON, then, None), self.state(node))
+        self.see(control, 'busy', 0)
+        self.assertEqual((ON, then, None), self.state(node))
+
     def test_an_older_look_that_comes_in_late(self):
         control = self.control()
         node = self.fed(1, [control])

@@ -322,11 +322,6 @@ class SessionsTestCase(ServiceTestCase):
                        dataclasses.replace(self.device, **values), '1')
         self.assertEqual([], self.service.requests)
 
-    def test_no_more_sessions(self):
-        self.service.most_sessions = 0
-        error = self.fails(exceptions.PowerBusy, self.state)
-        self.assertIn('busy', str(error))
-
     def test_closing_does_not_wait_for_a_dead_device(self):
         self.patch(redfish_session, 'CLOSE_SECONDS', 0.5)
         self.state()
@@ -355,6 +350,114 @@ class SessionsTestCase(ServiceTestCase):
                 (201, {'X-Auth-Token': token}, b'')
                 if request.command == 'POST' else None)
             self.fails(exceptions.PowerProtocol, self.state)
+
+
+class FullTestCase(ServiceTestCase):
+    """A device that has no room for another session (FP3)."""
+
+    def setUp(self):
+        super().setUp()
+        self.service.most_sessions = 0
+        self.now = time.monotonic()
+        self.patch(redfish_session, 'time', self)
+
+    def monotonic(self):
+        """Be the clock of the sessions; deadlines keep the real one."""
+        return self.now
+
+    def full(self, **options):
+        error = self.fails(exceptions.PowerNoSession, self.state, **options)
+        self.assertEqual('cloudmanager.power.busy', error.error_code)
+        self.assertIn('begins no session for us now: HTTP status 503, '
+                      'something', str(error))
+
+    def test_auto_sends_the_password(self):
+        """FP3: and the table is left alone for a while."""
+        for _ in range(5):
+            self.assertEqual(ON, self.state())
+        self.driver.power_off(self.device, '1')
+        self.assertEqual((1, {}), (self.service.logins,
+                                   self.service.sessions))
+
+    def test_back_to_sessions(self):
+        """FP3: as soon as there is room; and they are closed."""
+        self.state()
+        self.service.most_sessions = 1
+        self.state()
+        self.assertEqual({}, self.service.sessions)
+        self.now += redfish_session.WAIT_SECONDS
+        self.state()
+        self.state()
+        self.assertEqual((2, 1), (self.service.logins,
+                                  len(self.service.sessions)))
+        self.driver.close()
+        self.assertEqual({}, self.service.sessions)
+
+    def test_logins_become_rare(self):
+        """FP3: not 120 in three minutes."""
+        for _ in range(180):
+            self.full(auth='session')
+            self.now += 1
+        self.assertEqual(6, self.service.logins)
+        self.now += 10000
+        self.full(auth='session')
+        self.now += redfish_session.WAIT_SECONDS
+        self.full(auth='session')
+        self.assertEqual(8, self.service.logins)
+        self.service.most_sessions = 1
+        self.now += redfish_session.LONGEST_WAIT
+        self.assertEqual(ON, self.state(auth='session'))
+
+    def test_neither_sessions_nor_passwords(self):
+        """FP3: one clear error, not one about the credentials."""
+        self.service.takes_basic = False
+        for _ in range(60):
+            self.full()
+            self.now += 1
+        # The root, which all may read, and what was refused then.
+        sent = [path for _, path, headers, _ in self.service.seen
+                if 'Authorization' in headers]
+        self.assertEqual((4, [f'{ROOT}/', f'{ROOT}/Systems']),
+                         (self.service.logins, sent))
+
+    def test_words_of_vendors(self):
+        """FP3: whatever status they come with."""
+        for status, name, text in (
+                (400, 'RAC0218', 'The maximum number of user sessions is '
+                                 'reached.'),
+                (503, 'X', 'busy'), (401, 'X', 'Too many active sessions'),
+                (500, 'SessionLimitExceeded', ''),
+                (403, 'X', 'Session table is full')):
+            self.service.hook = lambda request, answer=(
+                status, {}, redfish_peer.error(name, text)): (
+                    answer if request.command == 'POST' else None)
+            self.now += 10000
+            self.assertEqual(ON, self.state(), text)
+            error = self.fails(exceptions.PowerNoSession, self.state,
+                               auth='session')
+            self.assertIn(f'HTTP status {status}', str(error))
+
+    def test_a_device_that_is_busy_with_all(self):
+        self.service.hook = lambda request: (503, {}, b'')
+        self.fails(exceptions.PowerBusy, self.state)
+
+    def test_another_password_does_not_wait(self):
+        """FP3: the one that was corrected is tried at once."""
+        self.full(auth='session')
+        self.service.most_sessions, self.service.password = 1, 'new'
+        device = self.device_at(self.service.port, auth='session')
+        self.assertEqual(ON, self.driver.state(dataclasses.replace(
+            device, password='new'), '1'))
+
+    def test_wrong_password(self):
+        self.service.most_sessions = 4
+        self.fails(exceptions.PowerCredentials, self.driver.state,
+                   dataclasses.replace(self.device, password='wrong'), '1')
+
+    def test_no_secret_in_a_wait(self):
+        self.state()
+        wait = self.driver._sessions.wait(self.device)
+        self.assertNotIn(base.PASSWORD, repr(wait))
 
 
 class ModesTestCase(ServiceTestCase):
