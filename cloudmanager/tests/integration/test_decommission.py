@@ -134,5 +134,5 @@ class FlowTestCase(DecommissionCase):
         (self.bmc.directory / 'soft_delay').write_text('never')
         self.addCleanup((self.bmc.directory / 'soft_delay').unlink)
         task = self.finish(self.decommission(), 'FAILURE')
-        self.assertIn('did not confirm power_off', task['result'])
+        self.assertIn('refused power off', task['result'])
         self.as_it_was()

@@ -212,7 +212,7 @@ class SweepTestCase(FleetCase):
                             if other != node_id), 8)
         control = self.control_of(node_id)
         self.assertGreaterEqual(control['failures'], 3)
-        self.assertIn('cannot be reached', control['last_error'])
+        self.assertIn('did not answer in time', control['last_error'])
         self.wait(lambda: self.node(node_id)['condition'] == ALARM, 10,
                   'there is an alarm')
         bmc.silent = False
