@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs of tasks on a fake cloud and a real database."""
 
+import functools
 import threading
 
 import fixtures
@@ -156,11 +157,16 @@ class ConductorCase(base.DbTestCase):
         run = run or self.run_of(**kwargs)
         made = engine_worker.Worker('me', lambda found: flows.BUILDERS[
             found.name](found, self.tools))
-        made._engine = db_api.create_engine()
-        self.addCleanup(made._engine.dispose)
-        made._backend = persistence.Backend(made._engine)
+        made._engine, made._backend = self._persistence
         made._execute(run)
         return self.row()
+
+    @functools.cached_property
+    def _persistence(self):
+        """Where TaskFlow keeps flows; a conductor makes it once as well."""
+        engine = db_api.create_engine()
+        self.addCleanup(engine.dispose)
+        return engine, persistence.Backend(engine)
 
     def survive(self, run, successor):
         """Run a flow whose process may die; let another one go on.

@@ -426,6 +426,47 @@ class EndsTestCase(worker_case.WorkerCase):
                                           row['generation']))
         self.assertEqual(['a', 'b', 'c'], self.script.steps())
 
+    def test_single_step(self):
+        """Of a flow of one step TaskFlow keeps nothing."""
+        worker, task_id = self.worker(), self.create('single')
+        worker.post(task_id)
+        self.assertEqual('SUCCESS', self.ended(task_id)['status'])
+        self.assertEqual(['a'], self.script.steps())
+        self.assertEqual([], self.execute(sa.text(
+            'SELECT uuid FROM logbooks')))
+
+    def test_single_step_fails(self):
+        """It is put back, and its reason is that of the task."""
+        def fail(run):
+            raise exception.TaskFailed(reason='no way')
+
+        self.script.actions['a'] = fail
+        worker, task_id = self.worker(), self.create('single')
+        worker.post(task_id)
+        row = self.ended(task_id)
+        self.assertEqual(('FAILURE', ['a', '-a']), (row['status'],
+                                                    self.script.steps()))
+        self.assertIn('no way', row['result'])
+        self.assertIn('Traceback', row['traceback'])
+
+    def test_died_in_a_single_step(self):
+        """The successor begins it again and knows what it remembered."""
+        gate, seen = worker_case.PoliteGate(self), []
+
+        def first(run):
+            run.remember(asked=True)
+            gate(run)
+
+        self.script.actions['a'] = first
+        one, task_id = self.worker('one'), self.create('single')
+        one.post(task_id)
+        self.assertTrue(gate.entered.wait(10))
+        one.stop(5)
+        self.script.actions['a'] = lambda run: seen.append(run.memory)
+        self.worker('two')
+        self.assertEqual('SUCCESS', self.ended(task_id)['status'])
+        self.assertEqual([{'asked': True}], seen)
+
     def test_logbook_has_the_task_s_id(self):
         """The removal of old tasks relies on it."""
         worker, task_id = self.worker(), self.create()

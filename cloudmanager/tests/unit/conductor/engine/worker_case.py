@@ -20,6 +20,8 @@ from cloudmanager.tests import base
 
 LEASE = 2.0
 POLL = 0.05
+#: Steps by the name of their task.
+NAMES = {'demo': 'abc', 'single': 'a', 'broken': ''}
 #: The time within which a task of a dead worker must go on.
 TAKE_OVER = LEASE + 2 * POLL + 2.0
 REDIS = ('CLOUDMANAGER_TEST_REDIS_URL', 'redis://127.0.0.1:6379')
@@ -141,13 +143,13 @@ class WorkerCase(base.DbTestCase):
 
     def build(self, owner):
         def build(run):
-            if run.name not in ('demo', 'broken'):
+            if run.name not in NAMES:
                 raise KeyError(run.name)
             if run.name == 'broken':
                 raise exception.CloudNotConfigured(setting='[cloud]')
             return linear_flow.Flow('demo').add(*(
                 Step(run, None, name, owner, self.script)
-                for name in 'abc'))
+                for name in NAMES[run.name]))
         return build
 
     def worker(self, name='one', start=True):
