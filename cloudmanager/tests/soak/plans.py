@@ -21,10 +21,10 @@ KINDS = {
 LASTS = {KILL: (0.0, 1.5), PAUSE: (LEASE * 1.25, LEASE * 4),
          CUT: (0.0, 3.0), STALL: (0.5, LEASE * 2.5)}
 #: Seconds between the beginnings of two disturbances, and before the first.
-GAPS = (0.2, 2.5)
+GAPS = (0.2, 2.0)
 FIRST_GAPS = (0.0, 1.5)
 #: Disturbances of a round, unless its tasks end before.
-MOST = (8, 16)
+MOST = (12, 24)
 #: Flows, and how often each is drawn beside the others.
 FLOWS = {'drain': 30, 'evacuate': 16, 'restart': 16, 'servers': 22,
          'power': 12, 'decommission': 4}
