@@ -21,13 +21,13 @@ KINDS = {
 LASTS = {KILL: (0.0, 1.5), PAUSE: (LEASE * 1.25, LEASE * 4),
          CUT: (0.0, 3.0), STALL: (0.5, LEASE * 2.5)}
 #: Seconds between the beginnings of two disturbances, and before the first.
-GAPS = (0.2, 2.0)
+GAPS = (0.2, 1.6)
 FIRST_GAPS = (0.0, 1.5)
 #: Disturbances of a round, unless its tasks end before.
-MOST = (12, 24)
+MOST = (20, 40)
 #: Flows, and how often each is drawn beside the others.
-FLOWS = {'drain': 30, 'evacuate': 16, 'restart': 16, 'servers': 22,
-         'power': 12, 'decommission': 4}
+FLOWS = {'drain': 36, 'evacuate': 10, 'restart': 14, 'servers': 24,
+         'power': 13, 'decommission': 3}
 
 
 @dataclasses.dataclass(frozen=True)
