@@ -66,6 +66,8 @@ class Round:
             result.what = str(self._flow)
             self._before = self._scene.actions()
             self._switches = self._scene.switches()
+            self._off = {name for name in self._scene.nodes
+                         if self._scene.is_off(name)}
             self._flow.begin()
             result.begun = True
         except Exception as exc:
@@ -159,9 +161,9 @@ class Round:
 
     def _check_power(self) -> None:
         """Off is what is to be off, and nothing was switched but that."""
+        off = self._flow.off | (self._off - set(self._flow.switches))
         for name in self._scene.nodes:
-            equal(name in self._flow.off, self._scene.is_off(name),
-                  f'{name} is off')
+            equal(name in off, self._scene.is_off(name), f'{name} is off')
         for name, after in self._scene.switches().items():
             sent = collections.Counter(after[len(self._switches[name]):])
             most = collections.Counter(self._flow.switches.get(name, ()))
