@@ -98,7 +98,7 @@ class NodePower:
         :raises PowerError: it is not proven
         """
         self._act(node, run, FENCE, lambda feeds: confirm.fence(
-            feeds, journal=_journal(run), pause=run.pause))
+            feeds, journal=task_journal(run), pause=run.pause))
 
     def is_off(self, node: dict[str, Any], run: engine_run.Run) -> bool:
         """Tell whether a node is seen to be off; nothing is switched.
@@ -143,7 +143,7 @@ class NodePower:
         :raises TaskCancelled: it was cancelled then
         """
         wait = _pause(run, cancellable)
-        kept = journal or _journal(run)
+        kept = journal or task_journal(run)
         self._act(node, run, OFF, lambda feeds: confirm.switch_off(
             feeds, manner=manner, journal=kept, pause=run.pause,
             soft_pause=wait))
@@ -307,7 +307,7 @@ class _Entry:
                      'confirmed after %(seconds).1f s.', words)
 
 
-def _journal(run: engine_run.Run) -> MemoryJournal:
+def task_journal(run: engine_run.Run) -> MemoryJournal:
     """Return the journal of a task that switches one node."""
     return MemoryJournal(run.memory,
                          lambda values: run.remember(**values))

@@ -58,10 +58,8 @@ class SwitchNode(Step):
     def do(self) -> None:
         self.run.checkpoint()
         params, run = self.run.params, self.run
-        journal = power.MemoryJournal(
-            run.memory, lambda values: run.remember(**values))
         switch(self.tools.power, run, params['node_id'], params['action'],
-               journal)
+               power.task_journal(run))
         run.result = f'{params["action"]} is confirmed'
 
 
