@@ -1,0 +1,361 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Do the unit tests notice when a line is wrong?
+
+Changes one thing in each line of the modules where a mistake costs most,
+one line at a time, and runs the unit tests that belong to them. A changed
+line (a mutant) that no test notices survives: it shows a test that is
+missing, or a line that has no effect.
+
+Each mutant runs in a process of its own, forked from one that has already
+imported the libraries. Run it from an environment with the requirements of
+the tests; it writes nothing into the tree.
+"""
+
+import argparse
+import ast
+import collections
+import concurrent.futures
+import copy
+import fnmatch
+import importlib
+import importlib.abc
+import importlib.machinery
+import itertools
+import os
+import pathlib
+import random
+import select
+import signal
+import sys
+import time
+import traceback
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+# Module, or a pattern of modules, and the tests that must notice.
+UNIT = 'cloudmanager.tests.unit.'
+FUNCTIONAL = 'cloudmanager.tests.functional.'
+TARGETS = {
+    'common.secrets': [UNIT + 'common.test_secrets'],
+    'api.auth': [FUNCTIONAL + 'test_auth', FUNCTIONAL + 'test_http_basic',
+                 FUNCTIONAL + 'test_access'],
+    'api.passwords': [FUNCTIONAL + 'test_http_basic'],
+    'api.guesses': [FUNCTIONAL + 'test_http_basic'],
+    'policies.*': [UNIT + 'common.test_policy', FUNCTIONAL + 'test_access'],
+    'common.policy': [UNIT + 'common.test_policy',
+                      FUNCTIONAL + 'test_access'],
+    'clients.retry': [UNIT + 'clients.test_retry'],
+    'power.web': [UNIT + 'power.test_web'],
+    'conductor.engine.*': [UNIT + 'conductor.engine.*',
+                           UNIT + 'conductor.test_service'],
+    'conductor.tasks.follow': [UNIT + 'conductor.test_moves*',
+                               UNIT + 'conductor.test_host'],
+    'planning.*': [UNIT + 'planning.*', UNIT + 'conductor.test_plans',
+                   UNIT + 'conductor.test_balance'],
+}
+COMPARISONS = {
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.In: ast.NotIn, ast.NotIn: ast.In,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is}
+SUMS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.FloorDiv,
+        ast.FloorDiv: ast.Mult, ast.Div: ast.Mult, ast.Mod: ast.Mult,
+        ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr}
+Mutant = collections.namedtuple('Mutant', 'module line words code')
+
+
+def _negated(node, field):
+    setattr(node, field, ast.UnaryOp(ast.Not(), getattr(node, field)))
+
+
+def _in_place(node):
+    """Yield functions, each of which changes a node's own content."""
+    match node:
+        case ast.Compare(ops=[operator]):
+            yield lambda: setattr(node, 'ops',
+                                  [COMPARISONS[type(operator)]()])
+        case ast.BinOp() if type(node.op) in SUMS:
+            yield lambda: setattr(node, 'op', SUMS[type(node.op)]())
+        case ast.BoolOp():
+            other = ast.Or if isinstance(node.op, ast.And) else ast.And
+            yield lambda: setattr(node, 'op', other())
+        case ast.If() | ast.While() | ast.IfExp():
+            yield lambda: _negated(node, 'test')
+        case ast.comprehension(ifs=[_, *_]):
+            yield lambda: setattr(node, 'ifs', node.ifs[1:])
+        case ast.Return(value=ast.expr()):
+            yield lambda: setattr(node, 'value', ast.Constant(None))
+        case ast.keyword(arg=str()):
+            yield lambda: setattr(node, 'value', ast.Constant(None))
+        case ast.Constant(value=bool()):
+            yield lambda: setattr(node, 'value', not node.value)
+        case ast.Constant(value=int() | float()):
+            yield lambda: setattr(node, 'value', node.value + 1)
+        case ast.Constant(value=str()):
+            yield lambda: setattr(node, 'value', node.value + 'X')
+
+
+def _is_text(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value,
+                                                     ast.Constant)
+
+
+def _is_log(node):
+    return (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+            and ast.unparse(node.value.func).startswith('LOG.'))
+
+
+def _is_for_people(call):
+    name = ast.unparse(call.func)
+    return name == '_' or name.startswith(('exception.', 'exceptions.'))
+
+
+def _without(block, statement):
+    block[block.index(statement)] = ast.copy_location(ast.Pass(), statement)
+
+
+def _removals(node):
+    """Yield (line, function), each of which leaves out one statement."""
+    for field in ('body', 'orelse', 'finalbody'):
+        block = getattr(node, field, None)
+        if not isinstance(block, list):
+            continue
+        for statement in block:
+            if isinstance(statement, ast.Expr | ast.Raise | ast.AugAssign
+                          | ast.Delete | ast.Continue | ast.Break) and not (
+                    _is_text(statement) or _is_log(statement)):
+                yield statement.lineno, (
+                    lambda block=block, statement=statement:
+                    _without(block, statement))
+
+
+def _ignored(tree):
+    """Return the nodes that no test could notice: texts and annotations."""
+    found = set()
+    for node in ast.walk(tree):
+        away = []
+        match node:
+            case ast.Expr() if _is_text(node) or _is_log(node):
+                away = [node]
+            case ast.FunctionDef():
+                away = [each.annotation for each in
+                        (*node.args.args, *node.args.kwonlyargs)]
+                away.append(node.returns)
+            case ast.AnnAssign():
+                away = [node.annotation]
+            case ast.Call() if _is_for_people(node):
+                away = [*node.args, *node.keywords]
+        for each in filter(None, away):
+            found.update(map(id, ast.walk(each)))
+    return found
+
+
+def changes(tree):
+    """Yield (line, function), each of which changes a tree in one place."""
+    ignored = _ignored(tree)
+    for node in ast.walk(tree):
+        if id(node) in ignored:
+            continue
+        yield from _removals(node)
+        line = getattr(node, 'lineno', None) or getattr(
+            getattr(node, 'target', None), 'lineno', None) or getattr(
+            getattr(node, 'value', None), 'lineno', None)
+        for change in _in_place(node):
+            yield line, change
+
+
+def mutants(module, chosen):
+    """Return one mutant for each line of a module that can be changed.
+
+    :param chosen: random.Random that picks among the changes of a line
+    """
+    path = ROOT / (module.replace('.', '/') + '.py')
+    if not path.exists():
+        path = ROOT / module.replace('.', '/') / '__init__.py'
+    original = ast.parse(path.read_text())
+    places = collections.defaultdict(list)
+    for number, (line, _) in enumerate(changes(copy.deepcopy(original))):
+        places[line].append(number)
+    found = []
+    for line, numbers in sorted(places.items()):
+        tree = copy.deepcopy(original)
+        number = chosen.choice(numbers)
+        before = ast.unparse(tree).splitlines()
+        for other, (_, change) in enumerate(changes(tree)):
+            if other == number:
+                change()
+                break
+        ast.fix_missing_locations(tree)
+        after = ast.unparse(tree).splitlines()
+        words = next(f'{old.strip()}  ->  {new.strip()}' for old, new in
+                     itertools.zip_longest(before, after, fillvalue='')
+                     if old != new)
+        found.append(Mutant(module, line, words,
+                            compile(tree, str(path), 'exec')))
+    return found
+
+
+class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module with other code."""
+
+    def __init__(self, mutant):
+        self._mutant = mutant
+
+    def find_spec(self, name, path=None, target=None):
+        if name != self._mutant.module:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        spec.loader = self
+        return spec
+
+    def exec_module(self, module):
+        exec(self._mutant.code, module.__dict__)  # noqa: S102
+
+
+def _modules(pattern):
+    """Return the full names of the modules that a pattern means."""
+    return [name for name in (
+        '.'.join(path.relative_to(ROOT).with_suffix('').parts)
+        for path in sorted((ROOT / 'cloudmanager').rglob('*.py')))
+        if fnmatch.fnmatchcase(name, pattern)
+        and not name.endswith('__init__')]
+
+
+def _run(tests):
+    """Run tests until the first that fails.
+
+    :returns: whether all were well
+    """
+    loader = unittest.TestLoader()
+    suite = unittest.TestSuite(
+        loader.loadTestsFromName(name) for pattern in tests
+        for name in _modules(pattern)
+        if name.rpartition('.')[2].startswith('test_'))
+    if loader.errors:
+        return False
+    result = unittest.TestResult()
+    result.failfast = True
+    suite.run(result)
+    if os.environ.get('MUTANTS_SHOW'):
+        for test, text in result.errors + result.failures:
+            print(test, text, file=sys.__stderr__)
+    return result.wasSuccessful() and result.testsRun > 0
+
+
+def _child(mutant, tests, verdict):
+    silence = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        if not os.environ.get('MUTANTS_SHOW'):
+            os.dup2(silence, stream)
+    try:
+        if mutant is not None:
+            sys.meta_path.insert(0, _Changed(mutant))
+        well = _run(tests)
+    except BaseException:
+        if os.environ.get('MUTANTS_SHOW'):
+            traceback.print_exc()
+        well = False
+    os.write(verdict, b'survived' if well else b'noticed')
+    os._exit(0)
+
+
+def judge(mutant, tests, limit):
+    """Run the tests on a mutant in a process of its own.
+
+    :param limit: seconds after which the process is ended
+    :returns: 'noticed', 'survived' or 'endless'
+    """
+    read, write = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.setsid()
+        _child(mutant, tests, write)
+    os.close(write)
+    ready, _, _ = select.select([read], [], [], limit)
+    answer = os.read(read, 20).decode() if ready else 'endless'
+    os.close(read)
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    os.waitpid(pid, 0)
+    return answer or 'noticed'
+
+
+def _warm(tests):
+    """Import the libraries that the tests want, and nothing of ours."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if not pid:
+        before = set(sys.modules)
+        for pattern in tests:
+            for name in _modules(pattern):
+                importlib.import_module(name)
+        os.write(write, '\n'.join(
+            name for name in sys.modules if name not in before and
+            not name.startswith('cloudmanager')).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as names:
+        found = names.read().split()
+    os.waitpid(pid, 0)
+    for name in found:
+        try:
+            importlib.import_module(name)
+        except Exception:
+            continue
+
+
+def _work(part, tests, limit):
+    return [(mutant, judge(mutant, tests, limit)) for mutant in part]
+
+
+def hunt(target, tests, seed, workers, line):
+    """Judge one mutant a line of what a target means.
+
+    :returns: counts by verdict, and the survivors
+    """
+    found = [mutant for module in _modules('cloudmanager.' + target)
+             for mutant in mutants(module, random.Random(seed))
+             if line in (None, mutant.line)]
+    begun = time.monotonic()
+    if judge(None, tests, 600) != 'survived':
+        raise SystemExit(f'The tests of {target} fail as they are.')
+    limit = 20 + 5 * (time.monotonic() - begun)
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        verdicts = list(pool.map(lambda each: judge(each, tests, limit),
+                                 found))
+    return collections.Counter(verdicts), [
+        mutant for mutant, verdict in zip(found, verdicts, strict=True)
+        if verdict == 'survived']
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('targets', nargs='*', default=list(TARGETS),
+                        help='of ' + ', '.join(TARGETS))
+    parser.add_argument('--seed', type=int, default=1,
+                        help='which of the changes of a line')
+    parser.add_argument('--workers', type=int, default=os.cpu_count())
+    parser.add_argument('--line', type=int, help='this line alone')
+    options = parser.parse_args()
+    _warm([test for target in options.targets for test in TARGETS[target]])
+    total = collections.Counter()
+    for target in options.targets:
+        counts, survivors = hunt(target, TARGETS[target], options.seed,
+                                 options.workers, options.line)
+        total.update(counts)
+        print(f'{target}: {counts.total()} mutants, '
+              f'{len(survivors)} survive, {counts["endless"]} endless',
+              flush=True)
+        for mutant in survivors:
+            print(f'  {mutant.module}:{mutant.line}: {mutant.words}',
+                  flush=True)
+    share = 100 * total['survived'] / max(1, total.total())
+    print(f'all: {total.total()} mutants, {total["survived"]} survive '
+          f'({share:.1f} %)')
+
+
+if __name__ == '__main__':
+    main()
