@@ -50,10 +50,10 @@ TARGETS = {
     'power.web': [UNIT + 'power.test_web'],
     'conductor.engine.*': [UNIT + 'conductor.engine.*',
                            UNIT + 'conductor.test_service'],
-    'conductor.tasks.follow': [UNIT + 'conductor.test_moves*',
-                               UNIT + 'conductor.test_host'],
-    'planning.*': [UNIT + 'planning.*', UNIT + 'conductor.test_plans',
-                   UNIT + 'conductor.test_balance'],
+    'conductor.moves.follower': [UNIT + 'conductor.moves.*',
+                                 UNIT + 'conductor.steps.test_hosts'],
+    'planning.*': [UNIT + 'planning.*', UNIT + 'conductor.moves.test_plans',
+                   UNIT + 'conductor.steps.test_balance_server'],
 }
 COMPARISONS = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt,
@@ -69,8 +69,8 @@ def _negated(node, field):
     setattr(node, field, ast.UnaryOp(ast.Not(), getattr(node, field)))
 
 
-def _in_place(node):
-    """Yield functions, each of which changes a node's own content."""
+def _operators(node):
+    """Yield functions, each of which puts another operator into a node."""
     match node:
         case ast.Compare(ops=[operator]):
             yield lambda: setattr(node, 'ops',
@@ -84,9 +84,12 @@ def _in_place(node):
             yield lambda: _negated(node, 'test')
         case ast.comprehension(ifs=[_, *_]):
             yield lambda: setattr(node, 'ifs', node.ifs[1:])
-        case ast.Return(value=ast.expr()):
-            yield lambda: setattr(node, 'value', ast.Constant(None))
-        case ast.keyword(arg=str()):
+
+
+def _values(node):
+    """Yield functions, each of which puts another value into a node."""
+    match node:
+        case ast.Return(value=ast.expr()) | ast.keyword(arg=str()):
             yield lambda: setattr(node, 'value', ast.Constant(None))
         case ast.Constant(value=bool()):
             yield lambda: setattr(node, 'value', not node.value)
@@ -151,6 +154,13 @@ def _ignored(tree):
     return found
 
 
+def _line(node):
+    """Return the line of a node, or of what it is about."""
+    return next((each.lineno for each in (
+        node, getattr(node, 'target', None), getattr(node, 'value', None))
+        if getattr(each, 'lineno', None)), None)
+
+
 def changes(tree):
     """Yield (line, function), each of which changes a tree in one place."""
     ignored = _ignored(tree)
@@ -158,11 +168,8 @@ def changes(tree):
         if id(node) in ignored:
             continue
         yield from _removals(node)
-        line = getattr(node, 'lineno', None) or getattr(
-            getattr(node, 'target', None), 'lineno', None) or getattr(
-            getattr(node, 'value', None), 'lineno', None)
-        for change in _in_place(node):
-            yield line, change
+        for change in (*_operators(node), *_values(node)):
+            yield _line(node), change
 
 
 def mutants(module, chosen):

@@ -13,8 +13,8 @@ from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
 from cloudmanager.api.types import parameters
 from cloudmanager.common import exception
-from cloudmanager.common import query as common_query
-from cloudmanager.common.query import Filter
+from cloudmanager.domain import query as common_query
+from cloudmanager.domain.query import Filter
 
 CONF = cfg.CONF
 _PREFIXES = frozenset(common_query.OPERATORS) - {'null', 'notnull'}

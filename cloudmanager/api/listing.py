@@ -10,7 +10,7 @@ from cloudmanager.api import filters
 from cloudmanager.api import routing
 from cloudmanager.api.types import fields
 from cloudmanager.common import exception
-from cloudmanager.common import query as common_query
+from cloudmanager.domain import query as common_query
 
 Rows = list[dict[str, Any]]
 

@@ -27,7 +27,7 @@ CONDUCTOR_TOPIC = 'cloudmanager-conductor'
 # Of what conductors do for boot files.
 PXE_NAMESPACE = 'pxe'
 ALLOWED_REMOTE_EXMODS = ['cloudmanager.common.exception',
-                         'cloudmanager.common.power_types',
+                         'cloudmanager.domain.power_types',
                          'cloudmanager.power.exceptions']
 
 _TRANSPORT: Any = None

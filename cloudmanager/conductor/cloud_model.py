@@ -9,8 +9,8 @@ from typing import Any
 from oslo_utils import strutils
 
 from cloudmanager.planning import classify
-from cloudmanager.planning import model
 from cloudmanager.planning import storage as shared_storage
+from cloudmanager.planning.cloud import model
 
 _INVENTORY = ('total', 'reserved', 'allocation_ratio', 'min_unit',
               'max_unit', 'step_size')

@@ -6,9 +6,9 @@ from typing import Any
 import oslo_messaging as messaging
 
 from cloudmanager.common import exception
-from cloudmanager.conductor.tasks import checks
-from cloudmanager.conductor.tasks import health
-from cloudmanager.conductor.tasks import server_checks
+from cloudmanager.conductor.hosts import checks
+from cloudmanager.conductor.power import health
+from cloudmanager.conductor.servers import checks as server_checks
 
 
 class ConductorManager:

@@ -22,19 +22,19 @@ from cloudmanager.common import context as cm_context
 from cloudmanager.common import rpc
 from cloudmanager.conductor import flows
 from cloudmanager.conductor import manager
+from cloudmanager.conductor import tools as conductor_tools
 from cloudmanager.conductor.endpoints import domains
 from cloudmanager.conductor.endpoints import reservations
 from cloudmanager.conductor.endpoints import system_metadata
 from cloudmanager.conductor.engine import worker as engine_worker
+from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.periodics import inventory
 from cloudmanager.conductor.periodics import members
 from cloudmanager.conductor.periodics import power_sweep
 from cloudmanager.conductor.periodics import purge
 from cloudmanager.conductor.periodics import runner
+from cloudmanager.conductor.power import nodes
 from cloudmanager.conductor.pxe import boot_files
-from cloudmanager.conductor.tasks import base
-from cloudmanager.conductor.tasks import power
-from cloudmanager.conductor.tasks import services
 from cloudmanager.db import conditions as db_conditions
 from cloudmanager.db import power_states as db_power_states
 from cloudmanager.db import services as db_services
@@ -53,9 +53,9 @@ class InProjects:
 
     def __init__(self) -> None:
         self._projects = projects.Projects()
-        self._made: dict[str, tuple[Any, base.Inside]] = {}
+        self._made: dict[str, tuple[Any, conductor_tools.ProjectClients]] = {}
 
-    def __call__(self, project_id: str) -> base.Inside:
+    def __call__(self, project_id: str) -> conductor_tools.ProjectClients:
         """Return clients in a project.
 
         :raises ProjectClosed: we have no role there
@@ -63,8 +63,8 @@ class InProjects:
         session = self._projects.session(project_id)
         known = self._made.get(project_id)
         if known is None or known[0] is not session:
-            known = session, base.Inside(nova=nova.Nova(session),
-                                         cinder=cinder.Cinder(session))
+            known = session, conductor_tools.ProjectClients(
+                nova=nova.Nova(session), cinder=cinder.Cinder(session))
             self._made[project_id] = known
         return known[1]
 
@@ -77,13 +77,13 @@ class LazyTools:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tools: base.Tools | None = None
-        self._power = power.NodePower()
+        self._tools: conductor_tools.Tools | None = None
+        self._power = nodes.NodePower()
 
-    def __call__(self) -> base.Tools:
+    def __call__(self) -> conductor_tools.Tools:
         with self._lock:
             if self._tools is None:
-                self._tools = base.Tools(
+                self._tools = conductor_tools.Tools(
                     nova=nova.Nova(), placement=placement.Placement(),
                     power=self._power, neutron=neutron.Neutron(),
                     cinder=cinder.Cinder(),
@@ -91,9 +91,10 @@ class LazyTools:
                     glance=glance.Glance(), in_project=InProjects())
             return self._tools
 
-    def without_cloud(self) -> base.Tools:
+    def without_cloud(self) -> conductor_tools.Tools:
         """Return tools for work that needs no cloud."""
-        return base.Tools(nova=None, placement=None, power=self._power)
+        return conductor_tools.Tools(nova=None, placement=None,
+                                     power=self._power)
 
 
 class Conductor:
@@ -114,7 +115,7 @@ class Conductor:
             return flows.BUILDERS[run.name](run, found)
 
         self._worker = engine_worker.Worker(
-            name, build, lambda run: services.after_task(run, tools))
+            name, build, lambda run: compute_services.after_task(run, tools))
         self._worker.start()
         self._boot_files = boot_files.BootFiles(self.members)
         self._sweeper = power_sweep.Sweeper(self.members, self._report,

@@ -14,10 +14,10 @@ from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
 from cloudmanager.common import exception
-from cloudmanager.common import query as common_query
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
+from cloudmanager.domain import query as common_query
 
 _STORAGE = models.AvailabilityStorage
 _LINK = models.NodeAvailabilityStorage

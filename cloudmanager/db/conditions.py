@@ -10,9 +10,9 @@ from oslo_log import log as logging
 import sqlalchemy as sa
 
 from cloudmanager.common import clock
-from cloudmanager.common import conditions
 from cloudmanager.db import api
 from cloudmanager.db import models
+from cloudmanager.domain import conditions
 
 LOG = logging.getLogger(__name__)
 #: A power state that was read longer ago than this says nothing of now.

@@ -9,10 +9,10 @@ from oslo_db import exception as db_exc
 from oslo_log import log as logging
 import sqlalchemy as sa
 
-from cloudmanager.common import conditions
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import node_addresses
+from cloudmanager.domain import conditions
 
 LOG = logging.getLogger(__name__)
 #: Columns of a node that a comparison with Nova reads.

@@ -128,7 +128,7 @@ class Node(Created, Base):
     # Since when Nova has not known the hypervisor any more.
     hypervisor_lost_at: Mapped[datetime.datetime | None]
     # What Nova calls the compute host, and what it last said of its
-    # nova-compute: see common.conditions.compute_of.
+    # nova-compute: see domain.conditions.compute_of.
     compute_host: Mapped[str | None] = mapped_column(sa.String(255))
     compute_status: Mapped[str | None] = mapped_column(sa.String(16))
     compute_state: Mapped[str | None] = mapped_column(sa.String(16))
@@ -351,7 +351,7 @@ class TaskItem(Base):
     priority: Mapped[int] = mapped_column(sa.SmallInteger, default=5)
     attempts: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None] = mapped_column(sa.Text)
-    # What a successor must know to go on: see conductor.tasks.moves.
+    # What a successor must know to go on: see conductor.moves.items.
     memory: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime.datetime] = mapped_column(
         default=clock.utcnow)

@@ -12,12 +12,12 @@ from typing import Any
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
-from cloudmanager.common import conditions
 from cloudmanager.common import exception
-from cloudmanager.common import query as common_query
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
+from cloudmanager.domain import conditions
+from cloudmanager.domain import query as common_query
 
 _CLASS = models.NodeClass
 _TYPE = models.NodeType

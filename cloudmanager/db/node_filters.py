@@ -5,9 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cloudmanager.common import power_states
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
+from cloudmanager.domain import power_states
 
 _NODE = models.Node
 _ADDRESS = models.NodeAddress

@@ -8,7 +8,6 @@ from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
 from cloudmanager.common import exception
-from cloudmanager.common import query as common_query
 from cloudmanager.db import api
 from cloudmanager.db import availability_storages as db_storages
 from cloudmanager.db import conditions
@@ -18,6 +17,7 @@ from cloudmanager.db import node_filters  # noqa: F401  registers them
 from cloudmanager.db import node_images as db_node_images
 from cloudmanager.db import query as db_query
 from cloudmanager.db import task_targets
+from cloudmanager.domain import query as common_query
 
 Columns = tuple[tuple[str, str], ...]
 # A position in a list, and why what stands there is refused.

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
-from cloudmanager.common import query as common_query
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
+from cloudmanager.domain import query as common_query
 
 #: Results of power actions.
 RUNNING, SUCCESS, FAILURE, CANCELLED = (

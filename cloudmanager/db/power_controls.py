@@ -12,13 +12,13 @@ import sqlalchemy as sa
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
-from cloudmanager.common import query as common_query
 from cloudmanager.common import secrets
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import query as db_query
 from cloudmanager.db import task_targets
+from cloudmanager.domain import query as common_query
 
 LOG = logging.getLogger(__name__)
 

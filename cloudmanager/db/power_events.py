@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from cloudmanager.common import clock
-from cloudmanager.common import query as common_query
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
+from cloudmanager.domain import query as common_query
 
 COLUMNS = tuple(models.PowerEvent.__table__.c)
 _EVENTS = sa.select(*COLUMNS)

@@ -14,9 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from cloudmanager.common import clock
-from cloudmanager.common import power_states
 from cloudmanager.db import api
 from cloudmanager.db import models
+from cloudmanager.domain import power_states
 
 _NODE: Any = models.Node.__table__
 _LINK: Any = models.NodePowerControl.__table__

@@ -12,7 +12,7 @@ from sqlalchemy import orm
 from sqlalchemy.ext import compiler
 from sqlalchemy.sql import functions
 
-from cloudmanager.common import query as common_query
+from cloudmanager.domain import query as common_query
 
 
 class _Exactly(functions.FunctionElement[bool]):

@@ -20,11 +20,11 @@ import sqlalchemy as sa
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
-from cloudmanager.common import query as common_query
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
 from cloudmanager.db import task_targets
+from cloudmanager.domain import query as common_query
 
 PENDING, STARTED, RETRY = 'PENDING', 'STARTED', 'RETRY'
 SUCCESS, FAILURE, REVOKED = 'SUCCESS', 'FAILURE', 'REVOKED'

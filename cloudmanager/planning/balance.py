@@ -5,10 +5,10 @@ import collections
 import dataclasses
 
 from cloudmanager.planning import classify
-from cloudmanager.planning import ledger
-from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
-from cloudmanager.planning import reach
+from cloudmanager.planning.cloud import ledger
+from cloudmanager.planning.cloud import model
+from cloudmanager.planning.cloud import reach
 
 _EPSILON = 1e-6
 

@@ -17,10 +17,10 @@ import dataclasses
 import typing
 
 from cloudmanager.planning import disks
-from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
 from cloudmanager.planning import rules
 from cloudmanager.planning import terms
+from cloudmanager.planning.cloud import model
 
 LIVE = terms.LIVE
 COLD = terms.COLD

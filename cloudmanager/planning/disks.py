@@ -10,9 +10,9 @@ snapshot.
 
 import collections.abc
 
-from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
 from cloudmanager.planning import terms
+from cloudmanager.planning.cloud import model
 
 #: Code of what is not done since data would be lost, and of what is done all
 #: the same.

@@ -5,12 +5,12 @@ import collections
 
 from cloudmanager.planning import classify
 from cloudmanager.planning import disks
-from cloudmanager.planning import ledger
-from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
-from cloudmanager.planning import pack
 from cloudmanager.planning import plan
-from cloudmanager.planning import reach
+from cloudmanager.planning.cloud import ledger
+from cloudmanager.planning.cloud import model
+from cloudmanager.planning.cloud import pack
+from cloudmanager.planning.cloud import reach
 
 Blocker = classify.Blocker
 

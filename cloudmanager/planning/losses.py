@@ -7,8 +7,8 @@ it. Disks are looked at in ``disks``.
 
 import collections.abc
 
-from cloudmanager.planning import model
 from cloudmanager.planning import terms
+from cloudmanager.planning.cloud import model
 
 #: It stands still for more than a moment.
 UPTIME = 'uptime'

@@ -4,7 +4,7 @@
 import collections.abc
 import dataclasses
 
-from cloudmanager.planning import model
+from cloudmanager.planning.cloud import model
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@
 import collections
 import dataclasses
 
-from cloudmanager.planning import model
 from cloudmanager.planning import plan
+from cloudmanager.planning.cloud import model
 
 
 def apply(cloud: model.Cloud, made: plan.Plan) -> model.Cloud:

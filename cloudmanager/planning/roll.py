@@ -13,10 +13,10 @@ import dataclasses
 import typing
 
 from cloudmanager.planning import drain
-from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
 from cloudmanager.planning import plan
 from cloudmanager.planning import project
+from cloudmanager.planning.cloud import model
 
 #: At most so many hosts are looked at for each choice, the emptiest ones.
 CANDIDATES = 8

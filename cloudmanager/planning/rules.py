@@ -8,9 +8,9 @@ literally, capitals included.
 
 import collections.abc
 
-from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
 from cloudmanager.planning import terms
+from cloudmanager.planning.cloud import model
 
 #: Code of servers that a rule keeps from a rebuild.
 NEVER = 'never-evacuate'

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from oslo_log import log as logging
 
-from cloudmanager.planning import model
+from cloudmanager.planning.cloud import model
 
 LOG = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Power states, as drivers name them."""
 
-from cloudmanager.common.power_states import of_node as of_node
-from cloudmanager.common.power_states import POWER_OFF as POWER_OFF
-from cloudmanager.common.power_states import POWER_ON as POWER_ON
-from cloudmanager.common.power_states import UNKNOWN as UNKNOWN
+from cloudmanager.domain.power_states import of_node as of_node
+from cloudmanager.domain.power_states import POWER_OFF as POWER_OFF
+from cloudmanager.domain.power_states import POWER_ON as POWER_ON
+from cloudmanager.domain.power_states import UNKNOWN as UNKNOWN

@@ -5,7 +5,7 @@ The API reads them, so nothing but their descriptions belongs here. Drivers
 take their ``options_schema`` from where it is.
 """
 
-from cloudmanager.common.power_types import PowerType
+from cloudmanager.domain.power_types import PowerType
 from cloudmanager.power import checks
 from cloudmanager.power import options
 

@@ -39,7 +39,7 @@ from cloudmanager.db import models
 CONF = cfg.CONF
 URLS = {
     'mysql': ('CLOUDMANAGER_TEST_MYSQL_URL',
-              'mysql+pymysql://root@127.0.0.1'),
+              'mysql+pymysql://root@127.0.0.1/?ssl_disabled=true'),
     'postgresql': ('CLOUDMANAGER_TEST_POSTGRESQL_URL',
                    'postgresql+psycopg2://postgres@127.0.0.1'),
 }

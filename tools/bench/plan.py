@@ -19,11 +19,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from cloudmanager.planning import classify  # noqa: E402
 from cloudmanager.planning import drain  # noqa: E402
-from cloudmanager.planning import ledger  # noqa: E402
-from cloudmanager.planning import model  # noqa: E402
 from cloudmanager.planning import options  # noqa: E402
 from cloudmanager.planning import plan  # noqa: E402
-from cloudmanager.planning import reach  # noqa: E402
+from cloudmanager.planning.cloud import ledger  # noqa: E402
+from cloudmanager.planning.cloud import model  # noqa: E402
+from cloudmanager.planning.cloud import reach  # noqa: E402
 
 FLAVORS = ((1, 2048, 20), (2, 4096, 40), (2, 8192, 40), (4, 8192, 80))
 POLICIES = (

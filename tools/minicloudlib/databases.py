@@ -26,7 +26,7 @@ class Databases:
         """Return the URL of a database for SQLAlchemy."""
         return (
             f'mysql+pymysql://{self._server.authority}/{PREFIX}{name}'
-            '?charset=utf8')
+            '?charset=utf8&ssl_disabled=true')
 
     def _login(self):
         return [

@@ -9,7 +9,7 @@ from typing import Any
 import unicodedata
 import uuid
 
-from cloudmanager.common import pxe
+from cloudmanager.domain import pxe
 
 _MAC = re.compile(r'[0-9a-f]{12}')
 _HOST = re.compile(
@@ -136,7 +136,7 @@ def names(values: list[str]) -> list[str]:
 
 
 def boot_file(value: str) -> str:
-    """Return the data of a boot image, see ``common.pxe.check``."""
+    """Return the data of a boot image, see ``domain.pxe.check``."""
     return pxe.check(value)
 
 

@@ -5,7 +5,7 @@ from cloudmanager.api.types import answers
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
 from cloudmanager.api.types.fields import Field
-from cloudmanager.common import pxe
+from cloudmanager.domain import pxe
 
 NODE_IMAGE = fields.Resource('node_image', 'node_images', (
     Field('id', fields.INTEGER, sortable=True, nullable=False,

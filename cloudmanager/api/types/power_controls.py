@@ -6,7 +6,7 @@ from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
 from cloudmanager.api.types import nodes
 from cloudmanager.api.types.fields import Field
-from cloudmanager.common import power_types
+from cloudmanager.domain import power_types
 
 _TEXT = fields.OPERATORS[fields.STRING]
 

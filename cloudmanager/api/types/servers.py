@@ -6,7 +6,7 @@ from typing import Any
 
 from cloudmanager.api.types import fields
 from cloudmanager.api.types.fields import Field
-from cloudmanager.common import clone_names
+from cloudmanager.domain import clone_names
 
 MAX_CLONES = 100
 

@@ -6,7 +6,7 @@ from typing import Any
 import oslo_messaging as messaging
 
 from cloudmanager.common import exception
-from cloudmanager.conductor.tasks import reserve
+from cloudmanager.conductor.hosts import reserve
 
 
 class Reservations:

@@ -5,45 +5,45 @@ from typing import Any
 
 from taskflow.patterns import linear_flow
 
-from cloudmanager.conductor.tasks import ahead
-from cloudmanager.conductor.tasks import decommission as away
-from cloudmanager.conductor.tasks import host
-from cloudmanager.conductor.tasks import leftovers
-from cloudmanager.conductor.tasks import restart as again
-from cloudmanager.conductor.tasks import roll
+from cloudmanager.conductor.moves import early_plan
+from cloudmanager.conductor.steps import decommission as away
+from cloudmanager.conductor.steps import hosts
+from cloudmanager.conductor.steps import leftovers
+from cloudmanager.conductor.steps import restart as again
+from cloudmanager.conductor.steps import roll_hosts
 
 
 def shutdown(run: Any, tools: Any) -> linear_flow.Flow:
     """Empty a living host and switch it off."""
     return linear_flow.Flow('host.shutdown').add(
-        host.DisableHost(run, tools),
-        host.PlanMoves(run, tools),
-        host.MoveServers(run, tools),
+        hosts.DisableHost(run, tools),
+        hosts.PlanMoves(run, tools),
+        hosts.MoveServers(run, tools),
         leftovers.EvacuateLeftovers(run, tools),
-        host.VerifyItems(run, tools),
-        host.PowerOffHost(run, tools))
+        hosts.VerifyItems(run, tools),
+        hosts.PowerOffHost(run, tools))
 
 
 def evacuate(run: Any, tools: Any) -> linear_flow.Flow:
     """Bring the servers of a dead host back elsewhere."""
-    early = ahead.EarlyPlan()
+    early = early_plan.EarlyPlan()
     return linear_flow.Flow('host.evacuate').add(
-        host.DisableHost(run, tools),
-        host.Fence(run, tools, early),
-        host.ForceDown(run, tools),
-        host.PlanEvacuation(run, tools, early),
-        host.EvacuateServers(run, tools),
-        host.VerifyItems(run, tools))
+        hosts.DisableHost(run, tools),
+        hosts.Fence(run, tools, early),
+        hosts.ForceDown(run, tools),
+        hosts.PlanEvacuation(run, tools, early),
+        hosts.EvacuateServers(run, tools),
+        hosts.VerifyItems(run, tools))
 
 
 def restart(run: Any, tools: Any) -> linear_flow.Flow:
     """Empty a living host, restart it, and take it into use again."""
     return linear_flow.Flow('host.restart').add(
-        host.DisableHost(run, tools),
-        host.PlanMoves(run, tools),
-        host.MoveServers(run, tools),
+        hosts.DisableHost(run, tools),
+        hosts.PlanMoves(run, tools),
+        hosts.MoveServers(run, tools),
         leftovers.EvacuateLeftovers(run, tools),
-        host.VerifyItems(run, tools),
+        hosts.VerifyItems(run, tools),
         again.ResetHost(run, tools),
         again.AwaitHost(run, tools),
         again.EnableHost(run, tools),
@@ -53,7 +53,7 @@ def restart(run: Any, tools: Any) -> linear_flow.Flow:
 def restart_many(run: Any, tools: Any) -> linear_flow.Flow:
     """Restart hosts, one or some at a time."""
     return linear_flow.Flow('hosts.restart').add(
-        roll.RollHosts(run, tools))
+        roll_hosts.RollHosts(run, tools))
 
 
 def decommission(run: Any, tools: Any) -> linear_flow.Flow:
@@ -66,12 +66,12 @@ def decommission(run: Any, tools: Any) -> linear_flow.Flow:
         away.FindHost(run, tools))
     if not run.params.get('service_gone'):
         flow.add(
-            host.DisableHost(run, tools),
+            hosts.DisableHost(run, tools),
             away.AwaitMigrations(run, tools),
-            host.PlanMoves(run, tools),
-            host.MoveServers(run, tools),
+            hosts.PlanMoves(run, tools),
+            hosts.MoveServers(run, tools),
             leftovers.EvacuateLeftovers(run, tools),
-            host.VerifyItems(run, tools),
+            hosts.VerifyItems(run, tools),
             away.SwitchOff(run, tools),
             away.RemoveService(run, tools))
     return flow.add(away.CleanUp(run, tools))

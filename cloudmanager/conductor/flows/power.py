@@ -5,21 +5,21 @@ from typing import Any
 
 from taskflow.patterns import linear_flow
 
-from cloudmanager.conductor.tasks import switch
+from cloudmanager.conductor.steps import power
 
 
 def node_power(run: Any, tools: Any) -> linear_flow.Flow:
     """Switch a node on, off, or reset it, and confirm it."""
     return linear_flow.Flow('node.power').add(
-        switch.SwitchNode(run, tools))
+        power.SwitchNode(run, tools))
 
 
 def switch_nodes(run: Any, tools: Any) -> linear_flow.Flow:
     """Switch or reset several nodes at the same time."""
-    return linear_flow.Flow(run.name).add(switch.SwitchNodes(run, tools))
+    return linear_flow.Flow(run.name).add(power.SwitchNodes(run, tools))
 
 
 def output_power(run: Any, tools: Any) -> linear_flow.Flow:
     """Switch an output of a device, and confirm it."""
     return linear_flow.Flow('output.power').add(
-        switch.SwitchOutput(run, tools))
+        power.SwitchOutput(run, tools))

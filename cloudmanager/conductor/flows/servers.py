@@ -5,9 +5,9 @@ from typing import Any
 
 from taskflow.patterns import linear_flow
 
-from cloudmanager.conductor.tasks import balance
-from cloudmanager.conductor.tasks import clone
-from cloudmanager.conductor.tasks import treat
+from cloudmanager.conductor.steps import balance_server as balance
+from cloudmanager.conductor.steps import clones
+from cloudmanager.conductor.steps import treat_server as treat
 
 
 def balance_server(run: Any, tools: Any) -> linear_flow.Flow:
@@ -24,8 +24,8 @@ def treat_server(run: Any, tools: Any) -> linear_flow.Flow:
 def clone_server(run: Any, tools: Any) -> linear_flow.Flow:
     """Make copies of a server with its volumes."""
     return linear_flow.Flow('server.clone').add(
-        clone.PlanClones(run, tools),
-        clone.TakeSnapshots(run, tools),
-        clone.MakeClones(run, tools),
-        clone.ClearUp(run, tools),
-        clone.VerifyClones(run, tools))
+        clones.PlanClones(run, tools),
+        clones.TakeSnapshots(run, tools),
+        clones.MakeClones(run, tools),
+        clones.ClearUp(run, tools),
+        clones.VerifyClones(run, tools))

@@ -22,7 +22,7 @@ from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.common import secrets
 from cloudmanager.conductor.periodics import members
-from cloudmanager.conductor.tasks import readings
+from cloudmanager.conductor.power import readings
 from cloudmanager.db import power_states as db_power_states
 from cloudmanager.db import power_sweep as db_power_sweep
 

@@ -16,10 +16,10 @@ from oslo_log import log as logging
 import oslo_messaging as messaging
 
 from cloudmanager.common import context as cm_context
-from cloudmanager.common import pxe
 from cloudmanager.common import rpc
 from cloudmanager.conductor.pxe import directory as pxe_directory
 from cloudmanager.db import node_images as db_node_images
+from cloudmanager.domain import pxe
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ import stat
 import tempfile
 import time
 
-from cloudmanager.common import pxe
+from cloudmanager.domain import pxe
 
 # TFTP servers give out what everybody may read.
 MODE = 0o644

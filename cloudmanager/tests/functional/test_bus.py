@@ -7,7 +7,7 @@ import oslo_messaging as messaging
 from cloudmanager.common import exception
 from cloudmanager.common import rpc
 from cloudmanager.conductor import rpcapi
-from cloudmanager.conductor.tasks import reserve
+from cloudmanager.conductor.hosts import reserve
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional import base

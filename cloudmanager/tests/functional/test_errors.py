@@ -11,8 +11,8 @@ import webtest
 
 from cloudmanager.api import app
 from cloudmanager.common import exception
-from cloudmanager.common import query
 from cloudmanager.db import nodes as db_nodes
+from cloudmanager.domain import query
 from cloudmanager.tests.functional import base
 
 REQUEST_ID = 'req-12345678-1234-1234-1234-123456789abc'

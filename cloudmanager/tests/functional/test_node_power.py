@@ -4,9 +4,9 @@
 import fixtures
 
 from cloudmanager.common import exception
-from cloudmanager.common import power_types
 from cloudmanager.db import power_actions as db_power_actions
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain import power_types
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional import base
 

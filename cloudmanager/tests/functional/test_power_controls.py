@@ -7,10 +7,10 @@ import fixtures
 import sqlalchemy as sa
 
 from cloudmanager.common import clock
-from cloudmanager.common import power_types
 from cloudmanager.common import secrets
 from cloudmanager.db import models
 from cloudmanager.db import power_states as db_power_states
+from cloudmanager.domain import power_types
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional import base
 

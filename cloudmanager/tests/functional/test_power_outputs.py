@@ -6,8 +6,8 @@ import dataclasses
 import fixtures
 
 from cloudmanager.common import clock
-from cloudmanager.common import power_types
 from cloudmanager.db import power_states as db_power_states
+from cloudmanager.domain import power_types
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional import base
 

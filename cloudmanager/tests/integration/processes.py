@@ -231,7 +231,8 @@ class Installation:
         self.config.write_text(CONFIGURATION.format(
             directory=directory, transport_url=transport,
             database=database or
-            f'mysql+pymysql://{DATABASE_USER}@127.0.0.1/{name}',
+            f'mysql+pymysql://{DATABASE_USER}@127.0.0.1/{name}'
+            '?ssl_disabled=true',
             auth=auth, address=address, port=port,
             credentials=CREDENTIALS.format(address=address), board=board,
             board_options='\n'.join(

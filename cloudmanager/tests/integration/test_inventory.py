@@ -3,7 +3,7 @@
 
 import time
 
-from cloudmanager.conductor.tasks import reserve
+from cloudmanager.conductor.hosts import reserve
 from cloudmanager.planning import drain
 from cloudmanager.tests.integration import base
 from cloudmanager.tests.integration import cloud

@@ -24,11 +24,11 @@ from oslo_config import fixture as config_fixture
 import testtools
 
 from cloudmanager.conf import power as power_conf
-from cloudmanager.power import amt
 from cloudmanager.power import base
 from cloudmanager.power import confirm
 from cloudmanager.power import exceptions
 from cloudmanager.power import states
+from cloudmanager.power.amt import driver as amt
 from cloudmanager.tests.unit.power import amt_peer
 from cloudmanager.tests.unit.power import base as unit_base
 from cloudmanager.tests.unit.power import peers

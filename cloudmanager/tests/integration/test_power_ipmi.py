@@ -23,9 +23,9 @@ from cloudmanager.conf import power as power_conf
 from cloudmanager.power import base
 from cloudmanager.power import confirm
 from cloudmanager.power import exceptions
-from cloudmanager.power import ipmi
-from cloudmanager.power import ipmi_health
 from cloudmanager.power import states
+from cloudmanager.power.ipmi import driver as ipmi
+from cloudmanager.power.ipmi import health
 from cloudmanager.tests.unit.power import base as unit_base
 
 TOOLS = pathlib.Path(__file__).parents[3] / 'tools'
@@ -231,7 +231,7 @@ class HealthTestCase(IPMITestCase):
         """Only the newest are read; all are counted."""
         _, device = self.start_bmc('long', events=200)
         found = self.driver.health(device)
-        self.assertEqual((200, ipmi_health.EVENTS),
+        self.assertEqual((200, health.EVENTS),
                          (found.events_total, len(found.events)))
         self.assertTrue(found.complete)
 

@@ -9,9 +9,9 @@ import threading
 
 from cloudmanager.power import base
 from cloudmanager.power import confirm
-from cloudmanager.power import et7067
 from cloudmanager.power import exceptions
 from cloudmanager.power import states
+from cloudmanager.power.modbus import et7067
 from cloudmanager.tests.integration import relays
 from cloudmanager.tests.unit.power import peers
 

@@ -22,8 +22,8 @@ from cloudmanager.conf import power as power_conf
 from cloudmanager.power import base
 from cloudmanager.power import confirm
 from cloudmanager.power import exceptions
-from cloudmanager.power import redfish
 from cloudmanager.power import states
+from cloudmanager.power.redfish import driver as redfish
 from cloudmanager.tests.integration import redfish_emulator
 from cloudmanager.tests.unit.power import base as unit_base
 from cloudmanager.tests.unit.power import peers

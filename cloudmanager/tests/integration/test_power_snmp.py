@@ -13,11 +13,11 @@ import time
 
 from cloudmanager.power import base
 from cloudmanager.power import confirm
-from cloudmanager.power import daenet
-from cloudmanager.power import daenet_acpi
 from cloudmanager.power import exceptions
 from cloudmanager.power import network
 from cloudmanager.power import states
+from cloudmanager.power.snmp import daenet
+from cloudmanager.power.snmp import daenet_acpi
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.integration import relays
 

@@ -20,8 +20,8 @@ from cloudmanager.conf import power as power_conf
 from cloudmanager.power import base
 from cloudmanager.power import confirm
 from cloudmanager.power import exceptions
-from cloudmanager.power import ssh
 from cloudmanager.power import states
+from cloudmanager.power.ssh import driver as ssh
 from cloudmanager.tests.integration import hypervisor
 from cloudmanager.tests.unit.power import base as unit_base
 from cloudmanager.tests.unit.power import peers

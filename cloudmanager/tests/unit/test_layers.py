@@ -10,7 +10,10 @@ from cloudmanager.tests import base
 
 ROOT = pathlib.Path(cloudmanager.__file__).parent
 ANYTHING = ('',)
-LOW = ('common', 'conf')
+LOW = ('domain', 'common', 'conf')
+# How things are done, which steps, checks and endpoints put together.
+CONDUCTOR_ROOMS = tuple(f'conductor.{room}' for room in (
+    'clones', 'hosts', 'moves', 'power', 'servers'))
 # The longest prefix of a module decides. Each may import itself too.
 RULES = {
     'cmd': ANYTHING,
@@ -19,28 +22,33 @@ RULES = {
     'api': ('conductor.rpcapi', 'db', 'policies', 'version', *LOW),
     'api.backends': ('api.refreshed', 'clients', *LOW),
     'conductor': (),
-    'conductor.periodics': ('conductor.tasks', 'conductor.engine', 'clients',
-                            'db', 'power', *LOW),
-    'conductor.endpoints': ('conductor.tasks', 'clients', 'db', *LOW),
-    'conductor.pxe': ('db', *LOW),
-    'conductor.manager': ('conductor.flows', 'conductor.tasks', 'db',
-                          *LOW),
     'conductor.rpcapi': LOW,
     'conductor.service': ('conductor', 'clients', 'db', 'power', *LOW),
-    'conductor.cloud_model': ('planning', 'clients', *LOW),
-    'conductor.flows': ('conductor.tasks',),
-    'conductor.tasks': ('conductor.engine', 'conductor.cloud_model', 'db',
+    'conductor.manager': ('conductor.flows', *CONDUCTOR_ROOMS, 'db', *LOW),
+    'conductor.endpoints': (*CONDUCTOR_ROOMS, 'conductor.tools', 'clients',
+                            'db', *LOW),
+    'conductor.periodics': ('conductor.power', 'conductor.engine', 'clients',
+                            'db', 'power', *LOW),
+    'conductor.pxe': ('db', *LOW),
+    'conductor.flows': ('conductor.steps', 'conductor.moves.early_plan'),
+    'conductor.steps': (*CONDUCTOR_ROOMS, 'conductor.engine',
+                        'conductor.tools', 'conductor.cloud_model', 'db',
                         'power', 'clients', 'planning', *LOW),
+    'conductor.cloud_model': ('planning', 'clients', *LOW),
     'conductor.engine': ('db', *LOW),
-    'planning': ('common',),
+    'planning': ('domain',),
     'power': LOW,
     'clients': LOW,
     'db': LOW,
-    'policies': LOW,
+    'policies': (),
+    'domain': ('common', 'conf'),
     'common': ('conf', 'policies', 'version'),
-    'conf': ('common',),
+    'conf': (),
     'version': (),
 }
+RULES.update(dict.fromkeys(CONDUCTOR_ROOMS, (
+    *CONDUCTOR_ROOMS, 'conductor.engine', 'conductor.tools',
+    'conductor.cloud_model', 'db', 'power', 'clients', 'planning', *LOW)))
 
 
 def _module(path):

@@ -15,10 +15,10 @@ from cloudmanager.api.controllers.v1 import node_power
 from cloudmanager.api.types import power as power_forms
 from cloudmanager.common import clock
 from cloudmanager.common import exception
-from cloudmanager.common import power_types
 from cloudmanager.common import waiting
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain import power_types
 from cloudmanager.policies import nodes as policies
 
 CONF = cfg.CONF

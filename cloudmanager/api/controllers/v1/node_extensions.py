@@ -6,7 +6,7 @@ from typing import Any
 from cloudmanager.api import backends
 from cloudmanager.api import filters
 from cloudmanager.api import routing
-from cloudmanager.common import conditions
+from cloudmanager.domain import conditions
 
 OS_OBJECT, HWINFO = 'with_os_object', 'with_hwinfo'
 #: Parameters that ask for more of compute hosts.

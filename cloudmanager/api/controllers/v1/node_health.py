@@ -7,9 +7,9 @@ from cloudmanager.api import routing
 from cloudmanager.api.controllers.v1 import nodes
 from cloudmanager.api.types import power as power_forms
 from cloudmanager.common import exception
-from cloudmanager.common import power_types
 from cloudmanager.conductor import rpcapi
 from cloudmanager.db import nodes as db_nodes
+from cloudmanager.domain import power_types
 from cloudmanager.policies import nodes as policies
 
 

@@ -12,9 +12,9 @@ from cloudmanager.api.types import nodes as node_types
 from cloudmanager.api.types import power as power_forms
 from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
-from cloudmanager.common import power_types
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_actions as db_power_actions
+from cloudmanager.domain import power_types
 from cloudmanager.policies import nodes as policies
 
 ACTION = node_types.POWER_ACTION

@@ -13,13 +13,13 @@ from cloudmanager.api.controllers.v1 import node_extensions
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import nodes as node_types
 from cloudmanager.api.types.parameters import Parameters
-from cloudmanager.common import conditions
 from cloudmanager.common import exception
-from cloudmanager.common import power_states
-from cloudmanager.common import power_types
 from cloudmanager.conductor import rpcapi
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_controls as db_power_controls
+from cloudmanager.domain import conditions
+from cloudmanager.domain import power_states
+from cloudmanager.domain import power_types
 from cloudmanager.policies import nodes as policies
 
 NODE = node_types.NODE

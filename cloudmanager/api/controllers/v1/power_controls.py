@@ -11,12 +11,12 @@ from cloudmanager.api.types import answers
 from cloudmanager.api.types import power_controls as control_types
 from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
-from cloudmanager.common import power_states
-from cloudmanager.common import power_types
 from cloudmanager.common import secrets
 from cloudmanager.db import node_classes as db_node_classes
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_controls as db_power_controls
+from cloudmanager.domain import power_states
+from cloudmanager.domain import power_types
 from cloudmanager.policies import power_controls as policies
 
 CONTROL = control_types.POWER_CONTROL

@@ -7,8 +7,8 @@ from cloudmanager.api import routing
 from cloudmanager.api import work
 from cloudmanager.api.controllers.v1 import nodes
 from cloudmanager.api.types import power as power_forms
-from cloudmanager.common import power_types
 from cloudmanager.db import power_controls as db_power_controls
+from cloudmanager.domain import power_types
 from cloudmanager.policies import power_controls as policies
 
 _ACTIONS = '/v1/power-controls/{power_control_id}/actions'

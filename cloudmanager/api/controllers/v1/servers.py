@@ -7,10 +7,10 @@ from cloudmanager.api import routing
 from cloudmanager.api import work
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import servers as server_types
-from cloudmanager.common import clone_names
 from cloudmanager.common import exception
 from cloudmanager.conductor import rpcapi
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain import clone_names
 from cloudmanager.policies import servers as policies
 
 _PATH = '/v1/servers/{server_id}/actions'

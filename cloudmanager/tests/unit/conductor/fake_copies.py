@@ -14,7 +14,7 @@ from cloudmanager.clients import glance
 from cloudmanager.clients import neutron
 from cloudmanager.clients import nova_copies
 from cloudmanager.common import exception
-from cloudmanager.conductor.tasks import base as tasks_base
+from cloudmanager.conductor import tools as conductor_tools
 
 # What becomes of a request, see ``fakes``.
 FAILS = 'fails'
@@ -403,7 +403,7 @@ class Cloud:
     def in_project(self, project_id):
         if project_id in self.closed:
             raise exception.ProjectClosed(project=project_id)
-        return tasks_base.Inside(
+        return conductor_tools.ProjectClients(
             nova=Inside(self.nova, project_id, 'create_server',
                         'create_image'),
             cinder=Inside(self.cinder, project_id, 'create_snapshot',

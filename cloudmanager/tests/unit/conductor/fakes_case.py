@@ -6,27 +6,27 @@ import threading
 
 import fixtures
 
-from cloudmanager.common import query as common_query
 from cloudmanager.common import secrets
 from cloudmanager.conductor import flows
+from cloudmanager.conductor import tools as conductor_tools
 from cloudmanager.conductor.engine import persistence
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.engine import worker as engine_worker
-from cloudmanager.conductor.tasks import base as tasks_base
-from cloudmanager.conductor.tasks import host as host_steps
-from cloudmanager.conductor.tasks import moves
-from cloudmanager.conductor.tasks import observe
-from cloudmanager.conductor.tasks import power as power_steps
+from cloudmanager.conductor.moves import mover
+from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.power import nodes as power_steps
+from cloudmanager.conductor.steps import hosts as host_steps
 from cloudmanager.db import api as db_api
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_controls as db_power_controls
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain import query as common_query
 from cloudmanager.tests import base
 from cloudmanager.tests import clocks
 from cloudmanager.tests.unit.conductor import fakes
 
 DRAIN = host_steps.DRAIN_ACTIONS
-EVACUATION = frozenset((observe.EVACUATE,))
+EVACUATION = frozenset((verdicts.EVACUATE,))
 PASSWORD = 'S3cret-Of-The-BMC'
 
 
@@ -77,7 +77,7 @@ class ConductorCase(base.DbTestCase):
         self.logger = self.useFixture(fixtures.FakeLogger())
         self.nova = fakes.FakeNova(self.clock)
         self.placement = fakes.FakePlacement(self.nova)
-        self.tools = tasks_base.Tools(
+        self.tools = conductor_tools.Tools(
             nova=self.nova, placement=self.placement,
             power=power_steps.NodePower(), neutron=fakes.FakeNeutron(),
             cinder=fakes.FakeCinder(),
@@ -130,7 +130,7 @@ class ConductorCase(base.DbTestCase):
         step(run, self.tools).do()
 
     def drive(self, run, actions=DRAIN):
-        moves.Mover(run, self.tools, actions).drive()
+        mover.Mover(run, self.tools, actions, source=run.host).drive()
 
     def drain(self, **params):
         """Plan and move; return the items by server."""

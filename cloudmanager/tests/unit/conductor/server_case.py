@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs of tasks on single servers."""
 
-from cloudmanager.conductor.tasks import server_checks
+from cloudmanager.conductor.servers import checks
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import walks
@@ -37,7 +37,7 @@ class ServerCase(walks.WalkCase):
 
     def check(self, action, **params):
         """Do what is done before there is a task."""
-        return server_checks.check(self.context, self.tools, action, 'vm1',
+        return checks.check(self.context, self.tools, action, 'vm1',
                                    params)
 
     @property

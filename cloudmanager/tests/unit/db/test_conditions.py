@@ -7,11 +7,11 @@ import fixtures
 import sqlalchemy as sa
 
 from cloudmanager.common import clock
-from cloudmanager.common import conditions
 from cloudmanager.db import conditions as db_conditions
 from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain import conditions
 from cloudmanager.tests import base
 
 UP = {'compute_status': 'enabled', 'compute_state': 'up'}

@@ -3,12 +3,12 @@
 
 import sqlalchemy as sa
 
-from cloudmanager.common import conditions
 from cloudmanager.common import exception
-from cloudmanager.common import query as common_query
 from cloudmanager.db import models
 from cloudmanager.db import node_classes
 from cloudmanager.db import nodes
+from cloudmanager.domain import conditions
+from cloudmanager.domain import query as common_query
 from cloudmanager.tests import base
 
 UNKNOWN = 10 ** 6

@@ -4,10 +4,10 @@
 import sqlalchemy as sa
 
 from cloudmanager.common import exception
-from cloudmanager.common import query as common_query
 from cloudmanager.db import models
 from cloudmanager.db import node_images
 from cloudmanager.db import nodes
+from cloudmanager.domain import query as common_query
 from cloudmanager.tests import base
 
 UNKNOWN = 10 ** 6

@@ -4,10 +4,10 @@
 import sqlalchemy as sa
 
 from cloudmanager.common import exception
-from cloudmanager.common import query as common_query
 from cloudmanager.db import models
 from cloudmanager.db import nodes
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain import query as common_query
 from cloudmanager.tests import base
 
 UUID = '11111111-2222-3333-4444-555555555555'

@@ -4,11 +4,11 @@
 import sqlalchemy as sa
 
 from cloudmanager.common import exception
-from cloudmanager.common import query as common_query
 from cloudmanager.common import secrets
 from cloudmanager.db import models
 from cloudmanager.db import nodes
 from cloudmanager.db import power_controls
+from cloudmanager.domain import query as common_query
 from cloudmanager.tests import base
 
 

@@ -6,7 +6,6 @@ import datetime
 import sqlalchemy as sa
 
 from cloudmanager.common import clock
-from cloudmanager.common import query as common_query
 from cloudmanager.db import conditions
 from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
@@ -14,6 +13,7 @@ from cloudmanager.db import power_controls
 from cloudmanager.db import power_events
 from cloudmanager.db import power_states
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain import query as common_query
 from cloudmanager.tests import base
 from cloudmanager.tests.unit.db import test_power_controls
 

@@ -8,11 +8,11 @@ import random
 import fixtures
 import sqlalchemy as sa
 
-from cloudmanager.common import query as common_query
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import nodes
 from cloudmanager.db import query as db_query
+from cloudmanager.domain import query as common_query
 from cloudmanager.tests import base
 
 Filter = common_query.Filter

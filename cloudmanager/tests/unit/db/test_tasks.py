@@ -8,12 +8,12 @@ from taskflow.persistence import models as tf_models
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
-from cloudmanager.common import query as common_query
 from cloudmanager.conductor.engine import persistence
 from cloudmanager.db import api as db_api
 from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain import query as common_query
 from cloudmanager.tests import base
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import random
 import typing
 
-from cloudmanager.planning import model
+from cloudmanager.planning.cloud import model
 
 
 def host(

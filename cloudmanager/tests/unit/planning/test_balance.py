@@ -7,8 +7,8 @@ import testtools
 
 from cloudmanager.planning import balance
 from cloudmanager.planning import classify
-from cloudmanager.planning import model
 from cloudmanager.planning import options
+from cloudmanager.planning.cloud import model
 from cloudmanager.tests.unit.planning import factory
 
 HALF_FULL = {'VCPU': 8, 'MEMORY_MB': 8192, 'DISK_GB': 500}

@@ -5,8 +5,8 @@ import unittest
 
 from cloudmanager.planning import classify
 from cloudmanager.planning import drain
-from cloudmanager.planning import model
 from cloudmanager.planning import options
+from cloudmanager.planning.cloud import model
 from cloudmanager.tests.unit.planning import factory
 
 LIVE, COLD, EVAC = 'live-migrate', 'cold-migrate', 'evacuate'

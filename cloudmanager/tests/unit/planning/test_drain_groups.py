@@ -3,8 +3,8 @@
 
 import typing
 
-from cloudmanager.planning import model
 from cloudmanager.planning import plan
+from cloudmanager.planning.cloud import model
 from cloudmanager.tests.unit.planning import base
 from cloudmanager.tests.unit.planning import factory
 

@@ -6,9 +6,9 @@ import unittest
 
 from cloudmanager.planning import classify
 from cloudmanager.planning import drain
-from cloudmanager.planning import model
 from cloudmanager.planning import options
 from cloudmanager.planning import plan
+from cloudmanager.planning.cloud import model
 from cloudmanager.tests.unit.planning import factory
 from cloudmanager.tests.unit.planning import validator
 

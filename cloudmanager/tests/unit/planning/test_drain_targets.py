@@ -4,8 +4,8 @@
 import typing
 
 from cloudmanager.planning import drain
-from cloudmanager.planning import model
 from cloudmanager.planning import options
+from cloudmanager.planning.cloud import model
 from cloudmanager.tests.unit.planning import base
 from cloudmanager.tests.unit.planning import factory
 

@@ -5,9 +5,9 @@ import typing
 import unittest
 
 from cloudmanager.planning import drain
-from cloudmanager.planning import model
 from cloudmanager.planning import options
 from cloudmanager.planning import plan
+from cloudmanager.planning.cloud import model
 from cloudmanager.tests.unit.planning import factory
 from cloudmanager.tests.unit.planning import validator
 

@@ -5,8 +5,8 @@ import unittest
 
 from cloudmanager.planning import drain
 from cloudmanager.planning import losses
-from cloudmanager.planning import model
 from cloudmanager.planning import options
+from cloudmanager.planning.cloud import model
 from cloudmanager.tests.unit.planning import factory
 
 ROW = tuple[str, str, tuple[str, ...]]

@@ -3,10 +3,10 @@
 
 import random
 
-from cloudmanager.planning import model
 from cloudmanager.planning import options as opts
 from cloudmanager.planning import project
 from cloudmanager.planning import roll
+from cloudmanager.planning.cloud import model
 from cloudmanager.tests import base
 from cloudmanager.tests.unit.planning import factory
 from cloudmanager.tests.unit.planning import validator

@@ -7,9 +7,9 @@ It knows the model and the shape of plans and nothing of how they are made.
 import collections
 import random
 
-from cloudmanager.planning import model
 from cloudmanager.planning import options
 from cloudmanager.planning import plan
+from cloudmanager.planning.cloud import model
 
 MOVES = ('live-migrate', 'cold-migrate', 'evacuate')
 

@@ -6,7 +6,7 @@ import testtools
 
 from cloudmanager.power import checks
 from cloudmanager.power import exceptions
-from cloudmanager.power import ssh_session
+from cloudmanager.power.ssh import session
 from cloudmanager.tests.unit.power import base
 
 
@@ -14,7 +14,7 @@ class HostKeysTestCase(testtools.TestCase):
 
     def driver_takes(self, text):
         try:
-            ssh_session._Trust(base.device(), text)
+            session._Trust(base.device(), text)
         except exceptions.PowerUntrusted:
             return False
         return True

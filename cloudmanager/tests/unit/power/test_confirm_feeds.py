@@ -2,9 +2,9 @@
 """Nodes with several feeds, and shutdowns that were perhaps asked for."""
 
 from cloudmanager.power import confirm
-from cloudmanager.power import daenet_acpi
 from cloudmanager.power import exceptions
 from cloudmanager.power import states
+from cloudmanager.power.snmp import daenet_acpi
 from cloudmanager.tests.unit.power import base
 
 ON, OFF = states.POWER_ON, states.POWER_OFF

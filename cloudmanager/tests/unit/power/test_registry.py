@@ -7,8 +7,8 @@ import testtools
 from cloudmanager.power import base as power_base
 from cloudmanager.power import exceptions
 from cloudmanager.power import fake
-from cloudmanager.power import ipmi
 from cloudmanager.power import registry
+from cloudmanager.power.ipmi import driver as ipmi
 from cloudmanager.tests.unit.power import base
 
 

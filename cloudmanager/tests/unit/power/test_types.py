@@ -2,7 +2,7 @@
 import jsonschema
 import testtools
 
-from cloudmanager.common import power_types
+from cloudmanager.domain import power_types
 from cloudmanager.power import registry
 
 

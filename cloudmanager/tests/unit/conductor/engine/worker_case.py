@@ -13,7 +13,7 @@ from taskflow.patterns import linear_flow
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import boards
 from cloudmanager.conductor.engine import worker
-from cloudmanager.conductor.tasks import base as tasks_base
+from cloudmanager.conductor.steps import base as tasks_base
 from cloudmanager.db import models
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base

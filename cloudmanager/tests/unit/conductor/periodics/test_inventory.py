@@ -6,10 +6,10 @@ import threading
 import fixtures
 
 from cloudmanager.common import exception
-from cloudmanager.common import query as common_query
 from cloudmanager.conductor.periodics import inventory
 from cloudmanager.conductor.periodics import members
 from cloudmanager.db import nodes as db_nodes
+from cloudmanager.domain import query as common_query
 from cloudmanager.tests import base
 from cloudmanager.tests import clocks
 from cloudmanager.tests.unit.conductor import fakes

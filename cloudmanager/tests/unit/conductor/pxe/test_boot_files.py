@@ -6,12 +6,12 @@ import threading
 
 import fixtures
 
-from cloudmanager.common import pxe
 from cloudmanager.conductor.periodics import members
 from cloudmanager.conductor.pxe import boot_files
 from cloudmanager.conductor.pxe import directory
 from cloudmanager.db import node_images
 from cloudmanager.db import nodes
+from cloudmanager.domain import pxe
 from cloudmanager.tests import base
 
 MACS = [f'52:54:00:00:00:{number:02x}' for number in range(9)]

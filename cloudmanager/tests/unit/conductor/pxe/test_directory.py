@@ -4,8 +4,8 @@
 import os
 import threading
 
-from cloudmanager.common import pxe
 from cloudmanager.conductor.pxe import directory
+from cloudmanager.domain import pxe
 from cloudmanager.tests import base
 
 MAC, OTHER = '52:54:00:12:34:56', '52:54:00:12:34:57'

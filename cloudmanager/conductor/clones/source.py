@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is cloned: one server with its ports and volumes."""
+
+import dataclasses
+from typing import Any
+
+from oslo_config import cfg
+
+from cloudmanager.clients import neutron
+from cloudmanager.common import exception
+from cloudmanager.conductor.servers import examine
+from cloudmanager.conductor.tools import Tools
+from cloudmanager.domain import clone_names
+from cloudmanager.planning import copies
+
+CONF = cfg.CONF
+#: Of these Cinder makes snapshots.
+_COPIED = frozenset(('in-use', 'available'))
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A server to clone.
+
+    :ivar plan: ``cloudmanager.clients.nova_copies.Blueprint``
+    :ivar ports: in their order on the server
+    :ivar volumes: in their order, JSON-safe: ``id``, ``name``, ``size_gb``,
+        ``description``, ``device``, ``root``, ``delete``, ``tag``
+    """
+
+    plan: Any
+    ports: list[Any]
+    volumes: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+
+def read(tools: Tools, server_id: str) -> Source:
+    """Read what a server is made of, without its volumes.
+
+    :raises ServerNotFound: there is none
+    """
+    plan = tools.nova.blueprint(server_id)
+    if plan is None:
+        raise exception.ServerNotFound(server=server_id)
+    return Source(plan, _ports(tools, plan))
+
+
+def port(values: dict[str, Any]) -> neutron.Port:
+    """Return a port of what was stored of it."""
+    return neutron.Port(**{
+        **values, 'security_groups': tuple(values['security_groups'])})
+
+
+def _volumes(tools: Tools, plan: Any) -> list[dict[str, Any]]:
+    """Return the volumes of a server in their order.
+
+    :raises ServerState: one cannot be copied
+    """
+    return [_volume(tools, plan, attached) for attached in sorted(
+        plan.attachments, key=lambda item: item.device)]
+
+
+def _ports(tools: Tools, plan: Any) -> list[Any]:
+    """Return the ports of a server in the order in which it has them."""
+    order = {mac: number for number, mac in enumerate(plan.macs)}
+    return sorted(tools.neutron.ports_of(plan.id), key=lambda port: (
+        order.get(port.mac, len(order)), port.mac))
+
+
+def _volume(tools: Tools, plan: Any, attached: Any) -> dict[str, Any]:
+    found = tools.cinder.piece(attached.volume_id)
+    if found is None or found.status not in _COPIED:
+        status = found.status if found else 'not there'
+        raise exception.ServerState(
+            server=plan.id,
+            reason=f'its volume {attached.volume_id} is {status}')
+    return {'id': found.id, 'name': found.name, 'size_gb': found.size_gb,
+            'description': found.description,
+            'device': attached.device.rpartition('/')[2],
+            'root': not plan.image and attached.device == plan.root_device,
+            'delete': attached.delete_on_termination, 'tag': attached.tag}
+
+
+def check(tools: Tools, server_id: str, params: dict[str, Any]) -> Source:
+    """Check that a server can be cloned.
+
+    :param params: of the request, with ``count``
+    :returns: what is cloned
+    :raises ServerNotFound: there is none
+    :raises ServerState: it cannot be cloned as it is
+    :raises ProjectClosed: nothing can be created in its project
+    :raises QuotaExceeded: its project may not have so much more
+    """
+    _, seen = examine.look(tools, server_id)
+    source = read(tools, server_id)
+    source.volumes.extend(_volumes(tools, source.plan))
+    reason = (copies.unfit(seen) or copies.unfit_ports(source.ports)
+              or _without_root(source))
+    if reason:
+        raise exception.ServerState(server=server_id, reason=reason)
+    _check_quota(tools, source, params['count'])
+    return source
+
+
+def _without_root(source: Source) -> str:
+    if source.plan.image or any(volume['root']
+                                for volume in source.volumes):
+        return ''
+    return 'which of its volumes it boots from is not known'
+
+
+def _check_quota(tools: Tools, source: Source, count: int) -> None:
+    """Check a quota before it is used up half; Nova and Cinder hold it.
+
+    :raises QuotaExceeded: it is too small
+    """
+    project = source.plan.project_id
+    inside = tools.in_project(project)
+    limits = dict(inside.nova.limits())
+    if source.volumes:
+        limits |= inside.cinder.limits()
+    short = copies.shortage(limits, copies.needs(
+        count, source.plan.vcpus, source.plan.ram_mb,
+        [volume['size_gb'] for volume in source.volumes]))
+    if short:
+        raise exception.QuotaExceeded(project=project, reason=short)
+
+
+def names(tools: Tools, source: Source, params: dict[str, Any]) -> list[str]:
+    """Return the names of the clones, none that the project has already."""
+    return clone_names.make(
+        params['name'], source.plan.name, params['count'],
+        set(tools.nova.server_names(source.plan.project_id)))

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether an action on hosts can be begun, asked before there is a task."""
+
+from collections.abc import Callable
+import dataclasses
+from typing import Any
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.hosts import fencing
+from cloudmanager.conductor.hosts import liveness
+from cloudmanager.conductor.hosts import rolling
+from cloudmanager.conductor.moves import migrations
+from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.tools import Tools
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.planning import classify
+from cloudmanager.planning import options
+from cloudmanager.planning import roll
+from cloudmanager.planning.cloud import model
+
+
+def check(context: Any, tools: Tools, action: str, host: str | None,
+          params: dict[str, Any]) -> dict[str, Any]:
+    """Check an action, or plan it.
+
+    :param host: exact name; ``None`` when ``params`` names the hosts
+    :returns: ``plan`` for a dry run; ``params`` that the task needs besides
+    :raises CloudManagerException: the action cannot be begun
+    """
+    return _CHECKS[action](context, tools, action, host, params)
+
+
+def _drain(tools: Tools, action: str, host: str,
+           params: dict[str, Any]) -> dict[str, Any]:
+    """Plan to empty a host.
+
+    :raises NoPlace: a server has none to go to, unless it is only planned
+    """
+    plan = plans.make_plan(tools, action, host, params)
+    if params.get('dry_run'):
+        return {'plan': plan.to_dict()}
+    plans.check_places(plan, host, params)
+    return {}
+
+
+def _service(tools: Tools, host: str) -> Any:
+    service = tools.nova.service(host)
+    if service is None:
+        raise exception.HostNotFound(host=host)
+    return service
+
+
+def _shutdown(context: Any, tools: Tools, action: str, host: str,
+              params: dict[str, Any]) -> dict[str, Any]:
+    _service(tools, host)
+    return _drain(tools, action, host, params)
+
+
+def _evacuate(context: Any, tools: Tools, action: str, host: str,
+              params: dict[str, Any]) -> dict[str, Any]:
+    service = _service(tools, host)
+    if params.get('dry_run'):
+        return {'plan': _plan_of_evacuation(tools, host, service, params)}
+    fencing.check_allowed(host)
+    node = tools.power.node_of_host(context, host)
+    if params.get('fenced'):
+        _check_word(tools, service, params)
+    elif _is_up(tools, service):
+        _check_forced(context, tools, host, node, params)
+    elif node is None:
+        raise _no_control(service)
+    return {}
+
+
+def _no_control(service: Any) -> exception.HostNotFenced:
+    return exception.HostNotFenced(
+        host=service.host, reason=f'its nova-compute is {service.state} and '
+                                  'no power control is assigned to it')
+
+
+def _is_up(tools: Tools, service: Any) -> bool:
+    return liveness.is_up(tools.nova, service, liveness.silent_for(service),
+                       skew=migrations.CLOCK_SKEW.total_seconds())
+
+
+def _running(tools: Tools, host: str) -> list[Any]:
+    """Return the servers that run on a host, as far as Nova knows."""
+    return [server for server in tools.nova.servers_on(host)
+            if server.power_state in classify.RUNNING_POWER]
+
+
+def _check_word(tools: Tools, service: Any,
+                params: dict[str, Any]) -> None:
+    """Check an administrator's word that a host is off.
+
+    Nova takes a host that has just died for up, so its heartbeats decide.
+
+    :raises HostIsUp: it sends heartbeats
+    :raises HostNotFenced: it does, though the request says ``force``
+    """
+    heard = (_is_up(tools, service) if service.forced_down
+             else service.state == 'up'
+             and liveness.sends_heartbeats(tools.nova, service))
+    if not heard:
+        return
+    if params.get('force'):
+        raise exception.HostNotFenced(
+            host=service.host, reason='its nova-compute sends heartbeats')
+    raise _refusal(tools, service.host)
+
+
+def _refusal(tools: Tools, host: str) -> exception.HostIsUp:
+    return liveness.refusal(host, [server.name
+                                for server in _running(tools, host)])
+
+
+def _check_forced(context: Any, tools: Tools, host: str,
+                  node: dict[str, Any] | None,
+                  params: dict[str, Any]) -> None:
+    """Check that a host that is up may be cut off, and can be.
+
+    :raises HostIsUp: nobody said so
+    :raises HostNotFenced: a device of it does not answer
+    """
+    if not params.get('force'):
+        raise _refusal(tools, host)
+    if node is None:
+        raise exception.HostNotFenced(
+            host=host, reason='it is up, and no power control is assigned '
+                              'to it')
+    why = tools.power.why_unreadable(context, node)
+    if why:
+        raise exception.HostNotFenced(
+            host=host, reason=f'it is up, and {why}')
+
+
+def _plan_of_evacuation(tools: Tools, host: str, service: Any,
+                        params: dict[str, Any]) -> dict[str, Any]:
+    """Plan an evacuation; that the host is up comes before all else."""
+    plan = plans.make_plan(tools, 'evacuate', host, params)
+    if not _is_up(tools, service):
+        return plan.to_dict()
+    running = _running(tools, host)
+    warning = classify.Blocker(
+        'host-up', f'the host is up, and {len(running)} of its servers run: '
+                   'they are cut off', host=host,
+        servers=tuple(server.id for server in running))
+    refused = () if params.get('force') else (classify.Blocker(
+        'host-up', 'the host is up; shut it down, or say `force`',
+        host=host),)
+    return dataclasses.replace(
+        plan, warnings=(warning, *plan.warnings),
+        blockers=(*refused, *plan.blockers)).to_dict()
+
+
+def _decommission(context: Any, tools: Tools, action: str, host: str,
+                  params: dict[str, Any]) -> dict[str, Any]:
+    if tools.nova.service(host) is None:
+        return _remains(tools, host, params)
+    if params.get('dry_run'):
+        return _drain(tools, action, host, params)
+    if not params.get('wait'):
+        found = tools.nova.open_migrations(host)
+        if found:
+            raise exception.OpenMigrations(
+                host=host, migrations=migrations.describe(found))
+    try:
+        volumes = tools.cinder.volumes_on(host)
+    except exception.CloudServiceMissing:
+        volumes = []
+    if volumes:
+        raise exception.HostHasVolumes(host=host,
+                                       volumes=', '.join(sorted(volumes)))
+    return _drain(tools, action, host, params)
+
+
+def _remains(tools: Tools, host: str,
+             params: dict[str, Any]) -> dict[str, Any]:
+    """Look for what is left of a host that Nova has forgotten."""
+    try:
+        services = tools.cinder.services(host)
+    except exception.CloudServiceMissing:
+        services = []
+    if not services and not tools.placement.providers(host):
+        raise exception.HostNotFound(host=host)
+    if params.get('dry_run'):
+        return {'plan': {'action': 'decommission', 'host': host,
+                         'hosts': [host], 'servers': [], 'blockers': [],
+                         'warnings': [], 'targets': [], 'feasible': True}}
+    return {'params': {'service_gone': True}}
+
+
+def _restart(context: Any, tools: Tools, action: str, host: str | None,
+             params: dict[str, Any]) -> dict[str, Any]:
+    known = {service.host for service in tools.nova.services()}
+    unknown = [name for name in params['hosts'] if name not in known]
+    if unknown:
+        raise exception.HostNotFound(host=', '.join(unknown))
+    bare = [name for name in params['hosts']
+            if tools.power.node_of_host(context, name) is None]
+    if bare:
+        raise exception.NoPowerControl(node=', '.join(bare))
+    cloud = plans.load_beside(tools, params['hosts'])
+    flags = plans.plan_options(
+        params, cannot_fence=plans.cannot_fence(tools, params['hosts']))
+    try:
+        if params.get('dry_run'):
+            return {'plan': _plan_of_roll(cloud, params, flags)}
+        _check_room(context, cloud, params)
+        choice = roll.choose(cloud, params['hosts'], flags=flags)
+    except model.UnknownHost as exc:
+        raise exception.HostNotFound(host=str(exc)) from None
+    if choice is not None:
+        # The best one to begin with: if it has no place, none has.
+        plans.check_places(choice.plan, choice.host, params)
+    return {}
+
+
+def _plan_of_roll(cloud: model.Cloud, params: dict[str, Any],
+                  flags: options.Options) -> dict[str, Any]:
+    found = roll.simulate(
+        cloud, params['hosts'], flags, limit=rolling.limits(params)[0],
+        max_failures=params.get('max_failures') or 0)
+    return {**found.to_dict(), 'out_of_use': roll.unavailable(cloud)}
+
+
+def _check_room(context: Any, cloud: model.Cloud,
+                params: dict[str, Any]) -> None:
+    """Check that hosts can be restarted beside those that are out of use.
+
+    What is down may come back, and tasks end; what somebody has disabled or
+    keeps in reserve stays as it is.
+
+    :raises HostsOutOfUse: none may be
+    """
+    most = rolling.limits(params)[1]
+    held = db_tasks.hosts_in_work(context, clock.utcnow(), '')
+    out = {name: why for name, why in roll.unavailable(cloud).items()
+           if cloud.hosts[name].up and name not in held}
+    waiting = [name for name in params['hosts'] if name not in out]
+    if waiting and len(out) >= most:
+        raise exception.HostsOutOfUse(most=most,
+                                      hosts=rolling.describe(out))
+
+
+_CHECKS: dict[str, Callable[..., dict[str, Any]]] = {
+    'shutdown': _shutdown, 'evacuate': _evacuate,
+    'decommission': _decommission, 'restart': _restart}

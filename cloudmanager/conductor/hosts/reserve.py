@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes in reserve: kept free of servers until they are needed."""
+
+from typing import Any
+
+from oslo_log import log as logging
+
+from cloudmanager.common import exception
+from cloudmanager.conductor.hosts import compute_services
+from cloudmanager.conductor.tools import Tools
+from cloudmanager.db import nodes as db_nodes
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain import conditions
+
+LOG = logging.getLogger(__name__)
+#: By this reason a nova-compute that we disabled is known again.
+REASON = 'cloudmanager: reserved'
+# Servers that are named in an error.
+MAX_NAMED = 10
+
+
+def set_reserved(context: Any, tools: Any, node_id: int,
+                 reserved: bool) -> None:
+    """Take a node into reserve, or out of it.
+
+    The nova-compute of a host in reserve is disabled. Out of reserve it is
+    enabled again if it was disabled for that.
+
+    :param tools: returns ``cloudmanager.conductor.tools.Tools``
+    :raises NodeNotFound: there is none with this id
+    :raises TaskConflict: a task acts on the node
+    :raises Conflict: there are servers on the host
+    :raises Unavailable: Nova cannot be asked
+    """
+    node = db_nodes.get_node(context, node_id)
+    host = node['compute_host'] or node['name']
+    _check_tasks(context, node_id, host)
+    found = _service(tools, node, host)
+    if found is not None:
+        nova, service = found
+        if reserved:
+            _close(nova, service)
+        elif service.disabled_reason == REASON:
+            nova.enable_service(service.id)
+    db_nodes.update_node(context, node_id, {'is_reserved': reserved})
+    if found is not None:
+        service = nova.service(host)
+        if service is not None:
+            compute_services.note(context, service)
+    LOG.info('Node %(id)d (%(name)s) is %(what)s reserve.', {
+        'id': node_id, 'name': node['name'],
+        'what': 'in' if reserved else 'out of'})
+
+
+def _check_tasks(context: Any, node_id: int, host: str | None) -> None:
+    for target in (f'node:{node_id}', f'host:{host}'):
+        running = db_tasks.find_running(context, target)
+        if running is not None:
+            raise exception.TaskConflict(
+                task=running['id'], name=running['name'], target=target,
+                user=running['user_name'] or running['user_id'])
+
+
+def _service(tools: Any, node: dict[str, Any],
+             host: str | None) -> tuple[Any, Any] | None:
+    """Return Nova and the nova-compute of a node, if it has one."""
+    if node['class_name'] != conditions.HYPERVISOR or not host:
+        return None
+    try:
+        made: Tools = tools()
+    except exception.CloudNotConfigured:
+        if node['hypervisor_id'] is None:
+            return None
+        raise
+    service = made.nova.service(host)
+    return None if service is None else (made.nova, service)
+
+
+def _close(nova: Any, service: Any) -> None:
+    """Disable the service of a host that has no servers, not even halves.
+
+    It is disabled first, so that none comes while they are counted.
+
+    :raises Conflict: there are some; the service is as it was
+    """
+    disabled = service.status == 'enabled'
+    if disabled:
+        compute_services.disable(nova, service, REASON)
+    try:
+        present = [item.id for item in (*nova.servers_on(service.host),
+                                        *nova.halves_on(service.host))]
+    except exception.CloudManagerException:
+        if disabled:
+            nova.enable_service(service.id)
+        raise
+    if not present:
+        return
+    if disabled:
+        nova.enable_service(service.id)
+    named = ', '.join(present[:MAX_NAMED])
+    more = ', ...' if len(present) > MAX_NAMED else ''
+    raise exception.Conflict(
+        reason=f'Host {service.host} has {len(present)} server(s) and '
+               f'cannot be reserved: {named}{more}')

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan of an evacuation, made while the host is being fenced.
+
+Both take seconds: a device confirms that the power is off, a large cloud is
+read. Servers that wait for their host are down all the while.
+"""
+
+from concurrent import futures
+import datetime
+from typing import Any
+
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.moves import migrations
+from cloudmanager.conductor.moves import plans
+from cloudmanager.planning import plan as planning_plan
+
+LOG = logging.getLogger(__name__)
+# A plan older than this many seconds is made anew: the room on other hosts
+# that it counts on may be gone.
+USABLE_SECONDS = 30
+
+
+class EarlyPlan:
+    """Plans in a thread, if it is begun."""
+
+    def __init__(self) -> None:
+        self._begun_at = 0.0
+        self._since = datetime.datetime.min
+        self._plan: futures.Future[planning_plan.Plan] | None = None
+
+    def begin(self, tools: Any, host: str, params: dict[str, Any]) -> None:
+        """Begin to plan the evacuation of a host.
+
+        :param tools: ``cloudmanager.conductor.tools.Tools``
+        :param params: of the request
+        """
+        self._begun_at = clock.monotonic()
+        self._since = clock.utcnow() - migrations.CLOCK_SKEW
+        pool = futures.ThreadPoolExecutor(1, thread_name_prefix='plan')
+        self._plan = pool.submit(plans.make_plan, tools, 'evacuate', host,
+                                 params)
+        pool.shutdown(wait=False)
+
+    def take(self, tools: Any, host: str) -> planning_plan.Plan | None:
+        """Return the plan if it was begun and is still true.
+
+        A host that was alive until its fence may have changed its servers,
+        or got new ones. One that was dead has not.
+
+        :raises CloudUnreachable: Nova did not answer
+        """
+        if self._plan is None or (clock.monotonic() - self._begun_at
+                                  > USABLE_SECONDS):
+            return None
+        plan = self.wait()
+        if plan is None or tools.nova.changed_on(host, self._since):
+            return None
+        return plan
+
+    def wait(self) -> planning_plan.Plan | None:
+        """Return the plan once it is made, if it was begun and succeeded."""
+        if self._plan is None:
+            return None
+        try:
+            return self._plan.result()
+        except exception.CloudManagerException as exc:
+            LOG.info('The evacuation has to be planned again: %s', exc)
+            return None

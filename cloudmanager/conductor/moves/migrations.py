@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Nova says of a host's moves, read so that it costs Nova little."""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+import datetime
+import math
+from typing import Any
+
+from cloudmanager.common import clock
+
+# How far Nova's clock and ours may be apart.
+CLOCK_SKEW = datetime.timedelta(seconds=10)
+# Nova's records are seen in another order than they have times, which come
+# from the clocks of several hosts.
+OVERLAP = datetime.timedelta(seconds=3)
+# Seconds between two looks at all migrations of the task. In between only
+# those are read that changed since the newest one seen.
+WHOLE_LOOK_SECONDS = 30
+# For this many seconds a server is taken to be as it was seen.
+SEEN_SECONDS = 15
+# Those that leave within this many seconds are looked at together.
+LEAVE_SECONDS = 2
+
+
+class MoveRecord:
+    """The migrations off a host since a task began, and who is still there.
+
+    :param nova: ``cloudmanager.clients.nova.Nova`` or its like
+    :param source: exact name of the host
+    :param begun_at: when the task was created
+    """
+
+    def __init__(self, nova: Any, source: str,
+                 begun_at: datetime.datetime) -> None:
+        self._nova = nova
+        self._source = source
+        self._begun_at = begun_at - CLOCK_SKEW
+        self._migrations: dict[int, Any] = {}
+        # By Nova's clock.
+        self._newest = self._begun_at
+        self._whole_at: float | None = None
+        #: ``clock.monotonic()`` when the migrations were read last.
+        self.answered_at = -math.inf
+        self._here = _Ids(lambda: nova.ids_on(source))
+        self._locked = _Ids(lambda: nova.ids_on(source, locked=True))
+        self._in_error = _Ids(lambda: nova.ids_in_error(self._begun_at))
+
+    def migrations(self) -> list[Any]:
+        """Return the migrations as they are now, in one request.
+
+        :raises CloudUnreachable: Nova did not answer
+        """
+        now, since = clock.monotonic(), self._newest - OVERLAP
+        whole = (self._whole_at is None
+                 or now - self._whole_at > WHOLE_LOOK_SECONDS)
+        if whole or since < self._begun_at:
+            since = self._begun_at
+        found = self._nova.migrations(source=self._source, since=since)
+        self.answered_at = clock.monotonic()
+        for item in found:
+            self._migrations[item.id] = item
+            if item.updated_at:
+                self._newest = max(self._newest, item.updated_at)
+        if whole:
+            self._whole_at = now
+        return list(self._migrations.values())
+
+    def is_present(self, server_id: str) -> bool:
+        """Tell whether a server was seen on the host a moment ago.
+
+        :raises CloudUnreachable: Nova did not answer
+        """
+        return server_id in self._here
+
+    def has_left(self, server_id: str, over_at: float,
+                 soon: bool) -> bool | None:
+        """Tell whether a server is off the host now that its move is over.
+
+        :param over_at: ``answered_at`` when it was seen to be over
+        :param soon: look at once if need be, do not wait for others
+        :returns: ``None`` when it was not looked at since
+        :raises CloudUnreachable: Nova did not answer
+        """
+        if not self._here.is_newer(over_at) and (
+                soon or self._here.is_older(LEAVE_SECONDS)):
+            self._here.read()
+        if not self._here.is_newer(over_at):
+            return None
+        return not self.is_present(server_id)
+
+    def is_in_error(self, server_id: str, over_at: float) -> bool:
+        """Tell whether a server is in error now that its move is over.
+
+        :param over_at: ``answered_at`` when it was seen to be over
+        :raises CloudUnreachable: Nova did not answer
+        """
+        if not self._in_error.is_newer(over_at):
+            self._in_error.read()
+        return server_id in self._in_error
+
+    def is_locked(self, server_id: str) -> bool:
+        """Tell whether a server on the host was locked a moment ago.
+
+        :raises CloudUnreachable: Nova did not answer
+        """
+        return server_id in self._locked
+
+
+class _Ids:
+    """Ids that are read again when they are old."""
+
+    def __init__(self, read: Callable[[], Iterable[str]]) -> None:
+        self._read = read
+        self._ids: frozenset[str] = frozenset()
+        self._read_at = -math.inf
+
+    def __contains__(self, server_id: str) -> bool:
+        if self.is_older(SEEN_SECONDS):
+            self.read()
+        return server_id in self._ids
+
+    def read(self) -> None:
+        """Read them now."""
+        now = clock.monotonic()
+        self._ids = frozenset(self._read())
+        self._read_at = now
+
+    def is_older(self, seconds: float) -> bool:
+        """Tell whether they were read longer ago."""
+        return clock.monotonic() - self._read_at > seconds
+
+    def is_newer(self, than: float) -> bool:
+        """Tell whether they were read at a time or later."""
+        return self._read_at >= than
+
+
+def describe(migrations: list[Any]) -> str:
+    """Name migrations in an error."""
+    return ', '.join(
+        f'{item.id} ({item.type}, {item.status}, server {item.server_id})'
+        for item in migrations)

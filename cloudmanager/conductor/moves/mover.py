@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Moves servers off a host: many at a time, each exactly once.
+
+One loop drives all moves of a task. Each round reads Nova's migrations of
+the source host in one request and takes every move one step further; free
+slots are filled at once. A row of ``task_items`` holds what a successor
+needs: the intent is written before Nova is asked, the outcome is found in
+Nova's own records. A successor that finds an intent looks for the request
+in Nova before it asks again. The steps of one move are in ``follow``, its end
+is in ``endings``.
+"""
+
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.moves import calls as nova_calls
+from cloudmanager.conductor.moves import endings
+from cloudmanager.conductor.moves import follower
+from cloudmanager.conductor.moves import items
+from cloudmanager.conductor.moves import migrations as records
+from cloudmanager.conductor.moves import places
+from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.tools import Tools
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.planning import order
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+# A move is looked at this many times as often as it is old, or as the moves
+# before it took.
+POLLS_PER_AGE = 10
+POLLS_PER_MOVE = 20
+
+
+class Mover:
+    """Drives the items of a task whose next action is in ``actions``.
+
+    :param actions: what this mover does; items whose next step is another
+        one are left alone (evacuation waits for the fence)
+    :param source: the host that the servers are on
+    :param destination: the only host they may go to; each gets its own
+        when it is not given
+    """
+
+    def __init__(self, run: engine_run.Run, tools: Tools,
+                 actions: frozenset[str],
+                 *, source: str, destination: str | None = None) -> None:
+        self.run = run
+        self.nova = tools.nova
+        self.actions = actions
+        self.source = source
+        self._record = records.MoveRecord(
+            tools.nova, self.source, run.created_at)
+        self._items: list[dict[str, Any]] = []
+        self._look_at = 0.0
+        most = run.params.get('max_moves') or CONF.host_tasks.max_moves
+        self._slots = order.Slots(order.Limits(
+            total=most,
+            per_destination=CONF.host_tasks.max_moves_per_destination))
+        self._calls = nova_calls.Calls(run, most)
+        self._places = places.Places(run, tools, self.source, destination)
+        self._ends = endings.Endings(run, tools, self.source, destination,
+                                     self._calls, self._slots, self._places)
+        self._follower = follower.Follower(run, tools, self.source,
+                                         self._calls, self._slots,
+                                         self._record, self._ends)
+
+    # The loop
+
+    def drive(self) -> None:
+        """Move until nothing is left to do.
+
+        :raises TaskCancelled: a user cancelled, and nothing runs any more
+        :raises HandOver: this conductor must stop
+        """
+        baselines = self.run.memory.get('baselines', {})
+        if self.source not in baselines:
+            self.run.remember(baselines={
+                **baselines,
+                self.source: self.nova.latest_migration_id(self.source)})
+        self._items = [item for item in self.run.items()
+                       if item['source'] == self.source
+                       and self._is_mine(item)]
+        for item in self._running():
+            if items.attempt(item)['phase'] != items.UNLOCK:
+                self._slots.start(items.as_move(item, self.source))
+        with self._calls:
+            while self._round():
+                self._pause()
+        if self._ends.cancel:
+            raise exception.TaskCancelled(task=self.run.task_id)
+
+    def _is_mine(self, item: dict[str, Any]) -> bool:
+        if item['state'] == db_tasks.ITEM_RUNNING:
+            return True
+        return (item['state'] == db_tasks.ITEM_PENDING
+                and (item['memory']['wait']
+                     or items.next_action(item) in self.actions))
+
+    def _round(self) -> bool:
+        """Take everything one step further; false when all is over."""
+        cancel = self.run.guard()
+        if cancel and cancel != self._ends.cancel:
+            # Who wants moves to be finished may want them aborted later.
+            self._ends.cancel = cancel
+            self._skip_waiting()
+        self._collect()
+        if self._until_look() <= 0:
+            self._look_at = clock.monotonic() + self._interval()
+            self._settle()
+            self._advance()
+        self._fill()
+        return bool(self._running() or self._waiting())
+
+    def _pause(self) -> None:
+        """Wait for the next answer of Nova or the next look at it."""
+        left = self._until_look()
+        if left <= 0:
+            return
+        if self._calls:
+            self._calls.wait(left)
+        else:
+            self.run.pause(left)
+
+    def _until_look(self) -> float:
+        # A millisecond early is no harm, and no float is exact.
+        return self._look_at - clock.monotonic() - 0.001
+
+    def _interval(self) -> float:
+        """Return the seconds between two looks at Nova.
+
+        Moves that take long are looked at less often: a look costs Nova
+        about as much as a step of a move.
+        """
+        ages = [items.seconds_since(items.attempt(item)['asked_at'])
+                for item in self._running()]
+        return min(max(CONF.host_tasks.poll_interval,
+                       min(ages, default=0) / POLLS_PER_AGE,
+                       self._ends.usual_seconds / POLLS_PER_MOVE),
+                   CONF.host_tasks.poll_interval_max)
+
+    def _waiting(self) -> list[dict[str, Any]]:
+        return [item for item in self._items
+                if item['state'] == db_tasks.ITEM_PENDING
+                and (item['memory']['wait']
+                     or items.next_action(item) in self.actions)]
+
+    def _running(self) -> list[dict[str, Any]]:
+        return [item for item in self._items
+                if item['state'] == db_tasks.ITEM_RUNNING]
+
+    def _fill(self) -> None:
+        """Start what may start now, in the order of the plan."""
+        if self._ends.cancel or self._slots.full:
+            return
+        due = [item for item in self._waiting()
+               if not item['memory']['wait'] and items.is_due(item)]
+        waiting = {item['object_id']: item for item in self._places.assign(
+            due, verdicts.EVACUATE in self.actions)}
+        for chosen in self._slots.next_items(
+                items.as_move(item, self.source)
+                for item in waiting.values()):
+            self._follower.begin(waiting[chosen.id])
+
+    def _collect(self) -> None:
+        """Take the results of calls that have ended."""
+        found = {item['object_id']: item for item in self._items}
+        for server_id, call in self._calls.ended():
+            self._follower.collect(found[server_id], call)
+
+    # Servers in the middle of something else
+
+    def _settle(self) -> None:
+        """Decide on servers whose own operation has ended meanwhile."""
+        for item in self._waiting():
+            if not item['memory']['wait']:
+                continue
+            try:
+                server = self.nova.server(item['object_id'])
+            except exception.CloudUnreachable as exc:
+                LOG.warning('Server %(server)s is not seen: %(why)s',
+                            {'server': item['object_id'], 'why': exc})
+                return
+            self._judge_waiting(item, server)
+
+    def _judge_waiting(self, item: dict[str, Any], server: Any) -> None:
+        evacuating = verdicts.EVACUATE in self.actions
+        overdue = items.waited_enough(item)
+        holder = self._holder(item)
+        if verdicts.is_gone(server):
+            self._ends.gone(item)
+        elif overdue and server.task_state in verdicts.DELETING:
+            self._ends.deleting(item, server)
+        elif holder and overdue and not evacuating:
+            self.run.update_item(item, state=db_tasks.ITEM_FAILED,
+                                 error=f'task {holder} acts on it')
+        elif overdue or (server.task_state is None and not holder):
+            self._ends.settled(item, server, evacuating)
+
+    def _holder(self, item: dict[str, Any]) -> str | None:
+        """Return the id of a task that acts on the server alone."""
+        if not item['memory'].get('task'):
+            return None
+        found = db_tasks.find_running(self.run.context,
+                                      f'server:{item["object_id"]}')
+        return found['id'] if found else None
+
+    def _advance(self) -> None:
+        """Take every move under way one step further."""
+        idle = [item for item in self._running()
+                if item['object_id'] not in self._calls]
+        if not idle:
+            return
+        try:
+            migrations = self._record.migrations()
+            for item in idle:
+                self._follower.step(item, migrations)
+        except exception.CloudUnreachable as exc:
+            LOG.warning('Nova is out of reach, moves go on unwatched: %s',
+                        exc)
+
+    def _skip_waiting(self) -> None:
+        """Start nothing more once a user has cancelled."""
+        for item in self._items:
+            if item['state'] == db_tasks.ITEM_PENDING:
+                self.run.update_item(item, state=db_tasks.ITEM_SKIPPED,
+                                     error='The task was cancelled.')

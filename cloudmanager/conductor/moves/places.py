@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether servers have a place to go to at all, and how long they wait.
+
+While no host is up that may take servers, to ask Nova would burn attempts
+and leave servers in error. They wait for a host, but not for ever.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.moves import items
+from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.tools import Tools
+from cloudmanager.db import nodes as db_nodes
+from cloudmanager.db import tasks as db_tasks
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+# A list of the hosts in use is good for this many seconds, and for so many
+# when a move has just failed.
+LOOK_SECONDS = 2
+FRESH_SECONDS = 0.2
+
+#: What the item of a server says that waits for a host.
+WAITS = 'waits for a place: no other host is up and enabled'
+
+
+class Places:
+    """The hosts that the servers of a task can go to.
+
+    :param source: the host that the servers leave
+    :param destination: the only one they may go to, if it is decided
+    """
+
+    def __init__(self, run: engine_run.Run, tools: Tools,
+                 source: str, destination: str | None) -> None:
+        self._run = run
+        self._tools = tools
+        self._source = source
+        self._destination = destination
+        self._read_at: float | None = None
+        self._hosts: frozenset[str] = frozenset()
+
+    def needed_by(self, item: dict[str, Any]) -> bool:
+        """Tell whether the next move of a server needs a host to be chosen.
+
+        Some have one destination only: on their way back, and when a
+        single server is balanced.
+        """
+        return (items.next_action(item) in plans.TARGETED
+                and self._destination is None
+                and not item['memory'].get('fixed'))
+
+    def hosts(self, seconds: float = LOOK_SECONDS) -> frozenset[str]:
+        """Return the hosts that are in use now, or were a moment ago.
+
+        :param seconds: how old the answer may be
+        :raises CloudUnreachable: Nova did not answer
+        """
+        now = clock.monotonic()
+        if self._read_at is None or now - self._read_at > seconds:
+            reserved = set(db_nodes.reserved_hosts(self._run.context))
+            self._hosts = frozenset(
+                service.host for service in self._tools.nova.services()
+                if service.state == 'up' and service.status == 'enabled'
+                and not service.forced_down and service.host not in reserved
+                and service.host != self._source)
+            self._read_at = now
+        return self._hosts
+
+    def lacking(self, item: dict[str, Any],
+                seconds: float = LOOK_SECONDS) -> bool:
+        """Tell whether the next move of a server has nowhere to go.
+
+        :param seconds: how old the answer may be
+        """
+        try:
+            return self.needed_by(item) and not self.hosts(seconds)
+        except exception.CloudUnreachable:
+            # Then nobody knows.
+            return False
+
+    def assign(self, waiting: Iterable[dict[str, Any]],
+               evacuating: bool) -> list[dict[str, Any]]:
+        """Return those items that have a place, or need none.
+
+        One whose destination is out of use, or was chosen for a migration
+        while it is evacuated now, gets another one. Others are noted as
+        waiting, and fail when they have waited for too long.
+        """
+        free, stale = [], []
+        for item in waiting:
+            if self.lacking(item):
+                self.hold(item)
+                continue
+            free.append(item)
+            if self._is_stale(item):
+                stale.append(item)
+        if stale:
+            found = plans.destinations(self._tools, self._run, self._source,
+                                       stale, evacuating=evacuating)
+            for item in stale:
+                self._end_wait(item)
+                item['destination'] = found.get(item['object_id'])
+                item['memory']['chosen_for'] = items.next_action(item)
+        return free
+
+    @staticmethod
+    def _end_wait(item: dict[str, Any]) -> None:
+        """Forget the wait of a server; that is stored when it is moved."""
+        if item['memory'].pop('place_since', None):
+            item['error'] = None
+
+    def _is_stale(self, item: dict[str, Any]) -> bool:
+        return self.needed_by(item) and bool(
+            item['memory'].get('place_since')
+            or self._is_for_another_action(item)
+            or (item['destination'] and self._read_at is not None
+                and item['destination'] not in self._hosts))
+
+    @staticmethod
+    def _is_for_another_action(item: dict[str, Any]) -> bool:
+        """Tell whether a host was chosen that need not reach the disks.
+
+        A migration takes them along, an evacuation does not.
+        """
+        chosen_for = item['memory'].get('chosen_for')
+        return (items.next_action(item) == verdicts.EVACUATE
+                and chosen_for not in (None, verdicts.EVACUATE))
+
+    def hold(self, item: dict[str, Any], reason: str = '',
+             **memory: Any) -> None:
+        """Let a server wait for a host, or give up at its deadline.
+
+        :param reason: why its last try failed
+        :param memory: what else its item has to remember
+        """
+        since = item['memory'].get('place_since')
+        limit = CONF.host_tasks.place_timeout
+        if since is None:
+            LOG.warning('Server %s waits for a host that can take it.',
+                        item['object_id'])
+            self._run.update_item(
+                item, state=db_tasks.ITEM_PENDING, destination=None,
+                error=f'{WAITS}; {reason}' if reason else WAITS,
+                memory={**item['memory'], **memory,
+                        'place_since': clock.utcnow().isoformat()})
+        elif items.seconds_since(since) > limit:
+            self._run.update_item(
+                item, state=db_tasks.ITEM_FAILED,
+                error=f'no other host was up and enabled within {limit} s: '
+                      'bring one up and ask again')

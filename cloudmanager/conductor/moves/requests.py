@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asks Nova to move a server. Runs in threads, touches no database."""
+
+from typing import Any
+
+from cloudmanager.common import exception
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.moves import verdicts
+from cloudmanager.planning.cloud import model
+
+
+def lock_reason(run: engine_run.Run) -> str:
+    """Return the reason by which our own locks are known again."""
+    return f'cloudmanager task {run.task_id}'
+
+
+def send(nova: Any, item: dict[str, Any], action: str, source: str,
+         reason: str, known: bool) -> bool:
+    """Send the request of a move.
+
+    :param nova: ``cloudmanager.clients.nova.Nova`` or its like
+    :param source: the host that the server must still be on
+    :param reason: of the lock that keeps tenants off an evacuated server
+    :param known: the server was seen there a moment ago, as it was planned
+    :returns: whether our lock is on the server now
+    :raises NotFound: the server is not there any more
+    :raises CloudRequestRefused: it is not known that its disks are where it
+        would go
+    """
+    _check_disks(item, action)
+    server_id, target = item['object_id'], item['destination']
+    force = bool(item['memory'].get('force'))
+    server = None
+    if not known:
+        server = nova.server(server_id)
+        if server is None or server.host != source:
+            # Somebody else took it away while it waited for its turn.
+            raise exception.NotFound('The server is no longer there.')
+    # An earlier request may have left it there.
+    locked = server is not None and server.locked_reason == reason
+    if action == verdicts.LIVE:
+        nova.live_migrate(server_id, target, force)
+    elif action == verdicts.COLD:
+        nova.cold_migrate(server_id, target)
+    elif action == verdicts.OFFLOAD:
+        nova.shelve_offload(server_id)
+    elif action == verdicts.EVACUATE:
+        locked |= _prepare(nova, item, server, reason)
+        nova.evacuate(server_id, target, force)
+    return locked
+
+
+def delete_again(nova: Any, server_id: str) -> None:
+    """Ask once more for a deletion that hangs.
+
+    Nova ignores it while the task of the first one is on the server.
+
+    :raises NotFound: it is gone
+    :raises CloudRequestRefused: Nova does not delete it
+    """
+    nova.reset_state(server_id, 'error')
+    nova.request_deletion(server_id)
+
+
+def _check_disks(item: dict[str, Any], action: str) -> None:
+    """Keep a server from being rebuilt where its disks are not reached.
+
+    Nova rebuilds it there from its image, without a word.
+    """
+    memory = item['memory']
+    storage = memory.get('storage')
+    if (action != verdicts.EVACUATE or not memory.get('disks') or not storage
+            or model.EVERYWHERE in storage):
+        return
+    if not item['destination'] or memory.get('chosen_for') != action:
+        raise exception.CloudRequestRefused(
+            service='cloudmanager', request=action,
+            reason='no host with the shared storage of its disks can take '
+                   'it')
+
+
+def _prepare(nova: Any, item: dict[str, Any], server: Any,
+             reason: str) -> bool:
+    """Bring a server into a state in which Nova rebuilds it.
+
+    :returns: whether we have locked it
+    """
+    memory = item['memory']
+    locked = memory['locked'] if server is None else server.locked
+    lock = bool(memory.get('lock')) and not locked
+    if lock:
+        nova.lock(item['object_id'], reason)
+    # Nova rebuilds no others; the state that counts is in the item.
+    if server is None:
+        reset = bool(memory['reset_state'])
+    else:
+        reset = server.vm_state not in verdicts.EVACUATED_STATES
+    if reset:
+        nova.reset_state(item['object_id'], 'error')
+    return lock
+
+
+def unlock(run: engine_run.Run, nova: Any, server: Any) -> None:
+    """Take our own lock off a server, never another one."""
+    if (server is not None
+            and server.locked_reason == lock_reason(run)):
+        run.guard()
+        nova.unlock(server.id)

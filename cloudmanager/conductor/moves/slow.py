@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of moves that take long: pure decisions, no I/O.
+
+A live migration is judged by what is left to copy, not by its age: one that
+gets on is let go on, one that does not is dealt with after ``[host_tasks]
+stall_timeout`` seconds. Others, of which Nova tells no progress, have a time
+that grows with the memory of the server.
+"""
+
+import enum
+from typing import Any
+
+from oslo_config import cfg
+
+from cloudmanager.common import clock
+from cloudmanager.conductor.moves import items
+from cloudmanager.conductor.moves import verdicts
+
+CONF = cfg.CONF
+
+# A move that Nova still works on is waited for this many times its limit.
+HARD_LIMIT = 4
+# Progress of live migrations is read from this age on, this often (s).
+PROGRESS_AFTER = 30
+PROGRESS_SECONDS = 10
+# Less than this share less to copy than ever before is no progress.
+PROGRESS_SHARE = 0.01
+
+#: What to do with a live migration that does not get on.
+WAIT = 'wait'
+POLICIES = (WAIT, items.ABORT, items.FORCE)
+
+
+class Decision(enum.Enum):
+    """What to do with a move under way."""
+
+    LEAVE = 'leave'
+    READ_PROGRESS = 'read-progress'
+    #: Nova never noted it.
+    LOST = 'lost'
+    #: Nova still works on it, but nobody waits any more.
+    OVERDUE = 'overdue'
+    ABORT = 'abort'
+    FORCE = 'force'
+
+
+def policy(item: dict[str, Any]) -> str:
+    """Return what is to be done with a server that does not get on."""
+    chosen = item['memory'].get('slow')
+    return chosen if chosen in POLICIES else CONF.host_tasks.slow_migration
+
+
+def limit(item: dict[str, Any]) -> float:
+    """Return the seconds that a move may take before it is looked into."""
+    gib = item['memory'].get('size_mb', 0) / 1024
+    return (CONF.host_tasks.move_timeout
+            + CONF.host_tasks.move_timeout_per_gib * gib)
+
+
+def decide(item: dict[str, Any], migration: Any | None) -> Decision:
+    """Judge a move by its age.
+
+    :param migration: Nova's record of it, ``None`` when there is none
+    """
+    attempt = items.attempt(item)
+    taken = items.seconds_since(attempt['asked_at'])
+    if taken > HARD_LIMIT * limit(item):
+        return Decision.OVERDUE
+    if migration is None:
+        if taken > limit(item) and item['action'] != verdicts.OFFLOAD:
+            return Decision.LOST
+        return Decision.LEAVE
+    checked = attempt.get('checked_at')
+    if (item['action'] == verdicts.LIVE
+            and migration.status in verdicts.ABORTABLE
+            and not items.intervened_within(
+                item, CONF.host_tasks.stall_timeout)
+            and taken > PROGRESS_AFTER
+            and (checked is None
+                 or items.seconds_since(checked) >= PROGRESS_SECONDS)):
+        return Decision.READ_PROGRESS
+    return Decision.LEAVE
+
+
+def by_progress(item: dict[str, Any],
+                remaining: int | None) -> tuple[Decision, items.Attempt]:
+    """Judge a live migration by what is left to copy.
+
+    :param remaining: bytes; ``None`` when Nova cannot tell
+    :returns: the decision, and what the attempt must remember of it
+    """
+    attempt = items.attempt(item)
+    now = clock.utcnow().isoformat()
+    learnt: items.Attempt = {'checked_at': now}
+    least = attempt.get('least')
+    if remaining is not None:
+        learnt['last'] = remaining
+        better = _begins_better_pass(attempt, remaining)
+        if better:
+            learnt['peak'] = remaining
+        if (better or least is None
+                or remaining < least * (1 - PROGRESS_SHARE)):
+            learnt['least'], learnt['least_at'] = remaining, now
+            return Decision.LEAVE, learnt
+    if least is None:
+        # Nova tells nothing of it; then its size must do.
+        stalled = (items.seconds_since(attempt['asked_at'])
+                   >= max(limit(item), CONF.host_tasks.stall_timeout))
+    else:
+        stalled = (items.seconds_since(attempt['least_at'])
+                   >= CONF.host_tasks.stall_timeout)
+    if not stalled:
+        return Decision.LEAVE, learnt
+    decision = {WAIT: Decision.LEAVE, items.ABORT: Decision.ABORT,
+                items.FORCE: Decision.FORCE}[policy(item)]
+    return decision, learnt
+
+
+def _begins_better_pass(attempt: items.Attempt, remaining: int) -> bool:
+    """Tell whether a migration copies again, and less than ever before.
+
+    It copies all memory, then what was written meanwhile, and so on. What is
+    left grows at each beginning. One that gets on has less to copy each time,
+    however little was left at the end of the time before.
+    """
+    peak = attempt.get('peak')
+    if peak is None:
+        return True
+    return (remaining > attempt.get('last', remaining) * (1 + PROGRESS_SHARE)
+            and remaining < peak * (1 - PROGRESS_SHARE))

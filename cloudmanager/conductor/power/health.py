@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the power controls of a node know of its hardware."""
+
+from concurrent import futures
+from typing import Any
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.power import readings
+from cloudmanager.db import power_controls as db_power_controls
+from cloudmanager.power import base as power_base
+from cloudmanager.power import exceptions as power_exc
+from cloudmanager.power import registry
+
+# The worst one of a node counts.
+STATUSES = ('unknown', 'ok', 'warning', 'critical', 'failed')
+
+
+def read(context: Any, node_id: int) -> dict[str, Any]:
+    """Read sensors and event logs, of all devices at the same time.
+
+    :raises NodeNotFound: there is no such node
+    :raises NoPowerControl: it has no power control
+    :raises PowerUnsupported: no device has any
+    :raises PowerError: no device told any
+    """
+    ids = list(dict.fromkeys(
+        link['power_control_id'] for link in
+        db_power_controls.list_assignments(context, node_id)))
+    if not ids:
+        raise exception.NoPowerControl(node=node_id)
+    rows = [db_power_controls.get_device(context, key) for key in ids]
+    with futures.ThreadPoolExecutor(len(rows)) as pool:
+        found = list(pool.map(_ask, rows))
+    if not any(isinstance(item, power_base.Health) for item in found):
+        # Of one that could be asked again, rather than of one that never
+        # tells any.
+        raise min((item for item in found if isinstance(item, Exception)),
+                  key=lambda error: isinstance(
+                      error, power_exc.PowerUnsupported))
+    devices = [_render(row['id'], item)
+               for row, item in zip(rows, found, strict=True)]
+    return {'node_id': node_id, 'status': _worst(devices),
+            'devices': devices}
+
+
+def _ask(row: dict[str, Any]) -> (
+        power_base.Health | exception.CloudManagerException):
+    try:
+        device = readings.device(row)
+        return registry.get(device).health(device)
+    except exception.CloudManagerException as exc:
+        return exc
+
+
+def _worst(devices: list[dict[str, Any]]) -> str:
+    found = [STATUSES.index(sensor['status']) for device in devices
+             for sensor in device['sensors'] if sensor['status'] in STATUSES]
+    return STATUSES[max(found, default=0)]
+
+
+def _render(control_id: int,
+            found: power_base.Health | exception.CloudManagerException
+            ) -> dict[str, Any]:
+    if isinstance(found, exception.CloudManagerException):
+        return {'power_control_id': control_id, 'sensors': [], 'events': [],
+                'events_total': 0, 'error': str(found)}
+    return {
+        'power_control_id': control_id, 'error': None,
+        'events_total': found.events_total,
+        'sensors': [{'name': sensor.name, 'kind': sensor.kind,
+                     'value': sensor.value, 'unit': sensor.unit,
+                     'status': sensor.status} for sensor in found.sensors],
+        'events': [{'time': clock.isoformat(event.time),
+                    'source': event.source, 'text': event.text,
+                    'severity': event.severity} for event in found.events]}

@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Switching nodes: through all their feeds, confirmed, and logged."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+import contextlib
+import dataclasses
+import datetime
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.power import readings
+from cloudmanager.db import nodes as db_nodes
+from cloudmanager.db import power_actions as db_power_actions
+from cloudmanager.db import power_controls as db_power_controls
+from cloudmanager.db import power_starts as db_power_starts
+from cloudmanager.db import power_states as db_power_states
+from cloudmanager.power import confirm
+from cloudmanager.power import exceptions as power_exc
+from cloudmanager.power import registry
+from cloudmanager.power import states
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+ON, OFF, RESET, FENCE = 'power-on', 'power-off', 'reset', 'fence'
+OUTPUT_ON, OUTPUT_OFF = 'output-on', 'output-off'
+SWITCHING_OFF = (OFF, FENCE, OUTPUT_OFF)
+# Seconds that a place among the nodes being switched on is kept beyond the
+# time that switching takes.
+GRACE_SECONDS = 60
+
+
+class MemoryJournal(confirm.Journal):
+    """Keeps in memory that outlives this process what was done.
+
+    :param memory: what was kept until now
+    :param remember: keeps more
+    """
+
+    def __init__(self, memory: dict[str, Any],
+                 remember: Callable[[dict[str, Any]], None]) -> None:
+        super().__init__()
+        self._done: dict[str, str] = dict(memory.get('done') or {})
+        self._remember = remember
+
+    def note(self, what: str) -> None:
+        self._done[what] = clock.utcnow().isoformat()
+        self._remember({'done': dict(self._done)})
+
+    def forget(self, *notes: str) -> None:
+        known = [what for what in notes if what in self._done]
+        for what in known:
+            del self._done[what]
+        if known:
+            self._remember({'done': dict(self._done)})
+
+    def age(self, what: str) -> float | None:
+        then = self._done.get(what)
+        if then is None:
+            return None
+        passed = clock.utcnow() - datetime.datetime.fromisoformat(then)
+        return passed.total_seconds()
+
+
+@dataclasses.dataclass(frozen=True)
+class Feeds:
+    """The outputs that feed a node, the default one first."""
+
+    feeds: list[confirm.Feed]
+    #: The stored power control of each.
+    controls: list[dict[str, Any]]
+
+
+class NodePower:
+    """Switches nodes that have power controls."""
+
+    def node_of_host(self, context: Any,
+                     host: str) -> dict[str, Any] | None:
+        """Return the node of a compute host if it can be switched.
+
+        :param host: exact name; the node has the same one
+        """
+        node = db_nodes.find_by_name(context, host)
+        if node is None:
+            return None
+        controls = db_power_controls.list_assignments(context, node['id'])
+        return node if controls else None
+
+    def fence(self, node: dict[str, Any], run: engine_run.Run) -> None:
+        """Cut all feeds of a node and prove that it is off.
+
+        :raises PowerError: it is not proven
+        """
+        self._act(node, run, FENCE, lambda feeds: confirm.fence(
+            feeds, journal=task_journal(run), pause=run.pause))
+
+    def is_off(self, node: dict[str, Any], run: engine_run.Run) -> bool:
+        """Tell whether a node is seen to be off; nothing is switched.
+
+        Trouble with a device is no proof.
+        """
+        try:
+            return confirm.is_off(self.feeds(run.context, node),
+                                  pause=run.pause)
+        except exception.CloudManagerException as exc:
+            LOG.warning('Whether node %(node)s is off is not known: '
+                        '%(why)s', {'node': node['name'], 'why': exc})
+            return False
+
+    def why_unreadable(self, context: Any, node: dict[str, Any]) -> str:
+        """Say which device of a node does not tell its state, and why.
+
+        Nothing is switched. Such a node could not be proven to be off.
+
+        :returns: empty when all tell it
+        """
+        try:
+            for feed in self.feeds(context, node):
+                state = feed.driver.state(feed.device, feed.output)
+                if state == states.UNKNOWN:
+                    return f'{feed.device} does not tell its power state'
+        except exception.CloudManagerException as exc:
+            return str(exc)
+        return ''
+
+    def switch_off(self, node: dict[str, Any], run: engine_run.Run, *,
+                   manner: confirm.Manner = confirm.SOFT_THEN_HARD,
+                   journal: confirm.Journal | None = None,
+                   cancellable: bool = False) -> None:
+        """Switch a node off, softly where its devices can.
+
+        :param journal: keeps what was done from being done again after a
+            crash; that of the task when not given
+        :param cancellable: whether the task may be cancelled while the
+            operating system shuts down
+        :raises PowerError: it did not become off
+        :raises TaskCancelled: it was cancelled then
+        """
+        wait = _pause(run, cancellable)
+        kept = journal or task_journal(run)
+        self._act(node, run, OFF, lambda feeds: confirm.switch_off(
+            feeds, manner=manner, journal=kept, pause=run.pause,
+            soft_pause=wait))
+
+    def switch_on(self, node: dict[str, Any], run: engine_run.Run, *,
+                  cancellable: bool = False) -> None:
+        """Switch a node on.
+
+        :param cancellable: whether the task may be cancelled while the
+            node waits for its turn
+        :raises PowerError: it did not become on
+        :raises TaskCancelled: it was cancelled then
+        """
+        wait = _pause(run, cancellable)
+        self._act(node, run, ON, lambda feeds: confirm.switch_on(
+            feeds, pause=run.pause,
+            admit=lambda: _admission(node, run, wait)))
+
+    def reset(self, node: dict[str, Any], run: engine_run.Run, *,
+              manner: confirm.Manner = confirm.HARD,
+              journal: confirm.Journal | None = None,
+              cancellable: bool = False) -> None:
+        """Restart a node, at once if not said otherwise.
+
+        :param journal: the same; without one a successor resets again
+        :param cancellable: as for ``switch_off`` and ``switch_on``
+        :raises PowerError: it is not on afterwards
+        :raises TaskCancelled: it was cancelled before it was cut off
+        """
+        wait = _pause(run, cancellable)
+        self._act(node, run, RESET, lambda feeds: confirm.reset(
+            feeds, manner=manner, journal=journal, pause=run.pause,
+            soft_pause=wait, admit=lambda: _admission(node, run,
+                                                      run.pause)))
+
+    def switch_output(self, control: dict[str, Any], output: str, on: bool,
+                      run: engine_run.Run) -> None:
+        """Switch an output of a device, whatever hangs on it.
+
+        :param control: the stored power control
+        :raises PowerError: the device did not confirm it
+        """
+        device = readings.device(control)
+        feed = confirm.Feed(registry.get(device), device, output)
+        node = db_nodes.find_by_output(run.context, control['id'], output)
+
+        def admit() -> contextlib.AbstractContextManager[None]:
+            return (_admission(node, run, _pause(run, True)) if node
+                    else contextlib.nullcontext())
+
+        def switch(feeds: list[confirm.Feed]) -> None:
+            if on:
+                confirm.switch_on(feeds, pause=run.pause, admit=admit)
+            else:
+                confirm.fence(feeds, pause=run.pause)
+
+        self._carry_out(Feeds([feed], [control]), node, run,
+                        OUTPUT_ON if on else OUTPUT_OFF, switch, output)
+
+    @classmethod
+    def feeds(cls, context: Any,
+              node: dict[str, Any]) -> list[confirm.Feed]:
+        """Return the outputs that feed a node, the default one first.
+
+        :raises NoPowerControl: there is none
+        """
+        return cls._feeds(context, node).feeds
+
+    @staticmethod
+    def _feeds(context: Any, node: dict[str, Any]) -> Feeds:
+        found = Feeds([], [])
+        assigned = db_power_controls.list_assignments(context, node['id'])
+        for link in sorted(assigned, key=lambda row: not row['is_default']):
+            control = db_power_controls.get_device(
+                context, link['power_control_id'])
+            device = readings.device(control)
+            found.controls.append(control)
+            found.feeds.append(confirm.Feed(
+                registry.get(device), device, link['power_control_port']))
+        if not found.feeds:
+            raise exception.NoPowerControl(node=node['id'])
+        return found
+
+    def _act(self, node: dict[str, Any], run: engine_run.Run, action: str,
+             function: Callable[[list[confirm.Feed]], None]) -> None:
+        """Carry out an action on all feeds of a node."""
+        try:
+            found = self._feeds(run.context, node)
+        except exception.CloudManagerException as exc:
+            _Entry(node, run, action, None, None).end(exc)
+            raise
+        self._carry_out(found, node, run, action, function)
+
+    def _carry_out(self, found: Feeds, node: dict[str, Any] | None,
+                   run: engine_run.Run, action: str,
+                   function: Callable[[list[confirm.Feed]], None],
+                   output: str | None = None) -> None:
+        """Carry out an action and keep what came of it, whatever it is."""
+        entry = _Entry(node, run, action, found.controls[0]['id'], output)
+        error: exception.CloudManagerException | None = None
+        try:
+            function(found.feeds)
+        except exception.LeaseLost:
+            # The successor will know what came of it.
+            raise
+        except exception.CloudManagerException as exc:
+            error = exc
+        entry.end(error)
+        if node is not None:
+            db_nodes.want_off(run.context, node['id'],
+                              action in SWITCHING_OFF)
+        _keep_states(found, run, action, error)
+        if error is not None:
+            raise error
+
+
+class _Entry:
+    """An action in the log of its node, from its beginning on.
+
+    One on an output without a node is in its task only.
+    """
+
+    def __init__(self, node: dict[str, Any] | None, run: engine_run.Run,
+                 action: str, control_id: int | None,
+                 output: str | None) -> None:
+        self._context = run.context
+        self._id: int | None = None
+        self._begun = clock.utcnow()
+        name = node['name'] if node else f'of output {output}'
+        self._words = {'node': name, 'action': action, 'user': run.user_id}
+        if node:
+            self._id, self._begun = db_power_actions.begin(run.context, {
+                'node_id': node['id'], 'power_control_id': control_id,
+                'power_control_port': output, 'action': action,
+                'user_id': run.user_id, 'user_name': run.user_name,
+                'task_id': run.task_id})
+        LOG.info('Node %(node)s: %(action)s for user %(user)s begins.',
+                 self._words)
+
+    def end(self, error: exception.CloudManagerException | None) -> None:
+        """Log what came of it.
+
+        :param error: why it failed, if it did
+        """
+        seconds = (clock.utcnow() - self._begun).total_seconds()
+        result = db_power_actions.SUCCESS
+        if error is not None:
+            result = (db_power_actions.CANCELLED
+                      if isinstance(error, exception.TaskCancelled)
+                      else db_power_actions.FAILURE)
+        if self._id is not None:
+            db_power_actions.end(self._context, self._id, {
+                'result': result, 'duration': seconds,
+                'error': str(error) if error else None})
+        words = {**self._words, 'seconds': seconds, 'why': error}
+        if error:
+            LOG.error('Node %(node)s: %(action)s for user %(user)s failed '
+                      'after %(seconds).1f s: %(why)s', words)
+        else:
+            LOG.info('Node %(node)s: %(action)s for user %(user)s is '
+                     'confirmed after %(seconds).1f s.', words)
+
+
+def task_journal(run: engine_run.Run) -> MemoryJournal:
+    """Return the journal of a task that switches one node."""
+    return MemoryJournal(run.memory,
+                         lambda values: run.remember(**values))
+
+
+def _keep_states(found: Feeds, run: engine_run.Run, action: str,
+                 error: Exception | None) -> None:
+    """Keep what was confirmed, or what can be read after a failure."""
+    confirmed = (states.POWER_OFF if action in SWITCHING_OFF
+                 else states.POWER_ON)
+    visits = []
+    for feed, control in zip(found.feeds, found.controls, strict=True):
+        if error is None:
+            visits.append(db_power_states.Visit(
+                control['id'], clock.utcnow(), {feed.output: confirmed},
+                by_request=True))
+        elif isinstance(error, power_exc.PowerError):
+            visits.append(_look_again(feed, control, error))
+    db_power_states.record(run.context, visits, CONF.power.lost_after)
+
+
+def _look_again(feed: confirm.Feed, control: dict[str, Any],
+                error: power_exc.PowerError) -> db_power_states.Visit:
+    """Read a feed after an action that failed.
+
+    Only if that fails too is it known that this is the device that does
+    not answer; then the action has tried it for long enough. If it can be
+    read, it still did not do what it was asked for.
+    """
+    least = CONF.power.lost_after
+    mine = error.kwargs.get('device') == str(feed.device)
+    if mine and isinstance(error, power_exc.HARMFUL):
+        # Another look with a wrong password would lock the account.
+        return readings.silent(control, error, least)
+    visit = readings.look(control, [feed.output], least=least)
+    if mine and visit.error is None:
+        visit = dataclasses.replace(visit, note=str(error))
+    return visit
+
+
+def _pause(run: engine_run.Run,
+           cancellable: bool) -> Callable[[float], None]:
+    """Return a pause that ends when the task is cancelled, if it may be."""
+    def pause(seconds: float) -> None:
+        run.pause(seconds)
+        run.checkpoint()
+    return pause if cancellable else run.pause
+
+
+@contextlib.contextmanager
+def _admission(node: dict[str, Any], run: engine_run.Run,
+               pause: Callable[[float], None]) -> Iterator[None]:
+    """Let nodes be switched on one after the other.
+
+    All of a rack at once would draw more current than its fuses bear.
+
+    :param pause: waits some seconds; may raise to end the work
+    """
+    spacing = CONF.power.on_spacing
+    if not spacing:
+        yield
+        return
+    hold = CONF.power.confirm_timeout + GRACE_SECONDS
+    rack = '/'.join(str(node[name]) for name in (
+        'dtc_number', 'row_number', 'rack_number')
+        if node[name] is not None)
+    db_power_starts.enter(run.context, node['id'], rack, spacing, hold)
+    try:
+        while seconds := db_power_starts.wait(run.context, node['id'],
+                                              CONF.power.on_limit):
+            pause(min(seconds, 1.0))
+            db_power_starts.keep(run.context, node['id'], hold)
+        yield
+    finally:
+        db_power_starts.leave(run.context, node['id'])

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a server could be moved to a host with less load."""
+
+from typing import Any
+
+from cloudmanager.common import exception
+from cloudmanager.conductor import cloud_model
+from cloudmanager.conductor.moves import plans
+from cloudmanager.planning import balance
+from cloudmanager.planning import classify
+
+
+def way_of(tools: Any, server: Any) -> classify.Choice:
+    """Tell how a server can be moved now.
+
+    :returns: a choice of one migration at most; when that has to wait for
+        something, ``wait`` is before it
+    :raises ServerState: it cannot be moved
+    """
+    found = balance.how(cloud_model.to_model(server), plans.plan_options({}))
+    reason = '' if found.ladder else found.reason
+    service = tools.nova.service(server.host) if server.host else None
+    if service is not None and service.state != 'up':
+        reason = f'its host {server.host} is down: recover it'
+    if reason:
+        raise exception.ServerState(server=server.id, reason=reason)
+    return found

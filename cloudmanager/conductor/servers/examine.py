@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A look at one server: what Nova and Placement know of it."""
+
+import dataclasses
+import datetime
+from typing import Any
+
+from oslo_config import cfg
+
+from cloudmanager.common import clock
+from cloudmanager.conductor import cloud_model
+from cloudmanager.planning import classify
+from cloudmanager.planning import remedies
+
+CONF = cfg.CONF
+
+#: Statuses of migrations that have ended, or wait for somebody.
+_AT_REST = frozenset(('completed', 'done', 'confirmed', 'reverted', 'failed',
+                      'error', 'cancelled', 'finished'))
+#: Nova lets a live migration wait for its turn for as long as it takes.
+_QUEUED = 'queued'
+#: In the middle of these a reset would leave disks or images behind.
+_GUARDED = ('rebuild', 'shelving', 'unshelving', 'deleting', 'soft-deleting',
+            'migrating', 'resize')
+_RESIZES = frozenset(('resize', 'migration'))
+#: Actions after which a server runs that was stopped before.
+_STARTED = frozenset(('create', 'start', 'reboot', 'unshelve', 'resume',
+                      'unpause'))
+_STOP = 'stop'
+_OFF = ('SHUTOFF',)
+
+
+def look(tools: Any, server_id: str, *,
+         ask_guest: bool = False) -> tuple[Any, remedies.Symptoms]:
+    """Read all that decides on a server.
+
+    :param tools: ``cloudmanager.conductor.steps.base.Tools``
+    :param ask_guest: have the hypervisor asked whether it runs, too
+    :returns: the server as Nova shows it, and what is known of it; ``None``
+        and the status ``DELETED`` when there is none
+    """
+    nova = tools.nova
+    server = nova.server(server_id)
+    if server is None or server.status == 'DELETED':
+        return None, remedies.Symptoms(status='DELETED')
+    services = {service.host: service for service in nova.services()}
+    migrations = nova.migrations_of(server_id)
+    busy, guarded = _work(nova, server, services, migrations)
+    seen = remedies.Symptoms(
+        status=classify.base_status(cloud_model.to_model(server)),
+        task_state=server.task_state, host=server.host or '',
+        host_up=_is_up(services, server.host), launched=server.launched,
+        power=server.power_state, fault=server.fault, busy=busy,
+        guarded=guarded)
+    if seen.status in _OFF or seen.power == remedies.OFF:
+        seen = dataclasses.replace(seen, stopped=_stopped(nova, server.id))
+    if seen.status == 'VERIFY_RESIZE':
+        seen = dataclasses.replace(seen, resize=_resize(
+            tools, server, services, migrations))
+    if ask_guest and seen.runs:
+        seen = dataclasses.replace(seen, guest=nova.guest_state(server_id))
+    return server, seen
+
+
+def _is_up(services: dict[str, Any], host: str | None) -> bool:
+    service = services.get(host or '')
+    return (service is not None and service.state == 'up'
+            and not service.forced_down)
+
+
+def _is_fresh(when: datetime.datetime | None) -> bool:
+    """Tell whether something happened a short time ago."""
+    return when is not None and _is_younger(when,
+                                            CONF.server_tasks.stale_after)
+
+
+def _is_younger(when: datetime.datetime, seconds: float) -> bool:
+    return (clock.utcnow() - when).total_seconds() < seconds
+
+
+def _work(nova: Any, server: Any, services: dict[str, Any],
+          migrations: list[Any]) -> tuple[str, bool]:
+    """Return what Nova works on, in words, and whether to leave it alone.
+
+    A task that nobody works on any more stays in Nova's database for ever.
+    What tells it from a real one are the records of migrations and actions.
+    """
+    for migration in migrations:
+        if _is_under_way(migration, services):
+            return (f'its {migration.type} is under way '
+                    f'({migration.status})', True)
+    task = server.task_state
+    if not task:
+        return '', False
+    guarded = task.startswith(_GUARDED)
+    if not any(guarded or _is_worked_on(nova, server.id, action)
+               for action in nova.actions(server.id)
+               if _is_fresh(_last_sign(action))):
+        return '', False
+    return f'its task {task} is under way', guarded
+
+
+def _last_sign(action: Any) -> datetime.datetime:
+    found: datetime.datetime = action.updated_at or action.start_time
+    return max(found, action.start_time)
+
+
+def _is_worked_on(nova: Any, server_id: str, action: Any) -> bool:
+    """Tell whether a host may still be busy with an action.
+
+    It was asked for a moment ago, or a host has begun something with the
+    server and not ended it.
+    """
+    return (_is_younger(_last_sign(action), CONF.server_tasks.idle_after)
+            or nova.is_working(server_id, action.request_id))
+
+
+def _stopped(nova: Any, server_id: str) -> str:
+    """Return when a user stopped a server; empty when none did.
+
+    Nova itself stops one whose guest it finds off, as after a crash of the
+    host. Such a stop has no user. Moves leave a stopped server stopped.
+    """
+    for action in nova.actions(server_id):
+        if action.action in _STARTED:
+            return ''
+        if action.action == _STOP and not action.message:
+            return (f'{action.start_time:%Y-%m-%dT%H:%M:%S}Z'
+                    if action.user_id else '')
+    return ''
+
+
+def _is_under_way(migration: Any, services: dict[str, Any]) -> bool:
+    if migration.status in _AT_REST:
+        return False
+    if not any(_is_up(services, host)
+               for host in (migration.source, migration.destination)):
+        return False
+    return migration.status == _QUEUED or _is_fresh(migration.updated_at)
+
+
+def _resize(tools: Any, server: Any, services: dict[str, Any],
+            migrations: list[Any]) -> remedies.Resize | None:
+    """Return the resize that a server waits for the confirmation of."""
+    last = max((item for item in migrations if item.type in _RESIZES
+                and item.status == 'finished'),
+               key=lambda item: item.id, default=None)
+    if last is None:
+        return None
+    allocated = tools.placement.allocations(server.id)
+    hosts = {item.host for item in tools.nova.hypervisors()
+             if item.id in allocated}
+    return remedies.Resize(
+        source=last.source or '', source_up=_is_up(services, last.source),
+        allocated=server.host in hosts,
+        stuck=not _is_fresh(last.updated_at))

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operations on one server that Nova is asked for once, and their outcome.
+
+As with moves, the intent is written before Nova is asked, and what came of
+it is found in Nova's instance actions. Whoever finds an intent looks there
+before Nova is asked again.
+"""
+
+from collections.abc import Callable
+import dataclasses
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.clients import retry
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor import cloud_model
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.moves import items
+from cloudmanager.conductor.moves import migrations
+from cloudmanager.conductor.moves import mover
+from cloudmanager.conductor.moves import verdicts
+from cloudmanager.planning import classify
+from cloudmanager.planning import remedies
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Operation:
+    """One kind of request.
+
+    :ivar action: its name among Nova's instance actions
+    :ivar request: asks for it: Nova's client and the server's id
+    :ivar wanted: statuses of a server at rest that mean success
+    :ivar repeats: whether it makes sense for a server in one of these
+    """
+
+    action: str
+    request: Callable[[Any, str], None]
+    wanted: frozenset[str] = frozenset(('ACTIVE',))
+    repeats: bool = False
+
+
+_AS_BEFORE = frozenset(('ACTIVE', 'SHUTOFF'))
+
+OPERATIONS = {
+    remedies.START: Operation('start', lambda nova, key: nova.start(key)),
+    remedies.STOP: Operation(
+        'stop', lambda nova, key: nova.stop(key), frozenset(('SHUTOFF',))),
+    remedies.UNPAUSE: Operation(
+        'unpause', lambda nova, key: nova.unpause(key)),
+    remedies.RESUME: Operation(
+        'resume', lambda nova, key: nova.resume(key)),
+    remedies.UNSHELVE: Operation(
+        'unshelve', lambda nova, key: nova.unshelve(key)),
+    remedies.UNRESCUE: Operation(
+        'unrescue', lambda nova, key: nova.unrescue(key)),
+    remedies.REBOOT: Operation(
+        'reboot', lambda nova, key: nova.hard_reboot(key), repeats=True),
+    remedies.CONFIRM: Operation(
+        'confirmResize', lambda nova, key: nova.confirm_resize(key),
+        _AS_BEFORE),
+    remedies.REVERT: Operation(
+        'revertResize', lambda nova, key: nova.revert_resize(key),
+        _AS_BEFORE),
+}
+
+
+class Asker:
+    """Carries one operation on the server of an item to its end.
+
+    :param name: of the operation
+    """
+
+    def __init__(self, run: engine_run.Run, nova: Any,
+                 item: dict[str, Any], name: str) -> None:
+        self._run = run
+        self._nova = nova
+        self._item = item
+        self._name = name
+        self._operation = OPERATIONS[name]
+
+    @property
+    def _server_id(self) -> str:
+        return self._item['object_id']
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        return self._item['memory']['asked']
+
+    def carry_out(self) -> str:
+        """Ask, or find out what became of having asked, and wait.
+
+        :returns: why it failed; empty when it did not
+        """
+        if self._item['memory'].get('asked') is None:
+            newest = next(iter(self._nova.actions(self._server_id)), None)
+            self._note(phase=items.ASK, at=clock.utcnow().isoformat(),
+                       known=newest.request_id if newest else None)
+            refused = self._ask()
+            if refused:
+                return refused
+        while True:
+            self._run.guard()
+            found = (self._adopt() if self._asked['phase'] == items.ASK
+                     else self._watch())
+            if found is not None:
+                return found
+            self._run.pause(self._interval())
+
+    def _note(self, **values: Any) -> None:
+        memory = self._item['memory']
+        self._run.update_item(self._item, memory={
+            **memory, 'asked': {**(memory.get('asked') or {}), **values}})
+
+    def _interval(self) -> float:
+        age = items.seconds_since(self._asked['at'])
+        return min(max(CONF.host_tasks.poll_interval,
+                       age / mover.POLLS_PER_AGE),
+                   CONF.host_tasks.poll_interval_max)
+
+    def _ask(self) -> str:
+        """Send the request.
+
+        :returns: why Nova refused it; empty when it did not
+        """
+        self._run.guard()
+        try:
+            retry.only_while(self._run.is_owned, self._operation.request,
+                             self._nova, self._server_id)
+        except (exception.CloudRequestRefused, exception.NotFound) as exc:
+            # Somebody may have been faster: a server that is where it
+            # should be is good, whoever brought it there.
+            server = self._nova.server(self._server_id)
+            if (server is None or self._operation.repeats
+                    or not self._is_good(server)):
+                return str(exc)
+        self._note(phase=items.FOLLOW)
+        return ''
+
+    def _since(self) -> list[Any]:
+        """Return what was asked of the server since the intent."""
+        since = items.when(self._asked['at']) - migrations.CLOCK_SKEW
+        return [action for action in verdicts.newer(
+            self._nova.actions(self._server_id), self._asked['known'])
+            if action.action == self._operation.action
+            and action.start_time >= since]
+
+    def _adopt(self) -> str | None:
+        """Find out whether a request of unknown fate reached Nova."""
+        if verdicts.is_gone(self._nova.server(self._server_id)):
+            return 'the server was deleted'
+        if self._since():
+            self._note(phase=items.FOLLOW)
+        elif (items.seconds_since(self._asked['at'])
+              >= CONF.host_tasks.adopt_grace):
+            LOG.info('Nova never got the request for server %s; asking '
+                     'again.', self._server_id)
+            self._note(at=clock.utcnow().isoformat())
+            return self._ask() or None
+        return None
+
+    def _is_good(self, server: Any) -> bool:
+        return (server.task_state is None
+                and classify.base_status(cloud_model.to_model(server))
+                in self._operation.wanted)
+
+    def _watch(self) -> str | None:
+        """Look at the server; ``None`` while it is not over."""
+        server = self._nova.server(self._server_id)
+        if verdicts.is_gone(server):
+            return 'the server was deleted'
+        if self._is_good(server):
+            return ''
+        if server.task_state is None:
+            ended = self._ended(server)
+            if ended:
+                return ended
+        taken = items.seconds_since(self._asked['at'])
+        if taken > CONF.server_tasks.action_timeout:
+            return f'it was not over after {taken:.0f} s'
+        return None
+
+    def _ended(self, server: Any) -> str:
+        """Return why a server at rest is not where it should be."""
+        last = next(iter(self._since()), None)
+        if last is None:
+            return ''
+        if last.message:
+            return server.fault or last.message
+        if self._nova.is_over(server.id, last.request_id):
+            return f'it ended, and the server is {server.status}'
+        return ''

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all steps of flows have in common."""
+
+from typing import Any
+from typing import NoReturn
+
+from oslo_config import cfg
+from oslo_db import exception as db_exc
+from oslo_log import log as logging
+from taskflow import task
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.tools import Tools
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+
+class Step(task.Task):
+    """A step: one side effect, which bears being begun twice.
+
+    Subclasses write ``do`` and, where there is something to put back,
+    ``undo``. What later steps or a successor need goes to
+    ``run.remember``.
+    """
+
+    def __init__(self, run: engine_run.Run, tools: Tools) -> None:
+        super().__init__(name=type(self).__name__)
+        self.run = run
+        self.tools = tools
+
+    def execute(self) -> None:
+        failing_since = clock.monotonic()
+        while True:
+            begun = clock.monotonic()
+            try:
+                self.run.guard()
+                return self.do()
+            except (db_exc.DBError, exception.LeaseLost) as exc:
+                self._hand_over(exc)
+            except exception.CloudUnreachable as exc:
+                if clock.monotonic() - begun > CONF.cloud.retry_total:
+                    # For so long it can only have worked in between.
+                    failing_since = clock.monotonic()
+                if (clock.monotonic() - failing_since
+                        > CONF.cloud.outage_timeout):
+                    raise
+                LOG.warning('Step %(step)s of task %(task)s waits for the '
+                            'cloud: %(why)s', {
+                                'step': self.name,
+                                'task': self.run.task_id, 'why': exc})
+                self.run.pause(CONF.cloud.retry_max_delay)
+
+    def _hand_over(self, exc: Exception) -> NoReturn:
+        """Leave the work as it is.
+
+        Nothing is wrong with it; the means to remember it are away, or
+        another conductor has it.
+        """
+        LOG.warning('Step %(step)s of task %(task)s stops: %(why)s',
+                    {'step': self.name, 'task': self.run.task_id,
+                     'why': type(exc).__name__})
+        raise engine_run.HandOver() from exc
+
+    def revert(self, result: Any, flow_failures: dict[str, Any],
+               **kwargs: Any) -> None:
+        try:
+            self.run.guard()
+            self.undo(list(flow_failures.values()))
+        except (db_exc.DBError, exception.LeaseLost) as exc:
+            self._hand_over(exc)
+        except Exception:
+            # A revert that raises would keep earlier steps from being put
+            # back and hide the first error.
+            LOG.exception('Step %(step)s of task %(task)s could not be put '
+                          'back.', {'step': self.name,
+                                    'task': self.run.task_id})
+
+    def do(self) -> None:
+        """Do the step's work."""
+        raise NotImplementedError
+
+    def undo(self, causes: list[Any]) -> None:
+        """Put the world back in order.
+
+        :param causes: the ``taskflow.types.failure.Failure`` objects that
+            made the flow fail; after a restart they know the names of
+            their exceptions, not the exceptions
+        """

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps of cloning a server: plan, take snapshots, make, clear up, verify.
+
+One snapshot of each volume, and one image of a root disk that is no volume,
+serve all clones of a task: they are like each other. All that, and the key
+pair that the clones are made with, is removed at the end, whatever the end is.
+"""
+
+from collections.abc import Callable
+import dataclasses
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.clones import maker
+from cloudmanager.conductor.clones import source as clone_source
+from cloudmanager.conductor.clones import templates
+from cloudmanager.conductor.moves import items
+from cloudmanager.conductor.steps import server
+from cloudmanager.conductor.steps.base import Step
+from cloudmanager.db import tasks as db_tasks
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+#: Statuses of images and snapshots that nothing comes of any more.
+_BROKEN = frozenset(('error', 'killed', 'deleted', 'pending_delete',
+                     'error_deleting', 'deleting'))
+# As many characters of the owner's name of a key as leave room for the id.
+_KEY_NAME = 200
+
+
+class PlanClones(Step):
+    """Write an item for each clone, with its name."""
+
+    def do(self) -> None:
+        self.run.checkpoint()
+        if 'clone' in self.run.memory:
+            return
+        server.check_free(self.run.context, self.run.server_id,
+                               self.run.task_id)
+        source = clone_source.check(self.tools, self.run.server_id,
+                                    self.run.params)
+        plan = source.plan
+        names = clone_source.names(self.tools, source, self.run.params)
+        key = self._key(plan) if plan.key_name else None
+        self.run.add_items([
+            {'kind': 'clone', 'object_id': f'clone {number}', 'name': name,
+             'state': db_tasks.ITEM_PENDING, 'action': 'clone',
+             'source': plan.id, 'attempts': 0,
+             'created_at': clock.utcnow(),
+             'memory': {'number': number}}
+            for number, name in enumerate(names, 1)])
+        self.run.remember(clone={
+            'name': plan.name, 'project': plan.project_id,
+            'description': plan.description, 'image': plan.image,
+            'volumes': source.volumes,
+            'ports': [dataclasses.asdict(port) for port in source.ports],
+            'key': key, 'keyless': bool(plan.key_name and key is None)})
+
+    def _key(self, plan: Any) -> dict[str, str] | None:
+        """Return a key pair of our own like that of the server.
+
+        Nova takes key pairs of whoever asks for a server only.
+
+        :returns: ``None`` when its owner has removed it
+        """
+        found = self.tools.nova.keypair(plan.key_name, plan.user_id)
+        if found is None:
+            return None
+        return {'name': f'{found.name[:_KEY_NAME]}-{self.run.task_id}',
+                'type': found.type, 'public_key': found.public_key}
+
+
+class TakeSnapshots(Step):
+    """Take the image and the snapshots that the clones are made of."""
+
+    def do(self) -> None:
+        self.run.checkpoint()
+        shared = templates.Templates(self.run, self.tools)
+        # Cinder may need Nova for a snapshot of a volume in use, and Nova
+        # does nothing else for a server while it makes an image of it.
+        keys = shared.keys()
+        self._take(shared, [key for key in keys if key != templates.IMAGE])
+        self._take(shared, [key for key in keys if key == templates.IMAGE])
+
+    def _take(self, shared: templates.Templates, waiting: list[str]) -> None:
+        """Ask for some of them at once, and wait until they are there."""
+        begun = clock.utcnow().isoformat()
+        while waiting:
+            self.run.checkpoint()
+            for key in waiting:
+                shared.ensure(key)
+            waiting = [key for key in waiting if not self._is_there(
+                shared, key, begun)]
+            if waiting:
+                self.run.pause(CONF.host_tasks.poll_interval)
+
+    def _is_there(self, shared: templates.Templates, key: str,
+                  begun: str) -> bool:
+        found = shared.book.lines[key].get('id')
+        status = shared.status(key, found) if found else 'not found'
+        if status in ('active', 'available'):
+            return True
+        what = 'image of its root disk' if key == templates.IMAGE else (
+            f'snapshot of its volume {key}')
+        if status in _BROKEN:
+            raise exception.TaskFailed(
+                reason=f'Server {self.run.server_id} was not cloned: the '
+                       f'{what} has the status {status}.')
+        if items.seconds_since(begun) > CONF.server_tasks.clone_timeout:
+            raise exception.TaskFailed(
+                reason=f'Server {self.run.server_id} was not cloned: the '
+                       f'{what} was still {status} after '
+                       f'{CONF.server_tasks.clone_timeout} s.')
+        return False
+
+    def undo(self, causes: list[Any]) -> None:
+        outlast(self, lambda: clear_up(self))
+
+
+class MakeClones(Step):
+    """Make the clones, some at a time, each whole or not at all."""
+
+    def do(self) -> None:
+        self._maker().drive()
+
+    def undo(self, causes: list[Any]) -> None:
+        """Take away what is not whole, whatever went wrong."""
+        outlast(self, lambda: self._maker().give_up(
+            str(causes[0].exception_str) if causes else 'the task failed'))
+
+    def _maker(self) -> maker.Maker:
+        return maker.Maker(self.run, self.tools, templates.Templates(
+            self.run, self.tools))
+
+
+class ClearUp(Step):
+    """Take away what the clones were made of."""
+
+    def do(self) -> None:
+        clear_up(self)
+
+
+def outlast(step: Step, function: Callable[[], None]) -> None:
+    """Call a function until the cloud is there for it, for some time.
+
+    :raises CloudUnreachable: it was away for too long
+    """
+    begun = clock.monotonic()
+    while True:
+        try:
+            return function()
+        except exception.CloudUnreachable:
+            if clock.monotonic() - begun > CONF.cloud.outage_timeout:
+                raise
+            step.run.pause(CONF.cloud.retry_max_delay)
+
+
+def clear_up(step: Step) -> None:
+    """Take away image, snapshots and key pair, as far as that goes.
+
+    Some back ends keep a snapshot as long as volumes made of it are there.
+    """
+    if 'clone' not in step.run.memory:
+        return
+    shared = templates.Templates(step.run, step.tools)
+    begun = clock.utcnow().isoformat()
+    waiting = [key for key in shared.book.lines if shared.book.is_open(key)]
+    while waiting:
+        for key in waiting:
+            step.run.guard()
+            try:
+                gone = shared.remove(key)
+            except exception.CloudRequestRefused as exc:
+                LOG.info('%s', exc)
+                gone = False
+            if gone:
+                shared.book.close(key)
+        waiting = [key for key in waiting if shared.book.is_open(key)]
+        if not waiting:
+            break
+        if items.seconds_since(begun) > CONF.server_tasks.clear_timeout:
+            _leave(step, shared, waiting)
+            break
+        step.run.pause(CONF.host_tasks.poll_interval)
+
+
+def _leave(step: Step, shared: templates.Templates, keys: list[str]) -> None:
+    """Say what could not be removed."""
+    left = ', '.join(
+        f'image {shared.book.lines[key]["id"]}' if key == templates.IMAGE else
+        f'snapshot {shared.book.lines[key]["id"]}' for key in keys)
+    LOG.warning('Task %(task)s leaves behind: %(what)s', {
+        'task': step.run.task_id, 'what': left})
+    step.run.remember(left=left)
+
+
+class VerifyClones(Step):
+    """Say what was made; end the task as failed if not all was."""
+
+    def do(self) -> None:
+        found = self.run.items()
+        made = [item for item in found
+                if item['state'] == db_tasks.ITEM_DONE]
+        failed = [item for item in found
+                  if item['state'] != db_tasks.ITEM_DONE]
+        name = self.run.memory['clone']['name']
+        text = (f'{len(made)} of {len(found)} clone(s) of {name} '
+                f'({self.run.server_id}) made')
+        if made:
+            text += ': ' + ', '.join(
+                f'{item["name"]} ({item["object_id"]})' for item in made)
+        notes = self._notes()
+        if failed:
+            raise exception.TaskFailed(reason='; '.join((
+                text, *(f'{item["name"]} failed: {item["error"]}'
+                        for item in failed), *notes)))
+        self.run.result = '; '.join((text, *notes)) + '.'
+
+    def _notes(self) -> list[str]:
+        found = []
+        if self.run.memory.get('left'):
+            found.append(f'left behind: {self.run.memory["left"]}')
+        if self.run.memory['clone']['keyless']:
+            found.append('without a key pair, as its owner has removed it')
+        return found

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps that take a host out of the cloud for good.
+
+Everything up to ``RemoveService`` can be undone and is; that step is the
+point of no return, and what comes after it can be repeated.
+"""
+
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.hosts import compute_services
+from cloudmanager.conductor.hosts import occupancy
+from cloudmanager.conductor.moves import items
+from cloudmanager.conductor.moves import migrations
+from cloudmanager.conductor.steps.base import Step
+from cloudmanager.db import nodes as db_nodes
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+
+class FindHost(Step):
+    """Note what there is of the host before anything is taken away."""
+
+    def do(self) -> None:
+        self.run.checkpoint()
+        if 'aggregates' in self.run.memory:
+            return
+        nova, name = self.tools.nova, self.run.host
+        self.run.remember(
+            aggregates=[item.name for item in nova.aggregates()
+                        if name in item.hosts],
+            # By their names too: of a host that Nova has forgotten only
+            # those are left.
+            providers=[item.id for item in nova.hypervisors()
+                       if item.host == name] or [
+                entry.uuid for entry in
+                self.tools.placement.providers(name)])
+
+
+class AwaitMigrations(Step):
+    """Wait for the open migrations of the host, if that is wanted."""
+
+    def do(self) -> None:
+        begun = clock.utcnow().isoformat()
+        while True:
+            self.run.checkpoint()
+            found = self.tools.nova.open_migrations(self.run.host)
+            if not found:
+                return
+            if (not self.run.params.get('wait')
+                    or items.seconds_since(begun)
+                    > CONF.host_tasks.open_migration_timeout):
+                raise exception.OpenMigrations(
+                    host=self.run.host, migrations=migrations.describe(found))
+            self.run.pause(CONF.host_tasks.poll_interval_max)
+
+
+class SwitchOff(Step):
+    """Switch the empty host off; a nova-compute would come back.
+
+    One without a power control must have been stopped by hand.
+    """
+
+    def do(self) -> None:
+        if self.run.memory.get('fenced'):
+            return
+        self.run.checkpoint()
+        occupancy.check_out_of_use(
+            self.run, self.tools, deleting=True)
+        node = self.tools.power.node_of_host(self.run.context,
+                                             self.run.host)
+        if node is not None:
+            self.run.remember(switched_off=True)
+            self.tools.power.switch_off(node, self.run)
+        elif compute_services.of_host(
+                self.tools.nova, self.run.host).state == 'up':
+            raise exception.TaskFailed(
+                reason=f'Host {self.run.host} is empty, but its '
+                       'nova-compute runs and no power control is assigned '
+                       'to switch it off: stop it and decommission the host '
+                       'again')
+
+    def undo(self, causes: list[Any]) -> None:
+        memory = self.run.memory
+        if not memory.get('switched_off') or memory.get('no_return'):
+            return
+        node = self.tools.power.node_of_host(self.run.context,
+                                             self.run.host)
+        if node is not None:
+            self.tools.power.switch_on(node, self.run)
+
+
+class RemoveService(Step):
+    """The point of no return: Nova forgets the host.
+
+    With its service Nova removes the host from all aggregates, its
+    resource providers from Placement, and its mapping to a cell.
+    """
+
+    def do(self) -> None:
+        if not self.run.memory.get('no_return'):
+            self.run.checkpoint()
+        service = self.tools.nova.service(self.run.host)
+        if service is None:
+            return
+        if not self.run.memory.get('fenced'):
+            occupancy.check_out_of_use(
+            self.run, self.tools, deleting=True)
+        self.run.remember(no_return=True)
+        try:
+            self.tools.nova.delete_service(service.id)
+        except exception.CloudRequestRefused:
+            # Nova refuses before it changes anything.
+            self.run.remember(no_return=False)
+            raise
+
+
+class CleanUp(Step):
+    """Remove what Nova left behind, and what is not its own."""
+
+    def do(self) -> None:
+        self.run.remember(no_return=True)
+        self._clean_placement()
+        done = self._clean_cinder()
+        self._forget_node()
+        names = self.run.memory['aggregates']
+        self.run.result = (
+            f'Host {self.run.host} is decommissioned; it was in '
+            f'{len(names)} aggregate(s)'
+            + (f': {", ".join(names)}' if names else '')
+            + (f'; {done}' if done else ''))
+
+    def _clean_placement(self) -> None:
+        placement = self.tools.placement
+        for uuid in self.run.memory['providers']:
+            try:
+                held = placement.allocations_of_provider(uuid)
+            except exception.NotFound:
+                continue
+            if held:
+                raise exception.TaskFailed(
+                    reason=f'Host {self.run.host} is gone from Nova, but '
+                           f'resource provider {uuid} still has '
+                           'allocations of: ' + ', '.join(sorted(held)))
+            placement.delete_provider(uuid)
+
+    def _clean_cinder(self) -> str:
+        """Take the host's services of Cinder out of use, or away."""
+        try:
+            found = self.tools.cinder.services(self.run.host)
+        except exception.CloudServiceMissing:
+            return ''
+        if not found:
+            return ''
+        for service in found:
+            if service.status == 'enabled':
+                self.tools.cinder.disable_service(
+                    service.host, service.binary,
+                    f'cloudmanager: decommissioned by task '
+                    f'{self.run.task_id}')
+        if not self.tools.cinder_db.configured:
+            return ('its services of Cinder are disabled; Cinder\'s API '
+                    'cannot remove them, cinder-manage can')
+        count = self.tools.cinder_db.remove_services(self.run.host)
+        return f'{count} service(s) of Cinder removed'
+
+    def _forget_node(self) -> None:
+        node = db_nodes.find_by_name(self.run.context, self.run.host)
+        if node is not None:
+            db_nodes.retire(self.run.context, node['id'],
+                            f'decommissioned by task {self.run.task_id}')

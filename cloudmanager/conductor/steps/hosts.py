@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps on a compute host: disable, plan, move, fence, power, verify."""
+
+import dataclasses
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.hosts import compute_services
+from cloudmanager.conductor.hosts import fencing
+from cloudmanager.conductor.hosts import liveness
+from cloudmanager.conductor.hosts import occupancy
+from cloudmanager.conductor.moves import early_plan
+from cloudmanager.conductor.moves import items as task_items
+from cloudmanager.conductor.moves import mover
+from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.moves import requests
+from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.steps.base import Step
+from cloudmanager.conductor.tools import Tools
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.planning import plan as planning_plan
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+DRAIN_ACTIONS = frozenset((verdicts.LIVE, verdicts.COLD, verdicts.OFFLOAD))
+EMPTY_READINGS = 2
+# Tasks that enable a host again whatever made them fail.
+LEFT_AS_FOUND = ('host.restart', 'host.decommission')
+
+
+class DisableHost(Step):
+    """Keep new servers off the host, and remember how it was."""
+
+    def do(self) -> None:
+        self.run.checkpoint()
+        service = compute_services.of_host(self.tools.nova, self.run.host)
+        if 'was_enabled' not in self.run.memory:
+            # The time of the last heartbeat is lost when it is disabled.
+            self.run.remember(was_enabled=service.status == 'enabled',
+                              reason_before=service.disabled_reason,
+                              silent_for=liveness.silent_for(service))
+        if (service.status == 'enabled'
+                or compute_services.is_left(service.disabled_reason)):
+            compute_services.disable(self.tools.nova, service,
+                                     self._reason(), self.run.guard)
+            compute_services.note(self.run.context, dataclasses.replace(
+                service, status='disabled'))
+
+    def _reason(self) -> str:
+        return f'cloudmanager: {self.run.name}, task {self.run.task_id}'
+
+    def undo(self, causes: list[Any]) -> None:
+        """Enable the host again where nothing bad can come of it."""
+        memory = self.run.memory
+        service = self.tools.nova.service(self.run.host)
+        if service is None or service.disabled_reason != self._reason():
+            return
+        if (memory.get('fenced') or memory.get('no_return')
+                or not memory.get('was_enabled')
+                or not self._is_harmless(causes)):
+            why = compute_services.failure_reason(
+                self._reason(), causes, bool(memory.get('fenced')))
+            compute_services.disable(self.tools.nova, service, why)
+        else:
+            self.tools.nova.enable_service(service.id)
+
+    def _is_harmless(self, causes: list[Any]) -> bool:
+        """Tell whether the host is as good as before the task.
+
+        A restart or decommission that does not come about leaves the host
+        as it was. A shutdown that left servers behind keeps it disabled:
+        the operator decides.
+        """
+        if self.run.name in LEFT_AS_FOUND:
+            return True
+        harmless: list[type[Exception]] = [exception.TaskCancelled,
+                                           exception.NoPlace]
+        if self.run.name == 'host.evacuate':
+            harmless += [exception.HostNotFenced, exception.HostIsUp]
+        return bool(causes) and all(cause.check(*harmless)
+                                    for cause in causes)
+
+
+class PlanMoves(Step):
+    """Write an item for each server on the host."""
+
+    def do(self) -> None:
+        self.run.checkpoint()
+        plan = make_plan(self)
+        if not self.run.items():
+            # Others may have taken the places since the request.
+            plans.check_places(plan, self.run.host, self.run.params)
+        add_planned(self, plan)
+
+
+class PlanEvacuation(Step):
+    """Write an item for each server on the host, as planned early or now.
+
+    :param early: may have been begun by an earlier step
+    """
+
+    def __init__(self, run: engine_run.Run, tools: Tools,
+                 early: early_plan.EarlyPlan | None = None) -> None:
+        super().__init__(run, tools)
+        self._early = early or early_plan.EarlyPlan()
+
+    def do(self) -> None:
+        self.run.checkpoint()
+        host = self.run.host
+        add_planned(self, self._early.take(self.tools, host)
+                    or plans.make_plan(self.tools, 'evacuate', host,
+                                       self.run.params))
+
+
+def plan_moves(step: Step) -> None:
+    """Add items for the servers on a living host that have none yet."""
+    add_planned(step, make_plan(step))
+
+
+def make_plan(step: Step) -> planning_plan.Plan:
+    """Plan to empty the living host of a task."""
+    return plans.make_plan(step.tools, 'drain', step.run.host,
+                           step.run.params, step.run.task_id)
+
+
+def add_planned(step: Step, plan: planning_plan.Plan) -> None:
+    """Add items for the servers of a plan that have none yet."""
+    step.run.add_items([plans.item_of(entry, step.run.params)
+                        for entry in plan.servers])
+    _wait_for_others(step)
+
+
+def _wait_for_others(step: Step) -> None:
+    """Let those servers wait that a task of their own acts on.
+
+    Such a task writes first and looks then, as this one does: one of the
+    two sees the other, whichever comes first.
+    """
+    waiting = {f'server:{item["object_id"]}': item
+               for item in step.run.items()
+               if item['state'] == db_tasks.ITEM_PENDING
+               and item['kind'] == 'server'}
+    holders = db_tasks.find_holders(step.run.context, waiting)
+    for target, task_id in holders.items():
+        item = waiting[target]
+        step.run.update_item(item, memory={
+            **item['memory'], 'wait': True, 'task': task_id})
+
+
+class MoveServers(Step):
+    """Empty the host, again and again until it is seen empty twice."""
+
+    def do(self) -> None:
+        for reading in range(EMPTY_READINGS):
+            if reading:
+                self.run.pause(CONF.host_tasks.poll_interval)
+            self._empty()
+
+    def _empty(self) -> None:
+        """Move what is there, and what was built there meanwhile."""
+        while True:
+            mover.Mover(self.run, self.tools, DRAIN_ACTIONS,
+                        source=self.run.host).drive()
+            known = {item['object_id']: item for item in self.run.items()}
+            present = {server.id: server for server in
+                       self.tools.nova.servers_on(self.run.host)}
+            changed = [known[key] for key, server in present.items()
+                       if key in known
+                       and _failed_otherwise(known[key], server)]
+            for item in changed:
+                self._decide_anew(item)
+            new = not present.keys() <= known.keys()
+            if new:
+                plan_moves(self)
+            if not (new or changed):
+                return
+
+    def _decide_anew(self, item: dict[str, Any]) -> None:
+        """Have a server looked at again that failed as something else."""
+        self.run.update_item(item, state=db_tasks.ITEM_PENDING, memory={
+            **item['memory'], 'wait': True,
+            'waiting_since': clock.utcnow().isoformat()})
+
+
+def _failed_otherwise(item: dict[str, Any], server: Any) -> bool:
+    """Tell whether what a server failed by is no longer true of it.
+
+    An old half came back, a suspended server was resumed.
+    """
+    in_error = item['memory'].get('in_error') and server.status == 'ERROR'
+    return (item['state'] == db_tasks.ITEM_FAILED and not in_error
+            and server.task_state is None
+            and task_items.has_changed(item, server))
+
+
+class EvacuateServers(Step):
+    """Rebuild the servers elsewhere, by priority."""
+
+    def do(self) -> None:
+        mover.Mover(self.run, self.tools,
+                    frozenset((verdicts.EVACUATE,)),
+                    source=self.run.host).drive()
+
+    def undo(self, causes: list[Any]) -> None:
+        """Remove locks of ours that are left, whatever went wrong."""
+        for item in self.run.items():
+            if not item['memory'].get('lock') or not item['attempts']:
+                continue
+            try:
+                requests.unlock(self.run, self.tools.nova,
+                                self.tools.nova.server(item['object_id']))
+            except exception.CloudManagerException as exc:
+                LOG.error('Server %(server)s may still be locked by task '
+                          '%(task)s: %(why)s', {
+                              'server': item['object_id'],
+                              'task': self.run.task_id, 'why': exc})
+
+
+class Fence(Step):
+    """Prove that the host is off.
+
+    :param early: is begun meanwhile
+    """
+
+    def __init__(self, run: engine_run.Run, tools: Tools,
+                 early: early_plan.EarlyPlan | None = None) -> None:
+        super().__init__(run, tools)
+        self._early = early or early_plan.EarlyPlan()
+
+    def do(self) -> None:
+        self.run.checkpoint()
+        params, memory = self.run.params, self.run.memory
+        if not memory.get('fenced'):
+            # A fence that was begun goes on: Nova takes a host for up for
+            # some time after its power was cut. So do tasks of older
+            # versions, whose requests could not say ``force``.
+            new = 'force' in params and not memory.get('fence_begun')
+            if new:
+                self._check_down()
+            self._early.begin(self.tools, self.run.host, params)
+            if new:
+                self._check_rebuilds()
+                self.run.remember(fence_begun=True)
+        fencing.fence(self.run, self.tools)
+
+    def _check_down(self) -> None:
+        """Check once more, right before the fence, that the host is down.
+
+        :raises HostIsUp: it is not
+        """
+        params = self.run.params
+        if not (params['force'] or params.get('fenced')):
+            service = compute_services.of_host(self.tools.nova,
+                                               self.run.host)
+            if liveness.is_up(self.tools.nova, service,
+                              self.run.memory.get('silent_for'),
+                              pause=self.run.pause):
+                raise liveness.refusal(self.run.host, [])
+
+    def _check_rebuilds(self) -> None:
+        """Check that something can be rebuilt before guests lose their power.
+
+        They may still run on a host that is only out of Nova's sight.
+
+        :raises TaskFailed: all servers have to stay for their data's sake
+        """
+        host, params = self.run.host, self.run.params
+        # Where the power is off already nothing is lost by going on. All of
+        # the plan is waited for only if a quick look does not settle it.
+        if params.get('fenced') or not plans.stay_at_a_glance(
+                self.tools, host, params):
+            return
+        plan = self._early.wait() or plans.make_plan(
+            self.tools, 'evacuate', host, params)
+        if not plans.stay_for_data(plan.servers):
+            return
+        add_planned(self, plan)
+        raise exception.TaskFailed(
+            reason=f'Host {host} is not fenced, as nothing on it can be '
+                   'rebuilt; ' + _names(host, [
+                       item for item in self.run.items()
+                       if item['state'] == db_tasks.ITEM_FAILED]))
+
+
+class ForceDown(Step):
+    """Tell Nova that the host is dead."""
+
+    def do(self) -> None:
+        fencing.force_down(self.run, self.tools)
+
+
+class VerifyItems(Step):
+    """End the task as failed, and name them, if any server failed."""
+
+    def do(self) -> None:
+        items = self.run.items()
+        for item in items:
+            if item['state'] in (db_tasks.ITEM_PENDING,
+                                 db_tasks.ITEM_FAILED):
+                self._judge(item)
+        failed = [item for item in items
+                  if item['state'] == db_tasks.ITEM_FAILED]
+        moved = sum(item['state'] == db_tasks.ITEM_DONE for item in items)
+        self.run.result = (f'{moved} of {len(items)} server(s) moved from '
+                           f'{self.run.host}{_deleting(items)}')
+        if failed:
+            raise exception.TaskFailed(reason=_names(self.run.host, failed))
+
+    def _judge(self, item: dict[str, Any]) -> None:
+        """Look once more: some failures turn out well, but late."""
+        server = self.tools.nova.server(item['object_id'])
+        if server is None or (server.status in verdicts.GONE
+                              and server.status != item['memory']['status']):
+            self.run.update_item(item, state=db_tasks.ITEM_SKIPPED,
+                                 error='The server was deleted.')
+        elif verdicts.came_through(server, self.run.host):
+            requests.unlock(self.run, self.tools.nova, server)
+            self.run.update_item(item, state=db_tasks.ITEM_DONE, error=None,
+                                 destination=server.host)
+        elif item['state'] == db_tasks.ITEM_PENDING:
+            # Nothing on its ladder was left that may be done.
+            self.run.update_item(
+                item, state=db_tasks.ITEM_FAILED,
+                error=item['error'] or 'no allowed action is left')
+
+
+def _deleting(found: list[dict[str, Any]]) -> str:
+    """Return which servers are being deleted, as the end of a sentence."""
+    names = [f'{item["name"]} ({item["object_id"]})' for item in found
+             if item['memory'].get('deleting')]
+    if not names:
+        return ''
+    return (f'; the deletion of {len(names)} does not end, which is no '
+            f'failure of the move: {", ".join(names)}')
+
+
+def _names(host: str, failed: list[dict[str, Any]]) -> str:
+    listed = '; '.join(f'{item["name"]} ({item["object_id"]}): '
+                       f'{item["error"]}' for item in failed)
+    return f'{len(failed)} server(s) of {host} failed: {listed}'
+
+
+class PowerOffHost(Step):
+    """Switch the empty host off, soft first."""
+
+    def do(self) -> None:
+        if self.run.memory.get('fenced'):
+            return
+        self.run.checkpoint()
+        node = self.tools.power.node_of_host(self.run.context,
+                                             self.run.host)
+        if node is None:
+            self.run.remember(power='none')
+            raise exception.TaskFailed(
+                reason=f'Host {self.run.host} is empty and disabled, but no '
+                       'power control is assigned to switch it off.')
+        occupancy.check_out_of_use(self.run, self.tools)
+        self.tools.power.switch_off(node, self.run)

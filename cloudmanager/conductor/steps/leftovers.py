@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The last step of the ladder: fence a living host for what is left on it.
+
+The fence cuts off all that runs there, so who is on the host and what runs is
+looked at anew right before it. The host is fenced if a plan made then says
+that each server left is evacuated, and each has a place; else it stays on.
+"""
+
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.conductor.hosts import fencing
+from cloudmanager.conductor.moves import items as task_items
+from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.servers import examine
+from cloudmanager.conductor.steps import hosts as host_steps
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.planning import classify
+from cloudmanager.planning import fencing as planning_fencing
+from cloudmanager.planning import plan as planning_plan
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+_OPEN = (db_tasks.ITEM_PENDING, db_tasks.ITEM_RUNNING)
+_OVER = (db_tasks.ITEM_DONE, db_tasks.ITEM_SKIPPED)
+# What is left keeps changing if it does so in so many looks.
+LOOKS = 4
+# What of an item's memory follows from its entry in a plan.
+_RENEWED = ('ladder', 'status', 'wait', 'half', 'blockers', 'reset_state',
+            'locked', 'force')
+
+
+class EvacuateLeftovers(host_steps.EvacuateServers):
+    """The ladder's last step: fence the host and rebuild what is left."""
+
+    #: Hosts that take servers, as they were seen last.
+    _usable: frozenset[str] = frozenset()
+
+    def do(self) -> None:
+        memory = self.run.memory
+        # Once the power was touched nothing can be seen of the guests.
+        if not (memory.get('fenced') or memory.get('fence_begun')):
+            if not self._may_fence():
+                return
+            # The last moment at which a cancel leaves the host running.
+            self.run.checkpoint()
+            self.run.remember(fence_begun=True)
+        fencing.fence(self.run, self.tools)
+        fencing.force_down(self.run, self.tools)
+        super().do()
+
+    def _may_fence(self) -> bool:
+        """Look at the host anew, and move what can be moved after all."""
+        if not self.run.params.get('allow_evacuate'):
+            return False
+        why = 'its servers keep changing'
+        for look in range(LOOKS):
+            if all(item['state'] in _OVER for item in self.run.items()):
+                return False
+            if look:
+                self.run.pause(CONF.host_tasks.poll_interval_max)
+            before = self._picture()
+            plan = plans.make_plan(
+                self.tools, 'drain', self.run.host, self.run.params,
+                tried=self._tried())
+            if self._take_over(plan):
+                host_steps.MoveServers(self.run, self.tools).do()
+                continue
+            waiting = self._waiting()
+            stay = self._stay(plan)
+            if stay or not waiting:
+                self._keep(waiting, planning_fencing.not_fenced(stay))
+                return False
+            busy = self._busy(waiting)
+            if not busy and self._picture() == before:
+                return True
+            why = busy or why
+            LOG.info('What is left on host %(host)s is looked at again: '
+                     '%(why)s', {'host': self.run.host, 'why': why})
+        self._keep(self._waiting(), f'the host is not fenced: {why}')
+        return False
+
+    def _picture(self) -> frozenset[tuple[Any, ...]]:
+        """Return who is on the host, and in which state."""
+        nova, host = self.tools.nova, self.run.host
+        return frozenset(
+            [(server.id, server.vm_state, server.task_state,
+              server.power_state) for server in nova.servers_on(host)]
+            + [(server.id, 'half') for server in nova.halves_on(host)])
+
+    def _tried(self) -> dict[str, frozenset[str]]:
+        """Return the actions that have failed, by server."""
+        return {item['object_id']: frozenset(
+            action for action, count in
+            item['memory'].get('tries', {}).items()
+            if count > task_items.retries(action))
+                for item in self.run.items()}
+
+    def _waiting(self) -> list[dict[str, Any]]:
+        return [item for item in self.run.items()
+                if item['state'] in _OPEN]
+
+    def _take_over(self, plan: planning_plan.Plan) -> bool:
+        """Bring the items in line with a plan.
+
+        :returns: whether there is something to move or to wait for
+        """
+        host_steps.add_planned(self, plan)
+        entries = {entry.id: entry for entry in plan.servers}
+        items = [item for item in self.run.items()
+                 if item['state'] not in _OVER]
+        held = db_tasks.find_holders(
+            self.run.context,
+            [f'server:{item["object_id"]}' for item in items])
+        self._usable = frozenset(
+            service.host for service in self.tools.nova.services()
+            if service.status == 'enabled' and service.state == 'up')
+        # A list: all of them are to be renewed.
+        return any([self._renew(
+            item, entries.get(item['object_id']),
+            held=f'server:{item["object_id"]}' in held) for item in items])
+
+    def _renew(self, item: dict[str, Any],
+               entry: planning_plan.Entry | None, *, held: bool) -> bool:
+        """Bring an item in line with its entry in a plan made now.
+
+        :param entry: ``None`` when nothing of the server is on the host
+        :param held: another task acts on the server
+        :returns: whether there is something to move or to wait for
+        """
+        failed = item['state'] == db_tasks.ITEM_FAILED
+        if item['memory']['wait'] and not failed:
+            return True
+        if entry is None:
+            return not failed and self._wait(item)
+        if entry.fits and entry.action == classify.EVACUATE:
+            if not (failed and (held or item['memory'].get('in_error'))):
+                self._plan(item, entry)
+            return False
+        return not failed and self._plan_anew(item, entry)
+
+    def _wait(self, item: dict[str, Any]) -> bool:
+        """Have it decided where a server is that has left."""
+        self.run.update_item(item, memory={
+            **item['memory'], 'wait': True,
+            'waiting_since': clock.utcnow().isoformat()})
+        return True
+
+    def _plan(self, item: dict[str, Any],
+              entry: planning_plan.Entry) -> None:
+        planned = plans.item_of(entry, self.run.params)
+        destination = self._destination(item, entry)
+        kept = {key: planned['memory'][key] for key in _RENEWED}
+        self.run.update_item(
+            item, state=planned['state'], destination=destination,
+            memory={**item['memory'], **kept})
+
+    def _destination(self, item: dict[str, Any],
+                     entry: planning_plan.Entry) -> str | None:
+        """Keep what was planned for an evacuation while it is in use."""
+        if (task_items.next_action(item) == classify.EVACUATE
+                and item['destination'] in self._usable):
+            return str(item['destination'])
+        if entry.destination in item['memory'].get('refused', ()):
+            # Nova may know a better one.
+            return None
+        return entry.destination
+
+    def _plan_anew(self, item: dict[str, Any],
+                   entry: planning_plan.Entry) -> bool:
+        """Plan a server that is not to be evacuated after all.
+
+        :returns: whether there is something to move or to wait for
+        """
+        blockers = '; '.join(found.text for found in entry.blockers)
+        replans = item['memory'].get('replans', 0)
+        if entry.fits and replans < task_items.MAX_REPLANS:
+            item['memory'] |= {
+                'replans': replans + 1,
+                'waiting_since': clock.utcnow().isoformat()}
+            self._plan(item, entry)
+            return True
+        self._keep([item], blockers or 'its state keeps changing')
+        return False
+
+    def _stay(self, plan: planning_plan.Plan) -> list[str]:
+        """Return the names of the servers that a fence must not cut off."""
+        waiting = {item['object_id'] for item in self._waiting()}
+        unwanted = {item['object_id'] for item in self.run.items()
+                    if item['memory'].get('deleting')}
+        return [entry.name or entry.id for entry in plan.servers
+                if entry.action != classify.SKIP and entry.id not in unwanted
+                and not (entry.fits and entry.action == classify.EVACUATE
+                         and entry.id in waiting)]
+
+    def _busy(self, waiting: list[dict[str, Any]]) -> str:
+        """Return what Nova works on, by its records, or nothing."""
+        for item in waiting:
+            _, seen = examine.look(self.tools, item['object_id'])
+            if seen.busy:
+                return f'{item["name"]}: {seen.busy}'
+        return ''
+
+    def _keep(self, waiting: list[dict[str, Any]], why: str) -> None:
+        """Give servers up that the host is not fenced for."""
+        for item in waiting:
+            error = f'{item["error"]}; {why}' if item['error'] else why
+            self.run.update_item(item, state=db_tasks.ITEM_FAILED,
+                                 error=error)

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps that switch what they are told to, whatever Nova thinks of it."""
+
+from concurrent import futures
+from typing import Any
+
+from oslo_config import cfg
+
+from cloudmanager.common import exception
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.power import nodes as power
+from cloudmanager.conductor.steps.base import Step
+from cloudmanager.db import nodes as db_nodes
+from cloudmanager.db import power_controls as db_power_controls
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.power import confirm
+
+CONF = cfg.CONF
+SOFT = 'soft'
+_OPEN = (db_tasks.ITEM_PENDING, db_tasks.ITEM_RUNNING)
+
+
+def manner(params: dict[str, Any],
+           default: confirm.Manner) -> confirm.Manner:
+    """Return how a request wants a node to be switched off."""
+    kind = params.get('type')
+    if kind is None:
+        return confirm.Manner(default.soft, default.hard,
+                              params.get('soft_timeout'))
+    return confirm.Manner(kind == SOFT, kind != SOFT,
+                          params.get('soft_timeout'))
+
+
+def switch(tool: power.NodePower, run: engine_run.Run, node_id: int,
+           action: str, journal: confirm.Journal) -> None:
+    """Switch a node as a request says, which may be cancelled meanwhile.
+
+    :param action: ``power-on``, ``power-off`` or ``reset``
+    :param journal: keeps what was done from being done again after a crash
+    :raises NodeNotFound: it was deleted meanwhile
+    :raises PowerError: it did not become what it should
+    :raises TaskCancelled: it was cancelled before
+    """
+    node = db_nodes.get_node(run.context, node_id)
+    if action == power.ON:
+        tool.switch_on(node, run, cancellable=True)
+    elif action == power.OFF:
+        tool.switch_off(node, run, journal=journal, cancellable=True,
+                        manner=manner(run.params, confirm.SOFT_THEN_HARD))
+    else:
+        tool.reset(node, run, journal=journal, cancellable=True,
+                   manner=manner(run.params, confirm.HARD))
+
+
+class SwitchNode(Step):
+    """Switch the node that the task is about."""
+
+    def do(self) -> None:
+        self.run.checkpoint()
+        params, run = self.run.params, self.run
+        switch(self.tools.power, run, params['node_id'], params['action'],
+               power.task_journal(run))
+        run.result = f'{params["action"]} is confirmed'
+
+
+class SwitchOutput(Step):
+    """Switch an output of a power control."""
+
+    def do(self) -> None:
+        self.run.checkpoint()
+        params = self.run.params
+        control = db_power_controls.get_device(self.run.context,
+                                               params['power_control_id'])
+        self.tools.power.switch_output(
+            control, params['output'], params['action'] == power.ON,
+            self.run)
+        self.run.result = (f'{params["action"]} of output '
+                           f'{params["output"]} is confirmed')
+
+
+class SwitchNodes(Step):
+    """Switch several nodes, each on its own, at the same time."""
+
+    def do(self) -> None:
+        self._add_items()
+        todo = [item for item in self.run.items()
+                if item['state'] in _OPEN]
+        if todo:
+            with futures.ThreadPoolExecutor(
+                    min(len(todo), CONF.power.batch_workers),
+                    thread_name_prefix='switch') as pool:
+                for _ in pool.map(self._switch, todo):
+                    pass
+        self._conclude()
+
+    def _add_items(self) -> None:
+        names = db_nodes.names(self.run.context,
+                               self.run.params['node_ids'])
+        self.run.add_items([
+            {'kind': 'node', 'object_id': str(key), 'name': names.get(key),
+             'action': self._action, 'memory': {}}
+            for key in self.run.params['node_ids']])
+
+    @property
+    def _action(self) -> str:
+        # Tasks that reset have no other, and so no name for it.
+        return str(self.run.params.get('action', power.RESET))
+
+    def _switch(self, item: dict[str, Any]) -> None:
+        """Switch one node; its troubles are its own."""
+        run = self.run
+        if run.guard() and item['state'] == db_tasks.ITEM_PENDING:
+            run.update_item(item, state=db_tasks.ITEM_SKIPPED,
+                            error='The task was cancelled.')
+            return
+        run.update_item(item, state=db_tasks.ITEM_RUNNING,
+                        attempts=item['attempts'] + 1)
+        journal = power.MemoryJournal(
+            item['memory'] or {},
+            lambda values: run.update_item(item, memory=values))
+        try:
+            switch(self.tools.power, run, int(item['object_id']),
+                   self._action, journal)
+        except exception.LeaseLost:
+            raise
+        except exception.CloudManagerException as exc:
+            run.update_item(item, state=db_tasks.ITEM_FAILED,
+                            error=str(exc))
+        else:
+            run.update_item(item, state=db_tasks.ITEM_DONE, error=None)
+
+    def _conclude(self) -> None:
+        """Say what came of it.
+
+        :raises TaskCancelled: nodes were left out because of that
+        :raises TaskFailed: nodes were not switched
+        """
+        items = self.run.items()
+        failed = [item for item in items
+                  if item['state'] == db_tasks.ITEM_FAILED]
+        done = sum(item['state'] == db_tasks.ITEM_DONE for item in items)
+        self.run.result = (f'{self._action} of {done} of {len(items)} '
+                           'node(s) is confirmed')
+        if any(item['state'] == db_tasks.ITEM_SKIPPED for item in items):
+            raise exception.TaskCancelled(task=self.run.task_id)
+        if failed:
+            raise exception.TaskFailed(reason='; '.join(
+                f'{item["name"] or item["object_id"]}: {item["error"]}'
+                for item in failed))

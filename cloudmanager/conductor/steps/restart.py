@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps that restart an empty host and take it into use again."""
+
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.hosts import compute_services
+from cloudmanager.conductor.hosts import liveness
+from cloudmanager.conductor.hosts import occupancy
+from cloudmanager.conductor.moves import items
+from cloudmanager.conductor.moves import mover
+from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.power import nodes as power_steps
+from cloudmanager.conductor.steps.base import Step
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.power import exceptions as power_exc
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+#: A heartbeat may have been on its way when the power went.
+NEW_HEARTBEATS = 2
+#: By this trait Nova tells Placement that a host takes no servers.
+DISABLED_TRAIT = 'COMPUTE_STATUS_DISABLED'
+ENABLE_ATTEMPTS = 3
+# Seconds within which Placement should have heard of an enabled host.
+TRAIT_SECONDS = 10
+RETURN_ACTIONS = frozenset((verdicts.LIVE, verdicts.COLD))
+
+
+class ResetHost(Step):
+    """Restart the empty host by its power control."""
+
+    def do(self) -> None:
+        memory = self.run.memory
+        if memory.get('heartbeat_before'):
+            return
+        if not memory.get('no_return'):
+            # The last moment at which a cancel leaves the host alone.
+            self.run.checkpoint()
+        node = self.tools.power.node_of_host(self.run.context,
+                                             self.run.host)
+        if node is None:
+            raise exception.TaskFailed(
+                reason=f'Host {self.run.host} has no power control any '
+                       'more.')
+        if not memory.get('fenced'):
+            occupancy.check_out_of_use(self.run, self.tools)
+        agents = [agent.id for agent in
+                  self.tools.neutron.agents(self.run.host) if agent.alive]
+        if not memory.get('no_return'):
+            self.run.remember(no_return=True, agents=agents)
+        self._reset(node)
+        seen = compute_services.of_host(
+            self.tools.nova, self.run.host).updated_at
+        self.run.remember(heartbeat_before=seen.isoformat() if seen
+                          else 'none')
+
+
+    def _reset(self, node: dict[str, Any]) -> None:
+        """Reset the node once, whatever ends the process meanwhile.
+
+        What was done is written down. If that leaves open whether the
+        device was asked, the host tells: one that is silent is booting, and
+        one that sends heartbeats was not reset.
+        """
+        power = self.tools.power
+        try:
+            power.reset(node, self.run, journal=self._journal(
+                self.run.memory))
+        except power_exc.PowerInterrupted as exc:
+            service = compute_services.of_host(self.tools.nova,
+                                               self.run.host)
+            if not liveness.sends_heartbeats(self.tools.nova, service,
+                                             self.run.pause):
+                LOG.info('Host %(host)s is booting: %(why)s',
+                         {'host': self.run.host, 'why': exc})
+                return
+            power.reset(node, self.run, journal=self._journal({}))
+
+    def _journal(self, memory: dict[str, Any]) -> power_steps.MemoryJournal:
+        return power_steps.MemoryJournal(
+            memory, lambda values: self.run.remember(**values))
+
+
+class AwaitHost(Step):
+    """Wait until the host is well, and stays so.
+
+    It is well when its nova-compute has sent heartbeats since the restart
+    and the network agents that were alive before are alive again.
+    """
+
+    def do(self) -> None:
+        if 'awaited_since' not in self.run.memory:
+            self.run.remember(awaited_since=clock.utcnow().isoformat())
+        self._last = self.run.memory['heartbeat_before']
+        self._heartbeats = 0
+        well_since: float | None = None
+        while True:
+            self.run.guard()
+            why = self._what_is_missing()
+            now = clock.monotonic()
+            if why:
+                well_since = None
+            elif well_since is None:
+                well_since = now
+            settle = self.run.params.get('settle_seconds') or 0
+            if well_since is not None and now - well_since >= settle:
+                return
+            if items.seconds_since(self.run.memory['awaited_since']) > (
+                    CONF.host_tasks.restart_timeout + settle):
+                raise exception.TaskFailed(
+                    reason=f'Host {self.run.host} did not come back within '
+                           f'{CONF.host_tasks.restart_timeout} s: '
+                           f'{why or "it does not stay up"}; it stays '
+                           'disabled')
+            self.run.pause(CONF.host_tasks.gate_interval)
+
+    def _what_is_missing(self) -> str:
+        service = compute_services.of_host(self.tools.nova, self.run.host)
+        if service.forced_down:
+            if self.run.memory.get('forced_down'):
+                self._lift(service)
+            return 'it is forced down'
+        self._count_heartbeats(service)
+        if service.state != 'up':
+            return 'its nova-compute is down'
+        if self._heartbeats < NEW_HEARTBEATS:
+            return 'its nova-compute has sent no new heartbeats'
+        agents = self.run.memory.get('agents')
+        if agents:
+            alive = {agent.id for agent in
+                     self.tools.neutron.agents(self.run.host)
+                     if agent.alive}
+            if not alive.issuperset(agents):
+                return 'network agents of it are down'
+        return ''
+
+    def _lift(self, service: Any) -> None:
+        """Undo our forced_down, which Nova refuses until it cleaned up."""
+        try:
+            self.tools.nova.force_down(service.id, False)
+        except exception.CloudRequestRefused as exc:
+            LOG.info('%s', exc)
+
+    def _count_heartbeats(self, service: Any) -> None:
+        seen = service.updated_at.isoformat() if service.updated_at else ''
+        if seen and seen != self._last:
+            self._last = seen
+            self._heartbeats += 1
+
+
+class EnableHost(Step):
+    """Take the host into use, if it was in use before."""
+
+    def do(self) -> None:
+        if self.run.memory.get('was_enabled'):
+            self._enable()
+
+    def _enable(self) -> None:
+        """Enable the service until Placement has heard of it.
+
+        A nova-compute that is just starting may have read that it is
+        disabled a moment before, and tells Placement so a moment after.
+        """
+        for attempt in range(ENABLE_ATTEMPTS):
+            self.run.guard()
+            service = compute_services.of_host(self.tools.nova, self.run.host)
+            if attempt:
+                self.tools.nova.disable_service(
+                    service.id, service.disabled_reason or 'cloudmanager')
+            if attempt or service.status != 'enabled':
+                self.tools.nova.enable_service(service.id)
+            if self._is_in_use():
+                return
+        LOG.warning('Host %s is enabled, but Placement still takes it for '
+                    'disabled; the next update of its nova-compute should '
+                    'put that right.', self.run.host)
+
+    def _is_in_use(self) -> bool:
+        providers = [item.id for item in self.tools.nova.hypervisors()
+                     if item.host == self.run.host]
+        deadline = clock.monotonic() + TRAIT_SECONDS
+        while True:
+            if not any(DISABLED_TRAIT in self.tools.placement.traits(uuid)
+                       for uuid in providers):
+                return True
+            if clock.monotonic() > deadline:
+                return False
+            self.run.pause(CONF.host_tasks.poll_interval)
+
+
+class ReturnServers(Step):
+    """Move the servers back that were moved away, if that is wanted."""
+
+    def do(self) -> None:
+        if not (self.run.params.get('return_servers')
+                and self.run.memory.get('was_enabled')):
+            return
+        for item in self.run.items():
+            if (item['state'] == db_tasks.ITEM_DONE and item['destination']
+                    and item['source'] == self.run.host):
+                self._turn(item)
+        sources = sorted({item['source'] for item in self.run.items()
+                          if item['source'] != self.run.host})
+        for source in sources:
+            mover.Mover(self.run, self.tools, RETURN_ACTIONS,
+                        source=source, destination=self.run.host).drive()
+        self._verify()
+
+    def _turn(self, item: dict[str, Any]) -> None:
+        """Make the way back of a server that is where we moved it."""
+        server = self.tools.nova.server(item['object_id'])
+        if verdicts.is_gone(server) or server.host != item['destination']:
+            return
+        found = plans.ladder_of(server, {}, item['destination'])
+        memory = {**items.with_attempt(item, {}), 'ladder': found['ladder'],
+                  'status': found['status'], 'wait': False, 'tries': {},
+                  'replans': 0, 'refused': [], 'known_request': None,
+                  'force': False}
+        # The baseline of the other host counts from here on.
+        memory.pop('after_migration', None)
+        if found['error'] or found['wait']:
+            # Not as it was; it is left where it is well.
+            return
+        self.run.update_item(
+            item, state=db_tasks.ITEM_PENDING, source=item['destination'],
+            destination=self.run.host, attempts=0, memory=memory)
+
+    def _verify(self) -> None:
+        away = [item for item in self.run.items()
+                if item['source'] != self.run.host
+                and item['state'] == db_tasks.ITEM_FAILED]
+        if away:
+            raise exception.TaskFailed(
+                reason=f'Host {self.run.host} is in use again, but '
+                       f'{len(away)} server(s) did not come back: '
+                       + '; '.join(f'{item["name"]} ({item["object_id"]}): '
+                                   f'{item["error"]}' for item in away))

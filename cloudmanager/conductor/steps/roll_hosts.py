@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Restarts many hosts, one or some at a time, each by a task of its own.
+
+The items of the task are the hosts. For each that is begun there is a task
+``host.restart``, whose id is written down before it is created, so that a
+successor neither loses nor repeats one. The targets of this task keep others
+off all the hosts; those of its parts have none.
+"""
+
+import datetime
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+from oslo_utils import uuidutils
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.hosts import rolling
+from cloudmanager.conductor.moves import items as task_items
+from cloudmanager.conductor.moves import migrations
+from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.steps.base import Step
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.planning import roll
+from cloudmanager.planning.cloud import model
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+#: The part of the work that one host is.
+PART = 'host.restart'
+HANDED_DOWN = ('allow_off_vm', 'allow_evacuate', 'allow_data_loss',
+               'settle_seconds', 'return_servers', 'max_moves',
+               'slow_migration', 'force')
+
+
+def _names(items: list[dict[str, Any]]) -> list[str]:
+    return [item['object_id'] for item in items]
+
+
+class RollHosts(Step):
+    """Begin hosts while there is room, until none is left."""
+
+    def do(self) -> None:
+        self.run.add_items([
+            {'kind': 'host', 'object_id': name, 'name': name,
+             'action': 'restart', 'source': name, 'attempts': 0,
+             'state': db_tasks.ITEM_PENDING, 'priority': 5,
+             'created_at': clock.utcnow(), 'memory': {}}
+            for name in self.run.params['hosts']])
+        self._short_since: str | None = None
+        while self._round():
+            self.run.pause(CONF.host_tasks.gate_interval)
+        self._conclude()
+
+    # One round
+
+    def _round(self) -> bool:
+        cancel = self.run.guard()
+        items = self.run.items()
+        running = self._of(items, db_tasks.ITEM_RUNNING)
+        for item in running:
+            self._look_at(item, cancel)
+        running = self._of(items, db_tasks.ITEM_RUNNING)
+        pending = self._of(items, db_tasks.ITEM_PENDING)
+        failed = self._of(items, db_tasks.ITEM_FAILED)
+        if cancel and not running:
+            raise exception.TaskCancelled(task=self.run.task_id)
+        if cancel:
+            return True
+        most = self.run.params.get('max_failures') or 0
+        if len(failed) > most:
+            for item in pending:
+                self._end(item, db_tasks.ITEM_SKIPPED,
+                          'not begun: too many hosts failed before')
+            pending = []
+        if pending:
+            self._begin_some(items)
+        return any(item['state'] in (db_tasks.ITEM_PENDING,
+                                     db_tasks.ITEM_RUNNING)
+                   for item in items)
+
+    @staticmethod
+    def _of(items: list[dict[str, Any]],
+            state: str) -> list[dict[str, Any]]:
+        return [item for item in items if item['state'] == state]
+
+    def _end(self, item: dict[str, Any], state: str,
+             error: str | None) -> None:
+        self.run.update_item(item, state=state, error=error)
+
+    def _look_at(self, item: dict[str, Any], cancel: str | None) -> None:
+        """Take over what became of a host's task."""
+        child_id = item['memory']['task']
+        try:
+            child = db_tasks.get_task(self.run.context, child_id)
+        except exception.TaskNotFound:
+            # The end of the process came between the note and the task.
+            self._put_back(item)
+            return
+        if child['status'] == db_tasks.SUCCESS:
+            self._end(item, db_tasks.ITEM_DONE, None)
+        elif child['status'] not in db_tasks.ACTIVE:
+            why = child['result'] or child['status']
+            self._end(item, db_tasks.ITEM_FAILED, f'task {child_id}: {why}')
+        elif cancel and child['cancel'] != cancel:
+            db_tasks.request_cancel(self.run.context, child_id, cancel)
+
+    # Beginning hosts
+
+    def _begin_some(self, items: list[dict[str, Any]]) -> None:
+        """Begin as many hosts as limits and room allow."""
+        pending = self._of(items, db_tasks.ITEM_PENDING)
+        busy = _names(self._of(items, db_tasks.ITEM_RUNNING))
+        at_once, in_all = rolling.limits(self.run.params)
+        if len(busy) >= at_once:
+            return
+        since = clock.utcnow() - migrations.CLOCK_SKEW
+        names = _names(pending)
+        cloud = plans.load_beside(self.tools, [*names, *busy])
+        # Those of ours that failed are limited by max_failures.
+        short, held = self._out_of_use(cloud, since, {
+            *busy, *_names(self._of(items, db_tasks.ITEM_FAILED))})
+        flags = plans.plan_options(
+            self.run.params, cannot_fence=plans.cannot_fence(
+                self.tools, (*names, *busy)))
+        while names and len(busy) < at_once:
+            # One that is out of use already takes no room.
+            free = [name for name in names if cloud.host(name).up
+                    and (name in short or len(short) + len(busy) < in_all)]
+            if not free:
+                self._wait_for_room(pending, busy, short, held)
+                return
+            self._short_since = None
+            choice = roll.choose(cloud, names, busy, flags, free)
+            if choice is None:
+                return
+            item = next(entry for entry in pending
+                        if entry['object_id'] == choice.host)
+            names.remove(choice.host)
+            if not choice.fits and not self.run.params.get('force'):
+                self._refuse(item, choice)
+                return
+            room = None if choice.host in short else db_tasks.Room(
+                in_all, frozenset((*short, *busy)), since)
+            if not self._begin(item, names, room):
+                return
+            busy.append(choice.host)
+
+    def _out_of_use(self, cloud: model.Cloud, since: datetime.datetime,
+                    ours: set[str]) -> tuple[dict[str, str], set[str]]:
+        """Return why which hosts are out of use, and which by tasks."""
+        # No other task has hold of a host of ours any more.
+        held = db_tasks.hosts_in_work(
+            self.run.context, since, self.run.task_id).difference(
+                self.run.params['hosts'])
+        return {**roll.unavailable(cloud, ours),
+                **dict.fromkeys(held, 'a task works on it')}, held
+
+    def _refuse(self, item: dict[str, Any], choice: roll.Choice) -> None:
+        """Say that a host cannot be emptied; nothing of it was touched."""
+        self._end(item, db_tasks.ITEM_FAILED,
+                  'it cannot be emptied: ' + '; '.join(
+                      found.text for found in choice.plan.blockers))
+
+    def _wait_for_room(self, pending: list[dict[str, Any]],
+                       busy: list[str], short: dict[str, str],
+                       held: set[str]) -> None:
+        """Wait for hosts that are out of use without us.
+
+        Tasks end by themselves; for others it is not waited for ever.
+        """
+        if busy or held:
+            self._short_since = None
+            return
+        now = clock.utcnow().isoformat()
+        self._short_since = self._short_since or now
+        waited = task_items.seconds_since(self._short_since)
+        if waited > CONF.host_tasks.restart_timeout:
+            for item in pending:
+                self._end(item, db_tasks.ITEM_FAILED,
+                          'not begun: other hosts are out of use: '
+                          + rolling.describe(short))
+
+    def _begin(self, item: dict[str, Any], waiting: list[str],
+               room: db_tasks.Room | None) -> bool:
+        """Write down the task of a host, then create it.
+
+        :param waiting: hosts that should get no servers if others can
+        :returns: false if somebody else has taken the room meanwhile
+        """
+        self.run.update_item(
+            item, state=db_tasks.ITEM_RUNNING, attempts=1,
+            memory={'task': uuidutils.generate_uuid()})
+        params = {name: self.run.params[name] for name in HANDED_DOWN
+                  if name in self.run.params}
+        try:
+            self.run.begin_part(
+                item['memory']['task'], PART, item['object_id'],
+                {**params, 'avoid_hosts': waiting}, room)
+        except exception.HostsOutOfUse as exc:
+            LOG.info('Host %(host)s waits: %(why)s', {
+                'host': item['object_id'], 'why': exc})
+            self._put_back(item)
+            return False
+        LOG.info('Host %(host)s is the next to be restarted by task '
+                 '%(task)s.', {'host': item['object_id'],
+                               'task': self.run.task_id})
+        return True
+
+    def _put_back(self, item: dict[str, Any]) -> None:
+        """Let a host wait whose task was not created."""
+        self.run.update_item(item, state=db_tasks.ITEM_PENDING, attempts=0,
+                             memory={})
+
+    def _conclude(self) -> None:
+        items = self.run.items()
+        failed = [item for item in items
+                  if item['state'] == db_tasks.ITEM_FAILED]
+        done = len(self._of(items, db_tasks.ITEM_DONE))
+        self.run.result = f'{done} of {len(items)} host(s) restarted'
+        if failed:
+            raise exception.TaskFailed(
+                reason=f'{self.run.result}; failed: ' + '; '.join(
+                    f'{item["name"]}: {item["error"]}' for item in failed))

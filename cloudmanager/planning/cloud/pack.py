@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choosing destinations: largest first, onto the least loaded host.
+
+1. Each unit (a server, or a hard affinity group as one) goes where the
+   largest of the host's usages is least afterwards.
+2. What found no room is tried again by sending one placed unit elsewhere.
+3. Of what is left, one placed unit is given up where that makes room for
+   more servers, so that few are left behind (greedy, not optimal).
+4. Destinations are chosen anew, unit by unit, while that lowers the load
+   where the unit lands: nothing is left for a balancing to improve.
+
+All of this changes the plan only; no server moves twice.
+"""
+
+import collections
+import collections.abc
+import dataclasses
+
+from cloudmanager.planning import options as opts
+from cloudmanager.planning.cloud import ledger
+from cloudmanager.planning.cloud import model
+from cloudmanager.planning.cloud import reach
+
+_REPAIR_BUDGET = 400
+_POLISH_PASSES = 4
+_POLISH_BUDGET = 200_000
+_EPSILON = 1e-9
+_Spot = tuple[ledger.Bin, int]
+_Score = tuple[bool, float, str]
+
+
+@dataclasses.dataclass(eq=False, slots=True)
+class Unit:
+    """Servers that go to one host together, with their ladders of moves.
+
+    ``candidates`` holds the legal targets for each rung; ``host`` and
+    ``rung`` are the choice made, or empty.
+    """
+
+    servers: list[model.Server]
+    ladders: list[tuple[str, ...]]
+    group: model.Group | None
+    resources: dict[str, int]
+    size: float
+    priority: int
+    candidates: list[list[ledger.Bin]]
+    host: str = ''
+    rung: int = 0
+
+    def action(self, index: int) -> str:
+        """The action chosen for one of the servers."""
+        ladder = self.ladders[index]
+        return ladder[min(self.rung, len(ladder) - 1)]
+
+
+class Packer:
+    """Places units on the ledger."""
+
+    def __init__(
+        self, books: ledger.Ledger, legal: reach.Reach, flags: opts.Options
+    ) -> None:
+        self._books = books
+        self._reach = legal
+        self._flags = flags
+        self._on: dict[str, list[Unit]] = collections.defaultdict(list)
+        self._budget = _REPAIR_BUDGET
+        self._mean = self._mean_capacity()
+
+    def _mean_capacity(self) -> dict[str, float]:
+        """Mean capacity a host, by load class, to measure sizes with."""
+        bins = self._books.bins.values()
+        return {
+            name: sum(
+                bin_.host.inventory[name].capacity
+                for bin_ in bins
+                if name in bin_.host.inventory
+            )
+            / max(1, len(bins))
+            for name in self._flags.load_classes
+        }
+
+    def unit(
+        self,
+        servers: list[model.Server],
+        ladders: list[tuple[str, ...]],
+        priority: int,
+    ) -> Unit:
+        """A unit with its legal targets looked up."""
+        resources: dict[str, int] = {}
+        for server in servers:
+            for name, amount in server.resources.items():
+                resources[name] = resources.get(name, 0) + amount
+        size = max(
+            (
+                resources.get(name, 0) / mean
+                for name, mean in self._mean.items()
+                if mean > 0
+            ),
+            default=0.0,
+        )
+        return Unit(
+            servers,
+            ladders,
+            self._books.cloud.group_of.get(servers[0].id),
+            resources,
+            size,
+            priority,
+            self._candidates(servers, ladders),
+        )
+
+    def _candidates(
+        self, servers: list[model.Server], ladders: list[tuple[str, ...]]
+    ) -> list[list[ledger.Bin]]:
+        found = []
+        for rung in range(max(len(ladder) for ladder in ladders)):
+            sets = [
+                self._reach.targets(server, ladder[min(rung, len(ladder) - 1)])
+                for server, ladder in zip(servers, ladders, strict=True)
+            ]
+            common = sets[0]
+            for other in sets[1:]:
+                if other is not common:
+                    known = set(other)
+                    common = [bin_ for bin_ in common if bin_ in known]
+            found.append(common)
+        return found
+
+    def _score(self, unit: Unit, bin_: ledger.Bin) -> _Score:
+        load = bin_.load_with(unit.resources)
+        if unit.group is not None:
+            load += self._books.soft_cost(unit.group, bin_.name)
+        return (bin_.avoid, load, bin_.name)
+
+    def _takes(self, unit: Unit, bin_: ledger.Bin) -> bool:
+        return bin_.fits(unit.resources) and (
+            unit.group is None
+            or self._books.group_allows(unit.group, bin_.name)
+        )
+
+    def _best(self, unit: Unit) -> _Spot | None:
+        """The best host of the first rung that has any."""
+        for rung, candidates in enumerate(unit.candidates):
+            fitting = [bin_ for bin_ in candidates if self._takes(unit, bin_)]
+            if fitting:
+                best = min(fitting, key=lambda bin_: self._score(unit, bin_))
+                return best, rung
+        return None
+
+    def _put(self, unit: Unit, bin_: ledger.Bin, rung: int) -> None:
+        unit.host, unit.rung = bin_.name, rung
+        self._on[bin_.name].append(unit)
+        for server in unit.servers:
+            self._books.place(server, bin_.name)
+
+    def _take(self, unit: Unit) -> _Spot:
+        spot = (self._books.bins[unit.host], unit.rung)
+        self._on[unit.host].remove(unit)
+        for server in unit.servers:
+            self._books.place(server, unit.host, -1)
+        unit.host, unit.rung = '', 0
+        return spot
+
+    def _settle(self, unit: Unit) -> bool:
+        spot = self._best(unit)
+        if spot is not None:
+            self._put(unit, *spot)
+        return spot is not None
+
+    def pack(self, units: collections.abc.Iterable[Unit]) -> list[Unit]:
+        """Place all that fits; give back the units that do not."""
+        order = sorted(
+            units,
+            key=lambda unit: (
+                -unit.priority,
+                -unit.size,
+                len(unit.candidates[0]),
+                unit.servers[0].id,
+            ),
+        )
+        left = [unit for unit in order if not self._settle(unit)]
+        left = [unit for unit in left if not self._repair(unit)]
+        while left and self._trade(left):
+            left = [unit for unit in left if not unit.host]
+            left = [unit for unit in left if not self._settle(unit)]
+        self._polish([unit for unit in order if unit.host])
+        return left
+
+    def _repair(self, unit: Unit) -> bool:
+        """Place the unit by sending one placed unit elsewhere."""
+        for rung, candidates in enumerate(unit.candidates):
+            for bin_ in candidates:
+                for other in list(self._on[bin_.name]):
+                    if self._budget <= 0:
+                        return False
+                    if self._displace(unit, other, bin_, rung):
+                        return True
+        return False
+
+    def _displace(
+        self, unit: Unit, other: Unit, bin_: ledger.Bin, rung: int
+    ) -> bool:
+        back = self._take(other)
+        if self._takes(unit, bin_):
+            self._budget -= 1
+            self._put(unit, bin_, rung)
+            if self._settle(other):
+                return True
+            self._take(unit)
+        self._put(other, *back)
+        return False
+
+    def _trade(self, left: list[Unit]) -> bool:
+        """Give up one placed unit for more servers among those left."""
+        placed = [unit for units in self._on.values() for unit in units]
+        placed.sort(key=lambda unit: (-unit.size, unit.servers[0].id))
+        smallest_first = sorted(
+            left, key=lambda unit: (unit.size, unit.servers[0].id)
+        )
+        for unit in placed:
+            back = self._take(unit)
+            gained = self._fill(back[0], smallest_first, unit.priority)
+            count = sum(len(other.servers) for other in gained)
+            if count > len(unit.servers):
+                left.append(unit)
+                return True
+            for other in gained:
+                self._take(other)
+            self._put(unit, *back)
+        return False
+
+    def _fill(
+        self, bin_: ledger.Bin, units: list[Unit], priority: int
+    ) -> list[Unit]:
+        """Place on one host what fits of the units, none of less priority."""
+        gained = []
+        for unit in units:
+            if unit.priority < priority or not self._takes(unit, bin_):
+                continue
+            for rung, candidates in enumerate(unit.candidates):
+                if bin_ in candidates:
+                    self._put(unit, bin_, rung)
+                    gained.append(unit)
+                    break
+        return gained
+
+    def _polish(self, placed: list[Unit]) -> None:
+        """Let each unit choose again, now that all the others are known."""
+        work = sum(len(unit.candidates[unit.rung]) for unit in placed)
+        passes = min(_POLISH_PASSES, max(1, _POLISH_BUDGET // max(1, work)))
+        for _ in range(passes):
+            if not any([self._choose_again(unit) for unit in placed]):
+                return
+
+    def _choose_again(self, unit: Unit) -> bool:
+        old, rung = self._take(unit)
+        spot = self._best(unit)
+        if spot is not None and spot[1] <= rung:
+            better = spot[1] < rung or (
+                self._score(unit, spot[0])[:2]
+                < (old.avoid, self._score(unit, old)[1] - _EPSILON)
+            )
+            if better:
+                self._put(unit, *spot)
+                return True
+        self._put(unit, old, rung)
+        return False

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Disabling services of Nova, and what follows a task."""
+
+import threading
+
+import fixtures
+
+from cloudmanager.common import exception
+from cloudmanager.conductor.hosts import compute_services
+from cloudmanager.db import nodes as db_nodes
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.tests.unit.conductor import fakes_case
+
+
+class DisableTestCase(fakes_case.ConductorCase):
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.MockPatchObject(
+            compute_services, 'DISABLE_SECONDS', 0.05))
+        self.release = threading.Event()
+        self.addCleanup(self.release.set)
+        self.plain = self.nova.disable_service
+
+    def disable(self, **kwargs):
+        compute_services.disable(self.nova, self.nova.service('src'), 'why',
+                         **kwargs)
+
+    def hang(self, before=True):
+        """Let Nova call a host that died a moment ago."""
+        def disable(service_id, reason):
+            if before:
+                self.plain(service_id, reason)
+            self.release.wait(10)
+
+        self.nova.disable_service = disable
+
+    def test_disable(self):
+        self.disable()
+        self.assertEqual(('disabled', 'why'), (
+            self.nova.service('src').status,
+            self.nova.service('src').disabled_reason))
+
+    def test_unexpected_error(self):
+        """Whatever goes wrong is told, not waited for without end."""
+        def disable(service_id, reason):
+            raise RuntimeError('unexpected')
+
+        self.nova.disable_service = disable
+        self.assertRaises(RuntimeError, self.disable)
+
+    def test_dead_host(self):
+        """The status is there; that the host hears of it is not awaited."""
+        self.hang()
+        self.disable()
+        self.assertEqual('disabled', self.nova.service('src').status)
+
+    def test_may_go_on_no_more(self):
+        self.hang(before=False)
+
+        def proceed():
+            raise exception.LeaseLost(task='t')
+
+        self.assertRaises(exception.LeaseLost, self.disable,
+                          proceed=proceed)
+
+    def test_removed_meanwhile(self):
+        self.hang(before=False)
+        self.assertRaises(exception.HostNotFound, self.disable,
+                          proceed=lambda: self.nova.computes.pop('src',
+                                                                 None))
+
+
+class AfterTaskTestCase(fakes_case.ConductorCase):
+
+    def setUp(self):
+        super().setUp()
+        self.node = db_nodes.create_node(self.context, {
+            'name': 'src', 'hypervisor_id': 'rp-src'})['id']
+
+    def condition(self):
+        return db_nodes.get_node(self.context, self.node)['condition']
+
+    def test_host(self):
+        run = self.run_of()
+        self.nova.disable_service('id-src', 'why')
+        db_tasks.finish(self.context, run.task_id, run.generation,
+                        db_tasks.FAILURE)
+        db_nodes.update_node(self.context, self.node, {'condition': 1})
+        compute_services.after_task(run, lambda: self.tools)
+        self.assertEqual(2, self.condition())
+
+    def test_host_that_was_removed(self):
+        run = self.run_of()
+        del self.nova.computes['src']
+        compute_services.after_task(run, lambda: self.tools)
+        self.assertEqual(0, self.condition())
+
+    def test_nodes(self):
+        """Without a cloud too."""
+        other = db_nodes.create_node(self.context, {'name': 'b'})['id']
+        for params in ({'node_id': other}, {'node_ids': [other]}):
+            db_nodes.update_node(self.context, other, {
+                'condition': 1, 'power_state': 'power_off'})
+            db_nodes.want_off(self.context, other, True)
+            self.task_id = None
+            run = self.run_of('node.power', host=None, **params)
+            db_tasks.finish(self.context, run.task_id, run.generation,
+                            db_tasks.SUCCESS)
+            compute_services.after_task(run, None)
+            self.assertEqual(2, db_nodes.get_node(
+                self.context, other)['condition'])

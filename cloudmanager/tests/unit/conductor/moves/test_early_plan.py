@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan that is made while a host is being fenced."""
+
+import fixtures
+
+from cloudmanager.common import exception
+from cloudmanager.conductor.moves import early_plan
+from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.steps import hosts as steps
+from cloudmanager.tests.unit.conductor import fakes_case
+
+
+class EarlyPlanTestCase(fakes_case.ConductorCase):
+
+    def setUp(self):
+        super().setUp()
+        self.add_power()
+        self.dead_host()
+        self.nova.add('vm1')
+        # So long it takes until a host that is dead is known to be.
+        self.clock.sleep(12)
+        self.planned = self.useFixture(fixtures.MockPatchObject(
+            plans, 'make_plan', side_effect=plans.make_plan)).mock
+
+    def fence_and_plan(self, meanwhile=lambda: None):
+        """Run the steps; return how often it was planned.
+
+        :param meanwhile: called when the early plan is there
+        """
+        early = early_plan.EarlyPlan()
+        run = self.run_of('host.evacuate')
+        steps.Fence(run, self.tools, early).execute()
+        early._plan.exception(10)
+        meanwhile()
+        steps.PlanEvacuation(run, self.tools, early).execute()
+        return self.planned.call_count
+
+    def test_used(self):
+        self.assertEqual(1, self.fence_and_plan())
+        self.assertEqual({'vm1': 'PENDING'}, self.states())
+
+    def test_another_server_has_come(self):
+        """It arrived before the host was fenced; it is not left behind."""
+        self.assertEqual(2, self.fence_and_plan(
+            lambda: self.nova.add('vm2')))
+        self.assertEqual({'vm1', 'vm2'}, set(self.items()))
+
+    def test_a_server_has_changed(self):
+        """It was built, or stopped, before the host was fenced."""
+        self.nova.set('vm1', vm_state='building', launched=False)
+        self.clock.sleep(12)
+        self.assertEqual(2, self.fence_and_plan(
+            lambda: self.nova.set('vm1', vm_state='active', launched=True)))
+        self.assertEqual({'vm1': 'PENDING'}, self.states())
+
+    def test_failed(self):
+        """The step itself waits for a cloud that does not answer."""
+        real = self.planned.side_effect
+        self.planned.side_effect = exception.CloudUnreachable(
+            service='Nova', reason='away')
+
+        def heal():
+            self.planned.side_effect = real
+
+        self.assertEqual(2, self.fence_and_plan(heal))
+        self.assertEqual({'vm1': 'PENDING'}, self.states())
+
+    def test_old(self):
+        self.assertEqual(2, self.fence_and_plan(
+            lambda: self.clock.sleep(31)))
+
+    def test_not_fenced_again(self):
+        """A successor that only plans has no early plan."""
+        run = self.run_of('host.evacuate')
+        run.remember(fenced='power')
+        early = early_plan.EarlyPlan()
+        steps.Fence(run, self.tools, early).execute()
+        steps.PlanEvacuation(run, self.tools, early).execute()
+        self.assertEqual(1, self.planned.call_count)
+        self.assertEqual({'vm1': 'PENDING'}, self.states())

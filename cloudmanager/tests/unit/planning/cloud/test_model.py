@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Capacity as in Placement, and the indexes of the model."""
+
+import unittest
+
+from cloudmanager.planning import options
+from cloudmanager.planning.cloud import ledger
+from cloudmanager.planning.cloud import model
+from cloudmanager.tests.unit.planning import factory
+
+
+class InventoryTestCase(unittest.TestCase):
+    def test_capacity(self) -> None:
+        rows = (
+            (model.Inventory(16), 16),
+            (model.Inventory(16, 2), 14),
+            (model.Inventory(16, 2, 4.0), 56),
+            (model.Inventory(1000, 0, 1.5), 1500),
+            (model.Inventory(0), 0),
+        )
+        for inventory, capacity in rows:
+            with self.subTest(inventory=inventory):
+                self.assertEqual(capacity, inventory.capacity)
+
+    def test_takes_respects_units(self) -> None:
+        inventory = model.Inventory(64, min_unit=4, max_unit=16, step_size=4)
+        rows = ((3, False), (4, True), (6, False), (16, True), (20, False))
+        for amount, takes in rows:
+            with self.subTest(amount=amount):
+                self.assertEqual(takes, inventory.takes(amount))
+
+
+class BinTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        host = factory.host('a', used={'VCPU': 8, 'MEMORY_MB': 4096})
+        self.bin = ledger.Bin(host, options.DEFAULT)
+
+    def test_fits_to_the_last_unit(self) -> None:
+        self.assertTrue(self.bin.fits({'VCPU': 8}))
+        self.assertFalse(self.bin.fits({'VCPU': 9}))
+
+    def test_class_without_inventory_does_not_fit(self) -> None:
+        self.assertFalse(self.bin.fits({'VGPU': 1}))
+        self.assertTrue(self.bin.fits({'VGPU': 0}))
+
+    def test_headroom_binds_load_classes_only(self) -> None:
+        host = factory.host('a', inventory={'VGPU': model.Inventory(2)})
+        bin_ = ledger.Bin(host, options.Options(max_projected_usage=0.5))
+        self.assertTrue(bin_.fits({'VCPU': 8, 'VGPU': 2}))
+        self.assertFalse(bin_.fits({'VCPU': 9}))
+
+    def test_add_and_take_back(self) -> None:
+        before = dict(self.bin.used)
+        self.bin.add({'VCPU': 4})
+        self.assertEqual(0.75, self.bin.usage()['VCPU'])
+        self.bin.add({'VCPU': 4}, -1)
+        self.assertEqual(before, self.bin.used)
+
+    def test_shortage_names_each_class(self) -> None:
+        worst, short = self.bin.shortage({'VCPU': 12, 'MEMORY_MB': 12288})
+        self.assertEqual({'VCPU': 4.0}, short)
+        self.assertEqual(0.25, worst)
+
+
+class CloudTestCase(unittest.TestCase):
+    def test_dr2_only_the_exact_host(self) -> None:
+        """DR2: node1 is neither node10 nor node11."""
+        cloud = factory.cloud(
+            [factory.host(name) for name in ('node1', 'node10', 'node11')],
+            [
+                factory.server('a', 'node1'),
+                factory.server('b', 'node10'),
+                factory.server('c', 'node11'),
+            ],
+        )
+        found = [item.id for item in cloud.servers_on('node1')]
+        self.assertEqual(['a'], found)
+        for name in ('node', 'NODE1', 'node1 ', 'node1*', ''):
+            with self.subTest(name=name):
+                self.assertRaises(model.UnknownHost, cloud.host, name)
+
+    def test_groups_by_either_side(self) -> None:
+        cloud = factory.cloud(
+            [factory.host('src')],
+            [factory.server('a', group_id='g'), factory.server('b')],
+            [model.Group('g', model.AFFINITY, frozenset({'b', 'gone'}))],
+        )
+        members = sorted(item.id for item in cloud.members_of['g'])
+        self.assertEqual(['a', 'b'], members)
