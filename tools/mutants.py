@@ -72,7 +72,7 @@ def _negated(node, field):
 def _operators(node):
     """Yield functions, each of which puts another operator into a node."""
     match node:
-        case ast.Compare(ops=[operator]):
+        case ast.Compare(ops=[operator]) if type(operator) in COMPARISONS:
             yield lambda: setattr(node, 'ops',
                                   [COMPARISONS[type(operator)]()])
         case ast.BinOp() if type(node.op) in SUMS:
