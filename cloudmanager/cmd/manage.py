@@ -7,6 +7,7 @@ from typing import Any
 
 from oslo_config import cfg
 
+from cloudmanager.cmd import runner
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import secrets
 from cloudmanager.common import setup
@@ -95,6 +96,7 @@ def _commands(subparsers: Any) -> None:
     keys.add_parser('prune').set_defaults(function=prune)
 
 
+@runner.program
 def main() -> None:
     """Carry out one command."""
     CONF.register_cli_opt(cfg.SubCommandOpt(
@@ -105,4 +107,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

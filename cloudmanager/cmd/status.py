@@ -21,6 +21,10 @@ class Checks(upgradecheck.UpgradeCommands):
     """What must hold before the new code starts."""
 
     def _database(self) -> upgradecheck.Result:
+        try:
+            migration.check_known()
+        except exception.Misconfigured as exc:
+            return upgradecheck.Result(Code.FAILURE, str(exc))
         found, wanted = migration.version(), migration.head()
         if found == wanted:
             return upgradecheck.Result(Code.SUCCESS)

@@ -83,9 +83,9 @@ class Node(Created, Base):
     __tablename__ = 'nodes'
     __table_args__ = _args(
         sa.UniqueConstraint('name'), sa.UniqueConstraint('hypervisor_id'),
+        sa.UniqueConstraint('mac_address'),
         sa.Index(None, 'node_class_id'), sa.Index(None, 'node_type_id'),
         sa.Index(None, 'image_id'),
-        sa.Index('uq_nodes_mac_address', 'mac_address', unique=True),
         sa.Index(None, 'controller_id'), sa.Index(None, 'power_state'),
         sa.Index(None, 'condition'), sa.Index(None, 'is_reserved'),
         sa.Index(None, 'is_controller'), sa.Index(None, 'active'),
@@ -132,14 +132,11 @@ class Node(Created, Base):
     compute_host: Mapped[str | None] = mapped_column(sa.String(255))
     compute_status: Mapped[str | None] = mapped_column(sa.String(16))
     compute_state: Mapped[str | None] = mapped_column(sa.String(16))
-    dcc: Mapped[bool] = mapped_column(default=True)
-    nodesafe: Mapped[bool] = mapped_column(default=False)
     power_state: Mapped[str | None] = mapped_column(sa.String(16))
     power_state_at: Mapped[datetime.datetime | None]
     power_state_reason: Mapped[str | None] = mapped_column(sa.String(255))
     # Whether it is off because this service was asked to switch it off.
-    power_off_wanted: Mapped[bool] = mapped_column(
-        default=False, server_default=sa.false())
+    power_off_wanted: Mapped[bool] = mapped_column(default=False)
 
 
 class NodeAddress(Base):
@@ -170,7 +167,7 @@ class PowerControl(Created, Base):
     ssh_key: Mapped[str | None] = mapped_column(sa.Text)
     options: Mapped[dict[str, Any] | None]
     # What is known of its health; retry_at keeps us from a dead one.
-    failures: Mapped[int] = mapped_column(default=0, server_default='0')
+    failures: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(sa.Text)
     last_error_at: Mapped[datetime.datetime | None]
     last_success_at: Mapped[datetime.datetime | None]
@@ -256,10 +253,8 @@ class AvailabilityStorage(Created, Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(255))
-    compute_path: Mapped[str] = mapped_column(sa.String(1024),
-                                              server_default='')
-    controller_path: Mapped[str] = mapped_column(sa.String(1024),
-                                                 server_default='')
+    compute_path: Mapped[str] = mapped_column(sa.String(1024), default='')
+    controller_path: Mapped[str] = mapped_column(sa.String(1024), default='')
 
 
 class NodeAvailabilityStorage(Base):
@@ -388,30 +383,10 @@ class Job(Base):
 
 class Audit(Created, Base):
     __tablename__ = 'audits'
-    __table_args__ = _args(sa.Index(None, 'aggregate_id'),
-                           sa.Index(None, 'status'))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     aggregate_id: Mapped[int]
     status: Mapped[str] = mapped_column(sa.String(16))
-    model: Mapped[dict[str, Any] | None]
-    imbalance_before: Mapped[float | None]
-    imbalance_after: Mapped[float | None]
-    error: Mapped[str | None] = mapped_column(sa.Text)
-
-
-class AuditMove(Base):
-    __tablename__ = 'audit_moves'
-    __table_args__ = _args(sa.UniqueConstraint('audit_id', 'position'))
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    audit_id: Mapped[int] = mapped_column(
-        sa.ForeignKey('audits.id', ondelete='CASCADE'))
-    position: Mapped[int]
-    server_id: Mapped[str] = mapped_column(sa.String(36))
-    source: Mapped[str] = mapped_column(sa.String(255))
-    destination: Mapped[str] = mapped_column(sa.String(255))
-    reason: Mapped[str | None] = mapped_column(sa.Text)
 
 
 class Service(Created, Base):

@@ -200,18 +200,22 @@ def _read_seed(url: sa.URL) -> dict[str, list[dict[str, Any]]]:
         engine.dispose()
 
 
-def _create_database(backend: str, migrated: bool) -> sa.URL:
+def create_database(backend: str) -> sa.URL:
+    """Make an empty database on a server; whoever asks drops it."""
     name = f'cloudmanager_test_{uuid.uuid4().hex[:16]}'
     with server_connection(backend) as connection:
         connection.exec_driver_sql(f'CREATE DATABASE {name}')
-    url = _server_url(backend).set(database=name)
-    if migrated:
-        _upgrade(_render(url))
-        _seed.setdefault(backend, _read_seed(url))
+    return _server_url(backend).set(database=name)
+
+
+def _migrated_database(backend: str) -> sa.URL:
+    url = create_database(backend)
+    _upgrade(_render(url))
+    _seed.setdefault(backend, _read_seed(url))
     return url
 
 
-def _drop_database(backend: str, url: sa.URL) -> None:
+def drop_database(backend: str, url: sa.URL) -> None:
     force = ' WITH (FORCE)' if backend == 'postgresql' else ''
     with server_connection(backend) as connection:
         connection.exec_driver_sql(f'DROP DATABASE {url.database}{force}')
@@ -226,7 +230,7 @@ _spare: dict[str, list[sa.URL]] = {backend: [] for backend in URLS}
 def _drop_spare() -> None:
     for backend, urls in _spare.items():
         while urls:
-            _drop_database(backend, urls.pop())
+            drop_database(backend, urls.pop())
 
 
 class DbTestCase(TestCase):
@@ -253,7 +257,8 @@ class DbTestCase(TestCase):
         if cls.migrated and spare and not cls.alone:
             cls._url = spare.pop()
         else:
-            cls._url = _create_database(cls.backend, cls.migrated)
+            cls._url = (_migrated_database(cls.backend) if cls.migrated
+                        else create_database(cls.backend))
         cls.addClassCleanup(cls._release, cls._url)
 
     @classmethod
@@ -261,7 +266,7 @@ class DbTestCase(TestCase):
         if cls.migrated and not cls.alone:
             _spare[cls.backend].append(url)
         else:
-            _drop_database(cls.backend, url)
+            drop_database(cls.backend, url)
         cls._url = None
 
     def go_without(self, reason: str) -> None:

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Schema migrations by alembic, driven from code."""
+"""Schema migrations by alembic, driven from code.
+
+They form one chain, and go forward only. The id of a revision is the name of
+its file, such as ``0001_initial``.
+"""
 
 import pathlib
-from typing import Any
+import re
 
 from alembic import command
 from alembic import config as alembic_config
@@ -10,18 +14,28 @@ from alembic import migration as alembic_migration
 from alembic import script as alembic_script
 import sqlalchemy as sa
 
+from cloudmanager.common import exception
 from cloudmanager.db import api as db_api
 
 # TaskFlow keeps its own history in alembic_version of the same database.
 VERSION_TABLE = 'cloudmanager_alembic_version'
+# That is how much the version table takes.
+ID_LENGTH = 32
+_LOCATION = pathlib.Path(__file__).parent
 
 
-def _config(connection: sa.Connection | None = None) -> Any:
+def _config(connection: sa.Connection | None = None
+            ) -> alembic_config.Config:
     config = alembic_config.Config()
-    config.set_main_option('script_location',
-                           str(pathlib.Path(__file__).parent))
+    config.set_main_option('script_location', str(_LOCATION))
+    config.set_main_option('file_template', '%%(rev)s')
     config.attributes['connection'] = connection
     return config
+
+
+def scripts() -> alembic_script.ScriptDirectory:
+    """Return the migrations of the code."""
+    return alembic_script.ScriptDirectory.from_config(_config())
 
 
 def version() -> str | None:
@@ -34,21 +48,42 @@ def version() -> str | None:
 
 def head() -> str | None:
     """Return the newest revision of the code."""
-    return alembic_script.ScriptDirectory.from_config(
-        _config()).get_current_head()
+    return scripts().get_current_head()
+
+
+def check_known() -> None:
+    """Check that the code knows the revision that the database has.
+
+    :raises Misconfigured: it does not, so it cannot go on from there
+    """
+    found = version()
+    if found is None or found in {
+            script.revision for script in scripts().walk_revisions()}:
+        return
+    raise exception.Misconfigured(
+        setting='[database] connection',
+        reason=f'its tables are at revision {found}, which this release does '
+               'not have. If they come from a newer release, install that '
+               'one. If they come from a version before the first release, '
+               'they cannot be upgraded: name a new, empty database')
 
 
 def upgrade(revision: str = 'head') -> None:
     """Bring the database to a revision.
 
     :param revision: an alembic revision, the newest one by default
+    :raises Misconfigured: the database has one that the code does not know
     """
+    check_known()
     with db_api.get_engine().begin() as connection:
         command.upgrade(_config(connection), revision)
 
 
 def revise(message: str, autogenerate: bool = False) -> None:
-    """Write a new migration, for developers."""
+    """Write a new migration after the newest one, for developers."""
+    number = int((head() or '0').partition('_')[0]) + 1
+    words = re.sub(r'\W+', '_', message.lower()).strip('_')
     with db_api.get_engine().begin() as connection:
-        command.revision(_config(connection), message=message,
-                         autogenerate=autogenerate)
+        command.revision(
+            _config(connection), message=message, autogenerate=autogenerate,
+            rev_id=f'{number:04}_{words}'[:ID_LENGTH].rstrip('_'))

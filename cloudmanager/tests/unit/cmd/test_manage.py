@@ -23,7 +23,10 @@ CONF = cfg.CONF
 class ManageCase(base.DbTestCase):
 
     def run_command(self, *words):
-        """Run the program in this process and return what it printed."""
+        """Run the program in this process and return what it printed.
+
+        What it ends with is kept in ``said``.
+        """
         path = self.directory / 'manage.conf'
         path.write_text(f'[DEFAULT]\nstate_path = {self.directory}\n'
                         f'[database]\nconnection = {self.url}\n')
@@ -34,7 +37,7 @@ class ManageCase(base.DbTestCase):
         db_api.reset()
         try:
             with fixtures.MonkeyPatch('sys.stdout', output):
-                manage.main()
+                self.said = manage.main()
         finally:
             CONF.reset()
             CONF.unregister_opt(CONF._opts['command']['opt'])
@@ -64,7 +67,21 @@ class DatabaseTestCase(ManageCase):
 
     def test_upgrade_to_a_revision(self):
         self.run_command('db', 'upgrade', '0001')
-        self.assertEqual('0001\n', self.run_command('db', 'version'))
+        self.assertEqual('0001_initial\n',
+                         self.run_command('db', 'version'))
+
+    def test_upgrade_of_tables_from_elsewhere(self):
+        self.run_command('db', 'upgrade')
+        self.execute(sa.update(sa.table(
+            migration.VERSION_TABLE, sa.column('version_num'))).values(
+                version_num='0009'))
+
+        self.run_command('db', 'upgrade')
+
+        self.assertIn('[database] connection cannot be used: its tables are '
+                      'at revision 0009', self.said)
+        self.assertEqual('0009\n', self.run_command('db', 'version'))
+        self.assertIsNone(self.said)
 
     def test_no_command(self):
         self.assertRaises(SystemExit, self.run_command, 'db')

@@ -2,6 +2,7 @@
 """cloudmanager-status."""
 
 from oslo_upgradecheck import upgradecheck
+import sqlalchemy as sa
 
 from cloudmanager import policies
 from cloudmanager.cmd import status
@@ -70,6 +71,16 @@ class UpgradedTestCase(ChecksCase):
         secrets.create_key().write_bytes(b'short')
         self.assertEqual(Code.FAILURE,
                          self.results()['Encryption keys'].code)
+
+    def test_tables_from_elsewhere(self):
+        """An upgrade would be of no use."""
+        self.execute(sa.update(sa.table(
+            migration.VERSION_TABLE, sa.column('version_num'))).values(
+                version_num='0009'))
+        result = self.results()['Database schema']
+        self.assertEqual(Code.FAILURE, result.code)
+        self.assertIn('revision 0009, which', result.details)
+        self.assertNotIn('db upgrade', result.details)
 
 
 class EmptyTestCase(ChecksCase):

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Migrations, on every database."""
 
+import pathlib
+import shutil
+
 from alembic import autogenerate
 from alembic.runtime import migration as migration_context
+import fixtures
 import sqlalchemy as sa
 
-from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import persistence
 from cloudmanager.db import api as db_api
@@ -19,6 +22,32 @@ DEFAULT_IMAGE = (
     'menu label CENTER COMPUTE NODE DEFAULT\nkernel vmlinuz\nappend '
     'initrd=dracut root=192.168.100.1:/mnt/rootfs biosdevname=0 ip=eth0:on '
     'ip=eth1:on bond=bond0:eth0,eth1:mode=6 ip=bond0:dhcp ro')
+
+
+def _shape(engine, names):
+    """Return all that a database tells of some tables, in one order."""
+    inspector = sa.inspect(engine)
+    columns = {name: [{**column, 'type': repr(column['type'])}
+                      for column in inspector.get_columns(name)]
+               for name in names}
+    # A unique constraint has an index of its name on some databases.
+    return {name: {
+        'columns': columns[name],
+        'primary key': inspector.get_pk_constraint(name),
+        'options': inspector.get_table_options(name),
+        **{kind: sorted(read(name), key=lambda found: found['name'])
+           for kind, read in (('indexes', inspector.get_indexes),
+                              ('unique', inspector.get_unique_constraints),
+                              ('references', inspector.get_foreign_keys),
+                              ('checks', inspector.get_check_constraints))}}
+        for name in names}
+
+
+def _copy(metadata):
+    copied = sa.MetaData(naming_convention=models.NAMING)
+    for table in metadata.tables.values():
+        table.to_metadata(copied)
+    return copied
 
 
 @base.databases()
@@ -35,7 +64,8 @@ class ModelsSyncTestCase(base.DbTestCase):
         with db_api.get_engine().connect() as connection:
             context = migration_context.MigrationContext.configure(
                 connection, opts={'include_object': self._is_ours,
-                                  'compare_type': True})
+                                  'compare_type': True,
+                                  'compare_server_default': True})
             return autogenerate.compare_metadata(context, metadata)
 
     def test_models_agree(self):
@@ -43,9 +73,7 @@ class ModelsSyncTestCase(base.DbTestCase):
 
     def test_difference_is_seen(self):
         """The comparison does find a column that is missing."""
-        metadata = sa.MetaData(naming_convention=models.NAMING)
-        for table in models.Base.metadata.tables.values():
-            table.to_metadata(metadata)
+        metadata = _copy(models.Base.metadata)
         metadata.tables['tasks'].append_column(
             sa.Column('surplus', sa.Integer))
 
@@ -53,6 +81,48 @@ class ModelsSyncTestCase(base.DbTestCase):
 
         self.assertEqual(('add_column', None, 'tasks', 'surplus'),
                          (*found[:3], found[3].name))
+
+    def _made_of(self, metadata):
+        """Return the shape of tables that models make by themselves."""
+        if self.backend == 'sqlite':
+            url = f'sqlite:///{self.directory}/models.sqlite'
+        else:
+            url = base.create_database(self.backend)
+            self.addCleanup(base.drop_database, self.backend, url)
+        engine = sa.create_engine(url)
+        self.addCleanup(engine.dispose)
+        metadata.create_all(engine)
+        return _shape(engine, metadata.tables)
+
+    def _migrated(self):
+        return _shape(db_api.get_engine(), models.Base.metadata.tables)
+
+    def test_same_tables(self):
+        """Order of columns, names, indexes, options: nothing differs."""
+        made = self._made_of(models.Base.metadata)
+        for name, migrated in self._migrated().items():
+            self.assertEqual(made[name], migrated, name)
+
+    def test_other_tables(self):
+        """Differences that the first comparison has no eye for are seen."""
+        metadata = _copy(models.Base.metadata)
+        (reference,) = metadata.tables['task_items'].foreign_key_constraints
+        reference.name = 'fk_other'
+        made = self._made_of(metadata)
+
+        self.assertEqual(
+            ['task_items'],
+            [name for name, migrated in self._migrated().items()
+             if migrated != made[name]])
+
+    def test_no_other_tables(self):
+        """Besides them and TaskFlow's the database has none."""
+        taskflows = {'logbooks', 'flowdetails', 'atomdetails',
+                     'alembic_version'}
+        self.assertEqual(
+            {*models.Base.metadata.tables, migration.VERSION_TABLE},
+            set(sa.inspect(db_api.get_engine()).get_table_names())
+            - taskflows)
 
 
 @base.databases()
@@ -103,52 +173,6 @@ class UpgradeTestCase(base.DbTestCase):
                 name='new')).inserted_primary_key[0]
         self.assertEqual(5, new)
 
-    def _add_nodes(self, *nodes):
-        """Add nodes and a task as release 0005 of the tables had them."""
-        migration.upgrade('0005')
-        table = sa.table('nodes', *map(sa.column, (
-            'name', 'mac_address', 'node_class_id', 'node_type_id',
-            'image_id', 'active', 'is_reserved', 'is_controller',
-            'condition', 'dcc', 'nodesafe', 'created_at')),
-            sa.column('ip_addresses', sa.JSON))
-        self.execute(sa.insert(table), [{
-            'name': name, 'mac_address': mac, 'ip_addresses': addresses,
-            'node_class_id': 1, 'node_type_id': 1, 'image_id': 1,
-            'active': True, 'is_reserved': False, 'is_controller': False,
-            'condition': 0, 'dcc': True, 'nodesafe': False,
-            'created_at': clock.utcnow()} for name, mac, addresses in nodes])
-
-    def test_addresses(self):
-        """Nodes that are there already are found by their addresses."""
-        self._add_nodes(('a', 'aa:00:00:00:00:01', ['10.0.0.1', 'fd00::1']),
-                        ('b', None, None), ('c', None, []))
-
-        migration.upgrade()
-
-        self.assertEqual(
-            {('a', '10.0.0.1'), ('a', 'fd00::1')},
-            {tuple(row) for row in self.execute(
-                sa.select(models.Node.name, models.NodeAddress.address)
-                .join(models.NodeAddress,
-                      models.NodeAddress.node_id == models.Node.id))})
-        self.assertEqual([[], []], [row.ip_addresses for row in self.execute(
-            sa.select(models.Node.ip_addresses)
-            .where(models.Node.name.in_(('b', 'c'))))])
-
-    def test_shared_mac_address(self):
-        """Whose an address is only an operator knows (FA5)."""
-        mac = 'aa:00:00:00:00:01'
-        self._add_nodes(('a', mac, None), ('b', mac, None), ('c', None, None))
-
-        error = self.assertRaises(exception.Conflict, migration.upgrade)
-
-        self.assertIn(mac, str(error))
-        self.assertEqual('0005', migration.version())
-        self.execute(sa.text(
-            "UPDATE nodes SET mac_address = NULL WHERE name = 'b'"))
-        migration.upgrade()
-        self.assertEqual(migration.head(), migration.version())
-
     def test_upgrade_twice(self):
         """Twice does no harm, nor does TaskFlow's version table."""
         for _ in range(2):
@@ -161,3 +185,73 @@ class UpgradeTestCase(base.DbTestCase):
         self.assertEqual(migration.head(), migration.version())
         self.assertEqual(4, len(self.execute(
             sa.select(models.NodeClass.id))))
+
+    def test_unknown_revision(self):
+        """Whoever comes from elsewhere is told so, and nothing is done."""
+        migration.upgrade()
+        version = sa.table(migration.VERSION_TABLE, sa.column('version_num'))
+        # The second one is how an id begins that there is.
+        for revision in ('0009', '0001', 'fedcba987654'):
+            self.execute(sa.update(version).values(version_num=revision))
+
+            error = self.assertRaises(exception.Misconfigured,
+                                      migration.upgrade)
+
+            self.assertIn(f'revision {revision}, which', str(error))
+            self.assertIn('empty database', str(error))
+            self.assertEqual(revision, migration.version())
+
+
+class ChainTestCase(base.DbTestCase):
+    """Migrations follow one another, and none goes back."""
+
+    migrated = False
+
+    def _scripts(self):
+        return list(reversed(list(migration.scripts().walk_revisions())))
+
+    def test_one_head(self):
+        self.assertEqual([migration.head()], migration.scripts().get_heads())
+
+    def test_chain(self):
+        """Each file bears the name of its revision, and a number."""
+        scripts = self._scripts()
+        self.assertEqual(
+            [f'{number:04}' for number in range(1, len(scripts) + 1)],
+            [script.revision[:4] for script in scripts])
+        self.assertEqual(
+            [None, *(script.revision for script in scripts[:-1])],
+            [script.down_revision for script in scripts])
+        directory = pathlib.Path(migration.__file__).parent / 'versions'
+        self.assertEqual(
+            {'__init__', *(script.revision for script in scripts)},
+            {path.stem for path in directory.glob('*.py')})
+        for script in scripts:
+            self.assertRegex(script.revision, r'^\d{4}_[a-z0-9_]+$')
+            self.assertLessEqual(len(script.revision), migration.ID_LENGTH)
+            self.assertEqual(f'{script.revision}.py',
+                             pathlib.Path(script.path).name)
+
+    def test_forward_only(self):
+        for script in self._scripts():
+            self.assertFalse(hasattr(script.module, 'downgrade'),
+                             script.revision)
+
+    def test_next(self):
+        """What developers begin with is the next link of the chain."""
+        location = self.directory / 'migration'
+        shutil.copytree(pathlib.Path(migration.__file__).parent, location)
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.db.migration._LOCATION', location))
+        migration.upgrade()
+        last = migration.head()
+
+        migration.revise('Agents of nodes, and what they report last',
+                         autogenerate=True)
+
+        new = migration.scripts().get_revision(migration.head())
+        self.assertEqual(
+            (f'{int(last[:4]) + 1:04}_agents_of_nodes_and_what_they'[:32],
+             last), (new.revision, new.down_revision))
+        self.assertEqual(f'{new.revision}.py', pathlib.Path(new.path).name)
+        self.assertFalse(hasattr(new.module, 'downgrade'))

@@ -26,12 +26,11 @@ class NodesTestCase(base.DbTestCase):
     def test_defaults(self):
         node = self.create()
         self.assertEqual(
-            ('hypervisor', '', 'default', True, False, False, 0, True,
-             False, None, []),
+            ('hypervisor', '', 'default', True, False, False, 0, None, []),
             tuple(node[key] for key in (
                 'class_name', 'type_name', 'image_name', 'active',
-                'is_reserved', 'is_controller', 'condition', 'dcc',
-                'nodesafe', 'power_state', 'controls')))
+                'is_reserved', 'is_controller', 'condition', 'power_state',
+                'controls')))
         self.assertIsNotNone(node['created_at'])
 
     def test_type_names_the_class(self):
