@@ -208,7 +208,8 @@ def _check(context: Any, side: _Side, ids: Collection[int]) -> None:
                    + (f' and {more} more.' if more > 0 else '.'))
 
 
-@api.again_after(db_exc.DBDuplicateEntry, db_exc.DBReferenceError)
+# Each change of one of the others may get in the way once.
+@api.again_after(db_exc.DBDuplicateEntry, db_exc.DBReferenceError, times=20)
 @api.writer
 def _assign(context: Any, side: _Side, own_id: int,
             other_ids: Collection[int], replace: bool) -> None:

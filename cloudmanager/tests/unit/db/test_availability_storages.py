@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Availability storages, and assignments from both sides."""
 
+import fixtures
 import sqlalchemy as sa
 
+from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.db import availability_storages as storages
 from cloudmanager.db import models
@@ -268,3 +270,29 @@ class RacedTestCase(StoragesCase):
             {exception.InUse, exception.Invalid, exception.NodeNotFound,
              exception.AvailabilityStorageNotFound})
         self.assertEqual(set(), self.pairs())
+
+
+@base.databases('postgresql', sqlite=False)
+class BusyTestCase(StoragesCase):
+    """On the others whoever comes second waits, or sees a deadlock."""
+
+    def test_each_of_the_others_comes_first(self):
+        """However often that happens, the request is carried out."""
+        chosen, node = [self.create(name) for name in 'abcdef'], self.node()
+        faster, check = iter(chosen), storages._check
+
+        def meanwhile(context, side, ids):
+            check(context, side, ids)
+            storage = (next(faster, None) if side is storages._OF_NODE
+                       else None)
+            if storage is not None:
+                storages.assign_nodes(cm_context.admin_context(), storage,
+                                      [node])
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.db.availability_storages._check', meanwhile))
+
+        storages.assign_storages(self.context, node, chosen)
+
+        self.assertEqual({(storage, node) for storage in chosen},
+                         self.pairs())
