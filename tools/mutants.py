@@ -89,13 +89,16 @@ def _operators(node):
 def _values(node):
     """Yield functions, each of which puts another value into a node."""
     match node:
+        case ast.Return(value=ast.Constant()):
+            # Its value is changed below; False and None are much the same.
+            pass
         case ast.Return(value=ast.expr()) | ast.keyword(arg=str()):
             yield lambda: setattr(node, 'value', ast.Constant(None))
         case ast.Constant(value=bool()):
             yield lambda: setattr(node, 'value', not node.value)
         case ast.Constant(value=int() | float()):
             yield lambda: setattr(node, 'value', node.value + 1)
-        case ast.Constant(value=str()):
+        case ast.Constant(value=str()) if ' ' not in node.value:
             yield lambda: setattr(node, 'value', node.value + 'X')
 
 
@@ -142,7 +145,7 @@ def _ignored(tree):
             case ast.Expr() if _is_text(node) or _is_log(node):
                 away = [node]
             case ast.FunctionDef():
-                away = [each.annotation for each in
+                away = node.decorator_list + [each.annotation for each in
                         (*node.args.args, *node.args.kwonlyargs)]
                 away.append(node.returns)
             case ast.AnnAssign():
@@ -172,34 +175,39 @@ def changes(tree):
             yield _line(node), change
 
 
+def _changed(original, number):
+    """Return a copy of a tree with one of its changes made."""
+    tree = copy.deepcopy(original)
+    _, change = next(itertools.islice(changes(tree), number, None))
+    change()
+    return ast.fix_missing_locations(tree)
+
+
 def mutants(module, chosen):
     """Return one mutant for each line of a module that can be changed.
 
     :param chosen: random.Random that picks among the changes of a line
     """
     path = ROOT / (module.replace('.', '/') + '.py')
-    if not path.exists():
-        path = ROOT / module.replace('.', '/') / '__init__.py'
     original = ast.parse(path.read_text())
+    before = ast.unparse(original).splitlines()
     places = collections.defaultdict(list)
     for number, (line, _) in enumerate(changes(copy.deepcopy(original))):
         places[line].append(number)
     found = []
     for line, numbers in sorted(places.items()):
-        tree = copy.deepcopy(original)
-        number = chosen.choice(numbers)
-        before = ast.unparse(tree).splitlines()
-        for other, (_, change) in enumerate(changes(tree)):
-            if other == number:
-                change()
+        chosen.shuffle(numbers)
+        for number in numbers:
+            tree = _changed(original, number)
+            pairs = itertools.zip_longest(
+                before, ast.unparse(tree).splitlines(), fillvalue='')
+            words = next((f'{old.strip()}  ->  {new.strip()}'
+                          for old, new in pairs if old != new), None)
+            # What is None already cannot become None.
+            if words:
+                found.append(Mutant(module, line, words,
+                                    compile(tree, str(path), 'exec')))
                 break
-        ast.fix_missing_locations(tree)
-        after = ast.unparse(tree).splitlines()
-        words = next(f'{old.strip()}  ->  {new.strip()}' for old, new in
-                     itertools.zip_longest(before, after, fillvalue='')
-                     if old != new)
-        found.append(Mutant(module, line, words,
-                            compile(tree, str(path), 'exec')))
     return found
 
 
@@ -307,6 +315,8 @@ def _warm(tests):
     with os.fdopen(read) as names:
         found = names.read().split()
     os.waitpid(pid, 0)
+    # It chooses threads for all that comes after it.
+    importlib.import_module('cloudmanager.tests')
     for name in found:
         try:
             importlib.import_module(name)
