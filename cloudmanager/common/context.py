@@ -5,11 +5,15 @@ from typing import Any
 
 from oslo_context import context
 from oslo_db.sqlalchemy import enginefacade
+from sqlalchemy import orm
 
 
 @enginefacade.transaction_context_provider
 class RequestContext(context.RequestContext):
     """Who asks, under which request id."""
+
+    #: Of the transaction that a function of ``db`` runs in.
+    session: orm.Session
 
     @classmethod
     def from_dict(cls, values: dict[str, Any],

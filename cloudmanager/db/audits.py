@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from cloudmanager.common import exception
 from cloudmanager.db import api
 from cloudmanager.db import models
+from cloudmanager.db import table
 
 _AUDIT = models.Audit
-COLUMNS = tuple(_AUDIT.__table__.c)
+_AUDITS = sa.select(*_AUDIT.__table__.c)
 
 
 @api.reader
@@ -21,11 +22,7 @@ def get_audit(context: Any, aggregate_id: int,
     :param aggregate_id: of Nova
     :raises AuditNotFound: the aggregate has no such audit
     """
-    row = context.session.execute(
-        sa.select(*COLUMNS)
-        .where(_AUDIT.id == audit_id,
-               _AUDIT.aggregate_id == aggregate_id)).mappings().first()
-    if row is None:
-        raise exception.AuditNotFound(aggregate=aggregate_id,
-                                      audit=audit_id)
-    return dict(row)
+    return table.get(
+        context, _AUDITS.where(_AUDIT.id == audit_id,
+                               _AUDIT.aggregate_id == aggregate_id),
+        exception.AuditNotFound(aggregate=aggregate_id, audit=audit_id))

@@ -6,7 +6,6 @@ the row of its own side, so that sets which replace each other do not mix.
 """
 
 from collections.abc import Collection
-from collections.abc import Iterator
 import dataclasses
 from typing import Any
 
@@ -17,13 +16,13 @@ from cloudmanager.common import exception
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
+from cloudmanager.db import table
 from cloudmanager.domain import query as common_query
 
 _STORAGE = models.AvailabilityStorage
 _LINK = models.NodeAvailabilityStorage
 _NODE = models.Node
-COLUMNS = tuple(_STORAGE.__table__.c)
-_STORAGES = sa.select(*COLUMNS)
+_STORAGES = sa.select(*_STORAGE.__table__.c)
 _NODES = (sa.select(_LINK.availability_storage_id, _NODE.id, _NODE.name)
           .join(_NODE, _NODE.id == _LINK.node_id).order_by(_NODE.id))
 _OF_NODES = (
@@ -68,20 +67,11 @@ def get_storage(context: Any, storage_id: int) -> dict[str, Any]:
 
     :raises AvailabilityStorageNotFound: there is none with this id
     """
-    row = context.session.execute(
-        sa.select(*COLUMNS).where(_STORAGE.id == storage_id)
-    ).mappings().first()
-    if row is None:
-        raise exception.AvailabilityStorageNotFound(storage=storage_id)
-    storage = dict(row)
+    storage = table.get(
+        context, _STORAGES.where(_STORAGE.id == storage_id),
+        exception.AvailabilityStorageNotFound(storage=storage_id))
     _attach_nodes(context, [storage])
     return storage
-
-
-@api.writer
-def _insert(context: Any, values: dict[str, Any]) -> int:
-    return context.session.execute(
-        sa.insert(_STORAGE).values(**values)).inserted_primary_key[0]
 
 
 def create_storage(context: Any, values: dict[str, Any]) -> dict[str, Any]:
@@ -90,19 +80,14 @@ def create_storage(context: Any, values: dict[str, Any]) -> dict[str, Any]:
     :param values: ``name``, ``compute_path`` and ``controller_path``
     :raises NameTaken: there is a storage of this name
     """
-    try:
-        return get_storage(context, _insert(context, values))
-    except db_exc.DBDuplicateEntry as exc:
-        raise exception.NameTaken(field='name',
-                                  value=values['name']) from exc
+    with table.unique('name', values['name']):
+        storage_id = table.create(context, _STORAGE, values)
+    return get_storage(context, storage_id)
 
 
 @api.writer
 def _update(context: Any, storage_id: int, values: dict[str, Any]) -> None:
-    if values:
-        context.session.execute(
-            sa.update(_STORAGE).where(_STORAGE.id == storage_id)
-            .values(**values))
+    table.update(context, _STORAGE, storage_id, values)
 
 
 def update_storage(context: Any, storage_id: int,
@@ -112,11 +97,8 @@ def update_storage(context: Any, storage_id: int,
     :raises AvailabilityStorageNotFound: there is none with this id
     :raises NameTaken: another storage has the new name
     """
-    try:
+    with table.unique('name', values.get('name')):
         _update(context, storage_id, values)
-    except db_exc.DBDuplicateEntry as exc:
-        raise exception.NameTaken(field='name',
-                                  value=values['name']) from exc
     return get_storage(context, storage_id)
 
 
@@ -127,21 +109,13 @@ def delete_storage(context: Any, storage_id: int) -> None:
     :raises AvailabilityStorageNotFound: there is none with this id
     :raises InUse: it is assigned to a node
     """
-    user = context.session.scalar(
-        sa.select(_LINK.node_id)
-        .where(_LINK.availability_storage_id == storage_id).limit(1))
-    in_use = exception.InUse(what=f'Availability storage {storage_id}',
-                             by=f'node {user}' if user else 'a node')
-    if user is not None:
-        raise in_use
-    try:
-        removed = context.session.execute(
-            sa.delete(_STORAGE).where(_STORAGE.id == storage_id)).rowcount
-    except db_exc.DBReferenceError as exc:
-        # An assignment has come in between.
-        raise in_use from exc
-    if not removed:
-        raise exception.AvailabilityStorageNotFound(storage=storage_id)
+    with table.unused(
+            context, f'Availability storage {storage_id}',
+            sa.select(_LINK.node_id)
+            .where(_LINK.availability_storage_id == storage_id)):
+        table.delete(
+            context, _STORAGE, storage_id,
+            exception.AvailabilityStorageNotFound(storage=storage_id))
 
 
 # Assignments
@@ -175,19 +149,11 @@ _OF_NODE = _Side(_NODE, _LINK.node_id, _STORAGE,
                  _LINK.availability_storage_id, 'availability_storages')
 
 
-def _chunks(ids: Collection[int]) -> Iterator[list[int]]:
-    ordered = sorted(ids)
-    for first in range(0, len(ordered), db_query.MAX_IN):
-        yield ordered[first:first + db_query.MAX_IN]
-
-
 def _lock(context: Any, side: _Side, own_id: int) -> None:
-    # Against deletion and other changes of this side, not against those
-    # who only refer to the row: a change of the other side does.
-    if context.session.scalar(
-            sa.select(side.own.id).where(side.own.id == own_id)
-            .with_for_update(key_share=True)) is None:
-        raise side.missing(own_id)
+    # Not against those who only refer to the row: a change of the other
+    # side does.
+    table.lock(context, side.own, own_id, side.missing(own_id),
+               from_references=False)
 
 
 def _check(context: Any, side: _Side, ids: Collection[int]) -> None:
@@ -196,7 +162,7 @@ def _check(context: Any, side: _Side, ids: Collection[int]) -> None:
     :raises Invalid: some do not; they are named
     """
     known: set[int] = set()
-    for chunk in _chunks(ids):
+    for chunk in db_query.chunks(sorted(ids)):
         known.update(context.session.scalars(
             sa.select(side.other.id).where(side.other.id.in_(chunk))))
     unknown = sorted(set(ids) - known)
@@ -219,7 +185,7 @@ def _assign(context: Any, side: _Side, own_id: int,
     wanted = set(other_ids)
     _check(context, side, wanted - present)
     if replace:
-        for chunk in _chunks(present - wanted):
+        for chunk in db_query.chunks(sorted(present - wanted)):
             context.session.execute(
                 sa.delete(_LINK).where(side.own_id == own_id,
                                        side.other_id.in_(chunk)))
@@ -233,10 +199,10 @@ def _assign(context: Any, side: _Side, own_id: int,
 def _unassign(context: Any, side: _Side, storage_id: int,
               node_id: int) -> None:
     _lock(context, side, node_id if side is _OF_NODE else storage_id)
-    if not context.session.execute(
-            sa.delete(_LINK)
+    if not table.changed(
+            context, sa.delete(_LINK)
             .where(_LINK.availability_storage_id == storage_id,
-                   _LINK.node_id == node_id)).rowcount:
+                   _LINK.node_id == node_id)):
         raise exception.StorageNotAssigned(storage=storage_id, node=node_id)
 
 

@@ -12,13 +12,12 @@ import sqlalchemy as sa
 from cloudmanager.common import clock
 from cloudmanager.db import api
 from cloudmanager.db import models
+from cloudmanager.db import query as db_query
 from cloudmanager.domain import conditions
 
 LOG = logging.getLogger(__name__)
 #: A power state that was read longer ago than this says nothing of now.
 STALE_POWER = datetime.timedelta(minutes=15)
-# Ids in one statement.
-CHUNK = 500
 _NODE = models.Node
 _COLUMNS = (_NODE.id, _NODE.name, _NODE.condition, _NODE.condition_reason,
             _NODE.compute_host, _NODE.compute_status, _NODE.compute_state,
@@ -74,14 +73,9 @@ def _read(context: Any, node_ids: Collection[int] | None) -> list[Any]:
                  .order_by(_NODE.id))
     if node_ids is None:
         return list(context.session.execute(statement))
-    return [row for some in _chunks(sorted(node_ids))
+    return [row for some in db_query.chunks(sorted(node_ids))
             for row in context.session.execute(
                 statement.where(_NODE.id.in_(some)))]
-
-
-def _chunks(values: list[int]) -> list[list[int]]:
-    return [values[start:start + CHUNK]
-            for start in range(0, len(values), CHUNK)]
 
 
 @api.reader
@@ -105,7 +99,7 @@ def _is_granted(row: Any, busy: frozenset[str]) -> bool:
 
 @api.writer
 def _forget_wishes(context: Any, node_ids: list[int]) -> None:
-    for some in _chunks(node_ids):
+    for some in db_query.chunks(node_ids):
         context.session.execute(
             sa.update(_NODE)
             .where(_NODE.id.in_(some), _NODE.power_state == 'power_on')
@@ -151,7 +145,7 @@ def _write(context: Any, found: list[Change]) -> None:
         alike.setdefault((change.before, change.verdict), []).append(
             change.node_id)
     for (before, verdict), ids in alike.items():
-        for some in _chunks(ids):
+        for some in db_query.chunks(ids):
             context.session.execute(
                 sa.update(_NODE)
                 .where(_NODE.id.in_(some), _NODE.condition == before)

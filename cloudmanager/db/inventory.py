@@ -12,13 +12,15 @@ import sqlalchemy as sa
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import node_addresses
+from cloudmanager.db import query as db_query
+from cloudmanager.db import table
 from cloudmanager.domain import conditions
 
 LOG = logging.getLogger(__name__)
 #: Columns of a node that a comparison with Nova reads.
 COLUMNS = ('id', 'name', 'hypervisor_id', 'hypervisor_lost_at',
            'compute_host', 'compute_status', 'compute_state')
-# Rows in one statement.
+# Nodes that are written at a time.
 CHUNK = 500
 _NODE = models.Node
 
@@ -88,8 +90,8 @@ def _update(context: Any, updates: list[Update]) -> int:
         for name in ('name', 'hypervisor_id'):
             statement = statement.where(
                 getattr(_NODE, name) == update.node[name])
-        changed += context.session.execute(
-            statement.values(**update.values)).rowcount
+        changed += table.changed(context,
+                                 statement.values(**update.values))
     return changed
 
 
@@ -101,8 +103,7 @@ def _in_chunks(function: Callable[..., int], context: Any,
     finds it as it is then.
     """
     done = 0
-    for start in range(0, len(values), CHUNK):
-        some = values[start:start + CHUNK]
+    for some in db_query.chunks(values, CHUNK):
         try:
             done += function(context, some)
         except db_exc.DBDuplicateEntry:
@@ -127,10 +128,9 @@ def enroll(context: Any, rows: list[dict[str, Any]]) -> int:
 def _set_states(context: Any, alike: dict[tuple[Any, ...], list[int]]
                 ) -> None:
     for (status, state), ids in alike.items():
-        for start in range(0, len(ids), CHUNK):
+        for some in db_query.chunks(ids):
             context.session.execute(
-                sa.update(_NODE)
-                .where(_NODE.id.in_(ids[start:start + CHUNK]))
+                sa.update(_NODE).where(_NODE.id.in_(some))
                 .values(compute_status=status, compute_state=state))
 
 

@@ -17,6 +17,9 @@ from sqlalchemy.orm import mapped_column
 
 from cloudmanager.common import clock
 
+#: A row by the names of its columns, or an object of JSON in one of them.
+Row = dict[str, Any]
+
 NAMING = {
     'ix': 'ix_%(table_name)s_%(column_0_N_name)s',
     'uq': 'uq_%(table_name)s_%(column_0_N_name)s',

@@ -16,51 +16,41 @@ from cloudmanager.common import exception
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
+from cloudmanager.db import table
 from cloudmanager.domain import conditions
 from cloudmanager.domain import query as common_query
 
 _CLASS = models.NodeClass
 _TYPE = models.NodeType
 _NODE = models.Node
-COLUMNS = tuple(_CLASS.__table__.c)
-_CLASSES = sa.select(*COLUMNS)
+_CLASSES = sa.select(*_CLASS.__table__.c)
 _TYPES = (sa.select(_TYPE.id, _TYPE.name, _TYPE.node_class_id)
           .order_by(_TYPE.id))
 # The type of classes that are made without naming any.
 NAMELESS = ''
 
 
+def _attach_types(context: Any, classes: list[dict[str, Any]]) -> None:
+    """Put ids and names of their types into classes, by one statement."""
+    db_query.attach(context, classes, 'types', _TYPES, _TYPE.node_class_id)
+
+
 @api.reader
 def types_of(context: Any, class_ids: Collection[int]
              ) -> dict[int, list[dict[str, Any]]]:
     """Return ids and names of the types of node classes, by class."""
-    found: dict[int, list[dict[str, Any]]] = {
-        class_id: [] for class_id in class_ids}
-    if not found:
-        return found
-    for row in db_query.rows_among(context, _TYPES, _TYPE.node_class_id,
-                                   found):
-        types = found.get(row.pop('node_class_id'))
-        if types is not None:
-            types.append(row)
-    return found
-
-
-def _with_types(context: Any,
-                classes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return classes with their types, by one more statement."""
-    types = types_of(context, [row['id'] for row in classes])
-    for row in classes:
-        row['types'] = types[row['id']]
-    return classes
+    classes: list[dict[str, Any]] = [{'id': key} for key in class_ids]
+    _attach_types(context, classes)
+    return {row['id']: row['types'] for row in classes}
 
 
 @api.reader
 def list_classes(context: Any,
                  query: common_query.Query) -> list[dict[str, Any]]:
     """Return the classes that a query asks for, with their types."""
-    return _with_types(context, db_query.fetch(context, _CLASSES, _CLASS,
-                                               query))
+    classes = db_query.fetch(context, _CLASSES, _CLASS, query)
+    _attach_types(context, classes)
+    return classes
 
 
 @api.reader
@@ -75,11 +65,10 @@ def get_class(context: Any, class_id: int) -> dict[str, Any]:
 
     :raises NodeClassNotFound: there is none with this id
     """
-    found = _with_types(context, db_query.rows(
-        context, _CLASSES.where(_CLASS.id == class_id)))
-    if not found:
-        raise exception.NodeClassNotFound(node_class=class_id)
-    return found[0]
+    found = table.get(context, _CLASSES.where(_CLASS.id == class_id),
+                      exception.NodeClassNotFound(node_class=class_id))
+    _attach_types(context, [found])
+    return found
 
 
 def _insert_types(context: Any, class_id: int, names: list[str]) -> None:
@@ -91,9 +80,8 @@ def _insert_types(context: Any, class_id: int, names: list[str]) -> None:
 
 @api.writer
 def _insert(context: Any, name: str, names: list[str]) -> int:
-    class_id = context.session.execute(
-        sa.insert(_CLASS).values(name=name, is_default=False)
-    ).inserted_primary_key[0]
+    class_id = table.insert(context, _CLASS, {'name': name,
+                                              'is_default': False})
     _insert_types(context, class_id, names)
     return class_id
 
@@ -106,10 +94,8 @@ def create_class(context: Any, name: str,
         name is empty
     :raises NameTaken: there is a class of this name
     """
-    try:
+    with table.unique('name', name):
         class_id = _insert(context, name, type_names or [NAMELESS])
-    except db_exc.DBDuplicateEntry as exc:
-        raise exception.NameTaken(field='name', value=name) from exc
     return get_class(context, class_id)
 
 
@@ -177,9 +163,7 @@ def _update(context: Any, class_id: int, name: str | None,
             raise exception.Conflict(
                 reason=f'The class {row.name} cannot be renamed: compute '
                        'hosts are known by it.')
-        context.session.execute(
-            sa.update(_CLASS).where(_CLASS.id == class_id)
-            .values(name=name))
+        table.update(context, _CLASS, class_id, {'name': name})
     if type_names is not None:
         _replace_types(context, class_id, type_names or [NAMELESS])
 
@@ -195,10 +179,8 @@ def update_class(context: Any, class_id: int, name: str | None = None,
     :raises InUse: a node has a type that is to go
     :raises Conflict: the service goes by the present name
     """
-    try:
+    with table.unique('name', name):
         _update(context, class_id, name, type_names)
-    except db_exc.DBDuplicateEntry as exc:
-        raise exception.NameTaken(field='name', value=name) from exc
     return get_class(context, class_id)
 
 
@@ -216,20 +198,13 @@ def delete_class(context: Any, class_id: int) -> None:
             reason=f'The class {row.name} cannot be deleted: '
                    + ('new nodes get it.' if row.is_default else
                       'compute hosts are known by it.'))
-    user = context.session.scalar(
-        sa.select(_NODE.id).where(_NODE.node_class_id == class_id).limit(1))
-    in_use = exception.InUse(what=f'Node class {class_id}',
-                             by=f'node {user}' if user else 'a node')
-    if user is not None:
-        raise in_use
-    try:
-        for statement in (
-                sa.delete(_TYPE).where(_TYPE.node_class_id == class_id),
-                sa.delete(_CLASS).where(_CLASS.id == class_id)):
-            context.session.execute(statement)
-    except db_exc.DBReferenceError as exc:
-        # A node has come in between.
-        raise in_use from exc
+    with table.unused(
+            context, f'Node class {class_id}',
+            sa.select(_NODE.id).where(_NODE.node_class_id == class_id)):
+        context.session.execute(
+            sa.delete(_TYPE).where(_TYPE.node_class_id == class_id))
+        table.delete(context, _CLASS, class_id,
+                     exception.NodeClassNotFound(node_class=class_id))
 
 
 # Types by themselves
@@ -250,9 +225,8 @@ def get_type(context: Any, class_id: int, type_id: int) -> dict[str, Any]:
 @api.writer
 def _insert_type(context: Any, class_id: int, name: str) -> int:
     _lock(context, class_id)
-    return context.session.execute(
-        sa.insert(_TYPE).values(node_class_id=class_id, name=name)
-    ).inserted_primary_key[0]
+    return table.insert(context, _TYPE, {'node_class_id': class_id,
+                                         'name': name})
 
 
 def create_type(context: Any, class_id: int, name: str) -> dict[str, Any]:
@@ -261,10 +235,8 @@ def create_type(context: Any, class_id: int, name: str) -> dict[str, Any]:
     :raises NodeClassNotFound: there is no such class
     :raises NameTaken: the class has a type of this name
     """
-    try:
+    with table.unique('name', name):
         type_id = _insert_type(context, class_id, name)
-    except db_exc.DBDuplicateEntry as exc:
-        raise exception.NameTaken(field='name', value=name) from exc
     return get_type(context, class_id, type_id)
 
 
@@ -281,8 +253,7 @@ def _lock_type(context: Any, class_id: int, type_id: int) -> dict[str, int]:
 def _rename_type(context: Any, class_id: int, type_id: int,
                  name: str) -> None:
     _lock_type(context, class_id, type_id)
-    context.session.execute(
-        sa.update(_TYPE).where(_TYPE.id == type_id).values(name=name))
+    table.update(context, _TYPE, type_id, {'name': name})
 
 
 def rename_type(context: Any, class_id: int, type_id: int,
@@ -293,10 +264,8 @@ def rename_type(context: Any, class_id: int, type_id: int,
     :raises NodeTypeNotFound: the class has no such type
     :raises NameTaken: another type of the class has the name
     """
-    try:
+    with table.unique('name', name):
         _rename_type(context, class_id, type_id, name)
-    except db_exc.DBDuplicateEntry as exc:
-        raise exception.NameTaken(field='name', value=name) from exc
     return get_type(context, class_id, type_id)
 
 

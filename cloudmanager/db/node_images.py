@@ -5,19 +5,18 @@ from collections.abc import Collection
 import dataclasses
 from typing import Any
 
-from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
 from cloudmanager.common import exception
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
+from cloudmanager.db import table
 from cloudmanager.domain import query as common_query
 
 _IMAGE = models.NodeImage
 _NODE = models.Node
-COLUMNS = tuple(_IMAGE.__table__.c)
-_IMAGES = sa.select(*COLUMNS)
+_IMAGES = sa.select(*_IMAGE.__table__.c)
 # The image of nodes that name none, from the first migration.
 DEFAULT = 1
 
@@ -53,17 +52,8 @@ def get_image(context: Any, image_id: int) -> dict[str, Any]:
 
     :raises NodeImageNotFound: there is none with this id
     """
-    row = context.session.execute(
-        sa.select(*COLUMNS).where(_IMAGE.id == image_id)).mappings().first()
-    if row is None:
-        raise exception.NodeImageNotFound(image=image_id)
-    return dict(row)
-
-
-@api.writer
-def _insert(context: Any, values: dict[str, Any]) -> int:
-    return context.session.execute(
-        sa.insert(_IMAGE).values(**values)).inserted_primary_key[0]
+    return table.get(context, _IMAGES.where(_IMAGE.id == image_id),
+                     exception.NodeImageNotFound(image=image_id))
 
 
 def create_image(context: Any, values: dict[str, Any]) -> dict[str, Any]:
@@ -72,11 +62,9 @@ def create_image(context: Any, values: dict[str, Any]) -> dict[str, Any]:
     :param values: ``name`` and ``file_data``
     :raises NameTaken: there is an image of this name
     """
-    try:
-        return get_image(context, _insert(context, values))
-    except db_exc.DBDuplicateEntry as exc:
-        raise exception.NameTaken(field='image_name',
-                                  value=values['name']) from exc
+    with table.unique('image_name', values['name']):
+        image_id = table.create(context, _IMAGE, values)
+    return get_image(context, image_id)
 
 
 @api.writer
@@ -91,20 +79,10 @@ def delete_image(context: Any, image_id: int) -> None:
         raise exception.Conflict(
             reason=f'Node image {image_id} cannot be deleted: new nodes get '
                    'it.')
-    user = context.session.scalar(
-        sa.select(_NODE.id).where(_NODE.image_id == image_id).limit(1))
-    in_use = exception.InUse(what=f'Node image {image_id}',
-                             by=f'node {user}' if user else 'a node')
-    if user is not None:
-        raise in_use
-    try:
-        removed = context.session.execute(
-            sa.delete(_IMAGE).where(_IMAGE.id == image_id)).rowcount
-    except db_exc.DBReferenceError as exc:
-        # A node has come in between.
-        raise in_use from exc
-    if not removed:
-        raise exception.NodeImageNotFound(image=image_id)
+    with table.unused(context, f'Node image {image_id}',
+                      sa.select(_NODE.id).where(_NODE.image_id == image_id)):
+        table.delete(context, _IMAGE, image_id,
+                     exception.NodeImageNotFound(image=image_id))
 
 
 @api.reader

@@ -16,6 +16,7 @@ from cloudmanager.db import node_addresses
 from cloudmanager.db import node_filters  # noqa: F401  registers them
 from cloudmanager.db import node_images as db_node_images
 from cloudmanager.db import query as db_query
+from cloudmanager.db import table
 from cloudmanager.db import task_targets
 from cloudmanager.domain import query as common_query
 
@@ -100,8 +101,9 @@ def list_by_control(context: Any,
 
     :raises PowerControlNotFound: there is no such control
     """
-    if context.session.get(_CONTROL, power_control_id) is None:
-        raise exception.PowerControlNotFound(power_control=power_control_id)
+    table.require(
+        context, _CONTROL, power_control_id,
+        exception.PowerControlNotFound(power_control=power_control_id))
     nodes = db_query.rows(context, _statement().where(models.Node.id.in_(
         sa.select(_LINK.node_id)
         .where(_LINK.power_control_id == power_control_id)))
@@ -122,12 +124,10 @@ def get_node(context: Any, node_id: int) -> dict[str, Any]:
 
     :raises NodeNotFound: there is none with this id
     """
-    nodes = db_query.rows(
-        context, _statement().where(models.Node.id == node_id))
-    if not nodes:
-        raise exception.NodeNotFound(node=node_id)
-    _attach(context, nodes)
-    return nodes[0]
+    node = table.get(context, _statement().where(models.Node.id == node_id),
+                     exception.NodeNotFound(node=node_id))
+    _attach(context, [node])
+    return node
 
 
 @api.reader
@@ -154,11 +154,10 @@ def reserved_hosts(context: Any) -> list[str]:
 def find_by_output(context: Any, control_id: int,
                    output: str) -> dict[str, Any] | None:
     """Return the node that an output of a power control feeds, if any."""
-    rows = db_query.rows(context, sa.select(models.Node.__table__).join(
+    return db_query.first(context, sa.select(models.Node.__table__).join(
         _LINK, _LINK.node_id == models.Node.id).where(
             _LINK.power_control_id == control_id,
             _LINK.power_control_port == output))
-    return rows[0] if rows else None
 
 
 @api.reader
@@ -221,10 +220,9 @@ def _first_type(context: Any, class_id: int) -> int:
 
 def _check_image(context: Any, values: dict[str, Any]) -> None:
     image_id = values.get('image_id')
-    if image_id is not None and context.session.scalar(
-            sa.select(_IMAGE.id).where(_IMAGE.id == image_id)) is None:
-        raise exception.Invalid(
-            reason=f'Field image_id: there is no image {image_id}.')
+    if image_id is not None:
+        table.require(context, _IMAGE, image_id, exception.Invalid(
+            reason=f'Field image_id: there is no image {image_id}.'))
 
 
 def _set_defaults(context: Any, values: dict[str, Any]) -> None:
@@ -287,9 +285,7 @@ def _insert_one(context: Any, values: dict[str, Any], force: bool) -> int:
     if not force:
         _check_place(context, values)
     values['ip_addresses'] = values.get('ip_addresses') or []
-    result = context.session.execute(
-        sa.insert(models.Node).values(**values))
-    node_id = result.inserted_primary_key[0]
+    node_id = table.insert(context, models.Node, values)
     if values['ip_addresses']:
         node_addresses.write(context, {node_id: values['ip_addresses']})
     return node_id
@@ -405,10 +401,7 @@ def _update(context: Any, node_id: int, values: dict[str, Any],
     if 'ip_addresses' in values:
         values['ip_addresses'] = values['ip_addresses'] or []
         node_addresses.write(context, {node_id: values['ip_addresses']})
-    if values:
-        context.session.execute(
-            sa.update(models.Node).where(models.Node.id == node_id)
-            .values(**values))
+    table.update(context, models.Node, node_id, values)
 
 
 def _rebinds(current: Any, values: dict[str, Any]) -> bool:
@@ -446,18 +439,16 @@ def update_node(context: Any, node_id: int, values: dict[str, Any], *,
 @api.writer
 def want_off(context: Any, node_id: int, wanted: bool) -> None:
     """Keep whether somebody asked for a node to be off."""
-    context.session.execute(
-        sa.update(models.Node).where(models.Node.id == node_id)
-        .values(power_off_wanted=wanted))
+    table.update(context, models.Node, node_id,
+                 {'power_off_wanted': wanted})
 
 
 @api.writer
 def retire(context: Any, node_id: int, reason: str) -> None:
     """Put a node out of service; Nova knows its host no longer."""
-    context.session.execute(
-        sa.update(models.Node).where(models.Node.id == node_id)
-        .values(condition=0, condition_reason=reason[:255],
-                hypervisor_id=None, **_UNBOUND))
+    table.update(context, models.Node, node_id, {
+        'condition': 0, 'condition_reason': reason[:255],
+        'hypervisor_id': None, **_UNBOUND})
 
 
 @api.writer

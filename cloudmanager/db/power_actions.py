@@ -11,20 +11,20 @@ from cloudmanager.common import exception
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
+from cloudmanager.db import table
 from cloudmanager.domain import query as common_query
 
 #: Results of power actions.
 RUNNING, SUCCESS, FAILURE, CANCELLED = (
     'running', 'success', 'failure', 'cancelled')
-COLUMNS = tuple(models.PowerAction.__table__.c)
-_OF_NODE = sa.select(*COLUMNS).where(
-    models.PowerAction.node_id == sa.bindparam('node_id'))
+_ACTION = models.PowerAction
+_ACTIONS = sa.select(*_ACTION.__table__.c)
+_OF_NODE = _ACTIONS.where(_ACTION.node_id == sa.bindparam('node_id'))
 
 
 def _require_node(context: Any, node_id: int) -> None:
-    if context.session.scalar(sa.select(models.Node.id).where(
-            models.Node.id == node_id)) is None:
-        raise exception.NodeNotFound(node=node_id)
+    table.require(context, models.Node, node_id,
+                  exception.NodeNotFound(node=node_id))
 
 
 @api.reader
@@ -35,7 +35,7 @@ def list_actions(context: Any, node_id: int,
     :raises NodeNotFound: there is no such node
     """
     _require_node(context, node_id)
-    return db_query.fetch(context, _OF_NODE, models.PowerAction, query,
+    return db_query.fetch(context, _OF_NODE, _ACTION, query,
                           node_id=node_id)
 
 
@@ -48,13 +48,10 @@ def get_action(context: Any, node_id: int,
     :raises PowerActionNotFound: it is not one on this node
     """
     _require_node(context, node_id)
-    row = context.session.execute(
-        sa.select(*COLUMNS).where(
-            models.PowerAction.node_id == node_id,
-            models.PowerAction.id == action_id)).mappings().first()
-    if row is None:
-        raise exception.PowerActionNotFound(power_action=action_id)
-    return dict(row)
+    return table.get(
+        context, _ACTIONS.where(_ACTION.node_id == node_id,
+                                _ACTION.id == action_id),
+        exception.PowerActionNotFound(power_action=action_id))
 
 
 @api.writer
@@ -66,20 +63,17 @@ def begin(context: Any, values: dict[str, Any]) -> tuple[
         whether it goes on
     :returns: id of the entry, and when the action first began
     """
-    same = [getattr(models.PowerAction, name) == values[name] for name in (
+    same = [getattr(_ACTION, name) == values[name] for name in (
         'node_id', 'task_id', 'action', 'power_control_port')]
     known = context.session.execute(
-        sa.select(models.PowerAction.id, models.PowerAction.created_at)
-        .where(models.PowerAction.result == RUNNING, *same)
-        .order_by(models.PowerAction.id.desc()).limit(1)).first()
+        sa.select(_ACTION.id, _ACTION.created_at)
+        .where(_ACTION.result == RUNNING, *same)
+        .order_by(_ACTION.id.desc()).limit(1)).first()
     if known is not None:
         return known.id, known.created_at
     now = clock.utcnow()
-    key = context.session.execute(
-        sa.insert(models.PowerAction).values(
-            **{**values, 'result': RUNNING, 'created_at': now})
-    ).inserted_primary_key[0]
-    return key, now
+    return table.insert(context, _ACTION, {
+        **values, 'result': RUNNING, 'created_at': now}), now
 
 
 @api.writer
@@ -88,6 +82,4 @@ def end(context: Any, action_id: int, values: dict[str, Any]) -> None:
 
     :param values: by column: ``result``, ``error``, ``duration``
     """
-    context.session.execute(
-        sa.update(models.PowerAction)
-        .where(models.PowerAction.id == action_id).values(**values))
+    table.update(context, _ACTION, action_id, values)

@@ -17,6 +17,7 @@ from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import query as db_query
+from cloudmanager.db import table
 from cloudmanager.db import task_targets
 from cloudmanager.domain import query as common_query
 
@@ -25,9 +26,8 @@ LOG = logging.getLogger(__name__)
 _LINK = models.NodePowerControl
 _CONTROL = models.PowerControl
 # Without the secrets: what is not read cannot leak.
-COLUMNS = tuple(column for column in _CONTROL.__table__.c
-                if column.name not in ('password', 'ssh_key'))
-_CONTROLS = sa.select(*COLUMNS)
+_CONTROLS = sa.select(*(column for column in _CONTROL.__table__.c
+                        if column.name not in ('password', 'ssh_key')))
 _OUTPUTS = (
     sa.select(_LINK.power_control_id, _LINK.power_control_port,
               _LINK.is_default, _LINK.is_initialized, _LINK.node_id,
@@ -73,12 +73,9 @@ def get_control(context: Any, control_id: int) -> dict[str, Any]:
 
     :raises PowerControlNotFound: there is none with this id
     """
-    row = context.session.execute(
-        sa.select(*COLUMNS).where(_CONTROL.id == control_id)
-    ).mappings().first()
-    if row is None:
-        raise exception.PowerControlNotFound(power_control=control_id)
-    control = dict(row)
+    control = table.get(
+        context, _CONTROLS.where(_CONTROL.id == control_id),
+        exception.PowerControlNotFound(power_control=control_id))
     _attach_outputs(context, [control])
     return control
 
@@ -89,24 +86,15 @@ def get_device(context: Any, control_id: int) -> dict[str, Any]:
 
     :raises PowerControlNotFound: there is none with this id
     """
-    row = context.session.execute(
-        sa.select(_CONTROL.__table__).where(_CONTROL.id == control_id)
-    ).mappings().first()
-    if row is None:
-        raise exception.PowerControlNotFound(power_control=control_id)
-    return dict(row)
+    return table.get(
+        context,
+        sa.select(_CONTROL.__table__).where(_CONTROL.id == control_id),
+        exception.PowerControlNotFound(power_control=control_id))
 
 
-def _address_taken(values: dict[str, Any]) -> exception.NameTaken:
-    return exception.NameTaken(
-        field='address', value=f'{values["control_type"]}@{values["host"]}:'
-                               f'{values["port_number"]}')
-
-
-@api.writer
-def _insert(context: Any, values: dict[str, Any]) -> int:
-    return context.session.execute(
-        sa.insert(_CONTROL).values(**values)).inserted_primary_key[0]
+def _address(values: dict[str, Any]) -> str:
+    return (f'{values["control_type"]}@{values["host"]}:'
+            f'{values["port_number"]}')
 
 
 def create_control(context: Any, values: dict[str, Any]) -> dict[str, Any]:
@@ -115,24 +103,19 @@ def create_control(context: Any, values: dict[str, Any]) -> dict[str, Any]:
     :param values: by column, secrets encrypted
     :raises NameTaken: there is one of this type at this address
     """
-    try:
-        return get_control(context, _insert(context, values))
-    except db_exc.DBDuplicateEntry as exc:
-        raise _address_taken(values) from exc
+    with table.unique('address', _address(values)):
+        control_id = table.create(context, _CONTROL, values)
+    return get_control(context, control_id)
 
 
 @api.writer
 def _update(context: Any, control_id: int, values: dict[str, Any]) -> None:
-    if not values:
-        return
     if not _ACCESS.isdisjoint(values):
         values = {**values, **_UNPROVEN}
         context.session.execute(
             sa.update(_LINK).where(_LINK.power_control_id == control_id)
             .values(is_initialized=False, updated_at=_LINK.updated_at))
-    context.session.execute(
-        sa.update(_CONTROL).where(_CONTROL.id == control_id)
-        .values(**values))
+    table.update(context, _CONTROL, control_id, values)
 
 
 def update_control(context: Any, control_id: int,
@@ -146,10 +129,8 @@ def update_control(context: Any, control_id: int,
     :raises NameTaken: there is another one at its new address
     """
     current = get_control(context, control_id)
-    try:
+    with table.unique('address', _address({**current, **values})):
         _update(context, control_id, values)
-    except db_exc.DBDuplicateEntry as exc:
-        raise _address_taken({**current, **values}) from exc
     return get_control(context, control_id)
 
 
@@ -162,31 +143,19 @@ def delete_control(context: Any, control_id: int) -> None:
     :raises TaskConflict: a task switches one of its outputs
     """
     # Locked against tasks that begin, as those lock it.
-    context.session.execute(sa.select(_CONTROL.id).where(
-        _CONTROL.id == control_id).with_for_update())
+    missing = exception.PowerControlNotFound(power_control=control_id)
+    table.lock(context, _CONTROL, control_id, missing)
     task_targets.require_free_control(context, control_id)
-    user = context.session.scalar(
-        sa.select(_LINK.node_id)
-        .where(_LINK.power_control_id == control_id).limit(1))
-    in_use = exception.InUse(what=f'Power control {control_id}',
-                             by=f'node {user}' if user else 'a node')
-    if user is not None:
-        raise in_use
-    try:
-        removed = context.session.execute(
-            sa.delete(_CONTROL).where(_CONTROL.id == control_id)).rowcount
-    except db_exc.DBReferenceError as exc:
-        raise in_use from exc
-    if not removed:
-        raise exception.PowerControlNotFound(power_control=control_id)
+    with table.unused(context, f'Power control {control_id}',
+                      sa.select(_LINK.node_id)
+                      .where(_LINK.power_control_id == control_id)):
+        table.delete(context, _CONTROL, control_id, missing)
 
 
-def _require_node(context: Any, node_id: int) -> None:
-    # Locked, so that one node's assignments change one after another.
-    if context.session.scalar(
-            sa.select(models.Node.id).where(models.Node.id == node_id)
-            .with_for_update()) is None:
-        raise exception.NodeNotFound(node=node_id)
+def _lock_node(context: Any, node_id: int) -> None:
+    # So that one node's assignments change one after another.
+    table.lock(context, models.Node, node_id,
+               exception.NodeNotFound(node=node_id))
 
 
 @api.reader
@@ -195,8 +164,8 @@ def list_assignments(context: Any, node_id: int) -> list[dict[str, Any]]:
 
     :raises NodeNotFound: there is no such node
     """
-    if context.session.get(models.Node, node_id) is None:
-        raise exception.NodeNotFound(node=node_id)
+    table.require(context, models.Node, node_id,
+                  exception.NodeNotFound(node=node_id))
     statement = db_nodes.assignments_statement().where(
         _LINK.node_id == node_id)
     rows = db_query.rows(context, statement)
@@ -220,9 +189,8 @@ def get_assignment(context: Any, node_id: int,
 
 def _look_soon(context: Any, control_id: int) -> None:
     """Let a device be read now, as its outputs are not the same."""
-    context.session.execute(
-        sa.update(_CONTROL).where(_CONTROL.id == control_id)
-        .values(retry_at=clock.utcnow(), updated_at=_CONTROL.updated_at))
+    table.update(context, _CONTROL, control_id, {
+        'retry_at': clock.utcnow(), 'updated_at': _CONTROL.updated_at})
 
 
 def _clear_default(context: Any, node_id: int) -> None:
@@ -234,11 +202,10 @@ def _clear_default(context: Any, node_id: int) -> None:
 @api.writer
 def _assign(context: Any, node_id: int, values: dict[str, Any]) -> None:
     values = dict(values)
-    _require_node(context, node_id)
+    _lock_node(context, node_id)
     control_id = values['power_control_id']
-    if context.session.scalar(sa.select(_CONTROL.id).where(
-            _CONTROL.id == control_id)) is None:
-        raise exception.PowerControlNotFound(power_control=control_id)
+    table.require(context, _CONTROL, control_id,
+                  exception.PowerControlNotFound(power_control=control_id))
     first = context.session.scalar(
         sa.select(_LINK.id).where(_LINK.node_id == node_id)
         .limit(1)) is None
@@ -246,8 +213,7 @@ def _assign(context: Any, node_id: int, values: dict[str, Any]) -> None:
         values['is_default'] = True
     elif values.get('is_default'):
         _clear_default(context, node_id)
-    context.session.execute(
-        sa.insert(_LINK).values(node_id=node_id, **values))
+    table.insert(context, _LINK, {'node_id': node_id, **values})
     _look_soon(context, control_id)
 
 
@@ -279,7 +245,7 @@ def _output_taken(control_id: int, port: str) -> exception.InUse:
 
 def _link_to_change(context: Any, node_id: int, control_id: int) -> Any:
     """Return id and is_default of an assignment, its node locked."""
-    _require_node(context, node_id)
+    _lock_node(context, node_id)
     row = context.session.execute(
         sa.select(_LINK.id, _LINK.is_default)
         .where(_LINK.node_id == node_id,
@@ -304,9 +270,7 @@ def _update_assignment(context: Any, node_id: int, control_id: int,
         task_targets.require_free_node(context, node_id)
         values = {**values, **_UNREAD}
         _look_soon(context, control_id)
-    if values:
-        context.session.execute(
-            sa.update(_LINK).where(_LINK.id == row.id).values(**values))
+    table.update(context, _LINK, row.id, values)
 
 
 def update_assignment(context: Any, node_id: int, control_id: int,
@@ -342,16 +306,13 @@ def unassign(context: Any, node_id: int, control_id: int) -> None:
         .order_by(_LINK.id).limit(1)).first()
     if heir is None:
         # Nobody can tell any more.
-        context.session.execute(
-            sa.update(models.Node).where(models.Node.id == node_id)
-            .values(power_state=None, power_state_at=None,
-                    power_state_reason=None))
+        table.update(context, models.Node, node_id, {
+            'power_state': None, 'power_state_at': None,
+            'power_state_reason': None})
         return
     _look_soon(context, heir.power_control_id)
     if row.is_default:
-        context.session.execute(
-            sa.update(_LINK).where(_LINK.id == heir.id)
-            .values(is_default=True))
+        table.update(context, _LINK, heir.id, {'is_default': True})
 
 
 @api.reader
@@ -375,9 +336,10 @@ def _swap_secrets(context: Any, row: Any, new: dict[str, str]) -> bool:
         column.is_(None) if old is None else column == old
         for column, old in ((_CONTROL.password, row.password),
                             (_CONTROL.ssh_key, row.ssh_key))]
-    return bool(context.session.execute(
-        sa.update(_CONTROL).where(_CONTROL.id == row.id, *unchanged)
-        .values(updated_at=_CONTROL.updated_at, **new)).rowcount)
+    return bool(table.changed(
+        context, sa.update(_CONTROL)
+        .where(_CONTROL.id == row.id, *unchanged)
+        .values(updated_at=_CONTROL.updated_at, **new)))
 
 
 def reencrypt(context: Any) -> int:

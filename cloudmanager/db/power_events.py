@@ -12,8 +12,7 @@ from cloudmanager.db import models
 from cloudmanager.db import query as db_query
 from cloudmanager.domain import query as common_query
 
-COLUMNS = tuple(models.PowerEvent.__table__.c)
-_EVENTS = sa.select(*COLUMNS)
+_EVENTS = sa.select(*models.PowerEvent.__table__.c)
 
 
 @api.reader

@@ -3,16 +3,24 @@
 
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterator
 import dataclasses
 import functools
 from typing import Any
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.ext import compiler
 from sqlalchemy.sql import functions
 
+from cloudmanager.common import context as cm_context
+from cloudmanager.db import models
 from cloudmanager.domain import query as common_query
+
+T = TypeVar('T')
+#: Whatever selects rows.
+Statement = sa.Select[*tuple[Any, ...]]
 
 
 class _Exactly(functions.FunctionElement[bool]):
@@ -81,8 +89,8 @@ _CONDITIONS: dict[str, Callable[[Any, Any], Any]] = {
 _SPECIAL: dict[tuple[Any, str], Callable[[str, Any], Any]] = {}
 _WITHOUT_VALUE = ('null', 'notnull')
 _LISTS = ('in', 'nin')
-# Of this many ids the rows are looked up one by one; of more, all rows of ids
-# between them are read.
+# Values that one statement takes: no database takes any number of them. Of
+# more ids all rows between the first and the last one are read.
 MAX_IN = 2000
 # Ids that fill at least this part of their range are read as a range, too.
 _DENSE = 2
@@ -104,8 +112,8 @@ def condition(operator: str, column: Any, value: Any) -> Any:
     return _CONDITIONS[operator](column, value)
 
 
-def rows(context: Any, statement: Any,
-         **values: Any) -> list[dict[str, Any]]:
+def rows(context: cm_context.RequestContext, statement: Statement,
+         **values: object) -> list[models.Row]:
     """Return what a statement selects, as dictionaries by column.
 
     Past the ORM, which would look at each row for entities to load.
@@ -115,6 +123,26 @@ def rows(context: Any, statement: Any,
     found = context.session.connection().execute(statement, values)
     names = tuple(found.keys())
     return [dict(zip(names, row)) for row in found.fetchall()]
+
+
+def first(context: cm_context.RequestContext, statement: Statement,
+          **values: object) -> models.Row | None:
+    """Return the first row that a statement selects, if there is one.
+
+    :param values: of the statement's bound parameters
+    """
+    found = context.session.connection().execute(statement, values).first()
+    return None if found is None else found._asdict()
+
+
+def chunks(values: Collection[T], size: int = MAX_IN) -> Iterator[list[T]]:
+    """Return some values in lists that one statement can take.
+
+    :param size: of the lists
+    """
+    ordered = list(values)
+    for start in range(0, len(ordered), size):
+        yield ordered[start:start + size]
 
 
 def fetch(context: Any, base: Any, model: Any, query: common_query.Query,

@@ -10,18 +10,19 @@ import sqlalchemy as sa
 from cloudmanager.common import clock
 from cloudmanager.db import api
 from cloudmanager.db import models
+from cloudmanager.db import query as db_query
+from cloudmanager.db import table
 
 
 @api.writer
 def _beat(context: Any, binary: str, host: str, stopped: bool) -> None:
     values = {'heartbeat_at': clock.utcnow(), 'stopped': stopped}
-    changed = context.session.execute(
-        sa.update(models.Service)
-        .where(models.Service.binary == binary,
-               models.Service.host == host).values(**values)).rowcount
-    if not changed:
-        context.session.execute(sa.insert(models.Service).values(
-            binary=binary, host=host, **values))
+    if not table.changed(
+            context, sa.update(models.Service)
+            .where(models.Service.binary == binary,
+                   models.Service.host == host).values(**values)):
+        table.insert(context, models.Service, {
+            'binary': binary, 'host': host, **values})
 
 
 def heartbeat(context: Any, binary: str, host: str,
@@ -46,19 +47,19 @@ def report(context: Any, binary: str, host: str, name: str,
         .where(models.Service.binary == binary,
                models.Service.host == host).with_for_update()).first()
     if row is not None:
-        context.session.execute(
-            sa.update(models.Service).where(models.Service.id == row.id)
-            .values(report={**(row.report or {}), name: values}))
+        table.update(context, models.Service, row.id, {
+            'report': {**(row.report or {}), name: values}})
 
 
 @api.reader
 def list_services(context: Any, binary: str) -> list[dict[str, Any]]:
     """Return the processes of a program with what they reported."""
-    return [dict(row) for row in context.session.execute(
+    return db_query.rows(
+        context,
         sa.select(models.Service.host, models.Service.heartbeat_at,
                   models.Service.stopped, models.Service.report)
         .where(models.Service.binary == binary)
-        .order_by(models.Service.host)).mappings()]
+        .order_by(models.Service.host))
 
 
 @api.reader

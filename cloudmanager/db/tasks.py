@@ -23,6 +23,7 @@ from cloudmanager.common import exception
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
+from cloudmanager.db import table
 from cloudmanager.db import task_targets
 from cloudmanager.domain import query as common_query
 
@@ -41,15 +42,13 @@ DRAINS = ('host.shutdown', 'host.decommission', 'host.restart')
 # The target of who is about to take a host out of use.
 _ROOM = 'hosts:room'
 
-# No database takes any number of values in one IN.
-MAX_IN = 500
-
-TASK_COLUMNS = tuple(models.Task.__table__.c)
-ITEM_COLUMNS = tuple(models.TaskItem.__table__.c)
+_TASKS = sa.select(*models.Task.__table__.c)
 # Lists show neither what only the task's page has nor what only conductors
 # read; both can be long.
-_TASKS = sa.select(*(column for column in TASK_COLUMNS
-                     if column.name not in ('memory', 'traceback')))
+_LISTED = sa.select(*(column for column in models.Task.__table__.c
+                      if column.name not in ('memory', 'traceback')))
+_ITEMS = (sa.select(*models.TaskItem.__table__.c)
+          .order_by(models.TaskItem.id))
 
 # TaskFlow's tables, for the removal of what it kept of a task: the logbook
 # and the flow of a task have the task's id.
@@ -70,11 +69,6 @@ def _of_node(operator: str, value: Any) -> Any:
 
 
 db_query.special(models.Task, 'node_id', _of_node)
-
-
-def _one(context: Any, statement: Any) -> dict[str, Any] | None:
-    row = context.session.execute(statement).mappings().first()
-    return dict(row) if row is not None else None
 
 
 @api.writer
@@ -177,12 +171,10 @@ def drains(context: Any, before: str | None = None) -> list[dict[str, Any]]:
 
     :param before: id of a task; only those created before it
     """
-    statement = sa.select(*TASK_COLUMNS).where(
+    rows = db_query.rows(context, _TASKS.where(
         models.Task.name.in_(DRAINS), models.Task.host.is_not(None),
         models.Task.status.in_(ACTIVE)).order_by(
-            models.Task.created_at, models.Task.id)
-    rows = [dict(row) for row in
-            context.session.execute(statement).mappings()]
+            models.Task.created_at, models.Task.id))
     ids = [row['id'] for row in rows]
     return rows[:ids.index(before)] if before in ids else rows
 
@@ -274,7 +266,7 @@ def _create_part(context: Any, parent_id: str, generation: int,
 @api.reader
 def find_running(context: Any, target: str) -> dict[str, Any] | None:
     """Return the task that holds a target, if any."""
-    return _one(context, sa.select(*TASK_COLUMNS).join(
+    return db_query.first(context, _TASKS.join(
         models.TaskTarget, models.TaskTarget.task_id == models.Task.id
     ).where(models.TaskTarget.target == target))
 
@@ -282,13 +274,11 @@ def find_running(context: Any, target: str) -> dict[str, Any] | None:
 @api.reader
 def find_holders(context: Any, targets: Iterable[str]) -> dict[str, str]:
     """Return the ids of the tasks that hold some targets, by target."""
-    wanted = list(targets)
     found: dict[str, str] = {}
-    for start in range(0, len(wanted), MAX_IN):
+    for some in db_query.chunks(list(targets)):
         rows = context.session.execute(sa.select(
             models.TaskTarget.target, models.TaskTarget.task_id).where(
-                models.TaskTarget.target.in_(
-                    wanted[start:start + MAX_IN])))
+                models.TaskTarget.target.in_(some)))
         found.update((row.target, row.task_id) for row in rows)
     return found
 
@@ -301,14 +291,15 @@ def find_mover(context: Any, object_id: str,
     :param object_id: such as the id of a server
     :param besides: id of a task that does not count
     """
-    statement = sa.select(*TASK_COLUMNS).join(
+    statement = _TASKS.join(
         models.TaskItem, models.TaskItem.task_id == models.Task.id).where(
             models.TaskItem.object_id == object_id,
             models.TaskItem.state.in_((ITEM_PENDING, ITEM_RUNNING)),
             models.Task.status.in_(ACTIVE))
     if besides is not None:
         statement = statement.where(models.Task.id != besides)
-    return _one(context, statement.order_by(models.Task.created_at))
+    return db_query.first(context,
+                          statement.order_by(models.Task.created_at))
 
 
 @api.reader
@@ -317,18 +308,15 @@ def get_task(context: Any, task_id: str) -> dict[str, Any]:
 
     :raises TaskNotFound: there is none with this id
     """
-    task = _one(context, sa.select(*TASK_COLUMNS).where(
-        models.Task.id == task_id))
-    if task is None:
-        raise exception.TaskNotFound(task=task_id)
-    return task
+    return table.get(context, _TASKS.where(models.Task.id == task_id),
+                     exception.TaskNotFound(task=task_id))
 
 
 @api.reader
 def list_tasks(context: Any,
                query: common_query.Query) -> list[dict[str, Any]]:
     """Return the tasks that a query asks for."""
-    return db_query.fetch(context, _TASKS, models.Task, query)
+    return db_query.fetch(context, _LISTED, models.Task, query)
 
 
 @api.reader
@@ -337,12 +325,9 @@ def items(context: Any,
     """Return the items of tasks, by task id, in the order of insertion."""
     found: dict[str, list[dict[str, Any]]] = {
         task_id: [] for task_id in task_ids}
-    rows = context.session.execute(
-        sa.select(*ITEM_COLUMNS)
-        .where(models.TaskItem.task_id.in_(list(found)))
-        .order_by(models.TaskItem.id)).mappings()
-    for row in rows:
-        found[row['task_id']].append(dict(row))
+    for row in db_query.rows(
+            context, _ITEMS.where(models.TaskItem.task_id.in_(list(found)))):
+        found[row['task_id']].append(row)
     return found
 
 
@@ -375,11 +360,11 @@ def request_cancel(context: Any, task_id: str, running: str) -> None:
     :raises TaskNotFound: there is none
     :raises TaskFinished: it has ended
     """
-    changed = context.session.execute(
-        sa.update(models.Task)
-        .where(models.Task.id == task_id, models.Task.status.in_(ACTIVE))
-        .values(cancel=running)).rowcount
-    if changed:
+    if table.changed(
+            context, sa.update(models.Task)
+            .where(models.Task.id == task_id,
+                   models.Task.status.in_(ACTIVE))
+            .values(cancel=running)):
         return
     status = context.session.scalar(
         sa.select(models.Task.status).where(models.Task.id == task_id))
@@ -398,14 +383,13 @@ def unattended(context: Any, seconds: float,
     :param posted: those that had a job once, or those that never had
     """
     limit = clock.utcnow() - datetime.timedelta(seconds=seconds)
-    rows = context.session.execute(
-        sa.select(*TASK_COLUMNS)
+    return db_query.rows(
+        context, _TASKS
         .where(models.Task.status.in_(ACTIVE),
                models.Task.heartbeat_at < limit,
                models.Task.post_token.is_not(None) if posted
                else models.Task.post_token.is_(None))
-        .order_by(models.Task.created_at).limit(100)).mappings()
-    return [dict(row) for row in rows]
+        .order_by(models.Task.created_at).limit(100))
 
 
 @api.writer
@@ -427,8 +411,8 @@ def set_post_token(context: Any, task_id: str, old: str | None,
         statement = statement.where(
             models.Task.heartbeat_at
             < clock.utcnow() - datetime.timedelta(seconds=seconds))
-    changed = context.session.execute(statement.values(
-        post_token=token, heartbeat_at=clock.utcnow())).rowcount
+    changed = table.changed(context, statement.values(
+        post_token=token, heartbeat_at=clock.utcnow()))
     return token if changed else None
 
 
@@ -440,29 +424,28 @@ def claim(context: Any, task_id: str, token: str,
     :returns: the task as it is now; ``None`` when it has ended or its job
         is not the one that was posted last
     """
-    changed = context.session.execute(
-        sa.update(models.Task)
+    changed = table.changed(
+        context, sa.update(models.Task)
         .where(models.Task.id == task_id, models.Task.post_token == token,
                models.Task.status.in_(ACTIVE))
         .values(owner=owner, generation=models.Task.generation + 1,
                 status=STARTED, heartbeat_at=clock.utcnow(),
                 started_at=sa.func.coalesce(models.Task.started_at,
-                                            clock.utcnow()))).rowcount
+                                            clock.utcnow())))
     if not changed:
         return None
-    return _one(context, sa.select(*TASK_COLUMNS).where(
-        models.Task.id == task_id))
+    return db_query.first(context, _TASKS.where(models.Task.id == task_id))
 
 
 @api.writer
 def heartbeat(context: Any, task_id: str, generation: int) -> bool:
     """Show that a task is being worked on; false if it was lost."""
-    return bool(context.session.execute(
-        sa.update(models.Task)
+    return bool(table.changed(
+        context, sa.update(models.Task)
         .where(models.Task.id == task_id,
                models.Task.generation == generation,
                models.Task.status.in_(ACTIVE))
-        .values(heartbeat_at=clock.utcnow())).rowcount)
+        .values(heartbeat_at=clock.utcnow())))
 
 
 # Made once: they are carried out before each request to the cloud and with
@@ -503,9 +486,8 @@ def remember(context: Any, task_id: str, generation: int,
     _guard(context, task_id, generation)
     memory = context.session.scalar(
         sa.select(models.Task.memory).where(models.Task.id == task_id))
-    context.session.execute(
-        sa.update(models.Task).where(models.Task.id == task_id)
-        .values(memory={**(memory or {}), **values}))
+    table.update(context, models.Task, task_id, {
+        'memory': {**(memory or {}), **values}})
 
 
 @api.writer
@@ -514,10 +496,9 @@ def finish(context: Any, task_id: str, generation: int, status: str, *,
            traceback: str | None = None) -> None:
     """End a task and free what it acted on."""
     _guard(context, task_id, generation)
-    context.session.execute(
-        sa.update(models.Task).where(models.Task.id == task_id)
-        .values(status=status, result=result, traceback=traceback,
-                finished_at=clock.utcnow(), owner=None))
+    table.update(context, models.Task, task_id, {
+        'status': status, 'result': result, 'traceback': traceback,
+        'finished_at': clock.utcnow(), 'owner': None})
     context.session.execute(sa.delete(models.TaskTarget).where(
         models.TaskTarget.task_id == task_id))
     error = ('The task was cancelled.' if status == REVOKED
