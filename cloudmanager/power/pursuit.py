@@ -160,7 +160,9 @@ class ShutDown(Question):
         return self._journal.age(self._intent)
 
     def put(self) -> exceptions.PowerError | None:
-        if not self._journal.has(self._intent):
+        # Where it may be asked twice nobody needs to know of the intent.
+        if not (self.feed.driver.soft_may_repeat
+                or self._journal.has(self._intent)):
             self._journal.note(self._intent)
         trouble = self.feed.send(self.target, True)
         if _arrived(trouble):

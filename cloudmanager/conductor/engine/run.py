@@ -2,6 +2,7 @@
 """One task in the hands of one conductor."""
 
 import threading
+import time
 from typing import Any
 
 from oslo_db import exception as db_exc
@@ -43,6 +44,7 @@ class Run:
         self.memory: dict[str, Any] = dict(task['memory'] or {})
         #: What came of it, in words.
         self.result: str | None = None
+        self.claimed_at = time.monotonic()
         self.lost = threading.Event()
         self.stopping = stopping
 

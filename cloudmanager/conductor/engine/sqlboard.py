@@ -54,6 +54,12 @@ def _translate(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def _state(row: Any) -> str:
+    if row is None or row.trashed:
+        return states.COMPLETE
+    return states.CLAIMED if row.live else states.UNCLAIMED
+
+
 class SQLJob(base.Job):
     """A row of the board."""
 
@@ -67,6 +73,11 @@ class SQLJob(base.Job):
                          book=book, book_data=book_data)
         self.sequence = row.sequence
         self.generation: int | None = None
+        # The one that a claim must find: nobody had it in between.
+        self.seen = row.generation
+        # What it was when the board was read, told once: TaskFlow asks each
+        # job of a list for its state.
+        self._read: str | None = _state(row)
         self._priority = base.JobPriority(PRIORITIES[row.priority])
         self._created_on = row.created_at
 
@@ -85,10 +96,8 @@ class SQLJob(base.Job):
 
     @property
     def state(self) -> str:
-        row = self.board.row(self)
-        if row is None or row.trashed:
-            return states.COMPLETE
-        return states.CLAIMED if row.live else states.UNCLAIMED
+        found, self._read = self._read, None
+        return found or _state(self.board.row(self))
 
     def expires_in(self) -> float:
         """Return the seconds that the claim has left, -1 without one."""
@@ -103,6 +112,53 @@ class SQLJob(base.Job):
         """
         return (self.generation is not None
                 and self.board.extend(self, expiry))
+
+
+def _moment() -> dict[str, float]:
+    """Return the time for databases that have no clock of their own."""
+    return {'moment': time.time()}
+
+
+class _Statements:
+    """The statements of a board, made once for its kind of database.
+
+    :param dialect: SQLAlchemy's name of it
+    """
+
+    def __init__(self, dialect: str) -> None:
+        # SQLite has no server; its clock is this machine's.
+        now = _DATABASE_CLOCK.get(dialect, sa.bindparam(
+            'moment', type_=sa.Double()))
+        free = sa.or_(JOBS.c.owner.is_(None), JOBS.c.expires_at <= now)
+        live = sa.and_(JOBS.c.owner.is_not(None), JOBS.c.expires_at > now)
+        this = JOBS.c.uuid == sa.bindparam('job')
+        until = now + sa.bindparam('lease', type_=sa.Double())
+        changed = sa.bindparam('changed')
+        select = sa.select(JOBS, live.label('live'),
+                           (JOBS.c.expires_at - now).label('left'))
+        self.one = select.where(this)
+        self.all = select.where(
+            JOBS.c.board == sa.bindparam('of_board'),
+            JOBS.c.trashed.is_(False)
+        ).order_by(JOBS.c.priority, JOBS.c.sequence)
+        self.unclaimed = self.all.where(free).limit(MOST_UNCLAIMED)
+        self.claim = JOBS.update().where(
+            this, JOBS.c.generation == sa.bindparam('seen'),
+            JOBS.c.trashed.is_(False), free).values(
+                owner=sa.bindparam('who'), generation=JOBS.c.generation + 1,
+                expires_at=until, updated_at=changed)
+        held = JOBS.c.generation == sa.bindparam('held')
+        self.extend = JOBS.update().where(
+            this, held, JOBS.c.owner.is_not(None)).values(
+                expires_at=until, updated_at=changed)
+        # Who has not claimed the job itself is known by name only.
+        owned = (this, JOBS.c.owner == sa.bindparam('who'), sa.or_(
+            sa.bindparam('held', type_=sa.Integer()).is_(None), held))
+        self.consume = JOBS.delete().where(*owned)
+        self.abandon = JOBS.update().where(*owned).values(
+            owner=None, expires_at=None, updated_at=changed)
+        self.trash = JOBS.update().where(*owned).values(
+            owner=None, trashed=True, updated_at=changed)
 
 
 class SQLJobBoard(base.JobBoard):
@@ -133,36 +189,23 @@ class SQLJobBoard(base.JobBoard):
     def register_entity(self, entity: Any) -> None:
         """Conductors register in the table ``services`` instead."""
 
-    def _now(self) -> Any:
-        # SQLite has no server; its clock is this machine's.
-        return _DATABASE_CLOCK.get(self._engine.dialect.name,
-                                   sa.literal(time.time(), sa.Double()))
-
-    def _select(self) -> Any:
-        live = sa.and_(JOBS.c.owner.is_not(None),
-                       JOBS.c.expires_at > self._now())
-        return sa.select(JOBS, live.label('live'),
-                         (JOBS.c.expires_at - self._now()).label('left'))
+    @functools.cached_property
+    def _sql(self) -> '_Statements':
+        return _Statements(self._engine.dialect.name)
 
     @_translate
     def row(self, job: SQLJob) -> Any:
         """Return the present row of a job."""
         with self._engine.connect() as connection:
             return connection.execute(
-                self._select().where(JOBS.c.uuid == job.uuid)).first()
+                self._sql.one, {'job': job.uuid, **_moment()}).first()
 
     @_translate
     def _fetch(self, only_unclaimed: bool = False) -> list[SQLJob]:
-        statement = self._select().where(
-            JOBS.c.board == self._name, JOBS.c.trashed.is_(False)
-        ).order_by(JOBS.c.priority, JOBS.c.sequence)
-        if only_unclaimed:
-            statement = statement.where(sa.or_(
-                JOBS.c.owner.is_(None), JOBS.c.expires_at <= self._now())
-            ).limit(MOST_UNCLAIMED)
+        statement = self._sql.unclaimed if only_unclaimed else self._sql.all
         with self._engine.connect() as connection:
-            return [SQLJob(self, row)
-                    for row in connection.execute(statement)]
+            return [SQLJob(self, row) for row in connection.execute(
+                statement, {'of_board': self._name, **_moment()})]
 
     def iterjobs(self, only_unclaimed: bool = False,
                  ensure_fresh: bool = False) -> Iterator[SQLJob]:
@@ -210,46 +253,37 @@ class SQLJobBoard(base.JobBoard):
             'book_uuid': book.uuid if book is not None else None,
             'book_name': book.name if book is not None else None}
         with self._engine.begin() as connection:
-            connection.execute(JOBS.insert().values(**values))
-            row = connection.execute(self._select().where(
-                JOBS.c.uuid == values['uuid'])).first()
+            connection.execute(JOBS.insert(), values)
+            row = connection.execute(
+                self._sql.one, {'job': values['uuid'], **_moment()}).first()
         return SQLJob(self, row, book)
 
     @base.check_who
     @_translate
     def claim(self, job: SQLJob, who: str,
               expiry: float | None = None) -> None:
-        free = sa.or_(JOBS.c.owner.is_(None),
-                      JOBS.c.expires_at <= self._now())
         with self._engine.begin() as connection:
-            claimed = connection.execute(
-                JOBS.update()
-                .where(JOBS.c.uuid == job.uuid, JOBS.c.trashed.is_(False),
-                       free)
-                .values(owner=who, generation=JOBS.c.generation + 1,
-                        expires_at=self._now() + (expiry or self._lease),
-                        updated_at=clock.utcnow())).rowcount
-            row = connection.execute(
-                sa.select(JOBS.c.owner, JOBS.c.generation)
-                .where(JOBS.c.uuid == job.uuid)).first()
+            claimed = connection.execute(self._sql.claim, {
+                'job': job.uuid, 'seen': job.seen, 'who': who,
+                'lease': expiry or self._lease, 'changed': clock.utcnow(),
+                **_moment()}).rowcount
+        if claimed:
+            job.generation = job.seen + 1
+            return
+        row = self.row(job)
         if row is None:
             raise exceptions.NotFound(f'Job {job.uuid} is gone')
-        if not claimed:
-            raise exceptions.UnclaimableJob(
-                f'Job {job.uuid} is claimed by {row.owner}')
-        job.generation = row.generation
+        raise exceptions.UnclaimableJob(
+            f'Job {job.uuid} is claimed by {row.owner}, or was meanwhile')
 
     @_translate
     def extend(self, job: SQLJob, expiry: float) -> bool:
         """Renew a lease; one that ran out counts while nobody took it."""
         with self._engine.begin() as connection:
-            return bool(connection.execute(
-                JOBS.update()
-                .where(JOBS.c.uuid == job.uuid,
-                       JOBS.c.generation == job.generation,
-                       JOBS.c.owner.is_not(None))
-                .values(expires_at=self._now() + (expiry or self._lease),
-                        updated_at=clock.utcnow())).rowcount)
+            return bool(connection.execute(self._sql.extend, {
+                'job': job.uuid, 'held': job.generation,
+                'lease': expiry or self._lease, 'changed': clock.utcnow(),
+                **_moment()}).rowcount)
 
     def _change(self, job: SQLJob, who: str, statement: Any) -> None:
         """Carry out a statement on a job that somebody owns.
@@ -257,13 +291,10 @@ class SQLJobBoard(base.JobBoard):
         :raises taskflow.exceptions.NotFound: there is no such job
         :raises taskflow.exceptions.JobFailure: somebody else owns it
         """
-        statement = statement.where(JOBS.c.uuid == job.uuid,
-                                    JOBS.c.owner == who)
-        if job.generation is not None:
-            statement = statement.where(
-                JOBS.c.generation == job.generation)
         with self._engine.begin() as connection:
-            if connection.execute(statement).rowcount:
+            if connection.execute(statement, {
+                    'job': job.uuid, 'who': who, 'held': job.generation,
+                    'changed': clock.utcnow()}).rowcount:
                 return
         if self.row(job) is None:
             raise exceptions.NotFound(f'Job {job.uuid} is gone')
@@ -272,16 +303,14 @@ class SQLJobBoard(base.JobBoard):
     @base.check_who
     @_translate
     def consume(self, job: SQLJob, who: str) -> None:
-        self._change(job, who, JOBS.delete())
+        self._change(job, who, self._sql.consume)
 
     @base.check_who
     @_translate
     def abandon(self, job: SQLJob, who: str) -> None:
-        self._change(job, who, JOBS.update().values(
-            owner=None, expires_at=None, updated_at=clock.utcnow()))
+        self._change(job, who, self._sql.abandon)
 
     @base.check_who
     @_translate
     def trash(self, job: SQLJob, who: str) -> None:
-        self._change(job, who, JOBS.update().values(
-            owner=None, trashed=True, updated_at=clock.utcnow()))
+        self._change(job, who, self._sql.trash)

@@ -109,12 +109,17 @@ class Worker:
         self._to_post.put(task_id)
         self._wake.set()
 
-    def _post(self, task_id: str, old: str | None, seconds: float) -> None:
+    def _post(self, task_id: str, old: str | None, seconds: float) -> Any:
+        """Put a job for a task on the board, unless somebody else does.
+
+        :returns: the job
+        """
         context = cm_context.admin_context()
         token = db_tasks.set_post_token(context, task_id, old, seconds)
-        if token is not None:
-            self._board.post(task_id, details={'task_id': task_id,
-                                               'token': token})
+        if token is None:
+            return None
+        return self._board.post(task_id, details={'task_id': task_id,
+                                                  'token': token})
 
     def _watch(self) -> None:
         sweep_at = 0.0
@@ -134,7 +139,7 @@ class Worker:
             self._wake.clear()
 
     def _post_new(self) -> None:
-        """Post what messages told of, as much as there is a place for.
+        """Post what messages told of, and take it where there is room.
 
         What is on the board can be claimed by others as well.
         """
@@ -143,7 +148,9 @@ class Worker:
                 task_id = self._to_post.get_nowait()
             except queue.Empty:
                 return
-            self._post(task_id, None, 0)
+            job = self._post(task_id, None, 0)
+            if job is not None and self._has_room():
+                self._claim(job)
         self._wake.set()
 
     def _sweep(self) -> None:
@@ -167,18 +174,24 @@ class Worker:
     def _claim_jobs(self) -> None:
         for job in self._board.iterjobs(only_unclaimed=True,
                                         ensure_fresh=True):
-            if (self._stopping.is_set()
-                    or len(self._runs) >= CONF.conductor.workers):
+            if not self._has_room():
                 return
             if job.uuid in self._runs:
                 # Ours, though its lease ran out, as in an outage: while
                 # its thread is here, only another conductor may take it.
                 continue
-            try:
-                boards.claim(self._board, job, self.name)
-            except (tf_exc.UnclaimableJob, tf_exc.NotFound):
-                continue
-            self._accept(job)
+            self._claim(job)
+
+    def _has_room(self) -> bool:
+        return (not self._stopping.is_set()
+                and len(self._runs) < CONF.conductor.workers)
+
+    def _claim(self, job: Any) -> None:
+        try:
+            boards.claim(self._board, job, self.name)
+        except (tf_exc.UnclaimableJob, tf_exc.NotFound):
+            return
+        self._accept(job)
 
     def _accept(self, job: Any) -> None:
         context = cm_context.admin_context()
@@ -201,9 +214,12 @@ class Worker:
         while not self._stopped.is_set():
             with self._lock:
                 current = list(self._runs.values())
+            period = CONF.conductor.lease / 4
             for job, run in current:
-                self._renew(job, run)
-            self._stopped.wait(CONF.conductor.lease / 4)
+                # Most tasks end before their lease has to be renewed.
+                if time.monotonic() - run.claimed_at > period:
+                    self._renew(job, run)
+            self._stopped.wait(period)
 
     def _renew(self, job: Any, run: engine_run.Run) -> None:
         try:
