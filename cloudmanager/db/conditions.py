@@ -45,9 +45,10 @@ def refresh(context: Any,
     :param node_ids: of the nodes to look at; all when it is ``None``
     """
     rows = _read(context, node_ids)
-    busy = _busy(context)
-    _forget_wishes(context, [row.id for row in rows
-                             if _is_granted(row, busy)])
+    busy = _busy(context, rows)
+    granted = [row.id for row in rows if _is_granted(row, busy)]
+    if granted:
+        _forget_wishes(context, granted)
     found = [change for row in rows
              if (change := _judge(row, busy)) is not None]
     if found:
@@ -78,17 +79,25 @@ def _read(context: Any, node_ids: Collection[int] | None) -> list[Any]:
                 statement.where(_NODE.id.in_(some)))]
 
 
+def _targets(row: Any) -> set[str]:
+    """Return what a task acts on when it acts on a node."""
+    return {f'node:{row.id}', *(f'host:{host}' for host in
+                                (row.name, row.compute_host) if host)}
+
+
 @api.reader
-def _busy(context: Any) -> frozenset[str]:
-    """Return what tasks act on now."""
-    return frozenset(context.session.scalars(
-        sa.select(models.TaskTarget.target)))
+def _busy(context: Any, rows: list[Any]) -> frozenset[str]:
+    """Return which of the targets of some nodes tasks act on now."""
+    targets = set().union(*map(_targets, rows))
+    statement = sa.select(models.TaskTarget.target)
+    if len(targets) <= db_query.MAX_IN:
+        statement = statement.where(
+            models.TaskTarget.target.in_(sorted(targets)))
+    return frozenset(context.session.scalars(statement)) & targets
 
 
 def _is_busy(row: Any, busy: frozenset[str]) -> bool:
-    hosts = {row.name, row.compute_host} - {None}
-    return (f'node:{row.id}' in busy
-            or any(f'host:{host}' in busy for host in hosts))
+    return not busy.isdisjoint(_targets(row))
 
 
 def _is_granted(row: Any, busy: frozenset[str]) -> bool:

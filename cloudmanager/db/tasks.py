@@ -378,7 +378,7 @@ def request_cancel(context: Any, task_id: str, running: str) -> None:
 # carrying them out.
 _TASKS_TABLE = models.Task.__table__
 _ITEMS_TABLE = models.TaskItem.__table__
-_TASK = sa.select(*TASK_COLUMNS).where(
+_TASK = _TASKS.where(
     _TASKS_TABLE.c.id == sa.bindparam('task_id'))
 _OWNER = (_TASKS_TABLE.c.id == sa.bindparam('task_id'),
           _TASKS_TABLE.c.generation == sa.bindparam('held'),
@@ -472,9 +472,7 @@ def claim(context: Any, task_id: str, token: str,
         'now': clock.utcnow()}).rowcount
     if not changed:
         return None
-    row = context.session.execute(
-        _TASK, {'task_id': task_id}).mappings().first()
-    return dict(row) if row is not None else None
+    return db_query.first(context, _TASK, task_id=task_id)
 
 
 @api.writer

@@ -66,8 +66,9 @@ def prepare(state: Path, count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def service(state: Path, workers: int) -> Iterator[int]:
-    """Run the service; give its port."""
+def service(state: Path, workers: int) -> Iterator[
+        tuple[int, 'subprocess.Popen[bytes]']]:
+    """Run the service; give its port and its process."""
     with socket.socket() as found:
         found.bind(('127.0.0.1', 0))
         port = found.getsockname()[1]
@@ -81,7 +82,7 @@ def service(state: Path, workers: int) -> Iterator[int]:
             stdout=log, stderr=log)
         try:
             wait_for_port(port, process)
-            yield port
+            yield port, process
         finally:
             process.terminate()
             process.wait(60)
@@ -95,6 +96,12 @@ def wait_for_port(port: int, process: 'subprocess.Popen[bytes]') -> None:
             return
         time.sleep(0.1)
     raise RuntimeError('the service did not start')
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the seconds of CPU that a process has used."""
+    fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 class Clients:
@@ -199,20 +206,23 @@ def main() -> int:
         state = Path(name)
         nodes = prepare(state, options.count)
         workers = options.workers or conf.CONF.conductor.workers
-        with service(state, options.workers) as port:
+        with service(state, options.workers) as (port, process):
             wait_for_sweep(state)
+            used = processor_seconds(process.pid)
             clients = Clients(port, options.clients)
             begun = time.monotonic()
             times = clients.post_all([
                 f'/v1/nodes/{key}/actions/power-off' for key in nodes])
             wait_for_tasks(state)
             seconds = time.monotonic() - begun
+            used = processor_seconds(process.pid) - used
     least = ideal(options.count, workers)
     print(json.dumps({
         'nodes': options.count, 'threads': workers,
         'load_average': round(os.getloadavg()[0], 1),
         'post_p50_ms': round(share(times, 0.5) * 1000),
         'post_p99_ms': round(share(times, 0.99) * 1000),
+        'cpu_ms_per_action': round(1000 * used / options.count, 1),
         'actions_per_second': round(options.count / seconds, 1),
         'ideal_actions_per_second': round(options.count / least, 1)}))
     return 0

@@ -95,9 +95,9 @@ class RefreshTestCase(ConditionsCase):
         node = self.node('a', **UP)
         read = db_conditions._busy
 
-        def busy(context):
+        def busy(context, rows):
             self.set(node, condition=4)
-            return read(context)
+            return read(context, rows)
 
         self.useFixture(fixtures.MockPatchObject(db_conditions, '_busy',
                                                  busy))
