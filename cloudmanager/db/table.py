@@ -61,9 +61,12 @@ def _id_of(model: Model, key: Key) -> db_query.Statement:
 
 
 def changed(context: cm_context.RequestContext,
-            statement: sa.Update | sa.Delete) -> int:
-    """Carry out a change, and return how many rows it met."""
-    return context.session.connection().execute(statement).rowcount
+            statement: sa.Update | sa.Delete, **values: object) -> int:
+    """Carry out a change, and return how many rows it met.
+
+    :param values: of the statement's bound parameters
+    """
+    return context.session.connection().execute(statement, values).rowcount
 
 
 def insert(context: cm_context.RequestContext, model: Model,

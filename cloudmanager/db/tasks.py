@@ -376,44 +376,42 @@ def request_cancel(context: Any, task_id: str, running: str) -> None:
 # What follows is for the engine. Its statements are made once: they are
 # carried out with each step of each task, and making them takes longer than
 # carrying them out.
-_TASKS_TABLE = models.Task.__table__
-_ITEMS_TABLE = models.TaskItem.__table__
 _TASK = _TASKS.where(
-    _TASKS_TABLE.c.id == sa.bindparam('task_id'))
-_OWNER = (_TASKS_TABLE.c.id == sa.bindparam('task_id'),
-          _TASKS_TABLE.c.generation == sa.bindparam('held'),
-          _TASKS_TABLE.c.status.in_(ACTIVE))
-_OWNED = sa.select(_TASKS_TABLE.c.cancel).where(*_OWNER)
+    models.Task.id == sa.bindparam('task_id'))
+_OWNER = (models.Task.id == sa.bindparam('task_id'),
+          models.Task.generation == sa.bindparam('held'),
+          models.Task.status.in_(ACTIVE))
+_OWNED = sa.select(models.Task.cancel).where(*_OWNER)
 # A row lock: a successor's claim and this write cannot pass each other.
-_LOCKED = sa.select(_TASKS_TABLE.c.memory).where(
+_LOCKED = sa.select(models.Task.memory).where(
     *_OWNER).with_for_update(read=False)
-_CLAIM = sa.update(_TASKS_TABLE).where(
-    _TASKS_TABLE.c.id == sa.bindparam('task_id'),
-    _TASKS_TABLE.c.post_token == sa.bindparam('token'),
-    _TASKS_TABLE.c.status.in_(ACTIVE)).values(
+_CLAIM = sa.update(models.Task).where(
+    models.Task.id == sa.bindparam('task_id'),
+    models.Task.post_token == sa.bindparam('token'),
+    models.Task.status.in_(ACTIVE)).values(
         owner=sa.bindparam('new_owner'),
-        generation=_TASKS_TABLE.c.generation + 1, status=STARTED,
+        generation=models.Task.generation + 1, status=STARTED,
         heartbeat_at=sa.bindparam('now'),
         started_at=sa.func.coalesce(
-            _TASKS_TABLE.c.started_at,
-            sa.bindparam('now', type_=_TASKS_TABLE.c.started_at.type)))
-_HEARTBEAT = sa.update(_TASKS_TABLE).where(*_OWNER).values(
+            models.Task.started_at,
+            sa.bindparam('now', type_=models.Task.started_at.type)))
+_HEARTBEAT = sa.update(models.Task).where(*_OWNER).values(
     heartbeat_at=sa.bindparam('now'))
-_REMEMBER = sa.update(_TASKS_TABLE).where(
-    _TASKS_TABLE.c.id == sa.bindparam('task_id')).values(
-        memory=sa.bindparam('memory_now', type_=_TASKS_TABLE.c.memory.type))
-_FINISH = sa.update(_TASKS_TABLE).where(
-    _TASKS_TABLE.c.id == sa.bindparam('task_id')).values(
+_REMEMBER = sa.update(models.Task).where(
+    models.Task.id == sa.bindparam('task_id')).values(
+        memory=sa.bindparam('memory_now', type_=models.Task.memory.type))
+_FINISH = sa.update(models.Task).where(
+    models.Task.id == sa.bindparam('task_id')).values(
         status=sa.bindparam('end'), result=sa.bindparam('text'),
         traceback=sa.bindparam('trace'), finished_at=sa.bindparam('now'),
         owner=None)
-_FREE = sa.delete(models.TaskTarget.__table__).where(
-    models.TaskTarget.__table__.c.task_id == sa.bindparam('of_task'))
+_FREE = sa.delete(models.TaskTarget).where(
+    models.TaskTarget.task_id == sa.bindparam('of_task'))
 # What was never begun, or whose end nobody will look at any more.
-_END_ITEMS = sa.update(_ITEMS_TABLE).where(
-    _ITEMS_TABLE.c.task_id == sa.bindparam('of_task'),
-    _ITEMS_TABLE.c.state.in_((ITEM_PENDING, ITEM_RUNNING))).values(
-        state=sa.case((_ITEMS_TABLE.c.state == ITEM_PENDING, ITEM_SKIPPED),
+_END_ITEMS = sa.update(models.TaskItem).where(
+    models.TaskItem.task_id == sa.bindparam('of_task'),
+    models.TaskItem.state.in_((ITEM_PENDING, ITEM_RUNNING))).values(
+        state=sa.case((models.TaskItem.state == ITEM_PENDING, ITEM_SKIPPED),
                       else_=ITEM_FAILED),
         error=sa.bindparam('why'))
 
@@ -467,9 +465,8 @@ def claim(context: Any, task_id: str, token: str,
     :returns: the task as it is now; ``None`` when it has ended or its job
         is not the one that was posted last
     """
-    changed = context.session.execute(_CLAIM, {
-        'task_id': task_id, 'token': token, 'new_owner': owner,
-        'now': clock.utcnow()}).rowcount
+    changed = table.changed(context, _CLAIM, task_id=task_id, token=token,
+                            new_owner=owner, now=clock.utcnow())
     if not changed:
         return None
     return db_query.first(context, _TASK, task_id=task_id)
@@ -478,9 +475,8 @@ def claim(context: Any, task_id: str, token: str,
 @api.writer
 def heartbeat(context: Any, task_id: str, generation: int) -> bool:
     """Show that a task is being worked on; false if it was lost."""
-    return bool(context.session.execute(_HEARTBEAT, {
-        'task_id': task_id, 'held': generation,
-        'now': clock.utcnow()}).rowcount)
+    return bool(table.changed(context, _HEARTBEAT, task_id=task_id,
+                              held=generation, now=clock.utcnow()))
 
 
 @api.reader
@@ -490,7 +486,7 @@ def check(context: Any, task_id: str, generation: int) -> str | None:
     :returns: what a user asked for about cancelling, if anything
     :raises LeaseLost: it does not
     """
-    row = context.session.execute(_OWNED, {
+    row = context.session.connection().execute(_OWNED, {
         'task_id': task_id, 'held': generation}).first()
     if row is None:
         raise exception.LeaseLost(task=task_id)
@@ -503,7 +499,7 @@ def _guard(context: Any, task_id: str, generation: int) -> dict[str, Any]:
     :returns: its memory
     :raises LeaseLost: somebody else owns it
     """
-    owned = context.session.execute(_LOCKED, {
+    owned = context.session.connection().execute(_LOCKED, {
         'task_id': task_id, 'held': generation}).first()
     if owned is None:
         raise exception.LeaseLost(task=task_id)
@@ -515,8 +511,8 @@ def remember(context: Any, task_id: str, generation: int,
              values: dict[str, Any]) -> None:
     """Add to what the flow must know again after a crash."""
     memory = _guard(context, task_id, generation)
-    context.session.execute(_REMEMBER, {
-        'task_id': task_id, 'memory_now': {**memory, **values}})
+    table.changed(context, _REMEMBER, task_id=task_id,
+                  memory_now={**memory, **values})
 
 
 @api.writer
@@ -525,13 +521,12 @@ def finish(context: Any, task_id: str, generation: int, status: str, *,
            traceback: str | None = None) -> None:
     """End a task and free what it acted on."""
     _guard(context, task_id, generation)
-    context.session.execute(_FINISH, {
-        'task_id': task_id, 'end': status, 'text': result,
-        'trace': traceback, 'now': clock.utcnow()})
-    context.session.execute(_FREE, {'of_task': task_id})
-    context.session.execute(_END_ITEMS, {
-        'of_task': task_id, 'why': 'The task was cancelled.'
-        if status == REVOKED else 'The task ended before.'})
+    table.changed(context, _FINISH, task_id=task_id, end=status,
+                  text=result, trace=traceback, now=clock.utcnow())
+    table.changed(context, _FREE, of_task=task_id)
+    table.changed(context, _END_ITEMS, of_task=task_id,
+                  why='The task was cancelled.' if status == REVOKED
+                  else 'The task ended before.')
 
 
 @api.writer

@@ -133,7 +133,7 @@ class _Statements:
         live = sa.and_(JOBS.c.owner.is_not(None), JOBS.c.expires_at > now)
         this = JOBS.c.uuid == sa.bindparam('job')
         until = now + sa.bindparam('lease', type_=sa.Double())
-        changed = sa.bindparam('changed')
+        changed = sa.bindparam('changed', type_=JOBS.c.updated_at.type)
         select = sa.select(JOBS, live.label('live'),
                            (JOBS.c.expires_at - now).label('left'))
         self.one = select.where(this)
