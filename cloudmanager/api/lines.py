@@ -6,9 +6,9 @@ import csv
 import io
 from typing import Any
 
-from cloudmanager.api import filters
 from cloudmanager.api import narrowing
 from cloudmanager.api import rendering
+from cloudmanager.api.filters import modifiers
 from cloudmanager.api.types import fields
 from cloudmanager.common import exception
 
@@ -83,7 +83,7 @@ def _value(field: fields.Field | None, name: str, cell: str) -> Any:
         return cell
     try:
         if field.type == fields.BOOLEAN:
-            return filters.boolean(cell)
+            return modifiers.boolean(cell)
         return rendering.loads(cell.encode())
     except (ValueError, exception.Invalid):
         raise exception.Invalid(

@@ -1,42 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers with the fields that were asked for, and as CSV."""
 
-from collections.abc import Iterable
 import csv
 import datetime
 import io
 from typing import Any
 
 from cloudmanager.api import rendering
+from cloudmanager.api.filters import parameters
 from cloudmanager.api.types import fields
-from cloudmanager.api.types import parameters
 from cloudmanager.common import clock
-from cloudmanager.common import exception
 
 CSV = 'text/csv'
-Chosen = tuple[str, ...]
-
-
-def choice(resource: fields.Resource,
-           params: Iterable[tuple[str, str]]) -> Chosen | None:
-    """Return which fields a query string asks for, if it says so.
-
-    :raises Invalid: it asks for one that there is not
-    """
-    asked = [value for name, value in params if name == parameters.CHOICE]
-    if not asked:
-        return None
-    names = tuple(dict.fromkeys(','.join(asked).split(',')))
-    for name in names:
-        if name not in resource.by_name or not resource.by_name[name].shown:
-            raise exception.Invalid(
-                reason=f'Parameter {parameters.CHOICE}: there is no field '
-                       f'{name[:255]}.')
-    return names
 
 
 def narrow(document: dict[str, Any], resource: fields.Resource,
-           chosen: Chosen) -> dict[str, Any]:
+           chosen: parameters.Chosen) -> dict[str, Any]:
     """Leave only some fields in the objects of an answer.
 
     :param document: the answer, with one object or a list in its envelope
@@ -50,12 +29,13 @@ def narrow(document: dict[str, Any], resource: fields.Resource,
     return found
 
 
-def _narrowed(row: dict[str, Any], chosen: Chosen) -> dict[str, Any]:
+def _narrowed(row: dict[str, Any],
+              chosen: parameters.Chosen) -> dict[str, Any]:
     return {name: row[name] for name in chosen if name in row}
 
 
 def to_csv(document: dict[str, Any], resource: fields.Resource,
-           chosen: Chosen | None) -> bytes:
+           chosen: parameters.Chosen | None) -> bytes:
     """Return the list of an answer as CSV (RFC 4180) with a header.
 
     :param chosen: names of the columns; all fields that the list has, when

@@ -20,8 +20,6 @@ from cloudmanager.api import narrowing
 from cloudmanager.api import routing
 from cloudmanager.api.types import answers as forms
 from cloudmanager.api.types import fields
-from cloudmanager.api.types import filtering
-from cloudmanager.api.types import parameters
 from cloudmanager.api.types import paths
 
 JSON = 'application/json'
@@ -206,7 +204,7 @@ class _Document:
         return {'required': required, 'content': {JSON: {'schema': schema}}}
 
     def _responses(self, route: routing.Route) -> dict[str, Any]:
-        listed = route.query is not None and route.query.paged
+        listed = route.query.paged
         result = {str(status): self._answer(status, form, listed)
                   for status, form in route.answers.items()}
         for status in _errors(route):
@@ -256,21 +254,8 @@ def _path_parameters(route: routing.Route) -> list[dict[str, Any]]:
 
 
 def _query_parameters(route: routing.Route) -> list[dict[str, Any]]:
-    query = route.query or parameters.Parameters()
-    found: dict[str, dict[str, Any]] = {}
-    if query.resource is not None:
-        for name, field in query.resource.filters.items():
-            found[name] = filtering.described(field)
-        if query.resource.searched:
-            found[parameters.SEARCH] = filtering.search(query.resource)
-        for name in query.page:
-            found[name] = filtering.page_parameter(name, query.resource)
-    if query.chosen is not None:
-        found[parameters.CHOICE] = filtering.choice(query.chosen)
-    for name, text in query.flags.items():
-        found[name] = {'description': text, 'schema': filtering.FLAG}
     return [{'name': name, 'in': 'query', 'required': False, **rest}
-            for name, rest in found.items()]
+            for name, rest in route.query.described().items()]
 
 
 def _errors(route: routing.Route) -> list[int]:

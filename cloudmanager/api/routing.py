@@ -15,13 +15,13 @@ from typing import Any
 
 from cloudmanager.api import errors
 from cloudmanager.api import lines as body_lines
-from cloudmanager.api import narrowing
 from cloudmanager.api import types
+from cloudmanager.api.filters import parameters
 from cloudmanager.api.types import answers as forms
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
-from cloudmanager.api.types import parameters
 from cloudmanager.common import exception
+from cloudmanager.domain import query as common_query
 
 WITH_BODY = ('POST', 'PUT', 'PATCH')
 NO_FIELDS = fields.Resource('', '', ())
@@ -50,7 +50,7 @@ class Route:
     answers: Answers
     body: fields.Resource | None = None
     lines: fields.Resource | None = None
-    query: parameters.Parameters | None = None
+    query: parameters.Parameters = parameters.Parameters()
     errors: tuple[int, ...] = ()
 
     @functools.cached_property
@@ -68,17 +68,13 @@ class Route:
         return 'update' if self.method == 'PUT' else 'create'
 
     def read(self, call: 'Call') -> None:
-        """Check a query string and a body by what is declared of them.
-
-        Filters and pages are read where the list is made.
+        """Read a query string and a body by what is declared of them.
 
         :raises Invalid: something is wrong, with its name
         """
-        query = self.query or parameters.Parameters()
-        if query.resource is None:
-            call.no_params(*query.names)
-        if query.chosen is not None:
-            call.fields = narrowing.choice(query.chosen, call.params)
+        asked = self.query.read(call.params)
+        call.query, call.flags = asked.query, asked.flags
+        call.chosen = asked.chosen
         if self.method in WITH_BODY and self.lines is None:
             call.values = types.parse(self.body or NO_FIELDS, call.body,
                                       self.purpose)
@@ -88,32 +84,35 @@ class Route:
 class Call:
     """A request as the functions see it.
 
+    :ivar route: which operation it is
     :ivar context: request context, its policy is checked
     :ivar url: of the request, without its query string
     :ivar params: names and values of the query string
     :ivar body: its document, an empty object when there was none
+    :ivar query: what the query string asks for of a list or a count
+    :ivar flags: what it says of each flag that the operation has
+    :ivar chosen: fields that the answer is to have, if not all
     :ivar values: what the body sets, checked, by column
     :ivar lines: the lines of the body, where it has such
-    :ivar fields: those that the answer is to have, if not all
     """
 
+    route: Route
     context: Any
     url: str
     params: list[tuple[str, str]]
     body: Any
+    query: common_query.Query = common_query.Query()
+    flags: Mapping[str, bool] = dataclasses.field(default_factory=dict)
+    chosen: parameters.Chosen | None = None
     values: dict[str, Any] = dataclasses.field(default_factory=dict)
     lines: list[body_lines.Line] = dataclasses.field(default_factory=list)
-    fields: narrowing.Chosen | None = None
 
-    def no_params(self, *known: str) -> None:
-        """Check that nothing else was asked in the query string.
-
-        :raises Invalid: something was
-        """
-        for name, _ in self.params:
-            if name not in known:
-                raise exception.Invalid(
-                    reason=f'Unknown parameter: {name[:255]}.')
+    @property
+    def listed(self) -> fields.Resource:
+        """The resource that the operation lists or counts."""
+        if self.route.query.resource is None:
+            raise LookupError(f'{self.route.path} declares no list')
+        return self.route.query.resource
 
 
 @dataclasses.dataclass

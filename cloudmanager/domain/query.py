@@ -2,7 +2,7 @@
 """What a list asks for, free of both HTTP and SQL.
 
 The API parses a query string into these values in one place
-(``api/filters.py``) and the database applies them in one place
+(``api/filters``) and the database applies them in one place
 (``db/query.py``).
 """
 

@@ -111,7 +111,7 @@ class RootController:
         """Find the operation, read the request strictly, and answer it."""
         route, params = routing.find(request.method, request.path_info)
         call = routing.Call(
-            cm_context.RequestContext.from_environ(request.environ),
+            route, cm_context.RequestContext.from_environ(request.environ),
             request.path_url, _params(request), None)
         if route.rule is not None:
             policy.authorize(call.context, route.rule)
@@ -135,19 +135,19 @@ def _write(request: Any, route: routing.Route, call: routing.Call,
     if document is None:
         made.content_type = None
         return
-    resource = route.query.chosen if route.query is not None else None
+    resource = route.query.chosen
     made.content_type, made.charset = 'application/json', 'UTF-8'
     if resource is not None and resource.collection in document:
         made.vary = 'Accept'
         if _wants_csv(request):
             made.content_type, made.charset = narrowing.CSV, 'UTF-8'
-            made.body = narrowing.to_csv(document, resource, call.fields)
+            made.body = narrowing.to_csv(document, resource, call.chosen)
             for link in document.get(f'{resource.collection}_links', ()):
                 made.headers['Link'] = (f'<{link["href"]}>; '
                                         f'rel="{link["rel"]}"')
             return
-    if resource is not None and call.fields is not None:
-        document = narrowing.narrow(document, resource, call.fields)
+    if resource is not None and call.chosen is not None:
+        document = narrowing.narrow(document, resource, call.chosen)
     made.body = rendering.dumps(document)
 
 

@@ -31,7 +31,7 @@ def filtered():
     """Return each table that a list filters, with its resource."""
     found = {}
     for route in routing.TABLE:
-        if route.query is not None and route.query.resource is not None:
+        if route.query.resource is not None:
             resource = route.query.resource
             table = MODELS.get(resource.collection)
             if table is not None and table.name != OF_ONE_NODE:
@@ -89,7 +89,7 @@ class StatementsTestCase(base.ApiTestCase):
 
     def lists(self, node_id):
         for route in routing.TABLE:
-            if (route.query is not None and route.query.paged
+            if (route.query.paged
                     and 501 not in route.errors):
                 yield route.path.replace('{node_id}', str(node_id))
 

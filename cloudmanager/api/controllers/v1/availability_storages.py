@@ -6,9 +6,9 @@ from typing import Any
 from cloudmanager.api import listing
 from cloudmanager.api import routing
 from cloudmanager.api.controllers.v1 import nodes
+from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import availability_storages as storage_types
-from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.db import availability_storages as db_storages
 from cloudmanager.policies import availability_storages as policies
@@ -36,7 +36,7 @@ def render(row: dict[str, Any]) -> dict[str, Any]:
                answers={200: answers.page(STORAGE)})
 def list_storages(call: routing.Call) -> Any:
     """List availability storages."""
-    return listing.page(call, STORAGE, db_storages.list_storages,
+    return listing.page(call, db_storages.list_storages,
                         lambda rows: [render(row) for row in rows])
 
 
@@ -44,7 +44,7 @@ def list_storages(call: routing.Call) -> Any:
                query=Parameters(STORAGE), answers={200: answers.COUNT})
 def count_storages(call: routing.Call) -> Any:
     """Count availability storages."""
-    return listing.count(call, STORAGE, db_storages.count_storages)
+    return listing.count(call, db_storages.count_storages)
 
 
 @routing.route('POST', _LIST, policies.CREATE, body=STORAGE,

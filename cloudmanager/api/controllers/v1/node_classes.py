@@ -5,9 +5,9 @@ from typing import Any
 
 from cloudmanager.api import listing
 from cloudmanager.api import routing
+from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import node_classes as class_types
-from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.db import node_classes as db_node_classes
 from cloudmanager.policies import node_classes as policies
@@ -42,7 +42,7 @@ def render(row: dict[str, Any]) -> dict[str, Any]:
                answers={200: answers.page(NODE_CLASS)})
 def list_classes(call: routing.Call) -> Any:
     """List classes."""
-    return listing.page(call, NODE_CLASS, db_node_classes.list_classes,
+    return listing.page(call, db_node_classes.list_classes,
                         lambda rows: [render(row) for row in rows])
 
 
@@ -50,7 +50,7 @@ def list_classes(call: routing.Call) -> Any:
                query=Parameters(NODE_CLASS), answers={200: answers.COUNT})
 def count_classes(call: routing.Call) -> Any:
     """Count classes."""
-    return listing.count(call, NODE_CLASS, db_node_classes.count_classes)
+    return listing.count(call, db_node_classes.count_classes)
 
 
 @routing.route('POST', _LIST, policies.CREATE, body=NODE_CLASS,

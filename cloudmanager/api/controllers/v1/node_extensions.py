@@ -4,13 +4,10 @@
 from typing import Any
 
 from cloudmanager.api import backends
-from cloudmanager.api import filters
 from cloudmanager.api import routing
 from cloudmanager.domain import conditions
 
 OS_OBJECT, HWINFO = 'with_os_object', 'with_hwinfo'
-#: Parameters that ask for more of compute hosts.
-PARAMETERS = (OS_OBJECT, HWINFO)
 # What only the agent of a node can tell, and there is none yet.
 _OF_AGENTS = '{} could not be read: no agent answers for the node.'
 
@@ -27,7 +24,7 @@ def extend(call: routing.Call, nodes: list[dict[str, Any]], *,
     :returns: ``warnings`` for the answer, if there are any
     """
     with_os_object, with_hwinfo = (
-        filters.flag(call.params, name) for name in PARAMETERS)
+        call.flags.get(name, False) for name in (OS_OBJECT, HWINFO))
     hosts = [node for node in nodes
              if node['node_class']['name'] == conditions.HYPERVISOR]
     if not hosts:

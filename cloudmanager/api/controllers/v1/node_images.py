@@ -7,9 +7,9 @@ from cloudmanager.api import boot_files
 from cloudmanager.api import listing
 from cloudmanager.api import routing
 from cloudmanager.api.controllers.v1 import nodes
+from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import node_images as image_types
-from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.db import node_images as db_node_images
 from cloudmanager.db import nodes as db_nodes
@@ -30,19 +30,19 @@ def _image_key(image_id: str) -> int:
                answers={200: answers.page(NODE_IMAGE)})
 def list_images(call: routing.Call) -> Any:
     """List images."""
-    return listing.page(call, NODE_IMAGE, db_node_images.list_images,
+    return listing.page(call, db_node_images.list_images,
                         lambda rows: [NODE_IMAGE.render(row)
                                       for row in rows])
 
 
 @routing.route('GET', f'{_LIST}/count', policies.LIST,
-               query=Parameters(NODE_IMAGE), answers={200: answers.COUNT})
+               # Its documentation alone has parameters of pages; a page of
+               # a number is the number.
+               query=Parameters(NODE_IMAGE, ignored=('limit', 'offset')),
+               answers={200: answers.COUNT})
 def count_images(call: routing.Call) -> Any:
     """Count images."""
-    # Its documentation alone has parameters of pages; a page of a number
-    # is the number.
-    return listing.count(call, NODE_IMAGE, db_node_images.count_images,
-                         ignored=('limit', 'offset'))
+    return listing.count(call, db_node_images.count_images)
 
 
 @routing.route('POST', _LIST, policies.CREATE, body=NODE_IMAGE,

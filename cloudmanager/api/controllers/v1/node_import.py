@@ -5,14 +5,13 @@ from typing import Any
 
 from cloudmanager.api import boot_files
 from cloudmanager.api import errors
-from cloudmanager.api import filters
 from cloudmanager.api import routing
 from cloudmanager.api import types
+from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import nodes as node_types
 from cloudmanager.api.types.fields import Field
-from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.policies import nodes as policies
@@ -39,10 +38,10 @@ def import_nodes(call: routing.Call) -> Any:
     numbers, nodes, wrong = _read(call)
     if not (wrong or nodes):
         raise exception.Invalid(reason='The body has no nodes.')
-    dry_run = filters.flag(call.params, 'dry_run')
+    dry_run = call.flags['dry_run']
     if not wrong:
         created, refused = db_nodes.create_nodes(
-            call.context, nodes, force=filters.flag(call.params, 'force'),
+            call.context, nodes, force=call.flags['force'],
             dry_run=dry_run)
         wrong = [(numbers[position], exc) for position, exc in refused]
     if wrong:

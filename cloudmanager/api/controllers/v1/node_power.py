@@ -7,10 +7,10 @@ from cloudmanager.api import listing
 from cloudmanager.api import routing
 from cloudmanager.api import work
 from cloudmanager.api.controllers.v1 import nodes
+from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import nodes as node_types
 from cloudmanager.api.types import power as power_forms
-from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_actions as db_power_actions
@@ -70,17 +70,17 @@ def reset(call: routing.Call, node_id: str) -> Any:
 
 
 @routing.route('GET', f'{_ONE}/power-actions', policies.POWER_ACTIONS,
-               query=Parameters(ACTION, paged=True),
+               query=Parameters(ACTION, paged=True,
+                                order=(('id', 'desc'),)),
                answers={200: answers.page(ACTION)})
 def list_actions(call: routing.Call, node_id: str) -> Any:
     """List the power actions on a node, the newest first."""
     key = nodes.node_key(call, node_id)
     return listing.page(
-        call, ACTION,
+        call,
         lambda context, query: db_power_actions.list_actions(
             context, key, query),
-        lambda rows: [ACTION.render(row) for row in rows],
-        sort=(('id', 'desc'),))
+        lambda rows: [ACTION.render(row) for row in rows])
 
 
 @routing.route('GET', _ONE + '/power-actions/{power_action_id}',

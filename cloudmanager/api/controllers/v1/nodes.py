@@ -6,13 +6,12 @@ import functools
 from typing import Any
 
 from cloudmanager.api import boot_files
-from cloudmanager.api import filters
 from cloudmanager.api import listing
 from cloudmanager.api import routing
 from cloudmanager.api.controllers.v1 import node_extensions
+from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import nodes as node_types
-from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.conductor import rpcapi
 from cloudmanager.db import nodes as db_nodes
@@ -103,8 +102,7 @@ def _power_status(row: dict[str, Any]) -> str:
 def list_nodes(call: routing.Call) -> Any:
     """List nodes."""
     fetch = functools.partial(db_nodes.list_nodes, columns=_COLUMNS)
-    document = listing.page(call, NODE, fetch, _render_list,
-                            extra=node_extensions.PARAMETERS)
+    document = listing.page(call, fetch, _render_list)
     return document | node_extensions.extend(call, document['nodes'])
 
 
@@ -112,7 +110,7 @@ def list_nodes(call: routing.Call) -> Any:
                query=Parameters(NODE), answers={200: answers.COUNT})
 def count_nodes(call: routing.Call) -> Any:
     """Count nodes."""
-    return listing.count(call, NODE, db_nodes.count_nodes)
+    return listing.count(call, db_nodes.count_nodes)
 
 
 @routing.route('POST', _LIST, policies.CREATE, body=NODE,
@@ -121,7 +119,7 @@ def count_nodes(call: routing.Call) -> Any:
 def create_node(call: routing.Call) -> Any:
     """Create a node."""
     row = db_nodes.create_node(call.context, call.values,
-                               force=filters.flag(call.params, 'force'))
+                               force=call.flags['force'])
     boot_files.changed(call.context, row['mac_address'])
     return _written(call, row)
 
@@ -156,7 +154,7 @@ def update_node(call: routing.Call, node_id: str) -> Any:
     if reserved not in (None, current['is_reserved']):
         set_reserved(call, current, reserved)
     row = db_nodes.update_node(call.context, key, values,
-                               force=filters.flag(call.params, 'force'))
+                               force=call.flags['force'])
     if 'mac_address' in values or 'image_id' in values:
         boot_files.changed(call.context, current['mac_address'],
                            row['mac_address'])

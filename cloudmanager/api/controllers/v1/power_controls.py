@@ -7,9 +7,9 @@ from cloudmanager.api import listing
 from cloudmanager.api import routing
 from cloudmanager.api import types
 from cloudmanager.api.controllers.v1 import nodes
+from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import power_controls as control_types
-from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.common import secrets
 from cloudmanager.db import node_classes as db_node_classes
@@ -112,7 +112,7 @@ def _title(values: dict[str, Any]) -> str:
                answers={200: answers.page(CONTROL)})
 def list_controls(call: routing.Call) -> Any:
     """List power controls."""
-    return listing.page(call, CONTROL, db_power_controls.list_controls,
+    return listing.page(call, db_power_controls.list_controls,
                         lambda rows: [render(row) for row in rows])
 
 
@@ -120,7 +120,7 @@ def list_controls(call: routing.Call) -> Any:
                query=Parameters(CONTROL), answers={200: answers.COUNT})
 def count_controls(call: routing.Call) -> Any:
     """Count power controls."""
-    return listing.count(call, CONTROL, db_power_controls.count_controls)
+    return listing.count(call, db_power_controls.count_controls)
 
 
 @routing.route('GET', f'{_LIST}/types', policies.LIST,

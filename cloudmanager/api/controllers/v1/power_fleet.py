@@ -7,9 +7,9 @@ from oslo_config import cfg
 
 from cloudmanager.api import listing
 from cloudmanager.api import routing
+from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import power as power_forms
-from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import clock
 from cloudmanager.db import power_events as db_power_events
 from cloudmanager.db import power_sweep as db_power_sweep
@@ -40,10 +40,10 @@ def show_health(call: routing.Call) -> Any:
 
 
 @routing.route('GET', '/v1/power-events', policies.EVENTS,
-               query=Parameters(EVENT, paged=True),
+               query=Parameters(EVENT, paged=True,
+                                order=(('id', 'desc'),)),
                answers={200: answers.page(EVENT)})
 def list_events(call: routing.Call) -> Any:
     """List what happened to power without a request, the newest first."""
-    return listing.page(call, EVENT, db_power_events.list_events,
-                        lambda rows: [EVENT.render(row) for row in rows],
-                        sort=(('id', 'desc'),))
+    return listing.page(call, db_power_events.list_events,
+                        lambda rows: [EVENT.render(row) for row in rows])

@@ -3,12 +3,11 @@
 
 from typing import Any
 
-from cloudmanager.api import filters
 from cloudmanager.api import listing
 from cloudmanager.api import routing
 from cloudmanager.api import work
+from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import tasks as task_types
-from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.common import policy
 from cloudmanager.db import tasks as db_tasks
@@ -21,12 +20,13 @@ _LIST, _ONE = '/v1/tasks', '/v1/tasks/{task_id}'
 
 
 @routing.route('GET', _LIST, policies.LIST,
-               query=Parameters(TASK, paged=True, flags=task_types.DETAIL),
+               query=Parameters(TASK, paged=True, flags=task_types.DETAIL,
+                                order=NEWEST_FIRST),
                answers={200: task_types.LIST})
 def list_tasks(call: routing.Call) -> Any:
     """List tasks: their ids, or with ``detail`` what they do."""
-    detail = filters.flag(call.params, 'detail')
-    if call.fields is not None and not detail:
+    detail = call.flags['detail']
+    if call.chosen is not None and not detail:
         raise exception.Invalid(
             reason='Parameter fields needs detail=true.')
 
@@ -38,8 +38,7 @@ def list_tasks(call: routing.Call) -> Any:
         return [TASK.render(row) | {'progress': counts[row['id']]}
                 for row in rows]
 
-    return listing.page(call, TASK, db_tasks.list_tasks, render,
-                        extra=task_types.DETAIL, sort=NEWEST_FIRST)
+    return listing.page(call, db_tasks.list_tasks, render)
 
 
 @routing.route('GET', _ONE, policies.GET, answers={200: task_types.ONE})

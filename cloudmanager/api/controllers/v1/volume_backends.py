@@ -3,11 +3,10 @@
 
 from typing import Any
 
-from cloudmanager.api import filters
 from cloudmanager.api import routing
+from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import volumes as volume_types
-from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.policies import volume_backends as policies
 
@@ -19,5 +18,4 @@ BACKEND = volume_types.BACKEND
                answers={200: answers.Array(BACKEND)}, errors=(501, 503))
 def list_backends(call: routing.Call) -> Any:
     """List backends with their logical and physical volumes."""
-    filters.parse(BACKEND, call.params)
     raise exception.OperationNotImplemented(what='list volume backends')

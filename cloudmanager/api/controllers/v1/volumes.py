@@ -3,11 +3,10 @@
 
 from typing import Any
 
-from cloudmanager.api import filters
 from cloudmanager.api import routing
+from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import volumes as volume_types
-from cloudmanager.api.types.parameters import Parameters
 from cloudmanager.common import exception
 from cloudmanager.policies import volumes as policies
 
@@ -28,7 +27,6 @@ def _key(volume_id: str) -> str:
                answers={200: answers.page(VOLUME)}, errors=(501, 503))
 def list_volumes(call: routing.Call) -> Any:
     """List logical volumes."""
-    filters.parse(VOLUME, call.params)
     raise exception.OperationNotImplemented(what='list volumes')
 
 

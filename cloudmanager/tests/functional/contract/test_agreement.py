@@ -413,7 +413,5 @@ class ReferenceTestCase(DocumentCase):
 
 def routing_filters(key):
     """Return the parameters of an operation that filter."""
-    query = operations.routes()[key].query
-    if query is None or query.resource is None:
-        return set()
-    return set(query.resource.filters)
+    resource = operations.routes()[key].query.resource
+    return set() if resource is None else set(resource.filters)

@@ -22,7 +22,7 @@ import webtest
 
 from cloudmanager.api import app
 from cloudmanager.api import openapi
-from cloudmanager.api.types import parameters
+from cloudmanager.api.filters import parameters
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional.contract import base
 from cloudmanager.tests.functional.contract import schemas

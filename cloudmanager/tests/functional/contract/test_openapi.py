@@ -5,12 +5,9 @@ import re
 
 import openapi_spec_validator
 
-from cloudmanager.api import filters
 from cloudmanager.api import openapi
 from cloudmanager.api import routing
 from cloudmanager.api.types import fields
-from cloudmanager.api.types import filtering
-from cloudmanager.api.types import parameters
 from cloudmanager.common import exception
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional import base
@@ -134,12 +131,12 @@ class FiltersTestCase(tests_base.TestCase):
 
     def lists(self):
         for route in routing.TABLE:
-            if route.query is not None and route.query.resource is not None:
-                yield route.query.resource
+            if route.query.resource is not None:
+                yield route.query
 
-    def accepted(self, resource, name, value):
+    def accepted(self, query, name, value):
         try:
-            filters.parse(resource, [(name, value)])
+            query.read([(name, value)])
         except exception.Invalid:
             return False
         return True
@@ -152,23 +149,34 @@ class FiltersTestCase(tests_base.TestCase):
 
     def test_what_is_documented_is_taken(self):
         """And nothing else."""
-        for resource in self.lists():
-            for name, field in resource.filters.items():
-                schema = filtering.described(field)['schema']
+        for query in self.lists():
+            described = query.described()
+            for name, field in query.resource.filters.items():
+                schema = described[name]['schema']
                 for value in TRIED[field.type]:
                     self.assertEqual(self.documented(schema, value),
-                                     self.accepted(resource, name, value),
+                                     self.accepted(query, name, value),
+                                     f'{name}={value}')
+
+    def test_flags(self):
+        for route in routing.TABLE:
+            for name in route.query.flags:
+                schema = route.query.described()[name]['schema']
+                for value in (*schema['enum'], 'TRUE', '', 'x', '2'):
+                    self.assertEqual(value.lower() in schema['enum'],
+                                     self.accepted(route.query, name, value),
                                      f'{name}={value}')
 
     def test_pages(self):
-        for resource in self.lists():
-            for name in parameters.paging(resource):
-                schema = filtering.page_parameter(name, resource)['schema']
+        for query in self.lists():
+            described = query.described()
+            for name in (*query.page, *query.ignored):
+                schema = described[name]['schema']
                 for value in ('0', '1', 'x', '-1', '', 'id', 'id:desc',
                               'id:up', 'nothing'):
                     wanted = (self.documented(schema, value)
                               if schema['type'] == 'string'
                               else value.isdigit())
                     self.assertEqual(
-                        wanted, self.accepted(resource, name, value),
+                        wanted, self.accepted(query, name, value),
                         f'{name}={value}')

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Query strings: how they are read, and the same in words of JSON schema."""
