@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The WSGI application: Pecan inside of middleware."""
 
+from collections.abc import Callable
+from collections.abc import Mapping
+import functools
 from typing import Any
 import urllib.parse
 
@@ -8,12 +11,19 @@ from oslo_config import cfg
 from oslo_middleware import cors
 from oslo_middleware import http_proxy_to_wsgi
 from oslo_middleware import request_id
+import pecan
 from pecan import core
+import webob
+from webob import multidict
 
 from cloudmanager.api import auth
 from cloudmanager.api import errors
-from cloudmanager.api import health  # noqa: F401  its route
-from cloudmanager.api.controllers import root
+from cloudmanager.api import hooks
+from cloudmanager.api import renderers
+from cloudmanager.api import routing
+from cloudmanager.api.controllers import health  # noqa: F401  its route
+from cloudmanager.api.controllers import v1  # noqa: F401  their routes
+from cloudmanager.api.controllers import versions  # noqa: F401  its routes
 from cloudmanager.common import context
 from cloudmanager.common import policy
 from cloudmanager.common import secrets
@@ -22,23 +32,51 @@ CONF = cfg.CONF
 HEADERS = ['X-Auth-Token', 'X-OpenStack-Request-ID']
 
 
-class _Application(core.ExplicitPecan):
-    """Pecan without what its one controller has no need of.
+# Pecan looks at the signature of a controller at each request, which takes
+# longer than everything else it does.
+core.getargspec = functools.cache(core.getargspec)
 
-    That is looking for controllers by the names of objects and arguments by
-    those of functions, which takes longer than the rest of it.
+
+class Request(webob.BaseRequest):
+    """A request that has no arguments but those in its path.
+
+    Pecan would fill what a controller takes from the query string, a form or
+    the fields of a JSON body. It is not shown any of them: hooks read query
+    and body, strictly, and not before the caller is known to be allowed to
+    ask. An operation gets what they read with its ``call``.
+
+    :ivar context: who asks
+    :ivar call: which operation is meant, and what for
     """
 
-    def find_controller(self, state: Any) -> tuple[Any, Any, Any]:
-        state.controller = self.root.answer
-        return state.controller, (state.request,), {}
+    context: Any = None
+    call: routing.Call | None = None
+    pecan: Any = None
+    # The names by which Pecan asks for arguments.
+    GET = params = multidict.NestedMultiDict()
+    json: Mapping[str, Any] = {}
 
-    def invoke_controller(self, controller: Any, args: Any, kwargs: Any,
-                          state: Any) -> None:
-        state.response = controller(*args)
 
-    def _handle_empty_response_body(self, state: Any) -> None:
-        """The controller has set the status."""
+class Application(pecan.Pecan):
+    """Pecan with a table of routes in the place of its object dispatch."""
+
+    def route(self, req: Request, node: routing.Table,
+              path: str) -> tuple[Callable[..., Any], list[Any]]:
+        """Return the operation that a request means, and its arguments."""
+        route, params = node.find(req.method, path)
+        req.call = routing.Call(route, req.context, req.path_url)
+        # A caller who wants what there is not gets JSON, not a 406.
+        req.pecan['content_type'] = _form(req, route)
+        return route.function, [req.call, *params]
+
+
+def _form(req: Request, route: routing.Route) -> str:
+    """Return the media type that the caller likes best."""
+    forms = list(route.forms)
+    if len(forms) > 1:
+        offers = req.accept.acceptable_offers(forms)
+        return str(offers[0][0]) if offers else forms[0]
+    return forms[0]
 
 
 class _PlainLocation:
@@ -92,7 +130,9 @@ def build() -> Any:
     cors.set_defaults(
         allow_headers=HEADERS, expose_headers=[*HEADERS, 'Location'],
         allow_methods=['GET', 'PUT', 'POST', 'DELETE'])
-    application: Any = _Application(root.RootController())
+    application: Any = Application(
+        routing.TABLE, hooks=hooks.all_hooks, request_cls=Request,
+        custom_renderers=renderers.ALL, guess_content_type_from_ext=False)
     application = auth.AuthMiddleware(application)
     application = errors.ErrorsMiddleware(application)
     # Each layer makes a request and an answer of its own, so those that

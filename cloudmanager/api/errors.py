@@ -11,6 +11,7 @@ from oslo_log import log as logging
 from oslo_policy import policy
 from sqlalchemy import exc as sa_exc
 import webob
+from webob import exc as webob_exc
 
 from cloudmanager.api import rendering
 from cloudmanager.common import exception
@@ -178,11 +179,27 @@ def _from_database(exc: db_exc.DBError,
     return of_status(500, request_id)
 
 
-class ErrorsMiddleware:
-    """Gives errors of everything inside it their one body.
+def answer(exc: Exception, request_id: str | None) -> webob.Response:
+    """Make the answer of whatever was raised, and log what is our fault."""
+    if isinstance(exc, exception.CloudManagerException):
+        if exc.code == 500:
+            LOG.error('A request failed.', exc_info=exc)
+        return from_exception(exc, request_id)
+    if isinstance(exc, policy.InvalidScope):
+        return of_status(403, request_id)
+    if isinstance(exc, db_exc.DBError):
+        return _from_database(exc, request_id)
+    if isinstance(exc, webob_exc.HTTPException):
+        return of_status(exc.status_int, request_id)
+    LOG.error('A request failed.', exc_info=exc)
+    return of_status(500, request_id)
 
-    That is exceptions of ours, programming errors, and what libraries
-    (Pecan, keystonemiddleware) answer in forms of their own.
+
+class ErrorsMiddleware:
+    """Gives errors of what is around Pecan their one body.
+
+    That is exceptions of the authentication, programming errors, and what
+    libraries (keystonemiddleware) answer in forms of their own.
     """
 
     def __init__(self, application: Any) -> None:
@@ -191,42 +208,38 @@ class ErrorsMiddleware:
     def __call__(self, environ: dict[str, Any],
                  start_response: Any) -> Any:
         request_id = environ.get('openstack.request_id')
+        begun: list[Any] = []
+
+        def start(*given: Any) -> None:
+            begun[:] = given
+
         try:
             # What is not UTF-8 would fail deep inside of libraries.
             environ['PATH_INFO'].encode('latin-1').decode('utf-8')
             urllib.parse.unquote_to_bytes(
                 environ.get('QUERY_STRING', '')).decode('utf-8')
-            answer = webob.Request(environ).get_response(self._application)
-        except exception.CloudManagerException as exc:
-            if exc.code == 500:
-                LOG.exception('A request failed.')
-            answer = from_exception(exc, request_id)
-        except policy.InvalidScope:
-            answer = of_status(403, request_id)
-        except db_exc.DBError as exc:
-            answer = _from_database(exc, request_id)
+            body = self._application(environ, start)
         except UnicodeDecodeError:
-            answer = response(400, _CODES[400], 'The URL is not UTF-8.',
-                              request_id)
-        except Exception:
+            return response(400, _CODES[400], 'The URL is not UTF-8.',
+                            request_id)(environ, start_response)
+        except Exception as exc:
             # The boundary of the service: whatever went wrong, the caller
             # gets no internal text.
-            LOG.exception('A request failed.')
-            answer = response(500, 'cloudmanager.internal', INTERNAL,
-                              request_id)
-        if answer.status_int >= 400 and not self._is_ours(answer):
-            answer = self._translate(answer, request_id)
-        return answer(environ, start_response)
+            return answer(exc, request_id)(environ, start_response)
+        if begun[0] < '400':
+            start_response(*begun)
+            return body
+        found = webob.Response(status=begun[0], headerlist=begun[1],
+                               app_iter=body)
+        if not found.body.startswith(b'{"errors":['):
+            found = _translate(found, request_id)
+        return found(environ, start_response)
 
-    @staticmethod
-    def _is_ours(answer: webob.Response) -> bool:
-        return answer.body.startswith(b'{"errors":[')
 
-    @staticmethod
-    def _translate(answer: webob.Response,
-                   request_id: str | None) -> webob.Response:
-        status = answer.status_int
-        kept = {name: answer.headers[name] for name in
-                ('WWW-Authenticate', 'Allow', 'Retry-After')
-                if name in answer.headers}
-        return of_status(status, request_id, kept)
+def _translate(found: webob.Response,
+               request_id: str | None) -> webob.Response:
+    """Give an answer of a library our form."""
+    kept = {name: found.headers[name] for name in
+            ('WWW-Authenticate', 'Allow', 'Retry-After')
+            if name in found.headers}
+    return of_status(found.status_int, request_id, kept)

@@ -6,7 +6,6 @@ import csv
 import io
 from typing import Any
 
-from cloudmanager.api import narrowing
 from cloudmanager.api import rendering
 from cloudmanager.api.filters import modifiers
 from cloudmanager.api.types import fields
@@ -14,7 +13,7 @@ from cloudmanager.common import exception
 
 JSON_LINES = ('application/x-ndjson', 'application/jsonl',
               'application/json-lines')
-CONTENT_TYPES = (narrowing.CSV, *JSON_LINES)
+CONTENT_TYPES = (rendering.CSV, *JSON_LINES)
 #: A number of a line, and what stands in it or what is wrong with it.
 Line = tuple[int, dict[str, Any] | exception.Invalid]
 
@@ -30,7 +29,7 @@ def read(resource: fields.Resource, body: bytes,
         text = body.decode('utf-8-sig')
     except UnicodeDecodeError as exc:
         raise exception.Invalid(reason='The body is not UTF-8.') from exc
-    return list(_csv(resource, text) if content_type == narrowing.CSV
+    return list(_csv(resource, text) if content_type == rendering.CSV
                 else _json(text))
 
 

@@ -16,13 +16,12 @@ from oslo_policy import policy as oslo_policy
 from cloudmanager import policies
 from cloudmanager import version
 from cloudmanager.api import lines as body_lines
-from cloudmanager.api import narrowing
+from cloudmanager.api import rendering
 from cloudmanager.api import routing
 from cloudmanager.api.types import answers as forms
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import paths
 
-JSON = 'application/json'
 _ERROR = 'Error'
 _REQUEST_ID = 'X-OpenStack-Request-ID'
 _DESCRIPTIONS = {
@@ -96,7 +95,7 @@ def _error(status: int, text: str) -> dict[str, Any]:
     if status in _PASSING:
         headers |= _header('Retry-After')
     return {'description': text, 'headers': headers,
-            'content': {JSON: {'schema': _refer(_ERROR)}}}
+            'content': {rendering.JSON: {'schema': _refer(_ERROR)}}}
 
 
 def _header(name: str) -> dict[str, Any]:
@@ -201,7 +200,8 @@ class _Document:
             schema = {'type': 'object', 'additionalProperties': False,
                       'required': [body.name],
                       'properties': {body.name: schema}}
-        return {'required': required, 'content': {JSON: {'schema': schema}}}
+        return {'required': required,
+                'content': {rendering.JSON: {'schema': schema}}}
 
     def _responses(self, route: routing.Route) -> dict[str, Any]:
         listed = route.query.paged
@@ -224,9 +224,9 @@ class _Document:
         result: dict[str, Any] = {'description': _SUCCESS[status],
                                   'headers': headers}
         if form is not None:
-            result['content'] = {JSON: {'schema': self._form(form)}}
+            result['content'] = {rendering.JSON: {'schema': self._form(form)}}
             if listed and status == http.HTTPStatus.OK:
-                result['content'][narrowing.CSV] = {
+                result['content'][rendering.CSV] = {
                     'schema': {'type': 'string'}}
         return result
 

@@ -8,6 +8,8 @@ import orjson
 
 from cloudmanager.common import exception
 
+#: Media types of answers. Pecan and WebOb write them as they stand here.
+JSON, CSV = 'application/json', 'text/csv'
 # Beyond it not every integer is a number of JSON's kind.
 _MAX_WHOLE = 2 ** 53
 

@@ -8,13 +8,18 @@ one table does none of that, and tests can walk it.
 
 import collections
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
 import functools
+import inspect
 from typing import Any
+
+import pecan
 
 from cloudmanager.api import errors
 from cloudmanager.api import lines as body_lines
+from cloudmanager.api import rendering
 from cloudmanager.api import types
 from cloudmanager.api.filters import parameters
 from cloudmanager.api.types import answers as forms
@@ -62,6 +67,37 @@ class Route:
         """Status of its answer when it does not say otherwise."""
         return next(iter(self.answers))
 
+    @functools.cached_property
+    def names(self) -> list[str]:
+        """Names of the parameters in its path."""
+        return [segment[1:-1] for segment in self.segments
+                if segment.startswith('{')]
+
+    @functools.cached_property
+    def forms(self) -> dict[str, str | None]:
+        """The template of each media type that it answers in.
+
+        The first one is that of callers who do not ask for another.
+        """
+        if all(form is None for form in self.answers.values()):
+            return {rendering.JSON: None}
+        found: dict[str, str | None] = {rendering.JSON: 'json_fast:'}
+        if self.query.paged:
+            found[rendering.CSV] = 'csv:'
+        return found
+
+    def expose(self) -> None:
+        """Make the function a controller of Pecan.
+
+        :raises TypeError: it does not take what the path has
+        """
+        taken = list(inspect.signature(self.function).parameters)
+        if taken[1:] != self.names:
+            raise TypeError(f'{self.function.__name__} does not take the '
+                            f'parameters of {self.path}')
+        for media_type, template in self.forms.items():
+            pecan.expose(template, content_type=media_type)(self.function)
+
     @property
     def purpose(self) -> str:
         """What its body is for, see ``Resource.schema``."""
@@ -99,8 +135,8 @@ class Call:
     route: Route
     context: Any
     url: str
-    params: list[tuple[str, str]]
-    body: Any
+    params: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    body: dict[str, Any] = dataclasses.field(default_factory=dict)
     query: common_query.Query = common_query.Query()
     flags: Mapping[str, bool] = dataclasses.field(default_factory=dict)
     chosen: parameters.Chosen | None = None
@@ -115,37 +151,86 @@ class Call:
         return self.route.query.resource
 
 
-@dataclasses.dataclass
-class Answer:
-    """What a function answers when it is not just a document.
+class Table:
+    """All routes, in the order of their declaration."""
 
-    :ivar status: the usual one of the operation when not given
-    """
+    def __init__(self) -> None:
+        self._routes: list[Route] = []
+        # The same by what is the same in all paths that could be meant.
+        self._alike: dict[Any, list[Route]] = collections.defaultdict(list)
 
-    status: int = 0
-    document: Any = None
-    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self._routes)
+
+    def add(self, made: Route) -> None:
+        """Add a route."""
+        self._routes.append(made)
+        self._alike[_likeness(made.segments)].append(made)
+
+    def find(self, method: str, path: str) -> tuple[Route, list[str]]:
+        """Return the route of a request and the parameters of its path.
+
+        Literal segments go before parameters.
+
+        :raises NotFound: there is no such path
+        :raises MethodNotAllowed: it has no such method
+        """
+        # No name contains a NUL, and databases refuse it.
+        given = split(path) if '\x00' not in path else ('\x00',)
+        wanted = 'GET' if method == 'HEAD' else method
+        matches = [(candidate, params)
+                   for candidate in self._alike.get(_likeness(given), ())
+                   if (params := _match(candidate.segments, given))
+                   is not None]
+        if not matches:
+            raise self._missing(given)
+        fewest = min(len(params) for _, params in matches)
+        matches = [match for match in matches if len(match[1]) == fewest]
+        for candidate, params in matches:
+            if candidate.method == wanted:
+                return candidate, params
+        allowed = sorted({candidate.method for candidate, _ in matches}
+                         | {'HEAD' for candidate, _ in matches
+                            if candidate.method == 'GET'})
+        raise errors.MethodNotAllowed(allowed=', '.join(allowed))
+
+    def _missing(self, given: tuple[str, ...]) -> exception.NotFound:
+        """Return the error for a path that there is not.
+
+        Of an action that there is not it tells those that there are.
+        """
+        if len(given) < 2 or given[-2] != 'actions':
+            return exception.NotFound()
+        known = sorted({
+            candidate.segments[-1]
+            for candidate in self._alike.get(_likeness(given), ())
+            if _match(candidate.segments[:-1], given[:-1]) is not None
+            and not candidate.segments[-1].startswith('{')})
+        if not known:
+            return exception.NotFound()
+        return exception.NotFound(
+            f'There is no action {given[-1][:255]}; there are: '
+            f'{", ".join(known)}.')
 
 
-TABLE: list[Route] = []
-# The same by the number of segments, for those who look for one.
-_BY_LENGTH: dict[int, list[Route]] = collections.defaultdict(list)
+TABLE = Table()
 
 
 def route(method: str, path: str, rule: str | None, *, answers: Answers,
           **declared: Any) -> Callable[..., Any]:
     """Make a function answer a method and a path.
 
-    It is called with the ``Call`` and the path's parameters by name, and
-    returns a document or an ``Answer``.
+    It is called with the ``Call`` and the path's parameters, and returns a
+    document, or nothing. ``pecan.response`` is there for another status
+    than the usual one, and for headers.
 
     :param answers: and what else a ``Route`` says of it is what requests
         are checked by, and what the OpenAPI document tells
     """
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         made = Route(method, path, rule, function, answers, **declared)
-        TABLE.append(made)
-        _BY_LENGTH[len(made.segments)].append(made)
+        made.expose()
+        TABLE.add(made)
         return function
     return register
 
@@ -155,62 +240,26 @@ def split(path: str) -> tuple[str, ...]:
     return tuple(path.strip('/').split('/')) if path.strip('/') else ()
 
 
+def _likeness(segments: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    """Return what paths have in common that one request can mean.
+
+    None has a parameter in its first two segments.
+    """
+    return len(segments), segments[:2]
+
+
 def _match(segments: tuple[str, ...],
-           given: tuple[str, ...]) -> dict[str, str] | None:
+           given: tuple[str, ...]) -> list[str] | None:
     """Return the parameters of a path, if its segments match."""
-    found = {}
+    found = []
     for segment, value in zip(segments, given, strict=True):
         if segment.startswith('{'):
             if not value:
                 return None
-            found[segment[1:-1]] = value
+            found.append(value)
         elif segment != value:
             return None
     return found
-
-
-def _missing(given: tuple[str, ...]) -> exception.NotFound:
-    """Return the error for a path that there is not.
-
-    Of an action that there is not it tells those that there are.
-    """
-    if len(given) < 2 or given[-2] != 'actions':
-        return exception.NotFound()
-    known = sorted({
-        candidate.segments[-1] for candidate in _BY_LENGTH[len(given)]
-        if _match(candidate.segments[:-1], given[:-1]) is not None
-        and not candidate.segments[-1].startswith('{')})
-    if not known:
-        return exception.NotFound()
-    return exception.NotFound(f'There is no action {given[-1][:255]}; there '
-                              f'are: {", ".join(known)}.')
-
-
-def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
-    """Return the route of a request and the parameters of its path.
-
-    Literal segments go before parameters.
-
-    :raises NotFound: there is no such path
-    :raises MethodNotAllowed: it has no such method
-    """
-    # No name contains a NUL, and databases refuse it.
-    given = split(path) if '\x00' not in path else ('\x00',)
-    wanted = 'GET' if method == 'HEAD' else method
-    candidates = _BY_LENGTH.get(len(given), ())
-    matches = [(candidate, params) for candidate in candidates
-               if (params := _match(candidate.segments, given)) is not None]
-    if not matches:
-        raise _missing(given)
-    fewest = min(len(params) for _, params in matches)
-    matches = [match for match in matches if len(match[1]) == fewest]
-    for candidate, params in matches:
-        if candidate.method == wanted:
-            return candidate, params
-    allowed = sorted({candidate.method for candidate, _ in matches}
-                     | {'HEAD' for candidate, _ in matches
-                        if candidate.method == 'GET'})
-    raise errors.MethodNotAllowed(allowed=', '.join(allowed))
 
 
 def integer(value: str, missing: exception.NotFound) -> int:

@@ -17,7 +17,7 @@ from waitress import task
 from waitress import wasyncore
 
 from cloudmanager.api import connections
-from cloudmanager.api import health
+from cloudmanager.api.controllers import health
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)

@@ -4,6 +4,7 @@
 from typing import Any
 
 from oslo_log import log as logging
+import pecan
 
 from cloudmanager.api import routing
 from cloudmanager.common import exception
@@ -32,7 +33,12 @@ def start(call: routing.Call, name: str, **values: Any) -> str:
     return task['id']
 
 
-def accepted(task_id: str, document: Any = None) -> routing.Answer:
-    """Answer that a task was begun, with the way to follow it."""
-    return routing.Answer(202, document,
-                          {'Location': f'/v1/tasks/{task_id}'})
+def accepted(task_id: str) -> None:
+    """Tell in the answer the way to follow a task that was begun."""
+    pecan.response.headers['Location'] = f'/v1/tasks/{task_id}'
+
+
+def accepted_with_id(task_id: str) -> dict[str, str]:
+    """Answer with the id of a task that was begun."""
+    accepted(task_id)
+    return {'task_id': task_id}

@@ -177,19 +177,30 @@ class BodiesTestCase(base.ApiTestCase):
         self.assertEqual(413, answer.status_int)
         self.check_error(answer)
 
-    def test_cut_off(self):
+    def cut_off(self, method, user, kind='application/json'):
+        """Send a request whose body cannot be read; return its answer."""
         class Gone(io.BytesIO):
             def read(self, size=-1):
                 raise ConnectionError('reset')
 
         request = webtest.TestRequest.blank(
-            '/v1/nodes/', method='POST', headers={
-                'X-Auth-Token': self.tokens['admin'],
-                'Content-Type': 'application/json'})
+            '/v1/nodes/', method=method, headers={
+                'X-Auth-Token': self.tokens[user], 'Content-Type': kind})
         request.environ.update({'wsgi.input': Gone(),
                                 'CONTENT_LENGTH': '10'})
-        answer = request.get_response(app.build())
-        self.assertEqual(400, answer.status_int)
+        return request.get_response(app.build())
+
+    def test_cut_off(self):
+        self.assertEqual(400, self.cut_off('POST', 'admin').status_int)
+
+    def test_bodies_are_not_read_too_early(self):
+        """Neither of those who may not ask, nor where none belongs."""
+        for kind in ('application/json', 'multipart/form-data; boundary=x',
+                     'application/x-www-form-urlencoded'):
+            self.assertEqual(
+                403, self.cut_off('POST', 'reader', kind).status_int)
+            self.assertEqual(
+                200, self.cut_off('GET', 'reader', kind).status_int)
 
     def test_every_body_refuses_what_it_does_not_know(self):
         """An unknown field is named, whatever the operation."""

@@ -3,6 +3,8 @@
 
 from typing import Any
 
+import pecan
+
 from cloudmanager.api import routing
 from cloudmanager.api import work
 from cloudmanager.api.types import formats
@@ -62,17 +64,18 @@ def _begin(call: routing.Call, name: str, hosts: list[str],
         # A double request must not be judged by what the first has done.
         running = _running(call, name, hosts, flags)
         if running is not None:
-            return _accepted(running)
+            return work.accepted_with_id(running)
     checked = rpcapi.ConductorAPI().check_host_action(
         call.context, action, host, {**flags, 'dry_run': dry_run})
     if dry_run:
-        return routing.Answer(200, {'plan': checked['plan']})
+        pecan.response.status_int = 200
+        return {'plan': checked['plan']}
     targets = [f'host:{found}' for found in hosts]
     for found in hosts:
         node = db_nodes.find_by_name(call.context, found)
         if node is not None:
             targets.append(f'node:{node["id"]}')
-    return _accepted(work.start(
+    return work.accepted_with_id(work.start(
         call, name, targets=targets, host=host,
         params={**flags, **checked.get('params', {})},
         defaults=host_types.defaults(action)))
@@ -104,10 +107,6 @@ def _is_equal(asked: dict[str, Any], flags: dict[str, Any]) -> bool:
     """
     return all((asked.get(key) or None) == (value or None)
                for key, value in flags.items())
-
-
-def _accepted(task_id: str) -> routing.Answer:
-    return work.accepted(task_id, {'task_id': task_id})
 
 
 @routing.route('POST', f'{_PATH}/shutdown', policies.SHUTDOWN,

@@ -73,9 +73,9 @@ def _switch(call: routing.Call, action: str) -> Any:
                      errors)
     if task_id is None:
         raise exception.NoNodeToSwitch(reasons=' '.join(errors.values()))
-    return work.accepted(task_id, {
+    return work.accepted_with_id(task_id) | {
         'failed': [key for key in ids if key in errors],
-        'errors': _texts(errors), 'task_id': task_id})
+        'errors': _texts(errors)}
 
 
 def _ids(call: routing.Call) -> list[int]:

@@ -3,6 +3,8 @@
 
 from typing import Any
 
+import pecan
+
 from cloudmanager.api import boot_files
 from cloudmanager.api import errors
 from cloudmanager.api import routing
@@ -49,9 +51,11 @@ def import_nodes(call: routing.Call) -> Any:
     if not dry_run:
         boot_files.changed(call.context, *(node.get('mac_address')
                                            for node in nodes))
-    return routing.Answer(200 if dry_run else 201, {'nodes': [
+    if dry_run:
+        pecan.response.status_int = 200
+    return {'nodes': [
         {'id': node_id, 'name': node.get('name')}
-        for node_id, node in zip(created, nodes, strict=True)]})
+        for node_id, node in zip(created, nodes, strict=True)]}
 
 
 def _read(call: routing.Call) -> tuple[list[int], list[dict[str, Any]],

@@ -43,7 +43,7 @@ def _switch(call: routing.Call, node_id: str, action: str) -> Any:
         raise exception.NoPowerControl(node=node_id)
     for control in node['controls']:
         power_types.require_driver(control['control_type'])
-    return work.accepted(work.start(
+    work.accepted(work.start(
         call, 'node.power', targets=[f'node:{node["id"]}'],
         params={'node_id': node['id'], 'action': action, **wanted}))
 

@@ -26,7 +26,7 @@ def _switch(call: routing.Call, control_id: str, action: str) -> Any:
     fed = [used['node_id'] for used in control['outputs']
            if used['power_control_port'] == output]
     # The node behind it must not be switched by others at the same time.
-    return work.accepted(work.start(
+    work.accepted(work.start(
         call, 'output.power', params={
             'power_control_id': control['id'], 'output': output,
             'action': action, 'node_ids': fed},

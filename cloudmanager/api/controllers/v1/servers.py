@@ -53,45 +53,39 @@ def _act(call: routing.Call, server_id: str, action: str) -> str:
                       defaults=body.defaults)
 
 
-def _followed(call: routing.Call, server_id: str,
-              action: str) -> routing.Answer:
-    task_id = _act(call, server_id, action)
-    return work.accepted(task_id, {'task_id': task_id})
-
-
 @routing.route('POST', f'{_PATH}/balance', policies.BALANCE,
                **_declared('balance', followed=False))
 def balance(call: routing.Call, server_id: str) -> Any:
     """Move a server to a host with less load."""
-    return work.accepted(_act(call, server_id, 'balance'))
+    work.accepted(_act(call, server_id, 'balance'))
 
 
 @routing.route('POST', f'{_PATH}/recover', policies.RECOVER,
                **_declared('recover', followed=True))
 def recover(call: routing.Call, server_id: str) -> Any:
     """Reset the state of a server and bring it back."""
-    return _followed(call, server_id, 'recover')
+    return work.accepted_with_id(_act(call, server_id, 'recover'))
 
 
 @routing.route('POST', f'{_PATH}/repair', policies.REPAIR,
                **_declared('repair', followed=True))
 def repair(call: routing.Call, server_id: str) -> Any:
     """Find out what is wrong with a server, and mend that."""
-    return _followed(call, server_id, 'repair')
+    return work.accepted_with_id(_act(call, server_id, 'repair'))
 
 
 @routing.route('POST', f'{_PATH}/reset-reboot', policies.RESET_REBOOT,
                **_declared('reset-reboot', followed=False))
 def reset_reboot(call: routing.Call, server_id: str) -> Any:
     """Reset the state of a server, and reboot it if that is asked for."""
-    return work.accepted(_act(call, server_id, 'reset-reboot'))
+    work.accepted(_act(call, server_id, 'reset-reboot'))
 
 
 @routing.route('POST', f'{_PATH}/wakeup', policies.WAKEUP,
                **_declared('wakeup', followed=False))
 def wakeup(call: routing.Call, server_id: str) -> Any:
     """Bring a server that rests to run."""
-    return work.accepted(_act(call, server_id, 'wakeup'))
+    work.accepted(_act(call, server_id, 'wakeup'))
 
 
 @routing.route('POST', f'{_PATH}/clone', policies.CLONE,
@@ -102,4 +96,4 @@ def clone(call: routing.Call, server_id: str) -> Any:
             call.values.get('name', clone_names.DEFAULT)):
         raise exception.Invalid(
             reason='Field name must contain {number} for several clones.')
-    return _followed(call, server_id, 'clone')
+    return work.accepted_with_id(_act(call, server_id, 'clone'))

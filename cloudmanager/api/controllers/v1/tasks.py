@@ -67,4 +67,4 @@ def cancel_task(call: routing.Call, task_id: str) -> Any:
     """Start nothing more; let what runs finish, or abort it."""
     db_tasks.request_cancel(call.context, task_id,
                             call.values.get('running', 'finish'))
-    return work.accepted(task_id)
+    work.accepted(task_id)
