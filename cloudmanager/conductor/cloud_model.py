@@ -8,9 +8,9 @@ from typing import Any
 
 from oslo_utils import strutils
 
-from cloudmanager.planning import classify
 from cloudmanager.planning import storage as shared_storage
 from cloudmanager.planning.cloud import model
+from cloudmanager.planning.terms import Action
 
 _INVENTORY = ('total', 'reserved', 'allocation_ratio', 'min_unit',
               'max_unit', 'step_size')
@@ -216,13 +216,13 @@ def _demands(specs: dict[str, str]) -> dict[str, Any]:
 
     refuses = {}
     if strutils.bool_from_string(specs.get('hw:mem_encryption', '')):
-        refuses[classify.LIVE] = ('its memory is encrypted, so it cannot be '
-                                  'moved live')
+        refuses[Action.LIVE] = ('its memory is encrypted, so it cannot be '
+                                'moved live')
     if specs.get('hw:tpm_version'):
-        refuses[classify.EVACUATE] = ('Nova does not rebuild servers with a '
-                                      'virtual TPM')
+        refuses[Action.EVACUATE] = ('Nova does not rebuild servers with a '
+                                    'virtual TPM')
     if specs.get('accel:device_profile'):
-        for step in (classify.LIVE, classify.COLD):
+        for step in (Action.LIVE, Action.COLD):
             refuses[step] = 'Nova does not migrate servers with accelerators'
     return {'required_traits': traits('required'),
             'forbidden_traits': traits('forbidden'),

@@ -26,13 +26,18 @@ from cloudmanager.db import query as db_query
 from cloudmanager.db import table
 from cloudmanager.db import task_targets
 from cloudmanager.domain import query as common_query
+from cloudmanager.domain import task_states
+from cloudmanager.domain.task_states import ItemState
+from cloudmanager.domain.task_states import TaskStatus
 
-PENDING, STARTED, RETRY = 'PENDING', 'STARTED', 'RETRY'
-SUCCESS, FAILURE, REVOKED = 'SUCCESS', 'FAILURE', 'REVOKED'
-ACTIVE = (PENDING, STARTED, RETRY)
+PENDING, STARTED = TaskStatus.PENDING, TaskStatus.STARTED
+SUCCESS, FAILURE = TaskStatus.SUCCESS, TaskStatus.FAILURE
+REVOKED = TaskStatus.REVOKED
+ACTIVE = task_states.ACTIVE
 
-ITEM_PENDING, ITEM_RUNNING = 'PENDING', 'RUNNING'
-ITEM_DONE, ITEM_FAILED, ITEM_SKIPPED = 'DONE', 'FAILED', 'SKIPPED'
+ITEM_PENDING, ITEM_RUNNING = ItemState.PENDING, ItemState.RUNNING
+ITEM_DONE, ITEM_FAILED = ItemState.DONE, ItemState.FAILED
+ITEM_SKIPPED = ItemState.SKIPPED
 
 #: Tasks that take their host out of use.
 HOST_WORK = ('host.shutdown', 'host.evacuate', 'host.decommission',

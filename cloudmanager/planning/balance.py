@@ -9,6 +9,7 @@ from cloudmanager.planning import options as opts
 from cloudmanager.planning.cloud import ledger
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.cloud import reach
+from cloudmanager.planning.terms import Action
 
 _EPSILON = 1e-6
 
@@ -17,16 +18,17 @@ _EPSILON = 1e-6
 class Choice:
     """What to do with the server, and why.
 
-    :ivar action: empty when it stays
+    :ivar action: ``None`` when it stays
     :ivar host: where it goes; empty when it stays
     """
 
     reason: str
-    action: str = ''
+    action: Action | None = None
     host: str = ''
 
 
-def choose(cloud: model.Cloud, server_id: str, action: str,
+def choose(cloud: model.Cloud, server_id: str,
+           action: Action,
            options: opts.Options = opts.DEFAULT,
            gain: float = 0.0) -> Choice:
     """Choose the first host that meets all conditions, the best one first.
@@ -124,14 +126,14 @@ def how(server: model.Server,
     :returns: a choice whose ladder has no rung but one migration, or none
     """
     found = classify.drain_choice(server, options)
-    allowed = {classify.LIVE}
+    allowed = {Action.LIVE}
     if classify.base_status(server) == 'SHUTOFF':
         # Whatever else is moved cold, Nova starts it when it has arrived.
-        allowed.add(classify.COLD)
+        allowed.add(Action.COLD)
     moves = tuple(step for step in found.ladder if step in allowed)[:1]
     reason = found.reason
-    if classify.COLD in found.ladder and not moves:
+    if Action.COLD in found.ladder and not moves:
         reason = 'it cannot be moved live: repair it, or stop it'
-    if found.ladder[:1] == (classify.WAIT,):
-        moves = (classify.WAIT, *moves)
+    if found.ladder[:1] == (Action.WAIT,):
+        moves = (Action.WAIT, *moves)
     return dataclasses.replace(found, ladder=moves, reason=reason)

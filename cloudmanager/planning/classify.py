@@ -22,15 +22,11 @@ from cloudmanager.planning import rules
 from cloudmanager.planning import terms
 from cloudmanager.planning.cloud import model
 
-LIVE = terms.LIVE
-COLD = terms.COLD
-EVACUATE = terms.EVACUATE
-OFFLOAD = terms.OFFLOAD
-WAIT = terms.WAIT
-SKIP = terms.SKIP
-BLOCKED = terms.BLOCKED
-MOVES = terms.MOVES
+Action = terms.Action
 Blocker = terms.Blocker
+# Short names for the tables.
+LIVE, COLD, EVACUATE = Action.LIVE, Action.COLD, Action.EVACUATE
+OFFLOAD, WAIT, SKIP = Action.OFFLOAD, Action.WAIT, Action.SKIP
 
 #: Code of what stands in the way of every evacuation off a living host.
 NOT_FENCED = 'not-fenced'
@@ -106,7 +102,7 @@ class Choice:
     evacuation, or empty.
     """
 
-    ladder: tuple[str, ...]
+    ladder: tuple[Action, ...]
     reason: str
     blockers: tuple[Blocker, ...] = ()
     warnings: tuple[Blocker, ...] = ()
@@ -115,22 +111,22 @@ class Choice:
     leaving: bool = False
 
     @property
-    def action(self) -> str:
+    def action(self) -> Action:
         """The first action to try."""
-        return self.ladder[0] if self.ladder else BLOCKED
+        return self.ladder[0] if self.ladder else Action.BLOCKED
 
     @property
-    def moves(self) -> tuple[str, ...]:
+    def moves(self) -> tuple[Action, ...]:
         """The rungs of the ladder that need a destination."""
         if self.leaving:
             return ()
-        return tuple(step for step in self.ladder if step in MOVES)
+        return tuple(step for step in self.ladder if step in terms.MOVES)
 
 
 class Rule(typing.NamedTuple):
     """A row: the whole ladder of a state, and what to say of it."""
 
-    ladder: tuple[str, ...]
+    ladder: tuple[Action, ...]
     why: str
     code: str = ''
     advice: str = ''
@@ -321,9 +317,10 @@ _CHECKS = {
 
 def _climb(
     rule: Rule, server: model.Server, flags: opts.Options
-) -> tuple[list[str], list[Blocker]]:
+) -> tuple[list[Action], list[Blocker]]:
     """The rungs that may be used and why the others may not."""
-    steps, refused = [], []
+    steps: list[Action] = []
+    refused: list[Blocker] = []
     failed = flags.tried.get(server.id, ())
     for step in rule.ladder:
         check = _CHECKS.get(step)
@@ -338,7 +335,7 @@ def _climb(
 
 
 def _drain_reason(
-    rule: Rule, steps: list[str], refused: list[Blocker]
+    rule: Rule, steps: list[Action], refused: list[Blocker]
 ) -> str:
     if steps[0] == EVACUATE:
         return f'{rule.why}: rebuilt elsewhere once its host is fenced'
@@ -357,7 +354,7 @@ def _allowed(code: str, flags: opts.Options) -> bool:
 
 def _drain_warnings(
     server: model.Server,
-    steps: list[str],
+    steps: list[Action],
     refused: list[Blocker],
     flags: opts.Options,
 ) -> tuple[Blocker, ...]:
@@ -371,7 +368,7 @@ def _drain_warnings(
     return (lost, *found) if lost else tuple(found)
 
 
-def _reset_state(server: model.Server, steps: list[str]) -> str:
+def _reset_state(server: model.Server, steps: list[Action]) -> str:
     if EVACUATE in steps and base_status(server) not in _NO_RESET:
         return 'error'
     return ''

@@ -13,6 +13,7 @@ import collections.abc
 from cloudmanager.planning import options as opts
 from cloudmanager.planning import terms
 from cloudmanager.planning.cloud import model
+from cloudmanager.planning.terms import Action
 
 #: Code of what is not done since data would be lost, and of what is done all
 #: the same.
@@ -65,13 +66,13 @@ def losing(server: model.Server,
 
     :param steps: the actions to try in turn
     """
-    steps = [step for step in steps if step != terms.WAIT]
+    steps = [step for step in steps if step != Action.WAIT]
     text = ''
-    if terms.OFFLOAD in steps and model.EPHEMERAL in server.disks:
+    if Action.OFFLOAD in steps and model.EPHEMERAL in server.disks:
         text = f'its {model.EPHEMERAL} is deleted with its data'
-    elif terms.EVACUATE in steps and server.local_disk:
+    elif Action.EVACUATE in steps and server.local_disk:
         text = (f'{_why_lost(server)}: its data is lost'
-                if steps[0] == terms.EVACUATE else
+                if steps[0] == Action.EVACUATE else
                 'if it comes to its evacuation, the data on its '
                 f'{_named(server)} is lost')
     return terms.Blocker(DATA_LOSS, text) if text else None

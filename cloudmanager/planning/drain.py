@@ -16,15 +16,16 @@ from cloudmanager.planning.cloud import ledger
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.cloud import pack
 from cloudmanager.planning.cloud import reach
+from cloudmanager.planning.terms import Action
 
 Blocker = classify.Blocker
 Choices = dict[str, classify.Choice]
 
 _STAGES = {
-    classify.WAIT: 1,
-    classify.EVACUATE: 2,
-    classify.BLOCKED: 3,
-    classify.SKIP: 4,
+    Action.WAIT: 1,
+    Action.EVACUATE: 2,
+    Action.BLOCKED: 3,
+    Action.SKIP: 4,
 }
 #: Code of blockers by resizes that wait for their confirmation.
 OPEN_MIGRATION = 'open-migration'
@@ -209,11 +210,11 @@ class _Planner:
 
     def _moves(
         self, server: model.Server, choice: classify.Choice
-    ) -> tuple[str, ...]:
+    ) -> tuple[Action, ...]:
         """The rungs that need a host; a forced move is never a cold one."""
         if server.id not in self._force:
             return choice.moves
-        return tuple(step for step in choice.moves if step != classify.COLD)
+        return tuple(step for step in choice.moves if step != Action.COLD)
 
     def _affine(
         self,
@@ -236,7 +237,7 @@ class _Planner:
         forceable = [
             item
             for item in members
-            if choices[item.id].moves[0] != classify.COLD
+            if choices[item.id].moves[0] != Action.COLD
         ]
         if why is None and not (self._flags.force_affinity and forceable):
             why = (
@@ -281,7 +282,7 @@ class _Planner:
         """Sort key: what can start first, then the urgent, the large."""
         stage = _STAGES.get(entry.action, 0)
         if not entry.fits:
-            stage = _STAGES[classify.BLOCKED]
+            stage = _STAGES[Action.BLOCKED]
         if self._dead and stage in (1, 2):
             stage = 0
         whole = unit.servers if unit is not None else []
@@ -308,7 +309,7 @@ class _Planner:
             status=server.status,
             action=choice.action,
             destination=None,
-            fits=choice.action != classify.BLOCKED,
+            fits=choice.action != Action.BLOCKED,
             reason=choice.reason,
             priority=priority,
             size_mb=server.size_mb,
@@ -356,8 +357,8 @@ class _Planner:
         moves = self._moves(server, choice)
         ladder = moves[moves.index(action):]
         reason = choice.reason
-        if choice.ladder[0] == classify.WAIT:
-            ladder = (classify.WAIT, *ladder)
+        if choice.ladder[0] == Action.WAIT:
+            ladder = (Action.WAIT, *ladder)
         elif action != choice.action:
             reason += f'; no host could take it by {choice.action}'
         return dataclasses.replace(
@@ -410,7 +411,7 @@ class _Planner:
                 continue
             if server.task_state:
                 choice = classify.Choice(
-                    (classify.WAIT,),
+                    (Action.WAIT,),
                     f'its task {server.task_state} must end first',
                     leaving=True,
                 )

@@ -7,8 +7,8 @@ it. Disks are looked at in ``disks``.
 
 import collections.abc
 
-from cloudmanager.planning import terms
 from cloudmanager.planning.cloud import model
+from cloudmanager.planning.terms import Action
 
 #: It stands still for more than a moment.
 UPTIME = 'uptime'
@@ -47,15 +47,15 @@ def of(server: model.Server, status: str,
     :param status: without its running task
     :param ladder: the actions to try in turn
     """
-    step = next((step for step in ladder if step != terms.WAIT), '')
+    step = next((step for step in ladder if step != Action.WAIT), '')
     found: list[str] = []
-    if step in (terms.COLD, terms.EVACUATE):
+    if step in (Action.COLD, Action.EVACUATE):
         found.extend(_held(server, status))
-    if step == terms.EVACUATE:
+    if step == Action.EVACUATE:
         if server.local_disk:
             found.append(LOCAL_DISK)
         if status == 'VERIFY_RESIZE':
             found.append(REVERT)
-    if step == terms.OFFLOAD and model.EPHEMERAL in server.disks:
+    if step == Action.OFFLOAD and model.EPHEMERAL in server.disks:
         found.append(LOCAL_DISK)
     return tuple(found)

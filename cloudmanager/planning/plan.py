@@ -5,6 +5,7 @@ import dataclasses
 import typing
 
 from cloudmanager.planning import classify
+from cloudmanager.planning.terms import Action
 
 Blocker = classify.Blocker
 
@@ -24,13 +25,13 @@ class Entry:
     name: str
     host: str
     status: str
-    action: str
+    action: Action
     destination: str | None
     fits: bool
     reason: str
     priority: int
     size_mb: int
-    ladder: tuple[str, ...] = ()
+    ladder: tuple[Action, ...] = ()
     blockers: tuple[Blocker, ...] = ()
     warnings: tuple[Blocker, ...] = ()
     group_id: str | None = None

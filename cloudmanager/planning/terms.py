@@ -2,18 +2,27 @@
 """The words of plans: what can be done to a server, and what is in the way."""
 
 import dataclasses
+import enum
 import typing
 
-LIVE = 'live-migrate'
-COLD = 'cold-migrate'
-EVACUATE = 'evacuate'
-OFFLOAD = 'shelve-offload'
-WAIT = 'wait'
-SKIP = 'skip'
-BLOCKED = 'blocked'
+
+class Action(enum.StrEnum):
+    """What is done to a server to get it off its host."""
+
+    LIVE = 'live-migrate'
+    COLD = 'cold-migrate'
+    EVACUATE = 'evacuate'
+    OFFLOAD = 'shelve-offload'
+    #: Nothing yet: something else has to end first.
+    WAIT = 'wait'
+    #: Nothing: it need not leave.
+    SKIP = 'skip'
+    #: Nothing: it cannot leave.
+    BLOCKED = 'blocked'
+
 
 #: Actions that need a destination host.
-MOVES = frozenset((LIVE, COLD, EVACUATE))
+MOVES = frozenset((Action.LIVE, Action.COLD, Action.EVACUATE))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

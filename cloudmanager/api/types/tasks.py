@@ -4,6 +4,7 @@
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import fields
 from cloudmanager.api.types.fields import Field
+from cloudmanager.domain import task_states
 
 _TEXT = fields.OPERATORS[fields.STRING]
 _TIME = fields.OPERATORS[fields.TIME]
@@ -27,8 +28,8 @@ TASK = fields.Resource('task', 'tasks', (
     Field('name', operators=_TEXT, sortable=True, nullable=False,
           description='What kind of work it is.'),
     Field('status', operators=_TEXT, sortable=True, nullable=False,
-          schema={'enum': ['PENDING', 'STARTED', 'RETRY', 'SUCCESS',
-                           'FAILURE', 'REVOKED']},
+          schema={'enum': [status.value
+                           for status in task_states.TaskStatus]},
           description='How far it is.'),
     Field('host', operators=_TEXT, sortable=True,
           description='Compute host that it acts on.'),
@@ -91,7 +92,7 @@ ONE = fields.Resource('', '', (
 
 CANCEL = fields.Resource('', '', (
     Field('running', create=True, nullable=False,
-          schema={'enum': ['finish', 'abort']},
+          schema={'enum': [cancel.value for cancel in task_states.Cancel]},
           description='What becomes of moves under way; finish by '
                       'default.'),
 ))

@@ -28,7 +28,8 @@ from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.moves import mover
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.tools import Tools
-from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import Cancel
+from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import copies
 
 CONF = cfg.CONF
@@ -57,7 +58,7 @@ class Maker:
         self._tools = tools
         self._shared = shared
         self._source: source.Source | None = None
-        self._cancel: str | None = None
+        self._cancel: Cancel | None = None
         self._items: list[dict[str, Any]] = []
         self._phases: dict[str, Callable[[dict[str, Any]], None]] = {
             VOLUMES: self._copy_volumes, SERVER: self._create_server,
@@ -95,7 +96,7 @@ class Maker:
 
     def _running(self) -> list[dict[str, Any]]:
         return [item for item in self._items
-                if item['state'] == db_tasks.ITEM_RUNNING]
+                if item['state'] == ItemState.RUNNING]
 
     def _look_for_cancel(self) -> None:
         cancel = self._run.guard()
@@ -103,10 +104,10 @@ class Maker:
             return
         self._cancel = cancel
         for item in self._items:
-            if item['state'] == db_tasks.ITEM_PENDING:
-                self._run.update_item(item, state=db_tasks.ITEM_SKIPPED,
+            if item['state'] == ItemState.PENDING:
+                self._run.update_item(item, state=ItemState.SKIPPED,
                                       error='The task was cancelled.')
-        if cancel == 'abort':
+        if cancel == Cancel.ABORT:
             for item in self._running():
                 self._fail(item, 'The task was cancelled.')
 
@@ -114,9 +115,9 @@ class Maker:
         """Begin as many clones as may be under way."""
         free = CONF.server_tasks.max_clones - len(self._running())
         waiting = [item for item in self._items
-                   if item['state'] == db_tasks.ITEM_PENDING]
+                   if item['state'] == ItemState.PENDING]
         for item in waiting[:max(0, free)]:
-            self._enter(item, VOLUMES, state=db_tasks.ITEM_RUNNING,
+            self._enter(item, VOLUMES, state=ItemState.RUNNING,
                         attempts=item['attempts'] + 1)
 
     def _interval(self, running: list[dict[str, Any]]) -> float:
@@ -142,7 +143,7 @@ class Maker:
 
     def _check_time(self, item: dict[str, Any], phase: str) -> None:
         memory = item['memory']
-        if (item['state'] != db_tasks.ITEM_RUNNING
+        if (item['state'] != ItemState.RUNNING
                 or memory['phase'] != phase):
             return
         limit = (CONF.server_tasks.clear_timeout if phase == REMOVE
@@ -292,7 +293,7 @@ class Maker:
             self._tools.cinder.describe(lines[_volume_key(volume)]['id'],
                                         volume['description'])
         self._tools.nova.describe(item['object_id'], facts['description'])
-        self._run.update_item(item, state=db_tasks.ITEM_DONE, error=None)
+        self._run.update_item(item, state=ItemState.DONE, error=None)
 
     # Away with it
 
@@ -346,5 +347,5 @@ class Maker:
         if left:
             error = f'{error}; left behind: {left}'
         self._run.update_item(
-            item, error=error, state=db_tasks.ITEM_SKIPPED
-            if self._cancel == 'abort' else db_tasks.ITEM_FAILED)
+            item, error=error, state=ItemState.SKIPPED
+            if self._cancel == Cancel.ABORT else ItemState.FAILED)

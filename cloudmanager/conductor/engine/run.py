@@ -10,6 +10,7 @@ from oslo_db import exception as db_exc
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import Cancel
 
 
 class HandOver(BaseException):
@@ -48,21 +49,21 @@ class Run:
         self.lost = threading.Event()
         self.stopping = stopping
 
-    def guard(self) -> str | None:
+    def guard(self) -> Cancel | None:
         """Check that this conductor may go on; call before side effects.
 
-        :returns: what was asked for about cancelling: ``finish``,
-            ``abort`` or nothing
+        :returns: what was asked for about cancelling, if anything
         :raises HandOver: the lease is lost, or the process must end
         """
         if self.lost.is_set() or self.stopping.is_set():
             raise HandOver()
         try:
-            return db_tasks.check(self.context, self.task_id,
-                                  self.generation)
+            cancel = db_tasks.check(self.context, self.task_id,
+                                    self.generation)
         except exception.LeaseLost:
             self.lost.set()
             raise HandOver() from None
+        return Cancel(cancel) if cancel else None
 
     def is_owned(self) -> bool:
         """Tell whether this conductor may go on; for other threads."""

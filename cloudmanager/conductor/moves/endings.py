@@ -23,8 +23,10 @@ from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.moves import requests
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.tools import Tools
-from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import Cancel
+from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import order
+from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ class Endings:
         self.source = source
         self._destination = destination
         #: What a user asked for about cancelling.
-        self.cancel: str | None = None
+        self.cancel: Cancel | None = None
         #: How long the moves that came through have taken on average.
         self.usual_seconds = 0.0
         self._came_through = 0
@@ -86,7 +88,8 @@ class Endings:
         if server.locked_reason == requests.lock_reason(self.run):
             self._write(item, destination=server.host,
                         memory=items.with_attempt(item, {
-                            **items.attempt(item), 'phase': items.UNLOCK}))
+                            **items.attempt(item),
+                            'phase': items.Phase.UNLOCK}))
             self._calls.start(item['object_id'], self.nova.unlock,
                               server.id)
         else:
@@ -101,7 +104,7 @@ class Endings:
 
     def done(self, item: dict[str, Any], destination: str | None) -> None:
         """A server is where it should be."""
-        self._write(item, state=db_tasks.ITEM_DONE, destination=destination,
+        self._write(item, state=ItemState.DONE, destination=destination,
                     error=None)
         self._slots.finish(item['object_id'])
 
@@ -111,14 +114,14 @@ class Endings:
         """A server that left the host is in error; no move can mend it."""
         where = f'on {server.host}' if server.host else 'on no host'
         fault = f': {server.fault}' if server.fault else ''
-        self._write(item, state=db_tasks.ITEM_FAILED,
+        self._write(item, state=ItemState.FAILED,
                     destination=server.host,
                     error=f'it is {where} now, but in error{fault}; repair '
                           'it')
 
     def gone(self, item: dict[str, Any]) -> None:
         """A server that was deleted meanwhile needs no move."""
-        self._write(item, state=db_tasks.ITEM_SKIPPED,
+        self._write(item, state=ItemState.SKIPPED,
                     error='The server was deleted.')
         self._slots.finish(item['object_id'])
 
@@ -129,7 +132,7 @@ class Endings:
             self.failed(item, reason)
             return
         self._slots.finish(item['object_id'])
-        self._write(item, state=db_tasks.ITEM_FAILED, error=reason)
+        self._write(item, state=ItemState.FAILED, error=reason)
 
     def deleting(self, item: dict[str, Any], server: Any) -> None:
         """Decide on a server whose deletion has not ended in time.
@@ -152,7 +155,7 @@ class Endings:
             return
         since = f', asked for at {asked.start_time}Z,' if asked else ''
         repeated = (f' It was asked for again at {again}Z.' if again else '')
-        self._write(item, state=db_tasks.ITEM_SKIPPED, destination=None,
+        self._write(item, state=ItemState.SKIPPED, destination=None,
                     error=f'Its deletion{since} does not end.{repeated}',
                     memory={**item['memory'], 'deleting': True})
 
@@ -168,7 +171,7 @@ class Endings:
         except exception.CloudRequestRefused as exc:
             # The reset to an error was ours: nobody has changed the server
             # since, and it is not to be looked at anew.
-            self._write(item, state=db_tasks.ITEM_FAILED,
+            self._write(item, state=ItemState.FAILED,
                         memory={**item['memory'], 'status': 'ERROR'},
                         error='its deletion hung, and was refused when it '
                               f'was asked for again: {exc}')
@@ -238,8 +241,8 @@ class Endings:
             error = looked_into
         failed = error is not None
         self._write(
-            item, state=(db_tasks.ITEM_FAILED if failed
-                         else db_tasks.ITEM_PENDING),
+            item, state=(ItemState.FAILED if failed
+                         else ItemState.PENDING),
             error='; '.join(filter(None, (reason, error))) or (
                 found['waits_for'] if found['half'] else None),
             memory={**memory, 'ladder': ladder, 'status': found['status'],
@@ -259,12 +262,12 @@ class Endings:
         """
         memory = item['memory']
         text = memory.get('in_error') or ''
-        if (verdicts.EVACUATE in ladder and not text
+        if (Action.EVACUATE in ladder and not text
                 and server.status == 'ERROR' != memory['status']):
             found = inquiry.inquire(self.nova, server)
             text = found.text if found.runs else ''
         if text:
-            ladder = [step for step in ladder if step != verdicts.EVACUATE]
+            ladder = [step for step in ladder if step != Action.EVACUATE]
         return ladder, f'{text}: repair it'
 
     def failed(self, item: dict[str, Any], reason: str,
@@ -292,13 +295,13 @@ class Endings:
         if migration is not None:
             item['memory']['after_migration'] = migration.id
         if self.cancel:
-            self._write(item, state=db_tasks.ITEM_SKIPPED, destination=None,
+            self._write(item, state=ItemState.SKIPPED, destination=None,
                         error=f'The task was cancelled; {reason}')
         elif (server.host != self.source
-                and item['action'] != verdicts.EVACUATE):
+                and item['action'] != Action.EVACUATE):
             self._replan(item, server, reason)
         elif (server.status == 'ERROR' != item['memory']['status']
-                and item['action'] != verdicts.EVACUATE):
+                and item['action'] != Action.EVACUATE):
             self._look_into(item, server, reason)
         elif items.has_changed(item, server):
             self._replan(item, server)
@@ -323,7 +326,7 @@ class Endings:
         self._write(item, memory={
             **memory, 'in_error': found.text, 'ladder': [
                 step for step in memory['ladder']
-                if step != verdicts.EVACUATE]})
+                if step != Action.EVACUATE]})
         self.run.guard()
         try:
             self.nova.reset_state(server.id, 'active')
@@ -356,7 +359,7 @@ class Endings:
             memory={**memory, 'tries': tries, 'ladder': ladder,
                     'again_at': again_at,
                     'chosen_for': ladder[0] if ladder else None},
-            state=db_tasks.ITEM_PENDING if ladder else db_tasks.ITEM_FAILED)
+            state=ItemState.PENDING if ladder else ItemState.FAILED)
 
     def _mark_request(self, item: dict[str, Any]) -> None:
         """See that the next request is not mistaken for an earlier one."""
@@ -375,4 +378,4 @@ class Endings:
         # Nova's scheduler would choose the host that failed again.
         return plans.destinations(
             self._tools, self.run, self.source, [item],
-            evacuating=ladder[0] == verdicts.EVACUATE).get(item['object_id'])
+            evacuating=ladder[0] == Action.EVACUATE).get(item['object_id'])

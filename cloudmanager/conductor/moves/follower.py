@@ -24,8 +24,10 @@ from cloudmanager.conductor.moves import requests
 from cloudmanager.conductor.moves import slow
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.tools import Tools
-from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import Cancel
+from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import order
+from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -75,10 +77,10 @@ class Follower:
         """Write the intent, then ask Nova in a thread."""
         action = item['memory']['ladder'][0]
         memory = items.with_attempt(item, {
-            'phase': items.ASK, 'asked_at': clock.utcnow().isoformat()})
+            'phase': items.Phase.ASK, 'asked_at': clock.utcnow().isoformat()})
         memory.pop('again_at', None)
         known = self._is_known(item, action)
-        self._write(item, state=db_tasks.ITEM_RUNNING, action=action,
+        self._write(item, state=ItemState.RUNNING, action=action,
                     destination=item['destination'], error=item['error'],
                     attempts=item['attempts'] + 1, memory=memory)
         self._ask(item, action, known)
@@ -95,7 +97,7 @@ class Follower:
         try:
             if not self._record.is_present(server_id):
                 return False
-            return (action != verdicts.EVACUATE or not memory.get('lock')
+            return (action != Action.EVACUATE or not memory.get('lock')
                     or self._record.is_locked(server_id)
                     == memory['locked'])
         except exception.CloudUnreachable:
@@ -183,7 +185,7 @@ class Follower:
         So it does when a heartbeat of a nova-compute is late.
         """
         attempt = items.attempt(item)
-        if attempt['phase'] != items.ASK or UNAVAILABLE not in reason:
+        if attempt['phase'] != items.Phase.ASK or UNAVAILABLE not in reason:
             return False
         since = attempt.get('refused_since')
         if since is None:
@@ -199,14 +201,14 @@ class Follower:
             ``None`` when only a look at it can tell
         """
         phase = items.attempt(item)['phase']
-        if phase == items.ASK:
-            self._note(item, {'phase': items.FOLLOW,
+        if phase == items.Phase.ASK:
+            self._note(item, {'phase': items.Phase.FOLLOW,
                               'lock_taken': lock_taken})
-        elif phase == items.UNLOCK:
+        elif phase == items.Phase.UNLOCK:
             self._ends.done(item, item['destination'])
 
     def _refused(self, item: dict[str, Any], reason: str) -> None:
-        if items.attempt(item)['phase'] == items.ASK:
+        if items.attempt(item)['phase'] == items.Phase.ASK:
             self._ends.failed(item, reason)
         # A refused confirmation, unlock or abort: somebody else did it, or
         # the next look at the server tells what is wrong.
@@ -225,11 +227,11 @@ class Follower:
 
     def _step(self, item: dict[str, Any], migrations: list[Any]) -> None:
         phase = items.attempt(item)['phase']
-        if phase == items.ASK:
+        if phase == items.Phase.ASK:
             self._adopt(item, migrations)
-        elif phase == items.UNLOCK:
+        elif phase == items.Phase.UNLOCK:
             self._look(item, self._unlock)
-        elif item['action'] == verdicts.OFFLOAD:
+        elif item['action'] == Action.OFFLOAD:
             self._look(item, self._watch_offload)
         else:
             self._follow(item, migrations)
@@ -278,7 +280,7 @@ class Follower:
             self._ends.failed(item, found.reason, migration)
         elif found.verdict is verdicts.Verdict.CONFIRM:
             self._confirm(item, migration)
-        elif (self._ends.cancel == 'abort'
+        elif (self._ends.cancel == Cancel.ABORT
               and items.is_abortable(item, migration)):
             self._abort(item, migration)
         else:
@@ -312,8 +314,8 @@ class Follower:
             self._ends.overdue(item, 'its move was not confirmed in time',
                                migration)
             return
-        if items.attempt(item)['phase'] != items.CONFIRM:
-            self._note(item, {'phase': items.CONFIRM})
+        if items.attempt(item)['phase'] != items.Phase.CONFIRM:
+            self._note(item, {'phase': items.Phase.CONFIRM})
         self._look(item, self._confirm_resize)
 
     def _confirm_resize(self, item: dict[str, Any], server: Any) -> None:
@@ -390,14 +392,14 @@ class Follower:
         elif decision is slow.Decision.FORCE:
             LOG.warning('The migration of server %s does not get on and is '
                         'forced to complete.', item['object_id'])
-            self._intervene(item, items.FORCE, self.nova.force_complete,
+            self._intervene(item, items.Policy.FORCE, self.nova.force_complete,
                             migration)
 
     def _abort(self, item: dict[str, Any], migration: Any) -> None:
-        self._intervene(item, items.ABORT, self.nova.abort_migration,
+        self._intervene(item, items.Policy.ABORT, self.nova.abort_migration,
                         migration)
 
-    def _intervene(self, item: dict[str, Any], what: str,
+    def _intervene(self, item: dict[str, Any], what: items.Policy,
                    request: Callable[[str, int], None],
                    migration: Any) -> None:
         """Ask Nova to end a migration, and remember that it was asked."""

@@ -6,6 +6,7 @@ An item is a row of ``task_items``; its ``memory`` is what
 """
 
 import datetime
+import enum
 import random
 from typing import Any
 from typing import cast
@@ -16,6 +17,7 @@ from oslo_config import cfg
 from cloudmanager.common import clock
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.planning import order
+from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
 # How often a server that changed its state meanwhile is decided on anew.
@@ -26,10 +28,27 @@ JITTER = 0.3
 # An abort that had no effect within this many seconds is asked for again.
 ABORT_AGAIN = 30
 
-# Phases of an item under way.
-ASK, FOLLOW, CONFIRM, UNLOCK = 'ask', 'follow', 'confirm', 'unlock'
-#: What is done about a migration that shall not go on as it does.
-ABORT, FORCE = 'abort', 'force-complete'
+
+class Phase(enum.StrEnum):
+    """How far an attempt is."""
+
+    #: Nova is about to be asked, or was asked and nobody knows.
+    ASK = 'ask'
+    #: Nova has accepted it.
+    FOLLOW = 'follow'
+    #: A cold migration has ended and its confirmation is asked for.
+    CONFIRM = 'confirm'
+    #: The server has arrived and a lock of ours is taken off.
+    UNLOCK = 'unlock'
+
+
+class Policy(enum.StrEnum):
+    """What is done about a live migration that does not get on."""
+
+    WAIT = 'wait'
+    ABORT = 'abort'
+    FORCE = 'force-complete'
+
 
 
 class Attempt(TypedDict, total=False):
@@ -39,15 +58,15 @@ class Attempt(TypedDict, total=False):
     so that nothing of this one decides on it.
     """
 
-    phase: str
+    phase: Phase
     #: When Nova was asked, or was about to be.
     asked_at: str
     #: Since when Nova refuses it for a passing reason.
     refused_since: str | None
     #: Whether a lock of ours is on the server; ``None`` when not known.
     lock_taken: bool | None
-    #: ``ABORT`` or ``FORCE``, once Nova was asked for it, and when it was.
-    intervened: str | None
+    #: How Nova was asked to end it, once it was, and when.
+    intervened: Policy | None
     intervened_at: str
     #: When the progress of a live migration was read last, and the bytes that
     #: were left to copy then.
@@ -133,7 +152,7 @@ def as_move(item: dict[str, Any], source: str) -> order.Item:
 
 def retries(action: str) -> int:
     """Return how often a failed action is repeated."""
-    if action == verdicts.EVACUATE:
+    if action == Action.EVACUATE:
         return CONF.host_tasks.evacuation_retries
     return CONF.host_tasks.migration_retries
 
@@ -149,16 +168,16 @@ def intervened_within(item: dict[str, Any], seconds: float) -> bool:
 
 def is_abortable(item: dict[str, Any], migration: Any) -> bool:
     """Tell whether Nova can abort a move, and was not just asked to."""
-    return (item['action'] == verdicts.LIVE and migration is not None
+    return (item['action'] == Action.LIVE and migration is not None
             and migration.status in verdicts.ABORTABLE
-            and not (attempt(item).get('intervened') == ABORT
+            and not (attempt(item).get('intervened') == Policy.ABORT
                      and intervened_within(item, ABORT_AGAIN)))
 
 
 def has_changed(item: dict[str, Any], server: Any) -> bool:
     """Tell whether a tenant or Nova changed the server meanwhile."""
     memory = item['memory']
-    if (item['action'] == verdicts.EVACUATE or memory.get('fixed')
+    if (item['action'] == Action.EVACUATE or memory.get('fixed')
             or memory.get('replans', 0) >= MAX_REPLANS):
         return False
     return bool(server.task_state) or server.status != memory['status']

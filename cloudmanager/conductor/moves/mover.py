@@ -27,7 +27,9 @@ from cloudmanager.conductor.moves import places
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import order
+from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -87,7 +89,7 @@ class Mover:
                        if item['source'] == self.source
                        and self._is_mine(item)]
         for item in self._running():
-            if items.attempt(item)['phase'] != items.UNLOCK:
+            if items.attempt(item)['phase'] != items.Phase.UNLOCK:
                 self._slots.start(items.as_move(item, self.source))
         with self._calls:
             while self._round():
@@ -96,9 +98,9 @@ class Mover:
             raise exception.TaskCancelled(task=self.run.task_id)
 
     def _is_mine(self, item: dict[str, Any]) -> bool:
-        if item['state'] == db_tasks.ITEM_RUNNING:
+        if item['state'] == ItemState.RUNNING:
             return True
-        return (item['state'] == db_tasks.ITEM_PENDING
+        return (item['state'] == ItemState.PENDING
                 and (item['memory']['wait']
                      or items.next_action(item) in self.actions))
 
@@ -146,13 +148,13 @@ class Mover:
 
     def _waiting(self) -> list[dict[str, Any]]:
         return [item for item in self._items
-                if item['state'] == db_tasks.ITEM_PENDING
+                if item['state'] == ItemState.PENDING
                 and (item['memory']['wait']
                      or items.next_action(item) in self.actions)]
 
     def _running(self) -> list[dict[str, Any]]:
         return [item for item in self._items
-                if item['state'] == db_tasks.ITEM_RUNNING]
+                if item['state'] == ItemState.RUNNING]
 
     def _fill(self) -> None:
         """Start what may start now, in the order of the plan."""
@@ -161,7 +163,7 @@ class Mover:
         due = [item for item in self._waiting()
                if not item['memory']['wait'] and items.is_due(item)]
         waiting = {item['object_id']: item for item in self._places.assign(
-            due, verdicts.EVACUATE in self.actions)}
+            due, Action.EVACUATE in self.actions)}
         for chosen in self._slots.next_items(
                 items.as_move(item, self.source)
                 for item in waiting.values()):
@@ -189,7 +191,7 @@ class Mover:
             self._judge_waiting(item, server)
 
     def _judge_waiting(self, item: dict[str, Any], server: Any) -> None:
-        evacuating = verdicts.EVACUATE in self.actions
+        evacuating = Action.EVACUATE in self.actions
         overdue = items.waited_enough(item)
         holder = self._holder(item)
         if verdicts.is_gone(server):
@@ -197,7 +199,7 @@ class Mover:
         elif overdue and server.task_state in verdicts.DELETING:
             self._ends.deleting(item, server)
         elif holder and overdue and not evacuating:
-            self.run.update_item(item, state=db_tasks.ITEM_FAILED,
+            self.run.update_item(item, state=ItemState.FAILED,
                                  error=f'task {holder} acts on it')
         elif overdue or (server.task_state is None and not holder):
             self._ends.settled(item, server, evacuating)
@@ -227,6 +229,6 @@ class Mover:
     def _skip_waiting(self) -> None:
         """Start nothing more once a user has cancelled."""
         for item in self._items:
-            if item['state'] == db_tasks.ITEM_PENDING:
-                self.run.update_item(item, state=db_tasks.ITEM_SKIPPED,
+            if item['state'] == ItemState.PENDING:
+                self.run.update_item(item, state=ItemState.SKIPPED,
                                      error='The task was cancelled.')

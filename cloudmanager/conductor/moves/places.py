@@ -16,10 +16,10 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.moves import plans
-from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import nodes as db_nodes
-from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import ItemState
+from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -132,8 +132,8 @@ class Places:
         A migration takes them along, an evacuation does not.
         """
         chosen_for = item['memory'].get('chosen_for')
-        return (items.next_action(item) == verdicts.EVACUATE
-                and chosen_for not in (None, verdicts.EVACUATE))
+        return (items.next_action(item) == Action.EVACUATE
+                and chosen_for not in (None, Action.EVACUATE))
 
     def hold(self, item: dict[str, Any], reason: str = '',
              **memory: Any) -> None:
@@ -148,12 +148,12 @@ class Places:
             LOG.warning('Server %s waits for a host that can take it.',
                         item['object_id'])
             self._run.update_item(
-                item, state=db_tasks.ITEM_PENDING, destination=None,
+                item, state=ItemState.PENDING, destination=None,
                 error=f'{WAITS}; {reason}' if reason else WAITS,
                 memory={**item['memory'], **memory,
                         'place_since': clock.utcnow().isoformat()})
         elif items.seconds_since(since) > limit:
             self._run.update_item(
-                item, state=db_tasks.ITEM_FAILED,
+                item, state=ItemState.FAILED,
                 error=f'no other host was up and enabled within {limit} s: '
                       'bring one up and ask again')

@@ -16,6 +16,7 @@ from cloudmanager.conductor import cloud_model
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import classify
 from cloudmanager.planning import disks
 from cloudmanager.planning import drain
@@ -23,6 +24,7 @@ from cloudmanager.planning import options
 from cloudmanager.planning import plan as planning_plan
 from cloudmanager.planning import project
 from cloudmanager.planning.cloud import model
+from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -31,7 +33,7 @@ LOG = logging.getLogger(__name__)
 # How many servers an error names.
 MAX_NAMED = 10
 #: Actions for which a destination can be named.
-TARGETED = frozenset((verdicts.LIVE, verdicts.COLD, verdicts.EVACUATE))
+TARGETED = frozenset((Action.LIVE, Action.COLD, Action.EVACUATE))
 
 
 def plan_options(params: dict[str, Any],
@@ -171,7 +173,7 @@ def stay_for_data(
     """
     found = list(found)
     steps = {step for item in found for step in item.ladder}
-    return steps.isdisjoint((classify.EVACUATE, classify.WAIT)) and any(
+    return steps.isdisjoint((Action.EVACUATE, Action.WAIT)) and any(
         blocker.code == disks.LOCAL_DISK
         for item in found for blocker in item.blockers)
 
@@ -243,7 +245,7 @@ def ladder_of(server: Any, params: dict[str, Any], source: str,
         server, storage={*storage, *_everywhere()})
     choice = classify.drain_choice(found, plan_options(params))
     steps = _steps(choice.ladder)
-    wait = choice.action == classify.WAIT
+    wait = choice.action == Action.WAIT
     blockers = '; '.join(item.text for item in choice.blockers)
     return Ladder(
         ladder=steps, status=server.status, wait=wait,
@@ -291,16 +293,16 @@ def item_of(entry: planning_plan.Entry,
     :param params: of the request
     """
     ladder = _steps(entry.ladder)
-    state, error = db_tasks.ITEM_PENDING, None
+    state, error = ItemState.PENDING, None
     blockers = '; '.join(item.text for item in entry.blockers)
     half = any(item.code == drain.OPEN_MIGRATION for item in entry.blockers)
-    if entry.action == classify.SKIP:
-        state, error = db_tasks.ITEM_SKIPPED, entry.reason
+    if entry.action == Action.SKIP:
+        state, error = ItemState.SKIPPED, entry.reason
     elif half:
         # Its owner may decide while others move.
         error = blockers
-    elif not ladder and entry.action != classify.WAIT:
-        state, error = db_tasks.ITEM_FAILED, blockers or entry.reason
+    elif not ladder and entry.action != Action.WAIT:
+        state, error = ItemState.FAILED, blockers or entry.reason
     return {
         'kind': 'server', 'object_id': entry.id, 'name': entry.name,
         'state': state, 'error': error, 'action': entry.action,
@@ -309,7 +311,7 @@ def item_of(entry: planning_plan.Entry,
         'created_at': clock.utcnow(),
         'memory': {
             'ladder': ladder, 'status': entry.status,
-            'wait': half or entry.action == classify.WAIT, 'half': half,
+            'wait': half or entry.action == Action.WAIT, 'half': half,
             'group_id': entry.group_id, 'size_mb': entry.size_mb,
             'force': entry.force, 'blockers': blockers,
             'slow': params.get('slow_migration') or entry.slow,

@@ -7,6 +7,7 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.planning.cloud import model
+from cloudmanager.planning.terms import Action
 
 
 def lock_reason(run: engine_run.Run) -> str:
@@ -38,13 +39,13 @@ def send(nova: Any, item: dict[str, Any], action: str, source: str,
             raise exception.NotFound('The server is no longer there.')
     # An earlier request may have left it there.
     locked = server is not None and server.locked_reason == reason
-    if action == verdicts.LIVE:
+    if action == Action.LIVE:
         nova.live_migrate(server_id, target, force)
-    elif action == verdicts.COLD:
+    elif action == Action.COLD:
         nova.cold_migrate(server_id, target)
-    elif action == verdicts.OFFLOAD:
+    elif action == Action.OFFLOAD:
         nova.shelve_offload(server_id)
-    elif action == verdicts.EVACUATE:
+    elif action == Action.EVACUATE:
         locked |= _prepare(nova, item, server, reason)
         nova.evacuate(server_id, target, force)
     return locked
@@ -69,7 +70,7 @@ def _check_disks(item: dict[str, Any], action: str) -> None:
     """
     memory = item['memory']
     storage = memory.get('storage')
-    if (action != verdicts.EVACUATE or not memory.get('disks') or not storage
+    if (action != Action.EVACUATE or not memory.get('disks') or not storage
             or model.EVERYWHERE in storage):
         return
     if not item['destination'] or memory.get('chosen_for') != action:

@@ -15,6 +15,7 @@ from oslo_config import cfg
 from cloudmanager.common import clock
 from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.moves import verdicts
+from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
 
@@ -25,10 +26,6 @@ PROGRESS_AFTER = 30
 PROGRESS_SECONDS = 10
 # Less than this share less to copy than ever before is no progress.
 PROGRESS_SHARE = 0.01
-
-#: What to do with a live migration that does not get on.
-WAIT = 'wait'
-POLICIES = (WAIT, items.ABORT, items.FORCE)
 
 
 class Decision(enum.Enum):
@@ -44,10 +41,12 @@ class Decision(enum.Enum):
     FORCE = 'force'
 
 
-def policy(item: dict[str, Any]) -> str:
+def policy(item: dict[str, Any]) -> items.Policy:
     """Return what is to be done with a server that does not get on."""
     chosen = item['memory'].get('slow')
-    return chosen if chosen in POLICIES else CONF.host_tasks.slow_migration
+    # Owners of servers may have written anything.
+    return items.Policy(chosen if chosen in list(items.Policy)
+                        else CONF.host_tasks.slow_migration)
 
 
 def limit(item: dict[str, Any]) -> float:
@@ -67,11 +66,11 @@ def decide(item: dict[str, Any], migration: Any | None) -> Decision:
     if taken > HARD_LIMIT * limit(item):
         return Decision.OVERDUE
     if migration is None:
-        if taken > limit(item) and item['action'] != verdicts.OFFLOAD:
+        if taken > limit(item) and item['action'] != Action.OFFLOAD:
             return Decision.LOST
         return Decision.LEAVE
     checked = attempt.get('checked_at')
-    if (item['action'] == verdicts.LIVE
+    if (item['action'] == Action.LIVE
             and migration.status in verdicts.ABORTABLE
             and not items.intervened_within(
                 item, CONF.host_tasks.stall_timeout)
@@ -111,8 +110,9 @@ def by_progress(item: dict[str, Any],
                    >= CONF.host_tasks.stall_timeout)
     if not stalled:
         return Decision.LEAVE, learnt
-    decision = {WAIT: Decision.LEAVE, items.ABORT: Decision.ABORT,
-                items.FORCE: Decision.FORCE}[policy(item)]
+    decision = {items.Policy.WAIT: Decision.LEAVE,
+                items.Policy.ABORT: Decision.ABORT,
+                items.Policy.FORCE: Decision.FORCE}[policy(item)]
     return decision, learnt
 
 

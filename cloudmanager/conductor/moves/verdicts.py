@@ -6,19 +6,20 @@ import datetime
 import enum
 from typing import Any
 
-LIVE, COLD, EVACUATE = 'live-migrate', 'cold-migrate', 'evacuate'
-OFFLOAD, WAIT = 'shelve-offload', 'wait'
+from cloudmanager.planning.terms import Action
 
 #: Nova's name for our actions in its instance actions.
-NOVA_ACTION = {LIVE: 'live-migration', COLD: 'migrate',
-               EVACUATE: 'evacuate', OFFLOAD: 'shelveOffload'}
-NOVA_TYPE = {LIVE: 'live-migration', COLD: 'migration',
-             EVACUATE: 'evacuation'}
+NOVA_ACTION = {
+    Action.LIVE: 'live-migration', Action.COLD: 'migrate',
+    Action.EVACUATE: 'evacuate', Action.OFFLOAD: 'shelveOffload'}
+NOVA_TYPE = {
+    Action.LIVE: 'live-migration', Action.COLD: 'migration',
+    Action.EVACUATE: 'evacuation'}
 
 _FAILED = frozenset(('error', 'failed', 'cancelled', 'reverted'))
-_ENDED = {LIVE: frozenset(('completed',)),
-          COLD: frozenset(('confirmed',)),
-          EVACUATE: frozenset(('done', 'completed'))}
+_ENDED = {Action.LIVE: frozenset(('completed',)),
+          Action.COLD: frozenset(('confirmed',)),
+          Action.EVACUATE: frozenset(('done', 'completed'))}
 #: vm_states of which Nova's evacuation takes servers.
 EVACUATED_STATES = frozenset(('active', 'stopped', 'error'))
 #: Statuses of live migrations that Nova can abort.
@@ -48,7 +49,7 @@ class Finding:
     reason: str = ''
 
 
-def latest(migrations: list[Any], server_id: str, action: str,
+def latest(migrations: list[Any], server_id: str, action: Action,
            after: int) -> Any | None:
     """Return the newest migration of a server by an action.
 
@@ -60,7 +61,7 @@ def latest(migrations: list[Any], server_id: str, action: str,
     return max(found, key=lambda item: item.id, default=None)
 
 
-def by_migration(action: str, migration: Any) -> Finding:
+def by_migration(action: Action, migration: Any) -> Finding:
     """Judge a move by its migration record."""
     status = migration.status
     if status in _FAILED:
@@ -68,7 +69,7 @@ def by_migration(action: str, migration: Any) -> Finding:
                        f'Nova ended the migration with status {status}')
     if status in _ENDED[action]:
         return Finding(Verdict.FINISHED, migration.destination)
-    if action == COLD and status == 'finished':
+    if action == Action.COLD and status == 'finished':
         return Finding(Verdict.CONFIRM, migration.destination)
     return Finding(Verdict.RUNNING, migration.destination)
 
@@ -83,7 +84,7 @@ def newer(actions: list[Any], known: str | None) -> list[Any]:
     return found
 
 
-def asked(actions: list[Any], action: str,
+def asked(actions: list[Any], action: Action,
           since: datetime.datetime) -> bool:
     """Tell whether Nova has a request for an action since a time.
 
@@ -95,7 +96,7 @@ def asked(actions: list[Any], action: str,
                for item in actions)
 
 
-def action_failed(actions: list[Any], action: str,
+def action_failed(actions: list[Any], action: Action,
                   since: datetime.datetime) -> bool:
     """Tell whether the newest request for an action ended in an error."""
     name = NOVA_ACTION[action]

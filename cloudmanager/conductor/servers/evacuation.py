@@ -16,12 +16,12 @@ from cloudmanager.conductor.hosts import fencing
 from cloudmanager.conductor.moves import mover
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.moves import requests
-from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.tools import Tools
-from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import ItemState
+from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
-_ACTIONS = frozenset((verdicts.EVACUATE,))
+_ACTIONS = frozenset((Action.EVACUATE,))
 
 
 def check(context: Any, tools: Tools, host: str,
@@ -67,7 +67,7 @@ def evacuate(run: engine_run.Run, tools: Tools, item: dict[str, Any]) -> str:
     mover.Mover(run, tools, _ACTIONS, source=item['source']).drive()
     item.update(next(found for found in run.items()
                      if found['id'] == item['id']))
-    if item['state'] == db_tasks.ITEM_DONE:
+    if item['state'] == ItemState.DONE:
         return ''
     release(run, tools, item)
     return item['error'] or 'no allowed action is left'

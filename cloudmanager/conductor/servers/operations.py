@@ -99,14 +99,14 @@ class Asker:
         """
         if self._item['memory'].get('asked') is None:
             newest = next(iter(self._nova.actions(self._server_id)), None)
-            self._note(phase=items.ASK, at=clock.utcnow().isoformat(),
+            self._note(phase=items.Phase.ASK, at=clock.utcnow().isoformat(),
                        known=newest.request_id if newest else None)
             refused = self._ask()
             if refused:
                 return refused
         while True:
             self._run.guard()
-            found = (self._adopt() if self._asked['phase'] == items.ASK
+            found = (self._adopt() if self._asked['phase'] == items.Phase.ASK
                      else self._watch())
             if found is not None:
                 return found
@@ -139,7 +139,7 @@ class Asker:
             if (server is None or self._operation.repeats
                     or not self._is_good(server)):
                 return str(exc)
-        self._note(phase=items.FOLLOW)
+        self._note(phase=items.Phase.FOLLOW)
         return ''
 
     def _since(self) -> list[Any]:
@@ -155,7 +155,7 @@ class Asker:
         if verdicts.is_gone(self._nova.server(self._server_id)):
             return 'the server was deleted'
         if self._since():
-            self._note(phase=items.FOLLOW)
+            self._note(phase=items.Phase.FOLLOW)
         elif (items.seconds_since(self._asked['at'])
               >= CONF.host_tasks.adopt_grace):
             LOG.info('Nova never got the request for server %s; asking '

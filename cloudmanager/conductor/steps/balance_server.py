@@ -8,16 +8,16 @@ from oslo_config import cfg
 from cloudmanager.common import exception
 from cloudmanager.conductor.moves import mover
 from cloudmanager.conductor.moves import plans
-from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.servers import balance as server_balance
 from cloudmanager.conductor.steps import server as server_step
-from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import balance
 from cloudmanager.planning import classify
 from cloudmanager.planning.cloud import model
+from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
-_ACTIONS = frozenset((verdicts.LIVE, verdicts.COLD))
+_ACTIONS = frozenset((Action.LIVE, Action.COLD))
 
 
 class BalanceServer(server_step.ServerStep):
@@ -31,7 +31,7 @@ class BalanceServer(server_step.ServerStep):
             if server is None:
                 raise exception.ServerNotFound(server=self.server_id)
             way = server_balance.way_of(self.tools, server)
-            if way.action == classify.WAIT:
+            if way.action == Action.WAIT:
                 self.wait(item, way.reason)
             else:
                 self._decide(item, server, way.action)
@@ -43,12 +43,12 @@ class BalanceServer(server_step.ServerStep):
         """
         if 'ladder' not in item['memory']:
             return False
-        if item['state'] in (db_tasks.ITEM_PENDING, db_tasks.ITEM_RUNNING):
+        if item['state'] in (ItemState.PENDING, ItemState.RUNNING):
             # The server may have moved since the request.
             mover.Mover(self.run, self.tools, _ACTIONS,
                         source=item['source']).drive()
             item.update(self.run.items()[0])
-        if item['state'] != db_tasks.ITEM_FAILED:
+        if item['state'] != ItemState.FAILED:
             self.run.result = self._story(item)
             return True
         if item['attempts'] >= CONF.server_tasks.balance_tries:
@@ -57,14 +57,14 @@ class BalanceServer(server_step.ServerStep):
 
     def _story(self, item: dict[str, Any]) -> str:
         who = f'Server {item["name"]} ({item["object_id"]})'
-        if item['state'] == db_tasks.ITEM_SKIPPED:
+        if item['state'] == ItemState.SKIPPED:
             return f'{who} stays on {item["source"]}: {item["error"]}.'
         return (f'{who} was moved from {item["source"]} to '
                 f'{item["destination"]} by {item["action"]}: '
                 f'{item["memory"]["why"]}.')
 
     def _decide(self, item: dict[str, Any], server: Any,
-                action: str) -> None:
+                action: Action) -> None:
         """Write down where the server goes, or that it stays."""
         refused = tuple(item['memory'].get('refused', ()))
         cloud = plans.load_cloud(self.tools, [server.host])
@@ -97,10 +97,10 @@ class BalanceServer(server_step.ServerStep):
             'why': choice.reason}
         if choice.action:
             self.run.update_item(
-                item, state=db_tasks.ITEM_PENDING, source=server.host,
+                item, state=ItemState.PENDING, source=server.host,
                 destination=choice.host, action=choice.action, error=None,
                 memory=memory)
         else:
             self.run.update_item(
-                item, state=db_tasks.ITEM_SKIPPED, source=server.host,
+                item, state=ItemState.SKIPPED, source=server.host,
                 error=choice.reason, memory=memory)

@@ -21,7 +21,7 @@ from cloudmanager.conductor.clones import templates
 from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.steps import server
 from cloudmanager.conductor.steps.base import Step
-from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import ItemState
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class PlanClones(Step):
         key = self._key(plan) if plan.key_name else None
         self.run.add_items([
             {'kind': 'clone', 'object_id': f'clone {number}', 'name': name,
-             'state': db_tasks.ITEM_PENDING, 'action': 'clone',
+             'state': ItemState.PENDING, 'action': 'clone',
              'source': plan.id, 'attempts': 0,
              'created_at': clock.utcnow(),
              'memory': {'number': number}}
@@ -205,9 +205,9 @@ class VerifyClones(Step):
     def do(self) -> None:
         found = self.run.items()
         made = [item for item in found
-                if item['state'] == db_tasks.ITEM_DONE]
+                if item['state'] == ItemState.DONE]
         failed = [item for item in found
-                  if item['state'] != db_tasks.ITEM_DONE]
+                  if item['state'] != ItemState.DONE]
         name = self.run.memory['clone']['name']
         text = (f'{len(made)} of {len(found)} clone(s) of {name} '
                 f'({self.run.server_id}) made')

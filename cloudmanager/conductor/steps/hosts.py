@@ -23,12 +23,14 @@ from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.steps.base import Step
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import plan as planning_plan
+from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-DRAIN_ACTIONS = frozenset((verdicts.LIVE, verdicts.COLD, verdicts.OFFLOAD))
+DRAIN_ACTIONS = frozenset((Action.LIVE, Action.COLD, Action.OFFLOAD))
 EMPTY_READINGS = 2
 # Tasks that enable a host again whatever made them fail.
 LEFT_AS_FOUND = ('host.restart', 'host.decommission')
@@ -144,7 +146,7 @@ def _wait_for_others(step: Step) -> None:
     """
     waiting = {f'server:{item["object_id"]}': item
                for item in step.run.items()
-               if item['state'] == db_tasks.ITEM_PENDING
+               if item['state'] == ItemState.PENDING
                and item['kind'] == 'server'}
     holders = db_tasks.find_holders(step.run.context, waiting)
     for target, task_id in holders.items():
@@ -183,7 +185,7 @@ class MoveServers(Step):
 
     def _decide_anew(self, item: dict[str, Any]) -> None:
         """Have a server looked at again that failed as something else."""
-        self.run.update_item(item, state=db_tasks.ITEM_PENDING, memory={
+        self.run.update_item(item, state=ItemState.PENDING, memory={
             **item['memory'], 'wait': True,
             'waiting_since': clock.utcnow().isoformat()})
 
@@ -194,7 +196,7 @@ def _failed_otherwise(item: dict[str, Any], server: Any) -> bool:
     An old half came back, a suspended server was resumed.
     """
     in_error = item['memory'].get('in_error') and server.status == 'ERROR'
-    return (item['state'] == db_tasks.ITEM_FAILED and not in_error
+    return (item['state'] == ItemState.FAILED and not in_error
             and server.task_state is None
             and task_items.has_changed(item, server))
 
@@ -204,7 +206,7 @@ class EvacuateServers(Step):
 
     def do(self) -> None:
         mover.Mover(self.run, self.tools,
-                    frozenset((verdicts.EVACUATE,)),
+                    frozenset((Action.EVACUATE,)),
                     source=self.run.host).drive()
 
     def undo(self, causes: list[Any]) -> None:
@@ -285,7 +287,7 @@ class Fence(Step):
             reason=f'Host {host} is not fenced, as nothing on it can be '
                    'rebuilt; ' + _names(host, [
                        item for item in self.run.items()
-                       if item['state'] == db_tasks.ITEM_FAILED]))
+                       if item['state'] == ItemState.FAILED]))
 
 
 class ForceDown(Step):
@@ -301,12 +303,12 @@ class VerifyItems(Step):
     def do(self) -> None:
         items = self.run.items()
         for item in items:
-            if item['state'] in (db_tasks.ITEM_PENDING,
-                                 db_tasks.ITEM_FAILED):
+            if item['state'] in (ItemState.PENDING,
+                                 ItemState.FAILED):
                 self._judge(item)
         failed = [item for item in items
-                  if item['state'] == db_tasks.ITEM_FAILED]
-        moved = sum(item['state'] == db_tasks.ITEM_DONE for item in items)
+                  if item['state'] == ItemState.FAILED]
+        moved = sum(item['state'] == ItemState.DONE for item in items)
         self.run.result = (f'{moved} of {len(items)} server(s) moved from '
                            f'{self.run.host}{_deleting(items)}')
         if failed:
@@ -317,16 +319,16 @@ class VerifyItems(Step):
         server = self.tools.nova.server(item['object_id'])
         if server is None or (server.status in verdicts.GONE
                               and server.status != item['memory']['status']):
-            self.run.update_item(item, state=db_tasks.ITEM_SKIPPED,
+            self.run.update_item(item, state=ItemState.SKIPPED,
                                  error='The server was deleted.')
         elif verdicts.came_through(server, self.run.host):
             requests.unlock(self.run, self.tools.nova, server)
-            self.run.update_item(item, state=db_tasks.ITEM_DONE, error=None,
+            self.run.update_item(item, state=ItemState.DONE, error=None,
                                  destination=server.host)
-        elif item['state'] == db_tasks.ITEM_PENDING:
+        elif item['state'] == ItemState.PENDING:
             # Nothing on its ladder was left that may be done.
             self.run.update_item(
-                item, state=db_tasks.ITEM_FAILED,
+                item, state=ItemState.FAILED,
                 error=item['error'] or 'no allowed action is left')
 
 

@@ -18,15 +18,16 @@ from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.servers import examine
 from cloudmanager.conductor.steps import hosts as host_steps
 from cloudmanager.db import tasks as db_tasks
-from cloudmanager.planning import classify
+from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import fencing as planning_fencing
 from cloudmanager.planning import plan as planning_plan
+from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-_OPEN = (db_tasks.ITEM_PENDING, db_tasks.ITEM_RUNNING)
-_OVER = (db_tasks.ITEM_DONE, db_tasks.ITEM_SKIPPED)
+_OPEN = (ItemState.PENDING, ItemState.RUNNING)
+_OVER = (ItemState.DONE, ItemState.SKIPPED)
 # What is left keeps changing if it does so in so many looks.
 LOOKS = 4
 # What of an item's memory follows from its entry in a plan.
@@ -132,12 +133,12 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
         :param held: another task acts on the server
         :returns: whether there is something to move or to wait for
         """
-        failed = item['state'] == db_tasks.ITEM_FAILED
+        failed = item['state'] == ItemState.FAILED
         if item['memory']['wait'] and not failed:
             return True
         if entry is None:
             return not failed and self._wait(item)
-        if entry.fits and entry.action == classify.EVACUATE:
+        if entry.fits and entry.action == Action.EVACUATE:
             if not (failed and (held or item['memory'].get('in_error'))):
                 self._plan(item, entry)
             return False
@@ -162,7 +163,7 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
     def _destination(self, item: dict[str, Any],
                      entry: planning_plan.Entry) -> str | None:
         """Keep what was planned for an evacuation while it is in use."""
-        if (task_items.next_action(item) == classify.EVACUATE
+        if (task_items.next_action(item) == Action.EVACUATE
                 and item['destination'] in self._usable):
             return str(item['destination'])
         if entry.destination in item['memory'].get('refused', ()):
@@ -193,8 +194,8 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
         unwanted = {item['object_id'] for item in self.run.items()
                     if item['memory'].get('deleting')}
         return [entry.name or entry.id for entry in plan.servers
-                if entry.action != classify.SKIP and entry.id not in unwanted
-                and not (entry.fits and entry.action == classify.EVACUATE
+                if entry.action != Action.SKIP and entry.id not in unwanted
+                and not (entry.fits and entry.action == Action.EVACUATE
                          and entry.id in waiting)]
 
     def _busy(self, waiting: list[dict[str, Any]]) -> str:
@@ -209,5 +210,5 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
         """Give servers up that the host is not fenced for."""
         for item in waiting:
             error = f'{item["error"]}; {why}' if item['error'] else why
-            self.run.update_item(item, state=db_tasks.ITEM_FAILED,
+            self.run.update_item(item, state=ItemState.FAILED,
                                  error=error)

@@ -17,7 +17,8 @@ from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.power import nodes as power_steps
 from cloudmanager.conductor.steps.base import Step
-from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import ItemState
+from cloudmanager.planning.terms import Action
 from cloudmanager.power import exceptions as power_exc
 
 CONF = cfg.CONF
@@ -30,7 +31,7 @@ DISABLED_TRAIT = 'COMPUTE_STATUS_DISABLED'
 ENABLE_ATTEMPTS = 3
 # Seconds within which Placement should have heard of an enabled host.
 TRAIT_SECONDS = 10
-RETURN_ACTIONS = frozenset((verdicts.LIVE, verdicts.COLD))
+RETURN_ACTIONS = frozenset((Action.LIVE, Action.COLD))
 
 
 class ResetHost(Step):
@@ -203,7 +204,7 @@ class ReturnServers(Step):
                 and self.run.memory.get('was_enabled')):
             return
         for item in self.run.items():
-            if (item['state'] == db_tasks.ITEM_DONE and item['destination']
+            if (item['state'] == ItemState.DONE and item['destination']
                     and item['source'] == self.run.host):
                 self._turn(item)
         sources = sorted({item['source'] for item in self.run.items()
@@ -229,13 +230,13 @@ class ReturnServers(Step):
             # Not as it was; it is left where it is well.
             return
         self.run.update_item(
-            item, state=db_tasks.ITEM_PENDING, source=item['destination'],
+            item, state=ItemState.PENDING, source=item['destination'],
             destination=self.run.host, attempts=0, memory=memory)
 
     def _verify(self) -> None:
         away = [item for item in self.run.items()
                 if item['source'] != self.run.host
-                and item['state'] == db_tasks.ITEM_FAILED]
+                and item['state'] == ItemState.FAILED]
         if away:
             raise exception.TaskFailed(
                 reason=f'Host {self.run.host} is in use again, but '

@@ -22,6 +22,10 @@ from cloudmanager.conductor.moves import migrations
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.steps.base import Step
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain import task_states
+from cloudmanager.domain.task_states import Cancel
+from cloudmanager.domain.task_states import ItemState
+from cloudmanager.domain.task_states import TaskStatus
 from cloudmanager.planning import roll
 from cloudmanager.planning.cloud import model
 
@@ -45,7 +49,7 @@ class RollHosts(Step):
         self.run.add_items([
             {'kind': 'host', 'object_id': name, 'name': name,
              'action': 'restart', 'source': name, 'attempts': 0,
-             'state': db_tasks.ITEM_PENDING, 'priority': 5,
+             'state': ItemState.PENDING, 'priority': 5,
              'created_at': clock.utcnow(), 'memory': {}}
             for name in self.run.params['hosts']])
         self._short_since: str | None = None
@@ -58,12 +62,12 @@ class RollHosts(Step):
     def _round(self) -> bool:
         cancel = self.run.guard()
         items = self.run.items()
-        running = self._of(items, db_tasks.ITEM_RUNNING)
+        running = self._of(items, ItemState.RUNNING)
         for item in running:
             self._look_at(item, cancel)
-        running = self._of(items, db_tasks.ITEM_RUNNING)
-        pending = self._of(items, db_tasks.ITEM_PENDING)
-        failed = self._of(items, db_tasks.ITEM_FAILED)
+        running = self._of(items, ItemState.RUNNING)
+        pending = self._of(items, ItemState.PENDING)
+        failed = self._of(items, ItemState.FAILED)
         if cancel and not running:
             raise exception.TaskCancelled(task=self.run.task_id)
         if cancel:
@@ -71,25 +75,25 @@ class RollHosts(Step):
         most = self.run.params.get('max_failures') or 0
         if len(failed) > most:
             for item in pending:
-                self._end(item, db_tasks.ITEM_SKIPPED,
+                self._end(item, ItemState.SKIPPED,
                           'not begun: too many hosts failed before')
             pending = []
         if pending:
             self._begin_some(items)
-        return any(item['state'] in (db_tasks.ITEM_PENDING,
-                                     db_tasks.ITEM_RUNNING)
+        return any(item['state'] in (ItemState.PENDING,
+                                     ItemState.RUNNING)
                    for item in items)
 
     @staticmethod
     def _of(items: list[dict[str, Any]],
-            state: str) -> list[dict[str, Any]]:
+            state: ItemState) -> list[dict[str, Any]]:
         return [item for item in items if item['state'] == state]
 
-    def _end(self, item: dict[str, Any], state: str,
+    def _end(self, item: dict[str, Any], state: ItemState,
              error: str | None) -> None:
         self.run.update_item(item, state=state, error=error)
 
-    def _look_at(self, item: dict[str, Any], cancel: str | None) -> None:
+    def _look_at(self, item: dict[str, Any], cancel: Cancel | None) -> None:
         """Take over what became of a host's task."""
         child_id = item['memory']['task']
         try:
@@ -98,11 +102,11 @@ class RollHosts(Step):
             # The end of the process came between the note and the task.
             self._put_back(item)
             return
-        if child['status'] == db_tasks.SUCCESS:
-            self._end(item, db_tasks.ITEM_DONE, None)
-        elif child['status'] not in db_tasks.ACTIVE:
+        if child['status'] == TaskStatus.SUCCESS:
+            self._end(item, ItemState.DONE, None)
+        elif child['status'] not in task_states.ACTIVE:
             why = child['result'] or child['status']
-            self._end(item, db_tasks.ITEM_FAILED, f'task {child_id}: {why}')
+            self._end(item, ItemState.FAILED, f'task {child_id}: {why}')
         elif cancel and child['cancel'] != cancel:
             db_tasks.request_cancel(self.run.context, child_id, cancel)
 
@@ -110,8 +114,8 @@ class RollHosts(Step):
 
     def _begin_some(self, items: list[dict[str, Any]]) -> None:
         """Begin as many hosts as limits and room allow."""
-        pending = self._of(items, db_tasks.ITEM_PENDING)
-        busy = _names(self._of(items, db_tasks.ITEM_RUNNING))
+        pending = self._of(items, ItemState.PENDING)
+        busy = _names(self._of(items, ItemState.RUNNING))
         at_once, in_all = rolling.limits(self.run.params)
         if len(busy) >= at_once:
             return
@@ -120,7 +124,7 @@ class RollHosts(Step):
         cloud = plans.load_beside(self.tools, [*names, *busy])
         # Those of ours that failed are limited by max_failures.
         short, held = self._out_of_use(cloud, since, {
-            *busy, *_names(self._of(items, db_tasks.ITEM_FAILED))})
+            *busy, *_names(self._of(items, ItemState.FAILED))})
         flags = plans.plan_options(
             self.run.params, cannot_fence=plans.cannot_fence(
                 self.tools, (*names, *busy)))
@@ -159,7 +163,7 @@ class RollHosts(Step):
 
     def _refuse(self, item: dict[str, Any], choice: roll.Choice) -> None:
         """Say that a host cannot be emptied; nothing of it was touched."""
-        self._end(item, db_tasks.ITEM_FAILED,
+        self._end(item, ItemState.FAILED,
                   'it cannot be emptied: ' + '; '.join(
                       found.text for found in choice.plan.blockers))
 
@@ -178,7 +182,7 @@ class RollHosts(Step):
         waited = task_items.seconds_since(self._short_since)
         if waited > CONF.host_tasks.restart_timeout:
             for item in pending:
-                self._end(item, db_tasks.ITEM_FAILED,
+                self._end(item, ItemState.FAILED,
                           'not begun: other hosts are out of use: '
                           + rolling.describe(short))
 
@@ -190,7 +194,7 @@ class RollHosts(Step):
         :returns: false if somebody else has taken the room meanwhile
         """
         self.run.update_item(
-            item, state=db_tasks.ITEM_RUNNING, attempts=1,
+            item, state=ItemState.RUNNING, attempts=1,
             memory={'task': uuidutils.generate_uuid()})
         params = {name: self.run.params[name] for name in HANDED_DOWN
                   if name in self.run.params}
@@ -210,14 +214,14 @@ class RollHosts(Step):
 
     def _put_back(self, item: dict[str, Any]) -> None:
         """Let a host wait whose task was not created."""
-        self.run.update_item(item, state=db_tasks.ITEM_PENDING, attempts=0,
+        self.run.update_item(item, state=ItemState.PENDING, attempts=0,
                              memory={})
 
     def _conclude(self) -> None:
         items = self.run.items()
         failed = [item for item in items
-                  if item['state'] == db_tasks.ITEM_FAILED]
-        done = len(self._of(items, db_tasks.ITEM_DONE))
+                  if item['state'] == ItemState.FAILED]
+        done = len(self._of(items, ItemState.DONE))
         self.run.result = f'{done} of {len(items)} host(s) restarted'
         if failed:
             raise exception.TaskFailed(

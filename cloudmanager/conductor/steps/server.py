@@ -11,6 +11,7 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.steps.base import Step
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import ItemState
 
 CONF = cfg.CONF
 
@@ -18,7 +19,7 @@ CONF = cfg.CONF
 def item_of(server: Any) -> dict[str, Any]:
     """Return the row of ``task_items`` for a server that is acted on."""
     return {'kind': 'server', 'object_id': server.id, 'name': server.name,
-            'state': db_tasks.ITEM_PENDING, 'source': server.host,
+            'state': ItemState.PENDING, 'source': server.host,
             'attempts': 0, 'created_at': clock.utcnow(), 'memory': {}}
 
 
@@ -55,7 +56,7 @@ class ServerStep(Step):
         """
         since = item['memory'].get('waiting_since')
         if since is None:
-            self.run.update_item(item, state=db_tasks.ITEM_RUNNING, memory={
+            self.run.update_item(item, state=ItemState.RUNNING, memory={
                 **item['memory'],
                 'waiting_since': clock.utcnow().isoformat()})
         elif items.seconds_since(since) > CONF.host_tasks.settle_timeout:
@@ -76,7 +77,7 @@ class ServerStep(Step):
 
         :raises TaskFailed: always
         """
-        self.run.update_item(item, state=db_tasks.ITEM_FAILED, error=text)
+        self.run.update_item(item, state=ItemState.FAILED, error=text)
         raise exception.TaskFailed(
             reason=f'Server {item["name"]} ({item["object_id"]}): '
                    f'{text.rstrip(".")}.')

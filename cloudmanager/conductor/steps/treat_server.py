@@ -16,7 +16,7 @@ from cloudmanager.conductor.servers import examine
 from cloudmanager.conductor.servers import operations
 from cloudmanager.conductor.servers import treatment
 from cloudmanager.conductor.steps import server as server_step
-from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import remedies
 
 LOG = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class TreatServer(server_step.ServerStep):
             'step': decision.step})
         memory = item['memory']
         self.run.update_item(
-            item, state=db_tasks.ITEM_RUNNING, action=decision.step,
+            item, state=ItemState.RUNNING, action=decision.step,
             source=server.host, attempts=item['attempts'] + 1,
             memory={**memory, 'step': decision.step, 'asked': None,
                     'waiting_since': None, 'diagnosis': memory.get(
@@ -90,7 +90,7 @@ class TreatServer(server_step.ServerStep):
         memory = item['memory']
         tried = {'step': memory['step'], 'error': error}
         self.run.update_item(
-            item, state=db_tasks.ITEM_RUNNING, error=error or None,
+            item, state=ItemState.RUNNING, error=error or None,
             memory={**memory, 'step': None, 'history': [
                 *memory.get('history', ()), tried]})
 
@@ -99,7 +99,7 @@ class TreatServer(server_step.ServerStep):
         text = self.story(item, decision.text)
         if decision.end is remedies.End.FAILED:
             self.fail(item, text)
-        self.run.update_item(item, state=db_tasks.ITEM_DONE, error=None,
+        self.run.update_item(item, state=ItemState.DONE, error=None,
                              destination=server.host)
         self.run.result = f'Server {server.name} ({server.id}): {text}.'
 

@@ -20,6 +20,7 @@ from cloudmanager.planning import options as opts
 from cloudmanager.planning.cloud import ledger
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.cloud import reach
+from cloudmanager.planning.terms import Action
 
 _REPAIR_BUDGET = 400
 _POLISH_PASSES = 4
@@ -38,7 +39,7 @@ class Unit:
     """
 
     servers: list[model.Server]
-    ladders: list[tuple[str, ...]]
+    ladders: list[tuple[Action, ...]]
     group: model.Group | None
     resources: dict[str, int]
     size: float
@@ -47,7 +48,7 @@ class Unit:
     host: str = ''
     rung: int = 0
 
-    def action(self, index: int) -> str:
+    def action(self, index: int) -> Action:
         """The action chosen for one of the servers."""
         ladder = self.ladders[index]
         return ladder[min(self.rung, len(ladder) - 1)]
@@ -82,7 +83,7 @@ class Packer:
     def unit(
         self,
         servers: list[model.Server],
-        ladders: list[tuple[str, ...]],
+        ladders: list[tuple[Action, ...]],
         priority: int,
     ) -> Unit:
         """A unit with its legal targets looked up."""
@@ -109,7 +110,7 @@ class Packer:
         )
 
     def _candidates(
-        self, servers: list[model.Server], ladders: list[tuple[str, ...]]
+        self, servers: list[model.Server], ladders: list[tuple[Action, ...]]
     ) -> list[list[ledger.Bin]]:
         found = []
         for rung in range(max(len(ladder) for ladder in ladders)):

@@ -3,10 +3,10 @@
 
 import typing
 
-from cloudmanager.planning import classify
 from cloudmanager.planning import options as opts
 from cloudmanager.planning.cloud import ledger
 from cloudmanager.planning.cloud import model
+from cloudmanager.planning.terms import Action
 
 
 class _Key(typing.NamedTuple):
@@ -46,7 +46,7 @@ class Reach:
     def _key(self, server: model.Server, action: str) -> _Key:
         source = self._cloud.hosts.get(server.host)
         hypervisor = ('', 0)
-        if source is not None and action == classify.LIVE:
+        if source is not None and action == Action.LIVE:
             hypervisor = (source.hypervisor_type, source.hypervisor_version)
         return _Key(
             server.availability_zone,
@@ -58,7 +58,7 @@ class Reach:
             tuple(sorted(server.resources.items())),
             frozenset(self._flags.refused.get(server.id, ())),
             server.storage
-            if server.bound and action == classify.EVACUATE
+            if server.bound and action == Action.EVACUATE
             else frozenset(),
         )
 

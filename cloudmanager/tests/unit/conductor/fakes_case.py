@@ -13,7 +13,6 @@ from cloudmanager.conductor.engine import persistence
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.engine import worker as engine_worker
 from cloudmanager.conductor.moves import mover
-from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.power import nodes as power_steps
 from cloudmanager.conductor.steps import hosts as host_steps
 from cloudmanager.db import api as db_api
@@ -21,12 +20,13 @@ from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_controls as db_power_controls
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain import query as common_query
+from cloudmanager.planning.terms import Action
 from cloudmanager.tests import base
 from cloudmanager.tests import clocks
 from cloudmanager.tests.unit.conductor import fakes
 
 DRAIN = host_steps.DRAIN_ACTIONS
-EVACUATION = frozenset((verdicts.EVACUATE,))
+EVACUATION = frozenset((Action.EVACUATE,))
 PASSWORD = 'S3cret-Of-The-BMC'
 
 

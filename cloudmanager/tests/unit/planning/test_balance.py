@@ -6,13 +6,13 @@ import dataclasses
 import testtools
 
 from cloudmanager.planning import balance
-from cloudmanager.planning import classify
 from cloudmanager.planning import options
 from cloudmanager.planning.cloud import model
+from cloudmanager.planning.terms import Action
 from cloudmanager.tests.unit.planning import factory
 
 HALF_FULL = {'VCPU': 8, 'MEMORY_MB': 8192, 'DISK_GB': 500}
-LIVE = classify.LIVE
+LIVE = Action.LIVE
 
 
 def group(policy, *members, **rules):
@@ -32,7 +32,7 @@ class BalanceTestCase(testtools.TestCase):
 
     def stays(self, why, *hosts, **kwargs):
         found = self.choose(*hosts, **kwargs)
-        self.assertEqual(('', ''), (found.action, found.host))
+        self.assertEqual((None, ''), (found.action, found.host))
         self.assertIn(why, found.reason)
 
     def test_least_loaded(self):
@@ -47,8 +47,8 @@ class BalanceTestCase(testtools.TestCase):
             factory.host('h2'), factory.host('h1')).host)
 
     def test_action(self):
-        self.assertEqual(classify.COLD, self.choose(
-            factory.host('h1'), action=classify.COLD).action)
+        self.assertEqual(Action.COLD, self.choose(
+            factory.host('h1'), action=Action.COLD).action)
 
     def test_out_of_use(self):
         for why, values in (
@@ -198,7 +198,7 @@ class HowTestCase(testtools.TestCase):
     def test_states(self):
         for status, expected in (
                 ('ACTIVE', LIVE), ('PAUSED', LIVE),
-                ('SHUTOFF', classify.COLD), ('SHELVED', ''),
+                ('SHUTOFF', Action.COLD), ('SHELVED', ''),
                 ('SHELVED_OFFLOADED', ''), ('SUSPENDED', ''),
                 ('RESCUED', ''), ('ERROR', ''), ('VERIFY_RESIZE', ''),
                 ('SOFT_DELETED', ''), ('DELETED', '')):
@@ -208,9 +208,9 @@ class HowTestCase(testtools.TestCase):
 
     def test_busy(self):
         found = balance.how(factory.server('a', task_state='image_uploading'))
-        self.assertEqual((classify.WAIT, LIVE), found.ladder)
+        self.assertEqual((Action.WAIT, LIVE), found.ladder)
         found = balance.how(factory.server('a', task_state='migrating'))
-        self.assertEqual((classify.WAIT,), found.ladder)
+        self.assertEqual((Action.WAIT,), found.ladder)
 
     def test_not_stopped(self):
         """A server that is not stopped is moved live or not at all."""

@@ -4,11 +4,11 @@
 import time
 import unittest
 
-from cloudmanager.planning import classify
 from cloudmanager.planning import drain
 from cloudmanager.planning import options
 from cloudmanager.planning import plan
 from cloudmanager.planning.cloud import model
+from cloudmanager.planning.terms import Action
 from cloudmanager.tests.unit.planning import factory
 from cloudmanager.tests.unit.planning import validator
 
@@ -112,5 +112,5 @@ class TimeTestCase(unittest.TestCase):
         self.assertLess(time.perf_counter() - start, 1.0)
         self.assertEqual(100, len(made.destinations))
         self.assertTrue(
-            all(item.action == classify.LIVE for item in made.servers)
+            all(item.action == Action.LIVE for item in made.servers)
         )

@@ -10,6 +10,7 @@ from cloudmanager.planning import drain
 from cloudmanager.planning import options
 from cloudmanager.planning import plan
 from cloudmanager.planning.cloud import model
+from cloudmanager.planning.terms import Action
 from cloudmanager.tests.unit.planning import base
 from cloudmanager.tests.unit.planning import factory
 
@@ -20,7 +21,7 @@ STATES = ('ACTIVE', 'SHUTOFF', 'PAUSED', 'ERROR', 'SUSPENDED', 'SHELVED',
 
 def evacuated(made: plan.Plan) -> list[str]:
     return [entry.id for entry in made.servers
-            if classify.EVACUATE in entry.ladder]
+            if Action.EVACUATE in entry.ladder]
 
 
 class BlockedTestCase(base.PlanTestCase):

@@ -4,7 +4,7 @@
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import items
-from cloudmanager.conductor.moves import verdicts
+from cloudmanager.planning.terms import Action
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
 
@@ -232,7 +232,7 @@ class StoredTestCase(fakes_case.ConductorCase):
 
     def test_read(self):
         """The flat values are the record of the attempt."""
-        item = {'action': verdicts.LIVE, 'memory': {
+        item = {'action': Action.LIVE, 'memory': {
             'ladder': [], 'phase': 'follow', 'asked_at': 'x', 'least': 5}}
         self.assertEqual({'phase': 'follow', 'asked_at': 'x', 'least': 5},
                          items.attempt(item))

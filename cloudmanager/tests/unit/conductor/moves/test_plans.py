@@ -3,16 +3,16 @@
 
 from cloudmanager.common import exception
 from cloudmanager.conductor.moves import plans
-from cloudmanager.conductor.moves import verdicts
 from cloudmanager.db import inventory as db_inventory
 from cloudmanager.db import nodes as db_nodes
+from cloudmanager.planning.terms import Action
 from cloudmanager.tests.unit.conductor import fakes_case
 
 OFF = {'allow_off_vm': True}
 REBUILD = {'allow_evacuate': True}
 BOTH = {**OFF, **REBUILD}
-LIVE, COLD = verdicts.LIVE, verdicts.COLD
-EVACUATE, OFFLOAD = verdicts.EVACUATE, verdicts.OFFLOAD
+LIVE, COLD = Action.LIVE, Action.COLD
+EVACUATE, OFFLOAD = Action.EVACUATE, Action.OFFLOAD
 # vm_state: ladders without flags, with allow_off_vm, with allow_evacuate
 # and with both
 LADDERS = {

@@ -9,6 +9,7 @@ import testtools
 from cloudmanager.clients import nova_records
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.moves.verdicts import Verdict
+from cloudmanager.planning.terms import Action
 
 NOW = datetime.datetime(2031, 1, 1)
 
@@ -36,20 +37,20 @@ class ObserveTestCase(testtools.TestCase):
         found = [migration(5), migration(7), migration(9, 'vm2'),
                  migration(8, kind='evacuation')]
         for after, expected in ((0, 7), (6, 7), (7, None)):
-            made = verdicts.latest(found, 'vm1', verdicts.LIVE, after)
+            made = verdicts.latest(found, 'vm1', Action.LIVE, after)
             self.assertEqual(expected, made and made.id)
-        self.assertIsNone(verdicts.latest(found, 'vm1', verdicts.OFFLOAD, 0))
+        self.assertIsNone(verdicts.latest(found, 'vm1', Action.OFFLOAD, 0))
 
     def test_verdicts(self):
         """DR3 DR23: what is over, by Nova's word of each kind of move."""
         table = {
-            verdicts.LIVE: {'completed': Verdict.FINISHED},
-            verdicts.COLD: {'finished': Verdict.CONFIRM,
-                           'confirming': Verdict.RUNNING,
-                           'confirmed': Verdict.FINISHED,
-                           'reverted': Verdict.FAILED},
-            verdicts.EVACUATE: {'done': Verdict.FINISHED,
-                               'completed': Verdict.FINISHED}}
+            Action.LIVE: {'completed': Verdict.FINISHED},
+            Action.COLD: {'finished': Verdict.CONFIRM,
+                          'confirming': Verdict.RUNNING,
+                          'confirmed': Verdict.FINISHED,
+                          'reverted': Verdict.FAILED},
+            Action.EVACUATE: {'done': Verdict.FINISHED,
+                              'completed': Verdict.FINISHED}}
         for name, statuses in table.items():
             for status, expected in {
                     'accepted': Verdict.RUNNING, 'queued': Verdict.RUNNING,
@@ -59,14 +60,14 @@ class ObserveTestCase(testtools.TestCase):
                     'cancelled': Verdict.FAILED, 'of the future':
                     Verdict.RUNNING, **statuses}.items():
                 found = verdicts.by_migration(name,
-                                             migration(status=status))
+                                              migration(status=status))
                 self.assertEqual(expected, found.verdict, (name, status))
 
     def test_asked(self):
         found = [action('live-migration', 10), action('migrate', 30)]
         for since, expected in ((0, True), (10, True), (11, False)):
             self.assertEqual(expected, verdicts.asked(
-                found, verdicts.LIVE,
+                found, Action.LIVE,
                 NOW + datetime.timedelta(seconds=since)))
 
     def test_newer(self):
@@ -80,10 +81,10 @@ class ObserveTestCase(testtools.TestCase):
     def test_action_failed(self):
         """Only the newest one counts."""
         found = [action('evacuate', 20), action('evacuate', 10, 'Error')]
-        self.assertFalse(verdicts.action_failed(found, verdicts.EVACUATE, NOW))
-        self.assertTrue(verdicts.action_failed(found[1:], verdicts.EVACUATE,
-                                              NOW))
-        self.assertFalse(verdicts.action_failed([], verdicts.EVACUATE, NOW))
+        self.assertFalse(verdicts.action_failed(found, Action.EVACUATE, NOW))
+        self.assertTrue(verdicts.action_failed(found[1:], Action.EVACUATE,
+                                               NOW))
+        self.assertFalse(verdicts.action_failed([], Action.EVACUATE, NOW))
 
     def test_left(self):
         for found, left, arrived, through in (

@@ -117,7 +117,7 @@ class ResizedTestCase(LeftoversCase):
         item = self.items()['vm1']
         run.update_item(item, state='RUNNING', action='live-migrate',
                         memory=items.with_attempt(item, {
-                            'phase': items.ASK,
+                            'phase': items.Phase.ASK,
                             'asked_at': '2031-05-06T00:10:00'}))
         self.nova.set('vm1', host='dst2', vm_state='resized',
                       task_state=None)

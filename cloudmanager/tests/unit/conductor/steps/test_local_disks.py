@@ -5,7 +5,7 @@ from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.moves import requests
-from cloudmanager.conductor.moves import verdicts
+from cloudmanager.planning.terms import Action
 from cloudmanager.power import states
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
@@ -193,7 +193,7 @@ class ConfiguredTestCase(fakes_case.ConductorCase):
 
 class RequestTestCase(LocalDisksCase):
 
-    def send(self, destination='dst1', action=verdicts.EVACUATE, **memory):
+    def send(self, destination='dst1', action=Action.EVACUATE, **memory):
         self.nova.add('vm1')
         item = {'object_id': 'vm1', 'destination': destination, 'memory': {
             'locked': False, 'reset_state': '', **memory}}

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""States of tasks and of their items, as the database and the API have them.
+
+The values are strings: they are stored and answered as they are.
+"""
+
+import enum
+
+
+class TaskStatus(enum.StrEnum):
+    """How far a task is."""
+
+    PENDING = 'PENDING'
+    STARTED = 'STARTED'
+    RETRY = 'RETRY'
+    SUCCESS = 'SUCCESS'
+    FAILURE = 'FAILURE'
+    REVOKED = 'REVOKED'
+
+
+#: Tasks that have not ended.
+ACTIVE = (TaskStatus.PENDING, TaskStatus.STARTED, TaskStatus.RETRY)
+
+
+class ItemState(enum.StrEnum):
+    """How far one of the things is that a task is about."""
+
+    PENDING = 'PENDING'
+    RUNNING = 'RUNNING'
+    DONE = 'DONE'
+    FAILED = 'FAILED'
+    SKIPPED = 'SKIPPED'
+
+
+class ItemKind(enum.StrEnum):
+    """What an item of a task is about."""
+
+    SERVER = 'server'
+    CLONE = 'clone'
+    HOST = 'host'
+    NODE = 'node'
+
+
+class Cancel(enum.StrEnum):
+    """What becomes of moves under way when their task is cancelled."""
+
+    FINISH = 'finish'
+    ABORT = 'abort'
