@@ -10,7 +10,8 @@ later fails at once when another one wrote in between.
 from collections.abc import Callable
 import functools
 import threading
-from typing import Any
+from typing import ParamSpec
+from typing import TypeVar
 
 import orjson
 from oslo_config import cfg
@@ -21,9 +22,16 @@ from oslo_db.sqlalchemy import engines
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import pool
+from sqlalchemy.engine import interfaces
 
+from cloudmanager.common import context as cm_context
 from cloudmanager.common import private
 from cloudmanager.db import turns
+
+P = ParamSpec('P')
+R = TypeVar('R')
+#: What each function of this package takes first.
+Context = cm_context.RequestContext
 
 CONF = cfg.CONF
 WRITING = 'BEGIN IMMEDIATE'
@@ -104,7 +112,8 @@ def _prepare_engine(engine: sa.Engine, always_writing: bool = False) -> None:
     _keep_connections(engine)
 
     @event.listens_for(engine, 'connect')
-    def _pragmas(connection: Any, record: Any) -> None:
+    def _pragmas(connection: interfaces.DBAPIConnection,
+                 record: pool.ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
         cursor.execute('PRAGMA busy_timeout=30000')
         cursor.execute('PRAGMA journal_mode=WAL')
@@ -115,8 +124,10 @@ def _prepare_engine(engine: sa.Engine, always_writing: bool = False) -> None:
     # oslo.db's own listener sends BEGIN; SQLAlchemy keeps listeners of
     # connections in their order, so a word is added to it here.
     @event.listens_for(engine, 'before_cursor_execute', retval=True)
-    def _begin_immediate(connection: Any, cursor: Any, statement: str,
-                         parameters: Any, *_: Any) -> tuple[str, Any]:
+    def _begin_immediate(connection: sa.Connection,
+                         cursor: interfaces.DBAPICursor, statement: str,
+                         parameters: object,
+                         *_: object) -> tuple[str, object]:
         if statement == 'BEGIN' and (always_writing
                                      or getattr(_local, 'writing', False)):
             statement = WRITING
@@ -128,7 +139,8 @@ def _prepare_engine(engine: sa.Engine, always_writing: bool = False) -> None:
 
 def get_engine() -> sa.Engine:
     """Return the engine of this process."""
-    return context_manager.writer.get_engine()
+    engine: sa.Engine = context_manager.writer.get_engine()
+    return engine
 
 
 def create_engine() -> sa.Engine:
@@ -137,7 +149,7 @@ def create_engine() -> sa.Engine:
     On SQLite all of its transactions take the write lock: TaskFlow reads
     before it writes.
     """
-    engine = engines.create_engine(
+    engine: sa.Engine = engines.create_engine(
         _url(), sqlite_fk=True, thread_checkin=False,
         mysql_sql_mode=CONF.database.mysql_sql_mode,
         sqlite_synchronous=CONF.database.sqlite_synchronous)
@@ -145,28 +157,29 @@ def create_engine() -> sa.Engine:
     return engine
 
 
-def _retrying(function: Callable[..., Any]) -> Callable[..., Any]:
+def _retrying(function: Callable[P, R]) -> Callable[P, R]:
     """Run again after a deadlock or a lost connection, for about 20 s."""
-    return oslo_db_api.wrap_db_retry(
+    repeating: Callable[P, R] = oslo_db_api.wrap_db_retry(
         max_retries=12, retry_interval=0.2, inc_retry_interval=True,
         max_retry_interval=3, retry_on_deadlock=True,
         retry_on_disconnect=True)(function)
+    return repeating
 
 
-def reader(function: Callable[..., Any]) -> Callable[..., Any]:
+def reader(function: Callable[P, R]) -> Callable[P, R]:
     """Run a function in a reading transaction."""
     return _retrying(context_manager.reader(function))
 
 
-def writer(function: Callable[..., Any]) -> Callable[..., Any]:
+def writer(function: Callable[P, R]) -> Callable[P, R]:
     """Run a function in a writing transaction.
 
     It may run more than once, so it must bear repetition.
     """
-    transactional = context_manager.writer(function)
+    transactional: Callable[P, R] = context_manager.writer(function)
 
     @functools.wraps(function)
-    def writing(*args: Any, **kwargs: Any) -> Any:
+    def writing(*args: P.args, **kwargs: P.kwargs) -> R:
         _local.writing = getattr(_local, 'writing', 0) + 1
         try:
             return transactional(*args, **kwargs)
@@ -175,8 +188,8 @@ def writer(function: Callable[..., Any]) -> Callable[..., Any]:
     return _retrying(writing)
 
 
-def again_after(*errors: type[Exception],
-                times: int = 3) -> Callable[..., Any]:
+def again_after(*errors: type[Exception], times: int = 3
+                ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Run a function again when another transaction came in between.
 
     Constraints find what the function's own checks could not see yet; its
@@ -186,9 +199,9 @@ def again_after(*errors: type[Exception],
     :param errors: what the constraints raise
     :param times: most runs; the last one lets the error through
     """
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
-        def repeating(*args: Any, **kwargs: Any) -> Any:
+        def repeating(*args: P.args, **kwargs: P.kwargs) -> R:
             for _ in range(times - 1):
                 try:
                     return function(*args, **kwargs)

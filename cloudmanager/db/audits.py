@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Audits of host aggregates."""
 
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,8 +14,8 @@ _AUDITS = sa.select(*_AUDIT.__table__.c)
 
 
 @api.reader
-def get_audit(context: Any, aggregate_id: int,
-              audit_id: int) -> dict[str, Any]:
+def get_audit(context: api.Context, aggregate_id: int,
+              audit_id: int) -> models.Row:
     """Return an audit of an aggregate.
 
     :param aggregate_id: of Nova

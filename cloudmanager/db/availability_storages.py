@@ -7,7 +7,6 @@ the row of its own side, so that sets which replace each other do not mix.
 
 from collections.abc import Collection
 import dataclasses
-from typing import Any
 
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
@@ -34,21 +33,21 @@ _OF_NODES = (
 MAX_NAMED = 20
 
 
-def _attach_nodes(context: Any, storages: list[dict[str, Any]]) -> None:
+def _attach_nodes(context: api.Context, storages: list[models.Row]) -> None:
     """Put ids and names of nodes into storages."""
     db_query.attach(context, storages, 'nodes', _NODES,
                     _LINK.availability_storage_id)
 
 
-def attach_to_nodes(context: Any, nodes: list[dict[str, Any]]) -> None:
+def attach_to_nodes(context: api.Context, nodes: list[models.Row]) -> None:
     """Put the list of storages into each node, by one statement."""
     db_query.attach(context, nodes, 'availability_storages', _OF_NODES,
                     _LINK.node_id)
 
 
 @api.reader
-def list_storages(context: Any,
-                  query: common_query.Query) -> list[dict[str, Any]]:
+def list_storages(context: api.Context,
+                  query: common_query.Query) -> list[models.Row]:
     """Return the storages that a query asks for, with their nodes."""
     storages = db_query.fetch(context, _STORAGES, _STORAGE, query)
     _attach_nodes(context, storages)
@@ -56,13 +55,13 @@ def list_storages(context: Any,
 
 
 @api.reader
-def count_storages(context: Any, query: common_query.Query) -> int:
+def count_storages(context: api.Context, query: common_query.Query) -> int:
     """Return how many storages meet the filters of a query."""
     return db_query.count(context, _STORAGE, query)
 
 
 @api.reader
-def get_storage(context: Any, storage_id: int) -> dict[str, Any]:
+def get_storage(context: api.Context, storage_id: int) -> models.Row:
     """Return a storage with its nodes.
 
     :raises AvailabilityStorageNotFound: there is none with this id
@@ -74,7 +73,7 @@ def get_storage(context: Any, storage_id: int) -> dict[str, Any]:
     return storage
 
 
-def create_storage(context: Any, values: dict[str, Any]) -> dict[str, Any]:
+def create_storage(context: api.Context, values: models.Row) -> models.Row:
     """Insert a storage.
 
     :param values: ``name``, ``compute_path`` and ``controller_path``
@@ -86,12 +85,12 @@ def create_storage(context: Any, values: dict[str, Any]) -> dict[str, Any]:
 
 
 @api.writer
-def _update(context: Any, storage_id: int, values: dict[str, Any]) -> None:
+def _update(context: api.Context, storage_id: int, values: models.Row) -> None:
     table.update(context, _STORAGE, storage_id, values)
 
 
-def update_storage(context: Any, storage_id: int,
-                   values: dict[str, Any]) -> dict[str, Any]:
+def update_storage(context: api.Context, storage_id: int,
+                   values: models.Row) -> models.Row:
     """Change a storage.
 
     :raises AvailabilityStorageNotFound: there is none with this id
@@ -103,7 +102,7 @@ def update_storage(context: Any, storage_id: int,
 
 
 @api.writer
-def delete_storage(context: Any, storage_id: int) -> None:
+def delete_storage(context: api.Context, storage_id: int) -> None:
     """Remove a storage.
 
     :raises AvailabilityStorageNotFound: there is none with this id
@@ -125,16 +124,16 @@ class _Side:
     """One side of assignments.
 
     :ivar own: table of the object whose assignments are changed
-    :ivar own_id: column of the link that names it
+    :ivar own_id: name of the link's column that has its id
     :ivar other: table of what is assigned
-    :ivar other_id: column of the link that names it
+    :ivar other_id: name of the link's column that has the id of that
     :ivar field: what requests call the others
     """
 
-    own: Any
-    own_id: Any
-    other: Any
-    other_id: Any
+    own: db_query.Model
+    own_id: str
+    other: db_query.Model
+    other_id: str
     field: str
 
     def missing(self, own_id: int) -> exception.NotFound:
@@ -143,28 +142,31 @@ class _Side:
         return exception.AvailabilityStorageNotFound(storage=own_id)
 
 
-_OF_STORAGE = _Side(_STORAGE, _LINK.availability_storage_id, _NODE,
-                    _LINK.node_id, 'nodes')
-_OF_NODE = _Side(_NODE, _LINK.node_id, _STORAGE,
-                 _LINK.availability_storage_id, 'availability_storages')
+_OF_STORAGE = _Side(_STORAGE, 'availability_storage_id', _NODE, 'node_id',
+                    'nodes')
+_OF_NODE = _Side(_NODE, 'node_id', _STORAGE, 'availability_storage_id',
+                 'availability_storages')
+# Columns of the link, by name.
+_IDS = _LINK.__table__.c
 
 
-def _lock(context: Any, side: _Side, own_id: int) -> None:
+def _lock(context: api.Context, side: _Side, own_id: int) -> None:
     # Not against those who only refer to the row: a change of the other
     # side does.
     table.lock(context, side.own, own_id, side.missing(own_id),
                from_references=False)
 
 
-def _check(context: Any, side: _Side, ids: Collection[int]) -> None:
+def _check(context: api.Context, side: _Side, ids: Collection[int]) -> None:
     """Check that all of the others exist.
 
     :raises Invalid: some do not; they are named
     """
+    other_id = side.other.__table__.c.id
     known: set[int] = set()
     for chunk in db_query.chunks(sorted(ids)):
         known.update(context.session.scalars(
-            sa.select(side.other.id).where(side.other.id.in_(chunk))))
+            sa.select(other_id).where(other_id.in_(chunk))))
     unknown = sorted(set(ids) - known)
     if unknown:
         named = ', '.join(map(str, unknown[:MAX_NAMED]))
@@ -177,26 +179,27 @@ def _check(context: Any, side: _Side, ids: Collection[int]) -> None:
 # Each change of one of the others may get in the way once.
 @api.again_after(db_exc.DBDuplicateEntry, db_exc.DBReferenceError, times=20)
 @api.writer
-def _assign(context: Any, side: _Side, own_id: int,
+def _assign(context: api.Context, side: _Side, own_id: int,
             other_ids: Collection[int], replace: bool) -> None:
     _lock(context, side, own_id)
     present = set(context.session.scalars(
-        sa.select(side.other_id).where(side.own_id == own_id)))
+        sa.select(_IDS[side.other_id])
+        .where(_IDS[side.own_id] == own_id)))
     wanted = set(other_ids)
     _check(context, side, wanted - present)
     if replace:
         for chunk in db_query.chunks(sorted(present - wanted)):
             context.session.execute(
-                sa.delete(_LINK).where(side.own_id == own_id,
-                                       side.other_id.in_(chunk)))
-    new = [{side.own_id.key: own_id, side.other_id.key: other_id}
+                sa.delete(_LINK).where(_IDS[side.own_id] == own_id,
+                                       _IDS[side.other_id].in_(chunk)))
+    new = [{side.own_id: own_id, side.other_id: other_id}
            for other_id in sorted(wanted - present)]
     if new:
         context.session.execute(sa.insert(_LINK), new)
 
 
 @api.writer
-def _unassign(context: Any, side: _Side, storage_id: int,
+def _unassign(context: api.Context, side: _Side, storage_id: int,
               node_id: int) -> None:
     _lock(context, side, node_id if side is _OF_NODE else storage_id)
     if not table.changed(
@@ -206,8 +209,8 @@ def _unassign(context: Any, side: _Side, storage_id: int,
         raise exception.StorageNotAssigned(storage=storage_id, node=node_id)
 
 
-def assign_nodes(context: Any, storage_id: int, node_ids: Collection[int],
-                 replace: bool = False) -> None:
+def assign_nodes(context: api.Context, storage_id: int,
+                 node_ids: Collection[int], replace: bool = False) -> None:
     """Assign a storage to nodes.
 
     :param replace: whether those are its only nodes from now on
@@ -217,7 +220,7 @@ def assign_nodes(context: Any, storage_id: int, node_ids: Collection[int],
     _assign(context, _OF_STORAGE, storage_id, node_ids, replace)
 
 
-def assign_storages(context: Any, node_id: int,
+def assign_storages(context: api.Context, node_id: int,
                     storage_ids: Collection[int],
                     replace: bool = False) -> None:
     """Assign storages to a node.
@@ -229,7 +232,7 @@ def assign_storages(context: Any, node_id: int,
     _assign(context, _OF_NODE, node_id, storage_ids, replace)
 
 
-def unassign_node(context: Any, storage_id: int, node_id: int) -> None:
+def unassign_node(context: api.Context, storage_id: int, node_id: int) -> None:
     """Take a node from a storage.
 
     :raises AvailabilityStorageNotFound: there is no such storage
@@ -238,7 +241,8 @@ def unassign_node(context: Any, storage_id: int, node_id: int) -> None:
     _unassign(context, _OF_STORAGE, storage_id, node_id)
 
 
-def unassign_storage(context: Any, node_id: int, storage_id: int) -> None:
+def unassign_storage(context: api.Context, node_id: int,
+                     storage_id: int) -> None:
     """Take a storage from a node.
 
     :raises NodeNotFound: there is no such node

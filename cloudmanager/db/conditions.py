@@ -4,7 +4,6 @@
 from collections.abc import Collection
 import dataclasses
 import datetime
-from typing import Any
 
 from oslo_log import log as logging
 import sqlalchemy as sa
@@ -36,7 +35,7 @@ class Change:
     verdict: conditions.Verdict
 
 
-def refresh(context: Any,
+def refresh(context: api.Context,
             node_ids: Collection[int] | None = None) -> list[Change]:
     """Bring conditions up to date after something new was learnt.
 
@@ -66,7 +65,8 @@ def refresh(context: Any,
 
 
 @api.reader
-def _read(context: Any, node_ids: Collection[int] | None) -> list[Any]:
+def _read(context: api.Context,
+          node_ids: Collection[int] | None) -> list[db_query.Found]:
     statement = (sa.select(*_COLUMNS,
                            models.NodeClass.name.label('class_name'))
                  .join(models.NodeClass,
@@ -79,16 +79,16 @@ def _read(context: Any, node_ids: Collection[int] | None) -> list[Any]:
                 statement.where(_NODE.id.in_(some)))]
 
 
-def _targets(row: Any) -> set[str]:
+def _targets(row: db_query.Found) -> set[str]:
     """Return what a task acts on when it acts on a node."""
     return {f'node:{row.id}', *(f'host:{host}' for host in
                                 (row.name, row.compute_host) if host)}
 
 
 @api.reader
-def _busy(context: Any, rows: list[Any]) -> frozenset[str]:
+def _busy(context: api.Context, rows: list[db_query.Found]) -> frozenset[str]:
     """Return which of the targets of some nodes tasks act on now."""
-    targets = set().union(*map(_targets, rows))
+    targets: set[str] = set().union(*map(_targets, rows))
     statement = sa.select(models.TaskTarget.target)
     if len(targets) <= db_query.MAX_IN:
         statement = statement.where(
@@ -96,18 +96,18 @@ def _busy(context: Any, rows: list[Any]) -> frozenset[str]:
     return frozenset(context.session.scalars(statement)) & targets
 
 
-def _is_busy(row: Any, busy: frozenset[str]) -> bool:
+def _is_busy(row: db_query.Found, busy: frozenset[str]) -> bool:
     return not busy.isdisjoint(_targets(row))
 
 
-def _is_granted(row: Any, busy: frozenset[str]) -> bool:
+def _is_granted(row: db_query.Found, busy: frozenset[str]) -> bool:
     """Tell whether a node that was switched off is on again."""
     return (row.power_off_wanted and row.power_state == 'power_on'
             and not _is_busy(row, busy))
 
 
 @api.writer
-def _forget_wishes(context: Any, node_ids: list[int]) -> None:
+def _forget_wishes(context: api.Context, node_ids: list[int]) -> None:
     for some in db_query.chunks(node_ids):
         context.session.execute(
             sa.update(_NODE)
@@ -115,7 +115,7 @@ def _forget_wishes(context: Any, node_ids: list[int]) -> None:
             .values(power_off_wanted=False))
 
 
-def _power(row: Any) -> conditions.Power:
+def _power(row: db_query.Found) -> conditions.Power:
     if row.power_state is None:
         return (conditions.Power.UNKNOWN if row.power_state_reason
                 else conditions.Power.UNCHECKED)
@@ -127,7 +127,7 @@ def _power(row: Any) -> conditions.Power:
             else conditions.Power.OFF)
 
 
-def _judge(row: Any, busy: frozenset[str]) -> Change | None:
+def _judge(row: db_query.Found, busy: frozenset[str]) -> Change | None:
     facts = conditions.Facts(
         compute=conditions.compute_of(row.compute_status, row.compute_state)
         if row.class_name == conditions.HYPERVISOR
@@ -143,7 +143,7 @@ def _judge(row: Any, busy: frozenset[str]) -> Change | None:
 
 
 @api.writer
-def _write(context: Any, found: list[Change]) -> None:
+def _write(context: api.Context, found: list[Change]) -> None:
     """Write conditions, one statement for all that are alike.
 
     A node whose condition somebody else changed meanwhile keeps that; the
@@ -164,7 +164,8 @@ def _write(context: Any, found: list[Change]) -> None:
 
 
 @api.writer
-def _note(context: Any, host: str, status: str, state: str) -> list[int]:
+def _note(context: api.Context, host: str, status: str,
+          state: str) -> list[int]:
     rows = context.session.execute(
         sa.select(_NODE.id, _NODE.name, _NODE.compute_host,
                   _NODE.compute_status)
@@ -179,7 +180,8 @@ def _note(context: Any, host: str, status: str, state: str) -> list[int]:
     return ids
 
 
-def note_compute(context: Any, host: str, status: str, state: str) -> None:
+def note_compute(context: api.Context, host: str, status: str,
+                 state: str) -> None:
     """Take over what Nova has just said of the nova-compute of a host.
 
     :param host: exact name of the host in Nova

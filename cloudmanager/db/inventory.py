@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 import dataclasses
-from typing import Any
+from typing import TypeVar
 
 from oslo_db import exception as db_exc
 from oslo_log import log as logging
@@ -15,6 +15,10 @@ from cloudmanager.db import node_addresses
 from cloudmanager.db import query as db_query
 from cloudmanager.db import table
 from cloudmanager.domain import conditions
+
+T = TypeVar('T')
+# What Nova says of a nova-compute: its status and its state.
+States = tuple[str | None, str | None]
 
 LOG = logging.getLogger(__name__)
 #: Columns of a node that a comparison with Nova reads.
@@ -33,12 +37,12 @@ class Update:
     :ivar values: the new ones
     """
 
-    node: dict[str, Any]
-    values: dict[str, Any]
+    node: models.Row
+    values: models.Row
 
 
 @api.reader
-def list_nodes(context: Any) -> list[dict[str, Any]]:
+def list_nodes(context: api.Context) -> list[models.Row]:
     """Return the columns above of all nodes, and whether each is a host.
 
     :returns: ``is_hypervisor`` tells nodes of the class for compute hosts
@@ -55,7 +59,7 @@ def list_nodes(context: Any) -> list[dict[str, Any]]:
 
 
 @api.reader
-def types_of_hypervisors(context: Any) -> dict[str, tuple[int, int]]:
+def types_of_hypervisors(context: api.Context) -> dict[str, tuple[int, int]]:
     """Return class id and type id of the types of compute hosts, by name.
 
     The type without a name is there when types are as they were made first.
@@ -72,7 +76,7 @@ def types_of_hypervisors(context: Any) -> dict[str, tuple[int, int]]:
 
 
 @api.writer
-def _insert(context: Any, rows: list[dict[str, Any]]) -> int:
+def _insert(context: api.Context, rows: list[models.Row]) -> int:
     context.session.execute(sa.insert(_NODE), rows)
     addresses = {row['name']: row['ip_addresses'] for row in rows}
     node_addresses.write(context, {
@@ -83,7 +87,7 @@ def _insert(context: Any, rows: list[dict[str, Any]]) -> int:
 
 
 @api.writer
-def _update(context: Any, updates: list[Update]) -> int:
+def _update(context: api.Context, updates: list[Update]) -> int:
     changed = 0
     for update in updates:
         statement = sa.update(_NODE).where(_NODE.id == update.node['id'])
@@ -95,8 +99,8 @@ def _update(context: Any, updates: list[Update]) -> int:
     return changed
 
 
-def _in_chunks(function: Callable[..., int], context: Any,
-               values: list[Any]) -> int:
+def _in_chunks(function: Callable[[api.Context, list[T]], int],
+               context: api.Context, values: list[T]) -> int:
     """Write many at a time, and one by one those among which one is taken.
 
     What somebody else took meanwhile is left out: the next comparison
@@ -116,7 +120,7 @@ def _in_chunks(function: Callable[..., int], context: Any,
     return done
 
 
-def enroll(context: Any, rows: list[dict[str, Any]]) -> int:
+def enroll(context: api.Context, rows: list[models.Row]) -> int:
     """Insert nodes; those that exist already are left as they are.
 
     :returns: how many are new
@@ -125,7 +129,7 @@ def enroll(context: Any, rows: list[dict[str, Any]]) -> int:
 
 
 @api.writer
-def _set_states(context: Any, alike: dict[tuple[Any, ...], list[int]]
+def _set_states(context: api.Context, alike: dict[States, list[int]]
                 ) -> None:
     for (status, state), ids in alike.items():
         for some in db_query.chunks(ids):
@@ -134,7 +138,7 @@ def _set_states(context: Any, alike: dict[tuple[Any, ...], list[int]]
                 .values(compute_status=status, compute_state=state))
 
 
-def apply(context: Any, updates: list[Update]) -> int:
+def apply(context: api.Context, updates: list[Update]) -> int:
     """Carry out changes, but for nodes that somebody changed meanwhile.
 
     New states of nova-compute, of which there may be many at a time, take
@@ -142,7 +146,7 @@ def apply(context: Any, updates: list[Update]) -> int:
 
     :returns: how many nodes were changed
     """
-    alike: dict[tuple[Any, ...], list[int]] = {}
+    alike: dict[States, list[int]] = {}
     others = []
     for update in updates:
         if update.values.keys() == {'compute_status', 'compute_state'}:

@@ -7,13 +7,14 @@ convention, so that migrations and models agree on every database.
 
 import datetime
 from typing import Any
+from typing import ClassVar
 
-from oslo_db.sqlalchemy import models as oslo_models
 import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
+from sqlalchemy.sql import schema
 
 from cloudmanager.common import clock
 
@@ -32,18 +33,21 @@ Time = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
 LongText = sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
 
 
-class Base(orm.DeclarativeBase, oslo_models.ModelBase):
+OPTIONS = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4',
+           # Names differ by case, as elsewhere.
+           'mysql_collate': 'utf8mb4_bin'}
+
+
+class Base(orm.DeclarativeBase):
     metadata = sa.MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime.datetime: Time, dict[str, Any]: sa.JSON,
-                           list[Any]: sa.JSON}
-    __table_args__: Any = {'mysql_engine': 'InnoDB',
-                           'mysql_charset': 'utf8mb4',
-                           # Names differ by case, as elsewhere.
-                           'mysql_collate': 'utf8mb4_bin'}
+    type_annotation_map = {datetime.datetime: Time, Row: sa.JSON,
+                           list[str]: sa.JSON}
+    __table__: ClassVar[sa.Table]
 
 
-def _args(*constraints: Any) -> tuple[Any, ...]:
-    return (*constraints, Base.__table_args__)
+def _args(*constraints: schema.SchemaItem
+          ) -> tuple[schema.SchemaItem | dict[str, str], ...]:
+    return (*constraints, OPTIONS)
 
 
 class Created:
@@ -119,13 +123,13 @@ class Node(Created, Base):
     hdd_gb: Mapped[int | None]
     mac_address: Mapped[str | None] = mapped_column(sa.String(17))
     # NodeAddress has them too, with an index.
-    ip_addresses: Mapped[list[Any] | None] = mapped_column(default=list)
+    ip_addresses: Mapped[list[str] | None] = mapped_column(default=list)
     inventory_code: Mapped[str | None] = mapped_column(sa.String(255))
     owner: Mapped[str | None] = mapped_column(sa.String(255))
     active: Mapped[bool] = mapped_column(default=True)
     is_reserved: Mapped[bool] = mapped_column(default=False)
     is_controller: Mapped[bool] = mapped_column(default=False)
-    meta: Mapped[dict[str, Any] | None]
+    meta: Mapped[Row | None]
     condition: Mapped[int] = mapped_column(sa.SmallInteger, default=0)
     condition_reason: Mapped[str | None] = mapped_column(sa.String(255))
     # Since when Nova has not known the hypervisor any more.
@@ -168,7 +172,7 @@ class PowerControl(Created, Base):
     login: Mapped[str | None] = mapped_column(sa.String(255))
     password: Mapped[str | None] = mapped_column(sa.Text)
     ssh_key: Mapped[str | None] = mapped_column(sa.Text)
-    options: Mapped[dict[str, Any] | None]
+    options: Mapped[Row | None]
     # What is known of its health; retry_at keeps us from a dead one.
     failures: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(sa.Text)
@@ -285,8 +289,8 @@ class Task(Base):
     status: Mapped[str] = mapped_column(sa.String(16), default='PENDING')
     host: Mapped[str | None] = mapped_column(sa.String(255))
     server_id: Mapped[str | None] = mapped_column(sa.String(36))
-    params: Mapped[dict[str, Any]]
-    memory: Mapped[dict[str, Any] | None]
+    params: Mapped[Row]
+    memory: Mapped[Row | None]
     result: Mapped[str | None] = mapped_column(LongText)
     traceback: Mapped[str | None] = mapped_column(LongText)
     cancel: Mapped[str | None] = mapped_column(sa.String(8))
@@ -350,7 +354,7 @@ class TaskItem(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None] = mapped_column(sa.Text)
     # What a successor must know to go on: see conductor.moves.items.
-    memory: Mapped[dict[str, Any] | None]
+    memory: Mapped[Row | None]
     created_at: Mapped[datetime.datetime] = mapped_column(
         default=clock.utcnow)
     updated_at: Mapped[datetime.datetime | None] = mapped_column(
@@ -372,7 +376,7 @@ class Job(Base):
     board: Mapped[str] = mapped_column(sa.String(64))
     name: Mapped[str] = mapped_column(sa.String(255))
     priority: Mapped[int] = mapped_column(sa.SmallInteger)
-    details: Mapped[dict[str, Any]]
+    details: Mapped[Row]
     book_uuid: Mapped[str | None] = mapped_column(sa.String(64))
     book_name: Mapped[str | None] = mapped_column(sa.String(255))
     created_at: Mapped[datetime.datetime]
@@ -386,6 +390,7 @@ class Job(Base):
 
 class Audit(Created, Base):
     __tablename__ = 'audits'
+    __table_args__ = _args()
 
     id: Mapped[int] = mapped_column(primary_key=True)
     aggregate_id: Mapped[int]
@@ -404,4 +409,4 @@ class Service(Created, Base):
     heartbeat_at: Mapped[datetime.datetime]
     stopped: Mapped[bool] = mapped_column(default=False)
     # What its periodic work has to tell, by name.
-    report: Mapped[dict[str, Any] | None]
+    report: Mapped[Row | None]

@@ -6,16 +6,16 @@ Answers show the list in the node's row; this table has its index.
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
+from cloudmanager.db import api
 from cloudmanager.db import models
 
 _ADDRESS = models.NodeAddress
 
 
-def write(context: Any,
+def write(context: api.Context,
           addresses: Mapping[int, Sequence[str] | None]) -> None:
     """Write the addresses of some nodes, within the caller's transaction.
 

@@ -7,7 +7,6 @@ the lock of the class's row.
 """
 
 from collections.abc import Collection
-from typing import Any
 
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
@@ -30,23 +29,23 @@ _TYPES = (sa.select(_TYPE.id, _TYPE.name, _TYPE.node_class_id)
 NAMELESS = ''
 
 
-def _attach_types(context: Any, classes: list[dict[str, Any]]) -> None:
+def _attach_types(context: api.Context, classes: list[models.Row]) -> None:
     """Put ids and names of their types into classes, by one statement."""
     db_query.attach(context, classes, 'types', _TYPES, _TYPE.node_class_id)
 
 
 @api.reader
-def types_of(context: Any, class_ids: Collection[int]
-             ) -> dict[int, list[dict[str, Any]]]:
+def types_of(context: api.Context, class_ids: Collection[int]
+             ) -> dict[int, list[models.Row]]:
     """Return ids and names of the types of node classes, by class."""
-    classes: list[dict[str, Any]] = [{'id': key} for key in class_ids]
+    classes: list[models.Row] = [{'id': key} for key in class_ids]
     _attach_types(context, classes)
     return {row['id']: row['types'] for row in classes}
 
 
 @api.reader
-def list_classes(context: Any,
-                 query: common_query.Query) -> list[dict[str, Any]]:
+def list_classes(context: api.Context,
+                 query: common_query.Query) -> list[models.Row]:
     """Return the classes that a query asks for, with their types."""
     classes = db_query.fetch(context, _CLASSES, _CLASS, query)
     _attach_types(context, classes)
@@ -54,13 +53,13 @@ def list_classes(context: Any,
 
 
 @api.reader
-def count_classes(context: Any, query: common_query.Query) -> int:
+def count_classes(context: api.Context, query: common_query.Query) -> int:
     """Return how many classes meet the filters of a query."""
     return db_query.count(context, _CLASS, query)
 
 
 @api.reader
-def get_class(context: Any, class_id: int) -> dict[str, Any]:
+def get_class(context: api.Context, class_id: int) -> models.Row:
     """Return a class with its types.
 
     :raises NodeClassNotFound: there is none with this id
@@ -71,7 +70,8 @@ def get_class(context: Any, class_id: int) -> dict[str, Any]:
     return found
 
 
-def _insert_types(context: Any, class_id: int, names: list[str]) -> None:
+def _insert_types(context: api.Context, class_id: int,
+                  names: list[str]) -> None:
     if names:
         context.session.execute(
             sa.insert(_TYPE),
@@ -79,15 +79,15 @@ def _insert_types(context: Any, class_id: int, names: list[str]) -> None:
 
 
 @api.writer
-def _insert(context: Any, name: str, names: list[str]) -> int:
+def _insert(context: api.Context, name: str, names: list[str]) -> int:
     class_id = table.insert(context, _CLASS, {'name': name,
                                               'is_default': False})
     _insert_types(context, class_id, names)
     return class_id
 
 
-def create_class(context: Any, name: str,
-                 type_names: list[str]) -> dict[str, Any]:
+def create_class(context: api.Context, name: str,
+                 type_names: list[str]) -> models.Row:
     """Insert a class with its types.
 
     :param type_names: each once; without any the class gets one type whose
@@ -99,7 +99,8 @@ def create_class(context: Any, name: str,
     return get_class(context, class_id)
 
 
-def _lock(context: Any, class_id: int, to_delete: bool = False) -> Any:
+def _lock(context: api.Context, class_id: int,
+          to_delete: bool = False) -> db_query.Found:
     """Return name and is_default of a class, its row locked.
 
     :param to_delete: also against nodes that refer to it, for which
@@ -114,14 +115,14 @@ def _lock(context: Any, class_id: int, to_delete: bool = False) -> Any:
     return row
 
 
-def _types(context: Any, class_id: int) -> dict[str, int]:
+def _types(context: api.Context, class_id: int) -> dict[str, int]:
     """Return the ids of the types of a locked class, by name."""
     return {row.name: row.id for row in context.session.execute(
         sa.select(_TYPE.id, _TYPE.name)
         .where(_TYPE.node_class_id == class_id))}
 
 
-def _remove_types(context: Any, types: dict[str, int]) -> None:
+def _remove_types(context: api.Context, types: dict[str, int]) -> None:
     """Remove types.
 
     :param types: ids by name
@@ -144,7 +145,8 @@ def _remove_types(context: Any, types: dict[str, int]) -> None:
                               by='a node') from exc
 
 
-def _replace_types(context: Any, class_id: int, names: list[str]) -> None:
+def _replace_types(context: api.Context, class_id: int,
+                   names: list[str]) -> None:
     """Give a locked class exactly these types; those it has keep ids."""
     present = _types(context, class_id)
     _remove_types(context, {name: type_id
@@ -155,7 +157,7 @@ def _replace_types(context: Any, class_id: int, names: list[str]) -> None:
 
 
 @api.writer
-def _update(context: Any, class_id: int, name: str | None,
+def _update(context: api.Context, class_id: int, name: str | None,
             type_names: list[str] | None) -> None:
     row = _lock(context, class_id)
     if name is not None and name != row.name:
@@ -168,8 +170,8 @@ def _update(context: Any, class_id: int, name: str | None,
         _replace_types(context, class_id, type_names or [NAMELESS])
 
 
-def update_class(context: Any, class_id: int, name: str | None = None,
-                 type_names: list[str] | None = None) -> dict[str, Any]:
+def update_class(context: api.Context, class_id: int, name: str | None = None,
+                 type_names: list[str] | None = None) -> models.Row:
     """Rename a class, or replace its types; ``None`` changes nothing.
 
     :param type_names: the names of all its types, each once; those that
@@ -185,7 +187,7 @@ def update_class(context: Any, class_id: int, name: str | None = None,
 
 
 @api.writer
-def delete_class(context: Any, class_id: int) -> None:
+def delete_class(context: api.Context, class_id: int) -> None:
     """Remove a class and its types.
 
     :raises NodeClassNotFound: there is none with this id
@@ -210,26 +212,27 @@ def delete_class(context: Any, class_id: int) -> None:
 # Types by themselves
 
 @api.reader
-def get_type(context: Any, class_id: int, type_id: int) -> dict[str, Any]:
+def get_type(context: api.Context, class_id: int, type_id: int) -> models.Row:
     """Return a type of a class.
 
     :raises NodeClassNotFound: there is no such class
     :raises NodeTypeNotFound: the class has no such type
     """
-    for row in get_class(context, class_id)['types']:
+    types: list[models.Row] = get_class(context, class_id)['types']
+    for row in types:
         if row['id'] == type_id:
             return row
     raise exception.NodeTypeNotFound(node_type=type_id)
 
 
 @api.writer
-def _insert_type(context: Any, class_id: int, name: str) -> int:
+def _insert_type(context: api.Context, class_id: int, name: str) -> int:
     _lock(context, class_id)
     return table.insert(context, _TYPE, {'node_class_id': class_id,
                                          'name': name})
 
 
-def create_type(context: Any, class_id: int, name: str) -> dict[str, Any]:
+def create_type(context: api.Context, class_id: int, name: str) -> models.Row:
     """Add a type to a class.
 
     :raises NodeClassNotFound: there is no such class
@@ -240,7 +243,8 @@ def create_type(context: Any, class_id: int, name: str) -> dict[str, Any]:
     return get_type(context, class_id, type_id)
 
 
-def _lock_type(context: Any, class_id: int, type_id: int) -> dict[str, int]:
+def _lock_type(context: api.Context, class_id: int,
+               type_id: int) -> dict[str, int]:
     """Lock a class; return its types, of which this must be one."""
     _lock(context, class_id)
     types = _types(context, class_id)
@@ -250,14 +254,14 @@ def _lock_type(context: Any, class_id: int, type_id: int) -> dict[str, int]:
 
 
 @api.writer
-def _rename_type(context: Any, class_id: int, type_id: int,
+def _rename_type(context: api.Context, class_id: int, type_id: int,
                  name: str) -> None:
     _lock_type(context, class_id, type_id)
     table.update(context, _TYPE, type_id, {'name': name})
 
 
-def rename_type(context: Any, class_id: int, type_id: int,
-                name: str) -> dict[str, Any]:
+def rename_type(context: api.Context, class_id: int, type_id: int,
+                name: str) -> models.Row:
     """Rename a type of a class; its nodes keep it.
 
     :raises NodeClassNotFound: there is no such class
@@ -270,7 +274,7 @@ def rename_type(context: Any, class_id: int, type_id: int,
 
 
 @api.writer
-def delete_type(context: Any, class_id: int, type_id: int) -> None:
+def delete_type(context: api.Context, class_id: int, type_id: int) -> None:
     """Remove a type from a class.
 
     :raises NodeClassNotFound: there is no such class

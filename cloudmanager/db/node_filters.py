@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What lists of nodes are asked for that is no column of theirs."""
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from cloudmanager.db import models
@@ -17,13 +15,14 @@ _SEARCHED = (_NODE.name, _NODE.title, _NODE.inventory_code,
              _NODE.mac_address)
 
 
-def _has_address(operator: str, value: Any) -> Any:
+def _has_address(operator: str, value: db_query.Value) -> db_query.Condition:
     """Condition for nodes one of whose IP addresses meets another one."""
     return _NODE.id.in_(sa.select(_ADDRESS.node_id).where(
         db_query.condition(operator, _ADDRESS.address, value)))
 
 
-def _power_status(operator: str, value: Any) -> Any:
+def _power_status(operator: str,
+                  value: db_query.Value) -> db_query.Condition:
     """Condition on the word that the API has for a node's power.
 
     The words are those of ``api.types.nodes.POWER_STATUSES``.
@@ -40,7 +39,7 @@ def _power_status(operator: str, value: Any) -> Any:
     return db_query.condition(operator, word, value)
 
 
-def _search(operator: str, value: Any) -> Any:
+def _search(operator: str, value: db_query.Value) -> db_query.Condition:
     """Condition for nodes that a text is found in, whatever its case."""
     return sa.or_(
         *(db_query.condition('ilike', column, value)

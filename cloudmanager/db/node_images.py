@@ -3,7 +3,6 @@
 
 from collections.abc import Collection
 import dataclasses
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -34,20 +33,20 @@ class Boot:
 
 
 @api.reader
-def list_images(context: Any,
-                query: common_query.Query) -> list[dict[str, Any]]:
+def list_images(context: api.Context,
+                query: common_query.Query) -> list[models.Row]:
     """Return the images that a query asks for."""
     return db_query.fetch(context, _IMAGES, _IMAGE, query)
 
 
 @api.reader
-def count_images(context: Any, query: common_query.Query) -> int:
+def count_images(context: api.Context, query: common_query.Query) -> int:
     """Return how many images meet the filters of a query."""
     return db_query.count(context, _IMAGE, query)
 
 
 @api.reader
-def get_image(context: Any, image_id: int) -> dict[str, Any]:
+def get_image(context: api.Context, image_id: int) -> models.Row:
     """Return an image.
 
     :raises NodeImageNotFound: there is none with this id
@@ -56,7 +55,7 @@ def get_image(context: Any, image_id: int) -> dict[str, Any]:
                      exception.NodeImageNotFound(image=image_id))
 
 
-def create_image(context: Any, values: dict[str, Any]) -> dict[str, Any]:
+def create_image(context: api.Context, values: models.Row) -> models.Row:
     """Insert an image.
 
     :param values: ``name`` and ``file_data``
@@ -68,7 +67,7 @@ def create_image(context: Any, values: dict[str, Any]) -> dict[str, Any]:
 
 
 @api.writer
-def delete_image(context: Any, image_id: int) -> None:
+def delete_image(context: api.Context, image_id: int) -> None:
     """Remove an image.
 
     :raises NodeImageNotFound: there is none with this id
@@ -86,25 +85,27 @@ def delete_image(context: Any, image_id: int) -> None:
 
 
 @api.reader
-def boots(context: Any,
+def boots(context: api.Context,
           macs: Collection[str] | None = None) -> list[Boot]:
     """Return what nodes boot from, the oldest node first.
 
     :param macs: only nodes with these addresses; all that have one when not
         given
     """
-    statement = (sa.select(_NODE.mac_address, _NODE.id, _NODE.image_id)
+    statement = (sa.select(_NODE.mac_address.label('mac'),
+                           _NODE.id.label('node_id'), _NODE.image_id)
                  .where(_NODE.mac_address.is_not(None))
                  .order_by(_NODE.id))
     if macs is not None:
         statement = statement.where(_NODE.mac_address.in_(list(macs)))
-    return [Boot(*row) for row in context.session.execute(statement)]
+    return [Boot(**row) for row in db_query.rows(context, statement)]
 
 
 @api.reader
-def file_data(context: Any, image_ids: Collection[int]) -> dict[int, str]:
+def file_data(context: api.Context,
+              image_ids: Collection[int]) -> dict[int, str]:
     """Return the data of images, by id; only of those that have any."""
-    return {image_id: data for image_id, data in context.session.execute(
-        sa.select(_IMAGE.id, _IMAGE.file_data)
+    return {row['id']: row['file_data'] for row in db_query.rows(
+        context, sa.select(_IMAGE.id, _IMAGE.file_data)
         .where(_IMAGE.id.in_(list(image_ids)),
                _IMAGE.file_data.is_not(None)))}

@@ -2,7 +2,6 @@
 """Nodes with their class, type, image and power controls."""
 
 import functools
-from typing import Any
 
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
@@ -36,13 +35,13 @@ _PLACE = ('dtc_number', 'row_number', 'rack_number', 'unit_number')
 _JUDGED = frozenset(('active', 'is_reserved', 'node_class_id',
                      'node_type_id', 'power_state'))
 # What is known of the compute host that a node stands for.
-_UNBOUND: dict[str, Any] = dict.fromkeys((
+_UNBOUND: models.Row = dict.fromkeys((
     'compute_host', 'compute_status', 'compute_state',
     'hypervisor_lost_at'))
 
 
 @functools.cache
-def _statement(columns: Columns = COLUMNS) -> Any:
+def _statement(columns: Columns = COLUMNS) -> db_query.Statement:
     """Select nodes with what has exactly one row for each of them.
 
     The joins are outer ones so that databases begin with the nodes, in
@@ -62,7 +61,7 @@ def _statement(columns: Columns = COLUMNS) -> Any:
             .outerjoin(_IMAGE, _IMAGE.id == models.Node.image_id))
 
 
-def _attach(context: Any, nodes: list[dict[str, Any]]) -> None:
+def _attach(context: api.Context, nodes: list[models.Row]) -> None:
     """Put into each node what there may be several of."""
     db_query.attach(context, nodes, 'controls', assignments_statement(),
                     _LINK.node_id)
@@ -70,7 +69,7 @@ def _attach(context: Any, nodes: list[dict[str, Any]]) -> None:
 
 
 @functools.cache
-def assignments_statement() -> Any:
+def assignments_statement() -> db_query.Statement:
     """Select assignments: the node, and what answers show of them."""
     return (sa.select(_LINK.node_id, _LINK.power_control_id,
                       _LINK.power_control_port, _LINK.is_default,
@@ -82,8 +81,8 @@ def assignments_statement() -> Any:
 
 
 @api.reader
-def list_nodes(context: Any, query: common_query.Query,
-               columns: Columns = COLUMNS) -> list[dict[str, Any]]:
+def list_nodes(context: api.Context, query: common_query.Query,
+               columns: Columns = COLUMNS) -> list[models.Row]:
     """Return the nodes that a query asks for, ready to be shown.
 
     :param columns: those to read, with the names that rows give them; long
@@ -95,8 +94,8 @@ def list_nodes(context: Any, query: common_query.Query,
 
 
 @api.reader
-def list_by_control(context: Any,
-                    power_control_id: int) -> list[dict[str, Any]]:
+def list_by_control(context: api.Context,
+                    power_control_id: int) -> list[models.Row]:
     """Return the nodes that a power control is assigned to.
 
     :raises PowerControlNotFound: there is no such control
@@ -113,13 +112,13 @@ def list_by_control(context: Any,
 
 
 @api.reader
-def count_nodes(context: Any, query: common_query.Query) -> int:
+def count_nodes(context: api.Context, query: common_query.Query) -> int:
     """Return how many nodes meet the filters of a query."""
     return db_query.count(context, models.Node, query)
 
 
 @api.reader
-def get_node(context: Any, node_id: int) -> dict[str, Any]:
+def get_node(context: api.Context, node_id: int) -> models.Row:
     """Return a node, ready to be shown.
 
     :raises NodeNotFound: there is none with this id
@@ -131,7 +130,7 @@ def get_node(context: Any, node_id: int) -> dict[str, Any]:
 
 
 @api.reader
-def find_by_name(context: Any, name: str) -> dict[str, Any] | None:
+def find_by_name(context: api.Context, name: str) -> models.Row | None:
     """Return the node of exactly this name, if there is one."""
     rows = db_query.rows(context,
                  sa.select(models.Node.__table__)
@@ -141,7 +140,7 @@ def find_by_name(context: Any, name: str) -> dict[str, Any] | None:
 
 
 @api.reader
-def reserved_hosts(context: Any) -> list[str]:
+def reserved_hosts(context: api.Context) -> list[str]:
     """Return the names of compute hosts whose nodes are in reserve."""
     node = models.Node
     rows = context.session.execute(
@@ -151,8 +150,8 @@ def reserved_hosts(context: Any) -> list[str]:
 
 
 @api.reader
-def find_by_output(context: Any, control_id: int,
-                   output: str) -> dict[str, Any] | None:
+def find_by_output(context: api.Context, control_id: int,
+                   output: str) -> models.Row | None:
     """Return the node that an output of a power control feeds, if any."""
     return db_query.first(context, sa.select(models.Node.__table__).join(
         _LINK, _LINK.node_id == models.Node.id).where(
@@ -161,7 +160,8 @@ def find_by_output(context: Any, control_id: int,
 
 
 @api.reader
-def control_types(context: Any, ids: list[int]) -> dict[int, list[str]]:
+def control_types(context: api.Context,
+                  ids: list[int]) -> dict[int, list[str]]:
     """Return the types of the power controls of some nodes, by id.
 
     Nodes that there are not are not in it.
@@ -179,14 +179,14 @@ def control_types(context: Any, ids: list[int]) -> dict[int, list[str]]:
 
 
 @api.reader
-def names(context: Any, ids: list[int]) -> dict[int, str | None]:
+def names(context: api.Context, ids: list[int]) -> dict[int, str | None]:
     """Return the names of those of some nodes that there are, by id."""
     return {row.id: row.name for row in context.session.execute(
         sa.select(models.Node.id, models.Node.name)
         .where(models.Node.id.in_(ids)))}
 
 
-def _resolve_type(context: Any, values: dict[str, Any]) -> None:
+def _resolve_type(context: api.Context, values: models.Row) -> None:
     """Make the class and the type of a node agree."""
     type_id = values.get('node_type_id')
     class_id = values.get('node_class_id')
@@ -205,7 +205,7 @@ def _resolve_type(context: Any, values: dict[str, Any]) -> None:
         values['node_type_id'] = _first_type(context, class_id)
 
 
-def _first_type(context: Any, class_id: int) -> int:
+def _first_type(context: api.Context, class_id: int) -> int:
     """Return the type that nodes of a class get when none is named."""
     found = context.session.scalar(
         sa.select(_TYPE.id).where(_TYPE.node_class_id == class_id)
@@ -218,14 +218,14 @@ def _first_type(context: Any, class_id: int) -> int:
     return found
 
 
-def _check_image(context: Any, values: dict[str, Any]) -> None:
+def _check_image(context: api.Context, values: models.Row) -> None:
     image_id = values.get('image_id')
     if image_id is not None:
         table.require(context, _IMAGE, image_id, exception.Invalid(
             reason=f'Field image_id: there is no image {image_id}.'))
 
 
-def _set_defaults(context: Any, values: dict[str, Any]) -> None:
+def _set_defaults(context: api.Context, values: models.Row) -> None:
     if not ('node_class_id' in values or 'node_type_id' in values):
         class_id = context.session.scalar(
             sa.select(_CLASS.id).order_by(_CLASS.is_default.desc(),
@@ -237,7 +237,7 @@ def _set_defaults(context: Any, values: dict[str, Any]) -> None:
 
 
 def _taken(exc: db_exc.DBDuplicateEntry,
-           values: dict[str, Any]) -> exception.NameTaken:
+           values: models.Row) -> exception.NameTaken:
     # Of PostgreSQL's constraint names oslo.db cuts the last word off.
     columns = ' '.join(exc.columns or ())
     field = next((name for name, part in (
@@ -246,7 +246,7 @@ def _taken(exc: db_exc.DBDuplicateEntry,
     return exception.NameTaken(field=field, value=values.get(field))
 
 
-def _check_place(context: Any, values: dict[str, Any],
+def _check_place(context: api.Context, values: models.Row,
                  node_id: int | None = None) -> None:
     """Check that no other node stands where this one is put.
 
@@ -276,7 +276,7 @@ def _check_place(context: Any, values: dict[str, Any],
                             for name, number in place.items()), node=other)
 
 
-def _insert_one(context: Any, values: dict[str, Any], force: bool) -> int:
+def _insert_one(context: api.Context, values: models.Row, force: bool) -> int:
     """Insert a node within the caller's transaction."""
     values = dict(values)
     _set_defaults(context, values)
@@ -293,12 +293,12 @@ def _insert_one(context: Any, values: dict[str, Any], force: bool) -> int:
 
 @api.again_after(db_exc.DBReferenceError)
 @api.writer
-def _insert(context: Any, values: dict[str, Any], force: bool) -> int:
+def _insert(context: api.Context, values: models.Row, force: bool) -> int:
     return _insert_one(context, values, force)
 
 
-def create_node(context: Any, values: dict[str, Any], *,
-                force: bool = False) -> dict[str, Any]:
+def create_node(context: api.Context, values: models.Row, *,
+                force: bool = False) -> models.Row:
     """Insert a node.
 
     :param force: put it even where another one stands
@@ -327,7 +327,7 @@ class _Undone(Exception):
 
 @api.again_after(db_exc.DBReferenceError)
 @api.writer
-def _insert_all(context: Any, nodes: list[dict[str, Any]], force: bool,
+def _insert_all(context: api.Context, nodes: list[models.Row], force: bool,
                 dry_run: bool) -> list[int]:
     created: list[int] = []
     refused: list[Refusal] = []
@@ -345,7 +345,7 @@ def _insert_all(context: Any, nodes: list[dict[str, Any]], force: bool,
     return created
 
 
-def create_nodes(context: Any, nodes: list[dict[str, Any]], *,
+def create_nodes(context: api.Context, nodes: list[models.Row], *,
                  force: bool = False, dry_run: bool = False
                  ) -> tuple[list[int | None], list[Refusal]]:
     """Insert all of some nodes, or none of them.
@@ -365,7 +365,7 @@ def create_nodes(context: Any, nodes: list[dict[str, Any]], *,
     return list(created), []
 
 
-def _judge(context: Any, node_id: int, values: dict[str, Any]) -> None:
+def _judge(context: api.Context, node_id: int, values: models.Row) -> None:
     """Let the condition follow what was written.
 
     A condition that was written itself stays until the next comparison
@@ -377,7 +377,7 @@ def _judge(context: Any, node_id: int, values: dict[str, Any]) -> None:
 
 @api.again_after(db_exc.DBReferenceError)
 @api.writer
-def _update(context: Any, node_id: int, values: dict[str, Any],
+def _update(context: api.Context, node_id: int, values: models.Row,
             force: bool) -> None:
     values = dict(values)
     current = context.session.execute(
@@ -404,7 +404,7 @@ def _update(context: Any, node_id: int, values: dict[str, Any],
     table.update(context, models.Node, node_id, values)
 
 
-def _rebinds(current: Any, values: dict[str, Any]) -> bool:
+def _rebinds(current: db_query.Found, values: models.Row) -> bool:
     """Tell whether an operator says anew which compute host a node is.
 
     To name the hypervisor once more accepts the name that Nova has for it
@@ -417,8 +417,8 @@ def _rebinds(current: Any, values: dict[str, Any]) -> bool:
                 and 'hypervisor_id' in values))
 
 
-def update_node(context: Any, node_id: int, values: dict[str, Any], *,
-                force: bool = False) -> dict[str, Any]:
+def update_node(context: api.Context, node_id: int, values: models.Row, *,
+                force: bool = False) -> models.Row:
     """Change a node.
 
     :param force: put it even where another one stands
@@ -437,14 +437,14 @@ def update_node(context: Any, node_id: int, values: dict[str, Any], *,
 
 
 @api.writer
-def want_off(context: Any, node_id: int, wanted: bool) -> None:
+def want_off(context: api.Context, node_id: int, wanted: bool) -> None:
     """Keep whether somebody asked for a node to be off."""
     table.update(context, models.Node, node_id,
                  {'power_off_wanted': wanted})
 
 
 @api.writer
-def retire(context: Any, node_id: int, reason: str) -> None:
+def retire(context: api.Context, node_id: int, reason: str) -> None:
     """Put a node out of service; Nova knows its host no longer."""
     table.update(context, models.Node, node_id, {
         'condition': 0, 'condition_reason': reason[:255],
@@ -452,7 +452,7 @@ def retire(context: Any, node_id: int, reason: str) -> None:
 
 
 @api.writer
-def delete_node(context: Any, node_id: int) -> str | None:
+def delete_node(context: api.Context, node_id: int) -> str | None:
     """Remove a node and its assignments.
 
     :returns: the MAC address that it had
@@ -465,6 +465,7 @@ def delete_node(context: Any, node_id: int) -> str | None:
         .with_for_update()).first()
     if node is None:
         raise exception.NodeNotFound(node=node_id)
+    (mac_address,) = node
     task_targets.require_free_node(context, node_id)
     for model in (_LINK, models.NodeAvailabilityStorage,
                   models.PowerAction):
@@ -472,4 +473,4 @@ def delete_node(context: Any, node_id: int) -> str | None:
             sa.delete(model).where(model.node_id == node_id))
     context.session.execute(
         sa.delete(models.Node).where(models.Node.id == node_id))
-    return node.mac_address
+    return mac_address

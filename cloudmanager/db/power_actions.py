@@ -2,7 +2,6 @@
 """The log of power actions."""
 
 import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -22,14 +21,14 @@ _ACTIONS = sa.select(*_ACTION.__table__.c)
 _OF_NODE = _ACTIONS.where(_ACTION.node_id == sa.bindparam('node_id'))
 
 
-def _require_node(context: Any, node_id: int) -> None:
+def _require_node(context: api.Context, node_id: int) -> None:
     table.require(context, models.Node, node_id,
                   exception.NodeNotFound(node=node_id))
 
 
 @api.reader
-def list_actions(context: Any, node_id: int,
-                 query: common_query.Query) -> list[dict[str, Any]]:
+def list_actions(context: api.Context, node_id: int,
+                 query: common_query.Query) -> list[models.Row]:
     """Return the power actions on a node.
 
     :raises NodeNotFound: there is no such node
@@ -40,8 +39,8 @@ def list_actions(context: Any, node_id: int,
 
 
 @api.reader
-def get_action(context: Any, node_id: int,
-               action_id: int) -> dict[str, Any]:
+def get_action(context: api.Context, node_id: int,
+               action_id: int) -> models.Row:
     """Return one power action on a node.
 
     :raises NodeNotFound: there is no such node
@@ -55,7 +54,7 @@ def get_action(context: Any, node_id: int,
 
 
 @api.writer
-def begin(context: Any, values: dict[str, Any]) -> tuple[
+def begin(context: api.Context, values: models.Row) -> tuple[
         int, datetime.datetime]:
     """Log that a power action begins, or goes on after a crash.
 
@@ -77,7 +76,7 @@ def begin(context: Any, values: dict[str, Any]) -> tuple[
 
 
 @api.writer
-def end(context: Any, action_id: int, values: dict[str, Any]) -> None:
+def end(context: api.Context, action_id: int, values: models.Row) -> None:
     """Log what came of a power action.
 
     :param values: by column: ``result``, ``error``, ``duration``

@@ -4,7 +4,6 @@
 A node with power controls has exactly one default among them.
 """
 
-from typing import Any
 
 from oslo_db import exception as db_exc
 from oslo_log import log as logging
@@ -35,26 +34,26 @@ _OUTPUTS = (
     .join(models.Node, models.Node.id == _LINK.node_id)
     .order_by(_LINK.id))
 REENCRYPT_BATCH = 100
-_UNREAD: dict[str, Any] = {
+_UNREAD: models.Row = {
     'is_initialized': False, 'power_state': None, 'power_state_at': None}
 # What decides whether a device answers; with one of them changed nothing is
 # proven any more, and it is looked at anew soon.
 _ACCESS = {'control_type', 'host', 'port_number', 'login', 'password',
            'ssh_key', 'options'}
-_UNPROVEN: dict[str, Any] = {
+_UNPROVEN: models.Row = {
     'failures': 0, 'last_error': None, 'last_success_at': None,
     'retry_at': None}
 
 
-def _attach_outputs(context: Any, controls: list[dict[str, Any]]) -> None:
+def _attach_outputs(context: api.Context, controls: list[models.Row]) -> None:
     """Put the assigned outputs into each control."""
     db_query.attach(context, controls, 'outputs', _OUTPUTS,
                     _LINK.power_control_id)
 
 
 @api.reader
-def list_controls(context: Any,
-                  query: common_query.Query) -> list[dict[str, Any]]:
+def list_controls(context: api.Context,
+                  query: common_query.Query) -> list[models.Row]:
     """Return the power controls that a query asks for."""
     controls = db_query.fetch(context, _CONTROLS, _CONTROL, query)
     _attach_outputs(context, controls)
@@ -62,13 +61,13 @@ def list_controls(context: Any,
 
 
 @api.reader
-def count_controls(context: Any, query: common_query.Query) -> int:
+def count_controls(context: api.Context, query: common_query.Query) -> int:
     """Return how many power controls meet the filters of a query."""
     return db_query.count(context, _CONTROL, query)
 
 
 @api.reader
-def get_control(context: Any, control_id: int) -> dict[str, Any]:
+def get_control(context: api.Context, control_id: int) -> models.Row:
     """Return a power control, ready to be shown.
 
     :raises PowerControlNotFound: there is none with this id
@@ -81,7 +80,7 @@ def get_control(context: Any, control_id: int) -> dict[str, Any]:
 
 
 @api.reader
-def get_device(context: Any, control_id: int) -> dict[str, Any]:
+def get_device(context: api.Context, control_id: int) -> models.Row:
     """Return all columns of a power control, secrets encrypted.
 
     :raises PowerControlNotFound: there is none with this id
@@ -92,12 +91,12 @@ def get_device(context: Any, control_id: int) -> dict[str, Any]:
         exception.PowerControlNotFound(power_control=control_id))
 
 
-def _address(values: dict[str, Any]) -> str:
+def _address(values: models.Row) -> str:
     return (f'{values["control_type"]}@{values["host"]}:'
             f'{values["port_number"]}')
 
 
-def create_control(context: Any, values: dict[str, Any]) -> dict[str, Any]:
+def create_control(context: api.Context, values: models.Row) -> models.Row:
     """Insert a power control.
 
     :param values: by column, secrets encrypted
@@ -109,7 +108,7 @@ def create_control(context: Any, values: dict[str, Any]) -> dict[str, Any]:
 
 
 @api.writer
-def _update(context: Any, control_id: int, values: dict[str, Any]) -> None:
+def _update(context: api.Context, control_id: int, values: models.Row) -> None:
     if not _ACCESS.isdisjoint(values):
         values = {**values, **_UNPROVEN}
         context.session.execute(
@@ -118,8 +117,8 @@ def _update(context: Any, control_id: int, values: dict[str, Any]) -> None:
     table.update(context, _CONTROL, control_id, values)
 
 
-def update_control(context: Any, control_id: int,
-                   values: dict[str, Any]) -> dict[str, Any]:
+def update_control(context: api.Context, control_id: int,
+                   values: models.Row) -> models.Row:
     """Change a power control.
 
     Its assignments count as not initialized after a change of its address,
@@ -135,7 +134,7 @@ def update_control(context: Any, control_id: int,
 
 
 @api.writer
-def delete_control(context: Any, control_id: int) -> None:
+def delete_control(context: api.Context, control_id: int) -> None:
     """Remove a power control.
 
     :raises PowerControlNotFound: there is none with this id
@@ -152,14 +151,14 @@ def delete_control(context: Any, control_id: int) -> None:
         table.delete(context, _CONTROL, control_id, missing)
 
 
-def _lock_node(context: Any, node_id: int) -> None:
+def _lock_node(context: api.Context, node_id: int) -> None:
     # So that one node's assignments change one after another.
     table.lock(context, models.Node, node_id,
                exception.NodeNotFound(node=node_id))
 
 
 @api.reader
-def list_assignments(context: Any, node_id: int) -> list[dict[str, Any]]:
+def list_assignments(context: api.Context, node_id: int) -> list[models.Row]:
     """Return the power controls of a node.
 
     :raises NodeNotFound: there is no such node
@@ -174,8 +173,8 @@ def list_assignments(context: Any, node_id: int) -> list[dict[str, Any]]:
     return rows
 
 
-def get_assignment(context: Any, node_id: int,
-                   control_id: int) -> dict[str, Any]:
+def get_assignment(context: api.Context, node_id: int,
+                   control_id: int) -> models.Row:
     """Return one power control of a node.
 
     :raises AssignmentNotFound: it is not assigned to the node
@@ -187,20 +186,20 @@ def get_assignment(context: Any, node_id: int,
                                        node=node_id)
 
 
-def _look_soon(context: Any, control_id: int) -> None:
+def _look_soon(context: api.Context, control_id: int) -> None:
     """Let a device be read now, as its outputs are not the same."""
     table.update(context, _CONTROL, control_id, {
         'retry_at': clock.utcnow(), 'updated_at': _CONTROL.updated_at})
 
 
-def _clear_default(context: Any, node_id: int) -> None:
+def _clear_default(context: api.Context, node_id: int) -> None:
     context.session.execute(
         sa.update(_LINK).where(_LINK.node_id == node_id)
         .values(is_default=False))
 
 
 @api.writer
-def _assign(context: Any, node_id: int, values: dict[str, Any]) -> None:
+def _assign(context: api.Context, node_id: int, values: models.Row) -> None:
     values = dict(values)
     _lock_node(context, node_id)
     control_id = values['power_control_id']
@@ -217,8 +216,8 @@ def _assign(context: Any, node_id: int, values: dict[str, Any]) -> None:
     _look_soon(context, control_id)
 
 
-def assign(context: Any, node_id: int,
-           values: dict[str, Any]) -> dict[str, Any]:
+def assign(context: api.Context, node_id: int,
+           values: models.Row) -> models.Row:
     """Assign an output of a power control to a node.
 
     :raises NodeNotFound: there is no such node
@@ -243,7 +242,8 @@ def _output_taken(control_id: int, port: str) -> exception.InUse:
              'for this node,', by='another assignment')
 
 
-def _link_to_change(context: Any, node_id: int, control_id: int) -> Any:
+def _link_to_change(context: api.Context, node_id: int,
+                    control_id: int) -> db_query.Found:
     """Return id and is_default of an assignment, its node locked."""
     _lock_node(context, node_id)
     row = context.session.execute(
@@ -257,8 +257,8 @@ def _link_to_change(context: Any, node_id: int, control_id: int) -> Any:
 
 
 @api.writer
-def _update_assignment(context: Any, node_id: int, control_id: int,
-                       values: dict[str, Any]) -> None:
+def _update_assignment(context: api.Context, node_id: int, control_id: int,
+                       values: models.Row) -> None:
     row = _link_to_change(context, node_id, control_id)
     if values.get('is_default') is False and row.is_default:
         raise exception.Conflict(
@@ -273,8 +273,8 @@ def _update_assignment(context: Any, node_id: int, control_id: int,
     table.update(context, _LINK, row.id, values)
 
 
-def update_assignment(context: Any, node_id: int, control_id: int,
-                      values: dict[str, Any]) -> dict[str, Any]:
+def update_assignment(context: api.Context, node_id: int, control_id: int,
+                      values: models.Row) -> models.Row:
     """Change the output of an assignment or make it the default.
 
     :raises AssignmentNotFound: the control is not assigned to the node
@@ -291,7 +291,7 @@ def update_assignment(context: Any, node_id: int, control_id: int,
 
 
 @api.writer
-def unassign(context: Any, node_id: int, control_id: int) -> None:
+def unassign(context: api.Context, node_id: int, control_id: int) -> None:
     """Take a power control from a node; the oldest left is the default.
 
     :raises AssignmentNotFound: it is not assigned to the node
@@ -316,7 +316,7 @@ def unassign(context: Any, node_id: int, control_id: int) -> None:
 
 
 @api.reader
-def _with_secrets(context: Any, after: int) -> list[Any]:
+def _with_secrets(context: api.Context, after: int) -> list[db_query.Found]:
     return list(context.session.execute(
         sa.select(_CONTROL.id, _CONTROL.password, _CONTROL.ssh_key)
         .where(_CONTROL.id > after,
@@ -325,13 +325,15 @@ def _with_secrets(context: Any, after: int) -> list[Any]:
         .order_by(_CONTROL.id).limit(REENCRYPT_BATCH)))
 
 
-def _secrets_of(context: Any, control_id: int) -> Any:
+def _secrets_of(context: api.Context,
+                control_id: int) -> db_query.Found | None:
     return next((row for row in _with_secrets(context, control_id - 1)
                  if row.id == control_id), None)
 
 
 @api.writer
-def _swap_secrets(context: Any, row: Any, new: dict[str, str]) -> bool:
+def _swap_secrets(context: api.Context, row: db_query.Found,
+                  new: dict[str, str]) -> bool:
     unchanged = [
         column.is_(None) if old is None else column == old
         for column, old in ((_CONTROL.password, row.password),
@@ -342,7 +344,7 @@ def _swap_secrets(context: Any, row: Any, new: dict[str, str]) -> bool:
         .values(updated_at=_CONTROL.updated_at, **new)))
 
 
-def reencrypt(context: Any) -> int:
+def reencrypt(context: api.Context) -> int:
     """Encrypt all stored secrets with the newest key.
 
     One row at a time, each replaced only while nobody else changes it. A
@@ -358,7 +360,8 @@ def reencrypt(context: Any) -> int:
     return changed
 
 
-def _reencrypt_row(context: Any, row: Any) -> bool:
+def _reencrypt_row(context: api.Context,
+                   row: db_query.Found | None) -> bool:
     while row is not None:
         try:
             new = {name: secrets.rotate(value) for name, value in

@@ -2,7 +2,6 @@
 """What became of the power of nodes and devices by itself."""
 
 import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,14 +15,14 @@ _EVENTS = sa.select(*models.PowerEvent.__table__.c)
 
 
 @api.reader
-def list_events(context: Any,
-                query: common_query.Query) -> list[dict[str, Any]]:
+def list_events(context: api.Context,
+                query: common_query.Query) -> list[models.Row]:
     """Return the events that a query asks for."""
     return db_query.fetch(context, _EVENTS, models.PowerEvent, query)
 
 
 @api.writer
-def purge(context: Any, days: int, batch: int = 1000) -> int:
+def purge(context: api.Context, days: int, batch: int = 1000) -> int:
     """Remove events that are older than some days.
 
     :returns: how many

@@ -7,7 +7,6 @@ number of conductors may take them.
 """
 
 import datetime
-from typing import Any
 
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
@@ -16,7 +15,7 @@ from cloudmanager.common import clock
 from cloudmanager.db import api
 from cloudmanager.db import models
 
-_START: Any = models.PowerStart.__table__
+_START = models.PowerStart.__table__
 EPOCH = datetime.datetime(1970, 1, 1)
 ATTEMPTS = 50
 
@@ -26,7 +25,7 @@ def _milliseconds(moment: datetime.datetime) -> int:
 
 
 @api.writer
-def _take(context: Any, node_id: int, rack: str, step: int,
+def _take(context: api.Context, node_id: int, rack: str, step: int,
           expires_at: datetime.datetime) -> int:
     """Take the first moment after all that are taken.
 
@@ -47,7 +46,7 @@ def _take(context: Any, node_id: int, rack: str, step: int,
     return moment
 
 
-def enter(context: Any, node_id: int, rack: str, spacing: float,
+def enter(context: api.Context, node_id: int, rack: str, spacing: float,
           seconds: float) -> None:
     """Take a moment for a node.
 
@@ -66,7 +65,7 @@ def enter(context: Any, node_id: int, rack: str, spacing: float,
 
 
 @api.reader
-def wait(context: Any, node_id: int, limit: int) -> float:
+def wait(context: api.Context, node_id: int, limit: int) -> float:
     """Return the seconds that a node has to wait, zero if it may start.
 
     :param limit: how many nodes may be starting at a time; zero is any
@@ -78,20 +77,20 @@ def wait(context: Any, node_id: int, limit: int) -> float:
     if own is None:
         # Given up, as after an outage: nobody is to wait for ever.
         return 0.0
-    left = (own.moment - _milliseconds(clock.utcnow())) / 1000
+    left: float = (own.moment - _milliseconds(clock.utcnow())) / 1000
     if left > 0 or not limit:
         return max(0.0, left)
-    before = context.session.scalar(
+    before = context.session.execute(
         sa.select(sa.func.count()).select_from(_START).where(
             _START.c.expires_at >= clock.utcnow(),
             sa.or_(_START.c.moment < own.moment,
                    sa.and_(_START.c.moment == own.moment,
-                           _START.c.node_id < node_id))))
+                           _START.c.node_id < node_id)))).scalar_one()
     return 0.0 if before < limit else 1.0
 
 
 @api.writer
-def keep(context: Any, node_id: int, seconds: float) -> None:
+def keep(context: api.Context, node_id: int, seconds: float) -> None:
     """Hold the place of a node for some seconds more."""
     context.session.execute(
         sa.update(_START).where(_START.c.node_id == node_id)
@@ -100,7 +99,7 @@ def keep(context: Any, node_id: int, seconds: float) -> None:
 
 
 @api.writer
-def leave(context: Any, node_id: int) -> None:
+def leave(context: api.Context, node_id: int) -> None:
     """Let the next one start."""
     context.session.execute(
         sa.delete(_START).where(_START.c.node_id == node_id))

@@ -9,20 +9,21 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 import datetime
-from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 
 from cloudmanager.common import clock
 from cloudmanager.db import api
 from cloudmanager.db import models
+from cloudmanager.db import query as db_query
 from cloudmanager.domain import power_states
 
-_NODE: Any = models.Node.__table__
-_LINK: Any = models.NodePowerControl.__table__
-_CONTROL: Any = models.PowerControl.__table__
-_EVENT: Any = models.PowerEvent.__table__
-_TARGET: Any = models.TaskTarget.__table__
+_NODE = models.Node.__table__
+_LINK = models.NodePowerControl.__table__
+_CONTROL = models.PowerControl.__table__
+_EVENT = models.PowerEvent.__table__
+_TARGET = models.TaskTarget.__table__
 KNOWN = (power_states.POWER_ON, power_states.POWER_OFF)
 #: Kinds of events.
 UNREACHABLE, RECOVERED = 'unreachable', 'recovered'
@@ -70,7 +71,7 @@ class Change:
     by_itself: bool
 
 
-def record(context: Any, visits: Iterable[Visit],
+def record(context: api.Context, visits: Iterable[Visit],
            lost_after: int) -> list[Change]:
     """Keep what was read, and conclude on the nodes.
 
@@ -83,7 +84,7 @@ def record(context: Any, visits: Iterable[Visit],
 
 
 @api.writer
-def _record(context: Any, visits: dict[int, Visit],
+def _record(context: api.Context, visits: dict[int, Visit],
             lost_after: int) -> list[Change]:
     session = context.session
     node_ids = sorted(set(session.scalars(
@@ -139,7 +140,7 @@ class _Feed:
                 or (self.state in KNOWN and not self.initialized))
 
 
-def _read_feeds(session: Any, node_ids: list[int]) -> list[_Feed]:
+def _read_feeds(session: orm.Session, node_ids: list[int]) -> list[_Feed]:
     return [_Feed(row.id, row.node_id, row.power_control_id,
                   row.power_control_port, row.is_initialized,
                   row.power_state, row.power_state_at, row.power_state,
@@ -153,14 +154,15 @@ def _read_feeds(session: Any, node_ids: list[int]) -> list[_Feed]:
                 .with_for_update())]
 
 
-def _read_controls(session: Any, ids: Iterable[int]) -> dict[int, Any]:
+def _read_controls(session: orm.Session,
+                   ids: Iterable[int]) -> dict[int, db_query.Found]:
     return {row.id: row for row in session.execute(
         sa.select(_CONTROL.c.id, _CONTROL.c.failures, _CONTROL.c.last_error,
                   _CONTROL.c.last_error_at)
         .where(_CONTROL.c.id.in_(sorted(ids))))}
 
 
-def _look(feed: _Feed, control: Any, visit: Visit | None,
+def _look(feed: _Feed, control: db_query.Found | None, visit: Visit | None,
           lost_after: int) -> None:
     """Let a feed know what is known of its device now.
 
@@ -203,12 +205,13 @@ def _take(feed: _Feed, visit: Visit) -> None:
             f'The device does not tell the state of output {feed.port}.')
 
 
-def _store_feeds(session: Any, feeds: list[_Feed]) -> None:
+def _store_feeds(session: orm.Session, feeds: list[_Feed]) -> None:
     seen = [feed for feed in feeds if feed.seen]
     same = [feed for feed in seen if not feed.changed
             and feed.at != feed.before_at]
     if same:
-        _grow_younger(session, _LINK, [feed.id for feed in same],
+        _grow_younger(session, models.NodePowerControl,
+                      [feed.id for feed in same],
                       min(feed.at for feed in same if feed.at))
     changed = [{'key': feed.id, 'state': feed.state, 'at': feed.at,
                 'known': feed.initialized or feed.state in KNOWN}
@@ -222,17 +225,18 @@ def _store_feeds(session: Any, feeds: list[_Feed]) -> None:
                     updated_at=_LINK.c.updated_at), changed)
 
 
-def _grow_younger(session: Any, table: Any, ids: list[int],
+def _grow_younger(session: orm.Session, model: db_query.Model, ids: list[int],
                   at: datetime.datetime) -> None:
     """Tell that what is stored was still so at a time."""
+    table = model.__table__
     session.execute(
         sa.update(table).where(table.c.id.in_(sorted(ids)))
         .values(power_state_at=at, updated_at=table.c.updated_at))
 
 
-def _store_controls(session: Any, visits: dict[int, Visit],
-                    controls: dict[int, Any],
-                    lost_after: int) -> list[dict[str, Any]]:
+def _store_controls(session: orm.Session, visits: dict[int, Visit],
+                    controls: dict[int, db_query.Found],
+                    lost_after: int) -> list[models.Row]:
     """Keep how the devices are; return what happened to them."""
     well, changed, events = [], [], []
     for key, visit in visits.items():
@@ -275,7 +279,7 @@ def _store_controls(session: Any, visits: dict[int, Visit],
 
 def _event(kind: str, at: datetime.datetime, detail: str | None, *,
            control: int | None = None,
-           node: int | None = None) -> dict[str, Any]:
+           node: int | None = None) -> models.Row:
     return {'kind': kind, 'created_at': at, 'detail': detail,
             'power_control_id': control, 'node_id': node}
 
@@ -295,7 +299,7 @@ def _conclude(feeds: list[_Feed]) -> tuple[str | None, str | None]:
     return state, troubles or None
 
 
-def _store_nodes(session: Any, nodes: dict[int, Any],
+def _store_nodes(session: orm.Session, nodes: dict[int, db_query.Found],
                  feeds: list[_Feed]) -> list[Change]:
     """Keep how the nodes are; return those that have changed."""
     by_node: dict[int, list[_Feed]] = {key: [] for key in nodes}
@@ -324,7 +328,7 @@ def _store_nodes(session: Any, nodes: dict[int, Any],
         elif at != row.power_state_at:
             same.append((key, at))
     if same:
-        _grow_younger(session, _NODE, [key for key, _ in same],
+        _grow_younger(session, models.Node, [key for key, _ in same],
                       min(at for _, at in same if at))
     if changed:
         session.execute(
@@ -336,7 +340,7 @@ def _store_nodes(session: Any, nodes: dict[int, Any],
     return changes
 
 
-def _reason(row: Any, state: str | None, reason: str | None,
+def _reason(row: db_query.Found, state: str | None, reason: str | None,
             asked: bool) -> str | None:
     """Return what is kept to be said about a node.
 
@@ -351,7 +355,7 @@ def _reason(row: Any, state: str | None, reason: str | None,
     return reason
 
 
-def _age(row: Any, state: str | None,
+def _age(row: db_query.Found, state: str | None,
          feeds: list[_Feed]) -> datetime.datetime | None:
     """Return when a node was known to be as it is.
 
@@ -361,7 +365,7 @@ def _age(row: Any, state: str | None,
     return min(known) if state and known else row.power_state_at
 
 
-def _busy(session: Any, rows: list[Any]) -> set[int]:
+def _busy(session: orm.Session, rows: list[db_query.Found]) -> set[int]:
     """Return those of some nodes that a task acts on."""
     targets: dict[str, int] = {}
     for row in rows:
@@ -375,7 +379,7 @@ def _busy(session: Any, rows: list[Any]) -> set[int]:
         .where(_TARGET.c.target.in_(list(targets)))) if target in targets}
 
 
-def _is_wanted(row: Any, state: str | None, busy: set[int]) -> bool:
+def _is_wanted(row: db_query.Found, state: str | None, busy: set[int]) -> bool:
     """Tell whether somebody had asked a node to be in a new state.
 
     What a task acts on may be on its way to either. Apart from that nobody

@@ -3,7 +3,6 @@
 
 import dataclasses
 import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,9 +11,9 @@ from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.domain import power_states
 
-_NODE: Any = models.Node.__table__
-_LINK: Any = models.NodePowerControl.__table__
-_CONTROL: Any = models.PowerControl.__table__
+_NODE = models.Node.__table__
+_LINK = models.NodePowerControl.__table__
+_CONTROL = models.PowerControl.__table__
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Due:
 
 
 @api.reader
-def due(context: Any, interval: float) -> list[Due]:
+def due(context: api.Context, interval: float) -> list[Due]:
     """Return the power controls in use that are to be looked at.
 
     Those that answered last time first, and of these the ones first that
@@ -53,7 +52,7 @@ def due(context: Any, interval: float) -> list[Due]:
 
 
 @api.reader
-def devices(context: Any, ids: list[int]) -> list[dict[str, Any]]:
+def devices(context: api.Context, ids: list[int]) -> list[models.Row]:
     """Return power controls with secrets encrypted and ``outputs`` in use."""
     found = {row['id']: {**row, 'outputs': []} for row in
              context.session.execute(sa.select(_CONTROL).where(
@@ -67,13 +66,13 @@ def devices(context: Any, ids: list[int]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _count(condition: Any) -> Any:
+def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.func.coalesce(
         sa.func.sum(sa.case((condition, 1), else_=0)), 0)
 
 
 @api.reader
-def controls_summary(context: Any, lost_after: int) -> dict[str, Any]:
+def controls_summary(context: api.Context, lost_after: int) -> models.Row:
     """Return how many power controls there are in which health.
 
     :param lost_after: failures in a row after which one is unreachable
@@ -97,7 +96,7 @@ def controls_summary(context: Any, lost_after: int) -> dict[str, Any]:
 
 
 @api.reader
-def nodes_summary(context: Any) -> dict[str, int]:
+def nodes_summary(context: api.Context) -> dict[str, int]:
     """Return how many nodes there are of each power status."""
     state, at = _NODE.c.power_state, _NODE.c.power_state_at
     reason = _NODE.c.power_state_reason

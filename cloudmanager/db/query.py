@@ -14,13 +14,21 @@ from sqlalchemy import orm
 from sqlalchemy.ext import compiler
 from sqlalchemy.sql import functions
 
-from cloudmanager.common import context as cm_context
+from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.domain import query as common_query
 
 T = TypeVar('T')
 #: Whatever selects rows.
 Statement = sa.Select[*tuple[Any, ...]]
+#: A row as SQLAlchemy finds it, with its columns as attributes.
+Found = sa.Row[*tuple[Any, ...]]
+Model = type[models.Base]
+#: A column, or what is computed from some.
+Column = sa.SQLColumnExpression[object]
+#: The place of a filter's value in a statement.
+Value = sa.BindParameter[object]
+Condition = sa.ColumnElement[bool]
 
 
 class _Exactly(functions.FunctionElement[bool]):
@@ -34,40 +42,42 @@ class _Exactly(functions.FunctionElement[bool]):
 
 
 @compiler.compiles(_Exactly)
-def _as_it_is(element: Any, compiled: Any, **kwargs: Any) -> str:
+def _as_it_is(element: _Exactly, compiled: sa.Compiled,
+              **kwargs: object) -> str:
     plain, _ = element.clauses
     return f'({compiled.process(plain, **kwargs)})'
 
 
 @compiler.compiles(_Exactly, 'mysql', 'mariadb')
-def _to_the_byte(element: Any, compiled: Any, **kwargs: Any) -> str:
+def _to_the_byte(element: _Exactly, compiled: sa.Compiled,
+                 **kwargs: object) -> str:
     both = ' AND '.join(compiled.process(clause, **kwargs)
                         for clause in element.clauses)
     return f'({both})'
 
 
-def _is_stored_text(column: Any) -> bool:
+def _is_stored_text(column: Column) -> bool:
     return (isinstance(column, orm.InstrumentedAttribute)
             and isinstance(column.type, sa.String))
 
 
-def _bytes(column: Any) -> Any:
+def _bytes(column: Column) -> sa.ColumnElement[str]:
     return sa.type_coerce(sa.cast(column, sa.LargeBinary), sa.String)
 
 
-def _equal(column: Any, value: Any) -> Any:
+def _equal(column: Column, value: Value) -> Condition:
     if not _is_stored_text(column):
         return column == value
     return _Exactly(column == value, _bytes(column) == value)
 
 
-def _among(column: Any, value: Any) -> Any:
+def _among(column: Column, value: Value) -> Condition:
     if not _is_stored_text(column):
         return column.in_(value)
     return _Exactly(column.in_(value), _bytes(column).in_(value))
 
 
-_CONDITIONS: dict[str, Callable[[Any, Any], Any]] = {
+_CONDITIONS: dict[str, Callable[[Column, Value], Condition]] = {
     'eq': _equal,
     # A row without a value does differ, whatever SQL thinks of NULL.
     'neq': lambda column, value: sa.or_(
@@ -86,7 +96,7 @@ _CONDITIONS: dict[str, Callable[[Any, Any], Any]] = {
     'notnull': lambda column, value: column.is_not(None),
 }
 # Conditions on what is no column, by model and name.
-_SPECIAL: dict[tuple[Any, str], Callable[[str, Any], Any]] = {}
+_SPECIAL: dict[tuple[Model, str], Callable[[str, Value], Condition]] = {}
 _WITHOUT_VALUE = ('null', 'notnull')
 _LISTS = ('in', 'nin')
 # Values that one statement takes: no database takes any number of them. Of
@@ -96,8 +106,8 @@ MAX_IN = 2000
 _DENSE = 2
 
 
-def special(model: Any, name: str,
-            make: Callable[[str, Any], Any]) -> None:
+def special(model: Model, name: str,
+            make: Callable[[str, Value], Condition]) -> None:
     """Let lists of a model be filtered by what is no column of it.
 
     :param name: of the filter
@@ -107,12 +117,12 @@ def special(model: Any, name: str,
     _SPECIAL[model, name] = make
 
 
-def condition(operator: str, column: Any, value: Any) -> Any:
+def condition(operator: str, column: Column, value: Value) -> Condition:
     """Return the condition of an operator, the same on each database."""
     return _CONDITIONS[operator](column, value)
 
 
-def rows(context: cm_context.RequestContext, statement: Statement,
+def rows(context: api.Context, statement: Statement,
          **values: object) -> list[models.Row]:
     """Return what a statement selects, as dictionaries by column.
 
@@ -125,7 +135,7 @@ def rows(context: cm_context.RequestContext, statement: Statement,
     return [dict(zip(names, row)) for row in found.fetchall()]
 
 
-def first(context: cm_context.RequestContext, statement: Statement,
+def first(context: api.Context, statement: Statement,
           **values: object) -> models.Row | None:
     """Return the first row that a statement selects, if there is one.
 
@@ -145,8 +155,8 @@ def chunks(values: Collection[T], size: int = MAX_IN) -> Iterator[list[T]]:
         yield ordered[start:start + size]
 
 
-def fetch(context: Any, base: Any, model: Any, query: common_query.Query,
-          **values: Any) -> list[dict[str, Any]]:
+def fetch(context: api.Context, base: Statement, model: Model,
+          query: common_query.Query, **values: object) -> list[models.Row]:
     """Return the rows that a query asks for, as dictionaries by column.
 
     The statement is made once for all queries of the same shape.
@@ -158,17 +168,19 @@ def fetch(context: Any, base: Any, model: Any, query: common_query.Query,
                 **_values(query), **values)
 
 
-def count(context: Any, model: Any, query: common_query.Query) -> int:
+def count(context: api.Context, model: Model,
+          query: common_query.Query) -> int:
     """Return how many rows of a model meet the filters of a query."""
     filters = dataclasses.replace(query, sort=(), limit=None, offset=0,
                                   marker=None)
-    return context.session.connection().scalar(
+    found: int = context.session.connection().execute(
         _prepared(_counting(model), model, _shape(filters), False),
-        _values(filters))
+        _values(filters)).scalar_one()
+    return found
 
 
-def rows_among(context: Any, base: Any, column: Any,
-               ids: Collection[int]) -> list[dict[str, Any]]:
+def rows_among(context: api.Context, base: Statement, column: Column,
+               ids: Collection[int]) -> list[models.Row]:
     """Return the rows of some ids, by one statement of bounded length.
 
     Rows of other ids between them may be there as well, which the caller
@@ -184,8 +196,8 @@ def rows_among(context: Any, base: Any, column: Any,
     return rows(context, _in(base, column), ids=list(ids))
 
 
-def attach(context: Any, owners: list[dict[str, Any]], name: str,
-           base: Any, column: Any) -> None:
+def attach(context: api.Context, owners: list[models.Row], name: str,
+           base: Statement, column: orm.InstrumentedAttribute[int]) -> None:
     """Put lists of what belongs to them into some rows, by one statement.
 
     :param owners: rows with an ``id``
@@ -193,7 +205,7 @@ def attach(context: Any, owners: list[dict[str, Any]], name: str,
     :param base: selects what belongs to them; one statement that is kept
     :param column: has the owner's id; what is attached goes without it
     """
-    by_id: dict[int, list[dict[str, Any]]] = {
+    by_id: dict[int, list[models.Row]] = {
         owner['id']: owner.setdefault(name, []) for owner in owners}
     if not by_id:
         return
@@ -204,18 +216,18 @@ def attach(context: Any, owners: list[dict[str, Any]], name: str,
 
 
 @functools.cache
-def _between(base: Any, column: Any) -> Any:
+def _between(base: Statement, column: Column) -> Statement:
     return base.where(column.between(sa.bindparam('first'),
                                      sa.bindparam('last')))
 
 
 @functools.cache
-def _in(base: Any, column: Any) -> Any:
+def _in(base: Statement, column: Column) -> Statement:
     return base.where(column.in_(sa.bindparam('ids', expanding=True)))
 
 
 @functools.cache
-def _counting(model: Any) -> Any:
+def _counting(model: Model) -> Statement:
     return sa.select(sa.func.count()).select_from(model)
 
 
@@ -230,7 +242,7 @@ def _shape(query: common_query.Query) -> common_query.Query:
         marker=None if query.marker is None else 'marker')
 
 
-def _values(query: common_query.Query) -> dict[str, Any]:
+def _values(query: common_query.Query) -> models.Row:
     """Return the values of a query by the names in its shape."""
     found = {f'filter_{number}': wanted.value
              for number, wanted in enumerate(query.filters)
@@ -245,14 +257,15 @@ def _values(query: common_query.Query) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=1000)
-def _prepared(base: Any, model: Any, shape: common_query.Query,
-              paged: bool) -> Any:
+def _prepared(base: Statement, model: Model, shape: common_query.Query,
+              paged: bool) -> Statement:
     """Return the statement of all queries of a shape."""
     statement = _where(base, model, shape)
     return _page(statement, model, shape) if paged else statement
 
 
-def _where(statement: Any, model: Any, shape: common_query.Query) -> Any:
+def _where(statement: Statement, model: Model,
+           shape: common_query.Query) -> Statement:
     """Add the filters of a query."""
     for wanted in shape.filters:
         make = _SPECIAL.get((model, wanted.column))
@@ -264,12 +277,12 @@ def _where(statement: Any, model: Any, shape: common_query.Query) -> Any:
     return statement
 
 
-def _on_column(column: Any, operator: str, value: Any) -> Any:
+def _on_column(column: Column, operator: str, value: Value) -> Condition:
     return condition(operator, column, value)
 
 
-def _page(statement: Any, model: Any, shape: common_query.Query,
-          identity: str = 'id') -> Any:
+def _page(statement: Statement, model: Model, shape: common_query.Query,
+          identity: str = 'id') -> Statement:
     """Add order and page.
 
     The order always ends with the identity, so that a marker names one
@@ -299,18 +312,18 @@ def _page(statement: Any, model: Any, shape: common_query.Query,
     return statement
 
 
-def _number(name: str) -> Any:
+def _number(name: str) -> sa.BindParameter[int]:
     return sa.bindparam(name, type_=sa.Integer)
 
 
-def _after(model: Any, sort: list[tuple[str, str]], marker: Any,
-           identity: str) -> Any:
+def _after(model: Model, sort: list[tuple[str, str]],
+           marker: Value, identity: str) -> Condition:
     """Condition for rows that come after the marker's row.
 
     No row does when there is no such row.
     """
     alternatives = []
-    equal: list[Any] = []
+    equal: list[Condition] = []
     key = getattr(orm.aliased(model), identity)
     for name, direction in sort:
         column = getattr(model, name)

@@ -2,7 +2,6 @@
 """Signs of life of our own processes."""
 
 import datetime
-from typing import Any
 
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
@@ -15,7 +14,7 @@ from cloudmanager.db import table
 
 
 @api.writer
-def _beat(context: Any, binary: str, host: str, stopped: bool) -> None:
+def _beat(context: api.Context, binary: str, host: str, stopped: bool) -> None:
     values = {'heartbeat_at': clock.utcnow(), 'stopped': stopped}
     if not table.changed(
             context, sa.update(models.Service)
@@ -25,7 +24,7 @@ def _beat(context: Any, binary: str, host: str, stopped: bool) -> None:
             'binary': binary, 'host': host, **values})
 
 
-def heartbeat(context: Any, binary: str, host: str,
+def heartbeat(context: api.Context, binary: str, host: str,
               stopped: bool = False) -> None:
     """Record that a process lives, or that it has stopped."""
     try:
@@ -36,8 +35,8 @@ def heartbeat(context: Any, binary: str, host: str,
 
 
 @api.writer
-def report(context: Any, binary: str, host: str, name: str,
-           values: dict[str, Any]) -> None:
+def report(context: api.Context, binary: str, host: str, name: str,
+           values: models.Row) -> None:
     """Keep what the periodic work of a process has to tell.
 
     :param values: JSON-safe
@@ -52,7 +51,7 @@ def report(context: Any, binary: str, host: str, name: str,
 
 
 @api.reader
-def list_services(context: Any, binary: str) -> list[dict[str, Any]]:
+def list_services(context: api.Context, binary: str) -> list[models.Row]:
     """Return the processes of a program with what they reported."""
     return db_query.rows(
         context,
@@ -63,7 +62,7 @@ def list_services(context: Any, binary: str) -> list[dict[str, Any]]:
 
 
 @api.reader
-def alive(context: Any, binary: str, seconds: float) -> list[str]:
+def alive(context: api.Context, binary: str, seconds: float) -> list[str]:
     """Return the hosts whose process gave a sign of life lately.
 
     :param seconds: how old the sign may be

@@ -11,17 +11,15 @@ from typing import cast
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
-from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
 
 Key = int | str
-Model = type[models.Base]
 
 
-def get(context: cm_context.RequestContext, statement: db_query.Statement,
+def get(context: api.Context, statement: db_query.Statement,
         missing: exception.CloudManagerException) -> models.Row:
     """Return the row that a statement selects.
 
@@ -33,7 +31,7 @@ def get(context: cm_context.RequestContext, statement: db_query.Statement,
     return row
 
 
-def require(context: cm_context.RequestContext, model: Model, key: Key,
+def require(context: api.Context, model: db_query.Model, key: Key,
             missing: exception.CloudManagerException) -> None:
     """Check that a row is there.
 
@@ -42,7 +40,7 @@ def require(context: cm_context.RequestContext, model: Model, key: Key,
     get(context, _id_of(model, key), missing)
 
 
-def lock(context: cm_context.RequestContext, model: Model, key: Key,
+def lock(context: api.Context, model: db_query.Model, key: Key,
          missing: exception.CloudManagerException, *,
          from_references: bool = True) -> None:
     """Keep a row from others until the end of the transaction.
@@ -55,12 +53,12 @@ def lock(context: cm_context.RequestContext, model: Model, key: Key,
         key_share=not from_references), missing)
 
 
-def _id_of(model: Model, key: Key) -> db_query.Statement:
+def _id_of(model: db_query.Model, key: Key) -> db_query.Statement:
     column = model.__table__.c.id
     return sa.select(column).where(column == key)
 
 
-def changed(context: cm_context.RequestContext,
+def changed(context: api.Context,
             statement: sa.Update | sa.Delete, **values: object) -> int:
     """Carry out a change, and return how many rows it met.
 
@@ -69,7 +67,7 @@ def changed(context: cm_context.RequestContext,
     return context.session.connection().execute(statement, values).rowcount
 
 
-def insert(context: cm_context.RequestContext, model: Model,
+def insert(context: api.Context, model: db_query.Model,
            values: models.Row) -> int:
     """Insert a row and return its id."""
     made = context.session.connection().execute(
@@ -78,13 +76,13 @@ def insert(context: cm_context.RequestContext, model: Model,
 
 
 @api.writer
-def create(context: cm_context.RequestContext, model: Model,
+def create(context: api.Context, model: db_query.Model,
            values: models.Row) -> int:
     """Insert a row in a transaction of its own, and return its id."""
     return insert(context, model, values)
 
 
-def update(context: cm_context.RequestContext, model: Model, key: Key,
+def update(context: api.Context, model: db_query.Model, key: Key,
            values: models.Row) -> None:
     """Change a row, if there are values."""
     if values:
@@ -92,7 +90,7 @@ def update(context: cm_context.RequestContext, model: Model, key: Key,
             model.__table__.c.id == key).values(**values))
 
 
-def delete(context: cm_context.RequestContext, model: Model, key: Key,
+def delete(context: api.Context, model: db_query.Model, key: Key,
            missing: exception.CloudManagerException) -> None:
     """Remove a row.
 
@@ -117,7 +115,7 @@ def unique(field: str, value: object) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def unused(context: cm_context.RequestContext, what: str,
+def unused(context: api.Context, what: str,
            nodes: db_query.Statement) -> Iterator[None]:
     """Remove something unless a node uses it.
 

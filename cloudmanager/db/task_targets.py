@@ -6,12 +6,13 @@ a task that begins locks its targets, whoever removes one locks it too.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import sqlalchemy as sa
 
 from cloudmanager.common import exception
+from cloudmanager.db import api
 from cloudmanager.db import models
+from cloudmanager.db import query as db_query
 
 #: How targets begin; ids follow. Those of outputs have their names besides.
 NODE, OUTPUT = 'node:', 'output:'
@@ -24,7 +25,7 @@ def nodes(targets: Iterable[str]) -> set[int]:
             if target.startswith(NODE)}
 
 
-def lock(context: Any, targets: Iterable[str]) -> None:
+def lock(context: api.Context, targets: Iterable[str]) -> None:
     """Keep what is among targets from being removed in this transaction.
 
     :raises NodeNotFound: a node was deleted
@@ -38,7 +39,9 @@ def lock(context: Any, targets: Iterable[str]) -> None:
         raise exception.PowerControlNotFound(power_control=missing)
 
 
-def _lock_rows(context: Any, model: Any, ids: set[int]) -> list[int]:
+def _lock_rows(context: api.Context,
+               model: type[models.Node] | type[models.PowerControl],
+               ids: set[int]) -> list[int]:
     """Lock rows in the order of their ids; return those there are not."""
     if not ids:
         return []
@@ -48,7 +51,7 @@ def _lock_rows(context: Any, model: Any, ids: set[int]) -> list[int]:
     return sorted(ids - set(found))
 
 
-def require_free_node(context: Any, node_id: int) -> None:
+def require_free_node(context: api.Context, node_id: int) -> None:
     """Check that no task acts on a node, which is locked.
 
     :raises TaskConflict: one does
@@ -56,7 +59,7 @@ def require_free_node(context: Any, node_id: int) -> None:
     _require_free(context, _TARGET == f'{NODE}{node_id}')
 
 
-def require_free_control(context: Any, control_id: int) -> None:
+def require_free_control(context: api.Context, control_id: int) -> None:
     """Check that no task acts on an output of a device, which is locked.
 
     :raises TaskConflict: one does
@@ -64,7 +67,8 @@ def require_free_control(context: Any, control_id: int) -> None:
     _require_free(context, _TARGET.like(f'{OUTPUT}{control_id}:%'))
 
 
-def _require_free(context: Any, condition: Any) -> None:
+def _require_free(context: api.Context,
+                  condition: db_query.Condition) -> None:
     row = context.session.execute(
         sa.select(_TARGET, models.Task.id, models.Task.name,
                   models.Task.user_name, models.Task.user_id)

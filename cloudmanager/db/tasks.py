@@ -12,7 +12,6 @@ from collections.abc import Mapping
 import contextlib
 import dataclasses
 import datetime
-from typing import Any
 
 from oslo_db import exception as db_exc
 from oslo_utils import uuidutils
@@ -62,7 +61,7 @@ _FLOWS = sa.table('flowdetails', sa.column('uuid'))
 _BOOKS = sa.table('logbooks', sa.column('uuid'))
 
 
-def _of_node(operator: str, value: Any) -> Any:
+def _of_node(operator: str, value: db_query.Value) -> db_query.Condition:
     """Condition for tasks on nodes, and on the compute hosts they are."""
     node = models.Node
     return sa.or_(
@@ -77,8 +76,8 @@ db_query.special(models.Task, 'node_id', _of_node)
 
 
 @api.writer
-def _insert(context: Any, values: dict[str, Any],
-            targets: list[str]) -> dict[str, Any]:
+def _insert(context: api.Context, values: models.Row,
+            targets: list[str]) -> models.Row:
     task_targets.lock(context, targets)
     context.session.execute(sa.insert(models.Task).values(**values))
     for node_id in sorted(task_targets.nodes(targets)):
@@ -90,8 +89,8 @@ def _insert(context: Any, values: dict[str, Any],
     return values
 
 
-def same_params(one: Mapping[str, Any], other: Mapping[str, Any],
-                defaults: Mapping[str, Any]) -> bool:
+def same_params(one: Mapping[str, object], other: Mapping[str, object],
+                defaults: Mapping[str, object]) -> bool:
     """Tell whether the params of two tasks ask for the same.
 
     A task that was created by an older version lacks newer params.
@@ -101,11 +100,11 @@ def same_params(one: Mapping[str, Any], other: Mapping[str, Any],
     return {**defaults, **one} == {**defaults, **other}
 
 
-def create_task(context: Any, name: str, *, targets: list[str],
-                params: dict[str, Any], host: str | None = None,
+def create_task(context: api.Context, name: str, *, targets: list[str],
+                params: models.Row, host: str | None = None,
                 server_id: str | None = None,
-                defaults: Mapping[str, Any] | None = None
-                ) -> tuple[dict[str, Any], bool]:
+                defaults: Mapping[str, object] | None = None
+                ) -> tuple[models.Row, bool]:
     """Insert a task, or find the equal one that runs.
 
     :param targets: what it acts on, such as ``host:cmp1`` and ``node:7``;
@@ -148,7 +147,7 @@ def create_task(context: Any, name: str, *, targets: list[str],
 
 
 @api.reader
-def hosts_in_work(context: Any, since: datetime.datetime,
+def hosts_in_work(context: api.Context, since: datetime.datetime,
                   besides: str = '') -> set[str]:
     """Return the hosts that tasks take out of use.
 
@@ -158,7 +157,7 @@ def hosts_in_work(context: Any, since: datetime.datetime,
     return _hosts_in_work(context, since, besides)
 
 
-def _hosts_in_work(context: Any, since: datetime.datetime,
+def _hosts_in_work(context: api.Context, since: datetime.datetime,
                    besides: str) -> set[str]:
     return set(context.session.scalars(
         sa.select(models.Task.host).where(
@@ -171,7 +170,8 @@ def _hosts_in_work(context: Any, since: datetime.datetime,
 
 
 @api.reader
-def drains(context: Any, before: str | None = None) -> list[dict[str, Any]]:
+def drains(context: api.Context,
+           before: str | None = None) -> list[models.Row]:
     """Return the tasks that empty living hosts, in the order of creation.
 
     :param before: id of a task; only those created before it
@@ -198,7 +198,7 @@ class Room:
     since: datetime.datetime
 
 
-def _enter_room(context: Any, parent_id: str, host: str,
+def _enter_room(context: api.Context, parent_id: str, host: str,
                 room: Room) -> None:
     """Check that a host may be taken out of use.
 
@@ -215,7 +215,7 @@ def _enter_room(context: Any, parent_id: str, host: str,
 
 
 @contextlib.contextmanager
-def _one_at_a_time(context: Any, task_id: str) -> Iterator[None]:
+def _one_at_a_time(context: api.Context, task_id: str) -> Iterator[None]:
     """Let transactions that take hosts out of use follow each other.
 
     It has to be entered before anything is read: the second one must see
@@ -229,8 +229,8 @@ def _one_at_a_time(context: Any, task_id: str) -> Iterator[None]:
 
 
 @api.writer
-def create_part(context: Any, parent_id: str, generation: int, part_id: str,
-                name: str, *, host: str, params: dict[str, Any],
+def create_part(context: api.Context, parent_id: str, generation: int,
+                part_id: str, name: str, *, host: str, params: models.Row,
                 room: Room | None = None) -> None:
     """Insert a task that does a part of another one, once.
 
@@ -248,9 +248,9 @@ def create_part(context: Any, parent_id: str, generation: int, part_id: str,
                      host=host, params=params, room=room)
 
 
-def _create_part(context: Any, parent_id: str, generation: int,
+def _create_part(context: api.Context, parent_id: str, generation: int,
                  part_id: str, name: str, *, host: str,
-                 params: dict[str, Any], room: Room | None) -> None:
+                 params: models.Row, room: Room | None) -> None:
     _guard(context, parent_id, generation)
     present = context.session.scalar(
         sa.select(models.Task.id).where(models.Task.id == part_id))
@@ -269,7 +269,7 @@ def _create_part(context: Any, parent_id: str, generation: int,
 
 
 @api.reader
-def find_running(context: Any, target: str) -> dict[str, Any] | None:
+def find_running(context: api.Context, target: str) -> models.Row | None:
     """Return the task that holds a target, if any."""
     return db_query.first(context, _TASKS.join(
         models.TaskTarget, models.TaskTarget.task_id == models.Task.id
@@ -277,7 +277,8 @@ def find_running(context: Any, target: str) -> dict[str, Any] | None:
 
 
 @api.reader
-def find_holders(context: Any, targets: Iterable[str]) -> dict[str, str]:
+def find_holders(context: api.Context,
+                 targets: Iterable[str]) -> dict[str, str]:
     """Return the ids of the tasks that hold some targets, by target."""
     found: dict[str, str] = {}
     for some in db_query.chunks(list(targets)):
@@ -289,8 +290,8 @@ def find_holders(context: Any, targets: Iterable[str]) -> dict[str, str]:
 
 
 @api.reader
-def find_mover(context: Any, object_id: str,
-               besides: str | None = None) -> dict[str, Any] | None:
+def find_mover(context: api.Context, object_id: str,
+               besides: str | None = None) -> models.Row | None:
     """Return a task that has something among its unended items, if any.
 
     :param object_id: such as the id of a server
@@ -308,7 +309,7 @@ def find_mover(context: Any, object_id: str,
 
 
 @api.reader
-def get_task(context: Any, task_id: str) -> dict[str, Any]:
+def get_task(context: api.Context, task_id: str) -> models.Row:
     """Return a task.
 
     :raises TaskNotFound: there is none with this id
@@ -318,17 +319,17 @@ def get_task(context: Any, task_id: str) -> dict[str, Any]:
 
 
 @api.reader
-def list_tasks(context: Any,
-               query: common_query.Query) -> list[dict[str, Any]]:
+def list_tasks(context: api.Context,
+               query: common_query.Query) -> list[models.Row]:
     """Return the tasks that a query asks for."""
     return db_query.fetch(context, _LISTED, models.Task, query)
 
 
 @api.reader
-def items(context: Any,
-          task_ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+def items(context: api.Context,
+          task_ids: Iterable[str]) -> dict[str, list[models.Row]]:
     """Return the items of tasks, by task id, in the order of insertion."""
-    found: dict[str, list[dict[str, Any]]] = {
+    found: dict[str, list[models.Row]] = {
         task_id: [] for task_id in task_ids}
     for row in db_query.rows(
             context, _ITEMS.where(models.TaskItem.task_id.in_(list(found)))):
@@ -337,7 +338,7 @@ def items(context: Any,
 
 
 @api.reader
-def progress(context: Any,
+def progress(context: api.Context,
              task_ids: Iterable[str]) -> dict[str, dict[str, int]]:
     """Return counts of items by task id: total, done, failed, running."""
     found = {task_id: {'total': 0, 'done': 0, 'failed': 0, 'running': 0}
@@ -347,8 +348,9 @@ def progress(context: Any,
                   sa.func.count())
         .where(models.TaskItem.task_id.in_(list(found)))
         .group_by(models.TaskItem.task_id, models.TaskItem.state))
-    names = {ITEM_DONE: 'done', ITEM_SKIPPED: 'done',
-             ITEM_FAILED: 'failed', ITEM_RUNNING: 'running'}
+    names: dict[str, str] = {
+        ITEM_DONE: 'done', ITEM_SKIPPED: 'done', ITEM_FAILED: 'failed',
+        ITEM_RUNNING: 'running'}
     for task_id, state, count in rows:
         found[task_id]['total'] += count
         if state in names:
@@ -357,7 +359,7 @@ def progress(context: Any,
 
 
 @api.writer
-def request_cancel(context: Any, task_id: str, running: str) -> None:
+def request_cancel(context: api.Context, task_id: str, running: str) -> None:
     """Ask a task to stop.
 
     :param running: what becomes of the moves under way, ``finish`` or
@@ -422,8 +424,8 @@ _END_ITEMS = sa.update(models.TaskItem).where(
 
 
 @api.reader
-def unattended(context: Any, seconds: float,
-               posted: bool) -> list[dict[str, Any]]:
+def unattended(context: api.Context, seconds: float,
+               posted: bool) -> list[models.Row]:
     """Return unended tasks without a sign of life for some seconds.
 
     :param posted: those that had a job once, or those that never had
@@ -439,7 +441,7 @@ def unattended(context: Any, seconds: float,
 
 
 @api.writer
-def set_post_token(context: Any, task_id: str, old: str | None,
+def set_post_token(context: api.Context, task_id: str, old: str | None,
                    seconds: float) -> str | None:
     """Take the right to post a job for a task.
 
@@ -463,8 +465,8 @@ def set_post_token(context: Any, task_id: str, old: str | None,
 
 
 @api.writer
-def claim(context: Any, task_id: str, token: str,
-          owner: str) -> dict[str, Any] | None:
+def claim(context: api.Context, task_id: str, token: str,
+          owner: str) -> models.Row | None:
     """Make a conductor the owner of a task, under a new generation.
 
     :returns: the task as it is now; ``None`` when it has ended or its job
@@ -478,14 +480,14 @@ def claim(context: Any, task_id: str, token: str,
 
 
 @api.writer
-def heartbeat(context: Any, task_id: str, generation: int) -> bool:
+def heartbeat(context: api.Context, task_id: str, generation: int) -> bool:
     """Show that a task is being worked on; false if it was lost."""
     return bool(table.changed(context, _HEARTBEAT, task_id=task_id,
                               held=generation, now=clock.utcnow()))
 
 
 @api.reader
-def check(context: Any, task_id: str, generation: int) -> str | None:
+def check(context: api.Context, task_id: str, generation: int) -> str | None:
     """Check that a generation still owns a task.
 
     :returns: what a user asked for about cancelling, if anything
@@ -495,10 +497,11 @@ def check(context: Any, task_id: str, generation: int) -> str | None:
         'task_id': task_id, 'held': generation}).first()
     if row is None:
         raise exception.LeaseLost(task=task_id)
-    return row.cancel
+    (cancel,) = row
+    return cancel
 
 
-def _guard(context: Any, task_id: str, generation: int) -> dict[str, Any]:
+def _guard(context: api.Context, task_id: str, generation: int) -> models.Row:
     """Lock the row of a task that the caller must own.
 
     :returns: its memory
@@ -508,12 +511,13 @@ def _guard(context: Any, task_id: str, generation: int) -> dict[str, Any]:
         'task_id': task_id, 'held': generation}).first()
     if owned is None:
         raise exception.LeaseLost(task=task_id)
-    return owned.memory or {}
+    (memory,) = owned
+    return memory or {}
 
 
 @api.writer
-def remember(context: Any, task_id: str, generation: int,
-             values: dict[str, Any]) -> None:
+def remember(context: api.Context, task_id: str, generation: int,
+             values: models.Row) -> None:
     """Add to what the flow must know again after a crash."""
     memory = _guard(context, task_id, generation)
     table.changed(context, _REMEMBER, task_id=task_id,
@@ -521,7 +525,7 @@ def remember(context: Any, task_id: str, generation: int,
 
 
 @api.writer
-def finish(context: Any, task_id: str, generation: int, status: str, *,
+def finish(context: api.Context, task_id: str, generation: int, status: str, *,
            result: str | None = None,
            traceback: str | None = None) -> None:
     """End a task and free what it acted on."""
@@ -535,8 +539,8 @@ def finish(context: Any, task_id: str, generation: int, status: str, *,
 
 
 @api.writer
-def add_items(context: Any, task_id: str, generation: int,
-              new: list[dict[str, Any]]) -> None:
+def add_items(context: api.Context, task_id: str, generation: int,
+              new: list[models.Row]) -> None:
     """Insert the items that a task does not have yet."""
     _guard(context, task_id, generation)
     present = set(context.session.scalars(
@@ -549,8 +553,8 @@ def add_items(context: Any, task_id: str, generation: int,
 
 
 @api.writer
-def update_item(context: Any, task_id: str, generation: int, item_id: int,
-                values: dict[str, Any]) -> None:
+def update_item(context: api.Context, task_id: str, generation: int,
+                item_id: int, values: models.Row) -> None:
     """Write an intent or an outcome.
 
     :raises LeaseLost: somebody else owns the task; nothing was written
@@ -564,7 +568,7 @@ def update_item(context: Any, task_id: str, generation: int, item_id: int,
 
 
 @api.writer
-def purge(context: Any, days: int, batch: int = 500) -> int:
+def purge(context: api.Context, days: int, batch: int = 500) -> int:
     """Remove tasks that ended longer ago than some days.
 
     Their items and what TaskFlow kept of them go too.
@@ -578,10 +582,10 @@ def purge(context: Any, days: int, batch: int = 500) -> int:
     if old:
         context.session.execute(sa.delete(models.TaskItem).where(
             models.TaskItem.task_id.in_(old)))
-        for table, key in ((_ATOMS, 'parent_uuid'), (_FLOWS, 'uuid'),
-                           (_BOOKS, 'uuid')):
+        for kept, key in ((_ATOMS, 'parent_uuid'), (_FLOWS, 'uuid'),
+                          (_BOOKS, 'uuid')):
             context.session.execute(
-                sa.delete(table).where(table.c[key].in_(old)))
+                sa.delete(kept).where(kept.c[key].in_(old)))
         context.session.execute(sa.delete(models.Task).where(
             models.Task.id.in_(old)))
     return len(old)

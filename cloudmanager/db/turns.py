@@ -9,8 +9,9 @@ has ended.
 """
 
 import collections
+from collections.abc import Callable
+import sqlite3
 import threading
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -30,11 +31,11 @@ class Turns:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._owner: Any = None
-        self._waiting: collections.deque[tuple[Any, threading.Event]] = (
-            collections.deque())
+        self._owner: object = None
+        self._waiting: collections.deque[
+            tuple[object, threading.Event]] = collections.deque()
 
-    def take(self, owner: Any, timeout: float = PATIENCE_SECONDS) -> bool:
+    def take(self, owner: object, timeout: float = PATIENCE_SECONDS) -> bool:
         """Wait for the turn of a connection.
 
         :param timeout: seconds
@@ -54,7 +55,7 @@ class Turns:
             self._waiting.remove((owner, come))
         return False
 
-    def give(self, owner: Any) -> None:
+    def give(self, owner: object) -> None:
         """Let the next one write, if it is the turn of this connection."""
         with self._lock:
             if owner is None or self._owner is not owner:
@@ -75,7 +76,7 @@ def of_file(path: str) -> Turns:
         return _turns.setdefault(path, Turns())
 
 
-def _raw(connection: Any) -> Any:
+def _raw(connection: object) -> object:
     """Return the connection of the driver itself."""
     return getattr(connection, 'dbapi_connection', connection)
 
@@ -88,22 +89,23 @@ def apply(engine: sa.Engine, begins: str) -> None:
     if engine.url.database in _MEMORY:
         return
     turns = of_file(str(engine.url.database))
-    dialect: Any = engine.dialect
 
     @event.listens_for(engine, 'before_cursor_execute')
-    def _begin(connection: Any, cursor: Any, statement: str,
-               *_: Any) -> None:
+    def _begin(connection: sa.Connection, cursor: sqlite3.Cursor,
+               statement: str, *_: object) -> None:
         if statement == begins:
             turns.take(cursor.connection)
 
     # SQLAlchemy tells of commits before they are done. All ways in which a
     # transaction ends come by here.
     for name in ('do_commit', 'do_rollback', 'do_close', 'do_terminate'):
-        setattr(dialect, name, _giving(getattr(dialect, name), turns))
+        setattr(engine.dialect, name,
+                _giving(getattr(engine.dialect, name), turns))
 
 
-def _giving(function: Any, turns: Turns) -> Any:
-    def ending(connection: Any) -> None:
+def _giving(function: Callable[[object], None],
+            turns: Turns) -> Callable[[object], None]:
+    def ending(connection: object) -> None:
         raw = _raw(connection)
         try:
             function(connection)

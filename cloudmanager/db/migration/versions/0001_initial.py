@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """All tables, and the rows that every installation starts with."""
 
-from typing import Any
-
 from alembic import op
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
+from sqlalchemy.sql import schema
 
 revision = '0001_initial'
 down_revision = None
@@ -15,9 +14,6 @@ depends_on = None
 TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
 LONG_TEXT = sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
 SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
-OPTIONS: dict[str, Any] = {'mysql_engine': 'InnoDB',
-                           'mysql_charset': 'utf8mb4',
-                           'mysql_collate': 'utf8mb4_bin'}
 
 # The classes and types of the REST document's samples, in its order, so
 # that they get its ids.
@@ -64,20 +60,24 @@ def upgrade() -> None:
     _seed(op.get_bind())
 
 
+def _create_table(name: str, *items: schema.SchemaItem) -> None:
+    op.create_table(name, *items, mysql_engine='InnoDB',
+                    mysql_charset='utf8mb4', mysql_collate='utf8mb4_bin')
+
+
 def _create_audits() -> None:
-    op.create_table(
+    _create_table(
         'audits',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('aggregate_id', sa.Integer(), nullable=False),
         sa.Column('status', sa.String(16), nullable=False),
         sa.Column('created_at', TIME, nullable=False),
         sa.Column('updated_at', TIME, nullable=True),
-        sa.PrimaryKeyConstraint('id', name='pk_audits'),
-        **OPTIONS)
+        sa.PrimaryKeyConstraint('id', name='pk_audits'))
 
 
 def _create_availability_storages() -> None:
-    op.create_table(
+    _create_table(
         'availability_storages',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('name', sa.String(255), nullable=False),
@@ -86,12 +86,11 @@ def _create_availability_storages() -> None:
         sa.Column('created_at', TIME, nullable=False),
         sa.Column('updated_at', TIME, nullable=True),
         sa.PrimaryKeyConstraint('id', name='pk_availability_storages'),
-        sa.UniqueConstraint('name', name='uq_availability_storages_name'),
-        **OPTIONS)
+        sa.UniqueConstraint('name', name='uq_availability_storages_name'))
 
 
 def _create_jobs() -> None:
-    op.create_table(
+    _create_table(
         'jobs',
         sa.Column('sequence', SEQUENCE, autoincrement=True, nullable=False),
         sa.Column('uuid', sa.String(36), nullable=False),
@@ -108,14 +107,13 @@ def _create_jobs() -> None:
         sa.Column('generation', sa.Integer(), nullable=False),
         sa.Column('expires_at', sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint('sequence', name='pk_jobs'),
-        sa.UniqueConstraint('uuid', name='uq_jobs_uuid'),
-        **OPTIONS)
+        sa.UniqueConstraint('uuid', name='uq_jobs_uuid'))
     op.create_index('ix_jobs_board_trashed_priority_sequence', 'jobs',
                     ['board', 'trashed', 'priority', 'sequence'])
 
 
 def _create_node_classes() -> None:
-    op.create_table(
+    _create_table(
         'node_classes',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('name', sa.String(255), nullable=False),
@@ -123,12 +121,11 @@ def _create_node_classes() -> None:
         sa.Column('created_at', TIME, nullable=False),
         sa.Column('updated_at', TIME, nullable=True),
         sa.PrimaryKeyConstraint('id', name='pk_node_classes'),
-        sa.UniqueConstraint('name', name='uq_node_classes_name'),
-        **OPTIONS)
+        sa.UniqueConstraint('name', name='uq_node_classes_name'))
 
 
 def _create_node_images() -> None:
-    op.create_table(
+    _create_table(
         'node_images',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('name', sa.String(255), nullable=False),
@@ -136,13 +133,12 @@ def _create_node_images() -> None:
         sa.Column('created_at', TIME, nullable=False),
         sa.Column('updated_at', TIME, nullable=True),
         sa.PrimaryKeyConstraint('id', name='pk_node_images'),
-        sa.UniqueConstraint('name', name='uq_node_images_name'),
-        **OPTIONS)
+        sa.UniqueConstraint('name', name='uq_node_images_name'))
     op.create_index('ix_node_images_created_at', 'node_images', ['created_at'])
 
 
 def _create_power_controls() -> None:
-    op.create_table(
+    _create_table(
         'power_controls',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('title', sa.String(255), nullable=False),
@@ -164,15 +160,14 @@ def _create_power_controls() -> None:
         sa.PrimaryKeyConstraint('id', name='pk_power_controls'),
         sa.UniqueConstraint(
             'control_type', 'host', 'port_number',
-            name='uq_power_controls_control_type_host_port_number'),
-        **OPTIONS)
+            name='uq_power_controls_control_type_host_port_number'))
     for name in ('created_at', 'failures', 'host', 'port_number',
                  'protocol_type', 'title'):
         op.create_index(f'ix_power_controls_{name}', 'power_controls', [name])
 
 
 def _create_services() -> None:
-    op.create_table(
+    _create_table(
         'services',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('binary', sa.String(64), nullable=False),
@@ -183,12 +178,11 @@ def _create_services() -> None:
         sa.Column('created_at', TIME, nullable=False),
         sa.Column('updated_at', TIME, nullable=True),
         sa.PrimaryKeyConstraint('id', name='pk_services'),
-        sa.UniqueConstraint('binary', 'host', name='uq_services_binary_host'),
-        **OPTIONS)
+        sa.UniqueConstraint('binary', 'host', name='uq_services_binary_host'))
 
 
 def _create_tasks() -> None:
-    op.create_table(
+    _create_table(
         'tasks',
         sa.Column('id', sa.String(36), nullable=False),
         sa.Column('parent_id', sa.String(36), nullable=True),
@@ -212,8 +206,7 @@ def _create_tasks() -> None:
         sa.Column('owner', sa.String(255), nullable=True),
         sa.Column('heartbeat_at', TIME, nullable=False),
         sa.Column('post_token', sa.String(36), nullable=True),
-        sa.PrimaryKeyConstraint('id', name='pk_tasks'),
-        **OPTIONS)
+        sa.PrimaryKeyConstraint('id', name='pk_tasks'))
     for name in ('created_at', 'finished_at', 'host', 'name', 'parent_id',
                  'server_id', 'started_at'):
         op.create_index(f'ix_tasks_{name}', 'tasks', [name])
@@ -222,7 +215,7 @@ def _create_tasks() -> None:
 
 
 def _create_node_types() -> None:
-    op.create_table(
+    _create_table(
         'node_types',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('node_class_id', sa.Integer(), nullable=False),
@@ -233,12 +226,11 @@ def _create_node_types() -> None:
         sa.ForeignKeyConstraint(['node_class_id'], ['node_classes.id'],
                                 name='fk_node_types_node_class_id'),
         sa.UniqueConstraint('node_class_id', 'name',
-                            name='uq_node_types_node_class_id_name'),
-        **OPTIONS)
+                            name='uq_node_types_node_class_id_name'))
 
 
 def _create_task_items() -> None:
-    op.create_table(
+    _create_table(
         'task_items',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('task_id', sa.String(36), nullable=False),
@@ -260,13 +252,12 @@ def _create_task_items() -> None:
                                 name='fk_task_items_task_id',
                                 ondelete='CASCADE'),
         sa.UniqueConstraint('task_id', 'object_id',
-                            name='uq_task_items_task_id_object_id'),
-        **OPTIONS)
+                            name='uq_task_items_task_id_object_id'))
     op.create_index('ix_task_items_object_id', 'task_items', ['object_id'])
 
 
 def _create_task_nodes() -> None:
-    op.create_table(
+    _create_table(
         'task_nodes',
         sa.Column('task_id', sa.String(36), nullable=False),
         sa.Column('node_id', sa.Integer(), autoincrement=False,
@@ -274,26 +265,24 @@ def _create_task_nodes() -> None:
         sa.PrimaryKeyConstraint('task_id', 'node_id', name='pk_task_nodes'),
         sa.ForeignKeyConstraint(['task_id'], ['tasks.id'],
                                 name='fk_task_nodes_task_id',
-                                ondelete='CASCADE'),
-        **OPTIONS)
+                                ondelete='CASCADE'))
     op.create_index('ix_task_nodes_node_id', 'task_nodes', ['node_id'])
 
 
 def _create_task_targets() -> None:
-    op.create_table(
+    _create_table(
         'task_targets',
         sa.Column('target', sa.String(255), nullable=False),
         sa.Column('task_id', sa.String(36), nullable=False),
         sa.PrimaryKeyConstraint('target', name='pk_task_targets'),
         sa.ForeignKeyConstraint(['task_id'], ['tasks.id'],
                                 name='fk_task_targets_task_id',
-                                ondelete='CASCADE'),
-        **OPTIONS)
+                                ondelete='CASCADE'))
     op.create_index('ix_task_targets_task_id', 'task_targets', ['task_id'])
 
 
 def _create_nodes() -> None:
-    op.create_table(
+    _create_table(
         'nodes',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('name', sa.String(255), nullable=True),
@@ -341,8 +330,7 @@ def _create_nodes() -> None:
                                 name='fk_nodes_node_type_id'),
         sa.UniqueConstraint('hypervisor_id', name='uq_nodes_hypervisor_id'),
         sa.UniqueConstraint('mac_address', name='uq_nodes_mac_address'),
-        sa.UniqueConstraint('name', name='uq_nodes_name'),
-        **OPTIONS)
+        sa.UniqueConstraint('name', name='uq_nodes_name'))
     for name in ('active', 'condition', 'controller_id', 'controller_type',
                  'cpu_amount', 'created_at', 'dtc_number', 'hdd_gb',
                  'image_id', 'inventory_code', 'is_controller', 'is_reserved',
@@ -353,7 +341,7 @@ def _create_nodes() -> None:
 
 
 def _create_node_addresses() -> None:
-    op.create_table(
+    _create_table(
         'node_addresses',
         sa.Column('node_id', sa.Integer(), nullable=False),
         sa.Column('address', sa.String(45), nullable=False),
@@ -361,13 +349,12 @@ def _create_node_addresses() -> None:
                                 name='pk_node_addresses'),
         sa.ForeignKeyConstraint(['node_id'], ['nodes.id'],
                                 name='fk_node_addresses_node_id',
-                                ondelete='CASCADE'),
-        **OPTIONS)
+                                ondelete='CASCADE'))
     op.create_index('ix_node_addresses_address', 'node_addresses', ['address'])
 
 
 def _create_node_availability_storages() -> None:
-    op.create_table(
+    _create_table(
         'node_availability_storages',
         sa.Column('node_id', sa.Integer(), nullable=False),
         sa.Column('availability_storage_id', sa.Integer(), nullable=False),
@@ -378,14 +365,13 @@ def _create_node_availability_storages() -> None:
             name='fk_node_availability_storages_availability_storage_id'),
         sa.ForeignKeyConstraint(['node_id'], ['nodes.id'],
                                 name='fk_node_availability_storages_node_id',
-                                ondelete='CASCADE'),
-        **OPTIONS)
+                                ondelete='CASCADE'))
     op.create_index('ix_node_availability_storages_availability_storage_id',
                     'node_availability_storages', ['availability_storage_id'])
 
 
 def _create_node_power_controls() -> None:
-    op.create_table(
+    _create_table(
         'node_power_controls',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('node_id', sa.Integer(), nullable=False),
@@ -408,12 +394,11 @@ def _create_node_power_controls() -> None:
             name='uq_node_power_controls_node_id_power_control_id'),
         sa.UniqueConstraint(
             'power_control_id', 'power_control_port',
-            name='uq_node_power_controls_power_control_id_power_control_port'),
-        **OPTIONS)
+            name='uq_node_power_controls_power_control_id_power_control_port'))
 
 
 def _create_power_actions() -> None:
-    op.create_table(
+    _create_table(
         'power_actions',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('node_id', sa.Integer(), nullable=True),
@@ -430,14 +415,13 @@ def _create_power_actions() -> None:
         sa.PrimaryKeyConstraint('id', name='pk_power_actions'),
         sa.ForeignKeyConstraint(['node_id'], ['nodes.id'],
                                 name='fk_power_actions_node_id',
-                                ondelete='CASCADE'),
-        **OPTIONS)
+                                ondelete='CASCADE'))
     for name in ('created_at', 'node_id', 'power_control_id'):
         op.create_index(f'ix_power_actions_{name}', 'power_actions', [name])
 
 
 def _create_power_events() -> None:
-    op.create_table(
+    _create_table(
         'power_events',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('kind', sa.String(32), nullable=False),
@@ -451,14 +435,13 @@ def _create_power_events() -> None:
                                 ondelete='CASCADE'),
         sa.ForeignKeyConstraint(['power_control_id'], ['power_controls.id'],
                                 name='fk_power_events_power_control_id',
-                                ondelete='CASCADE'),
-        **OPTIONS)
+                                ondelete='CASCADE'))
     for name in ('created_at', 'kind', 'node_id', 'power_control_id'):
         op.create_index(f'ix_power_events_{name}', 'power_events', [name])
 
 
 def _create_power_starts() -> None:
-    op.create_table(
+    _create_table(
         'power_starts',
         sa.Column('node_id', sa.Integer(), nullable=False),
         sa.Column('rack', sa.String(64), nullable=False),
@@ -469,8 +452,7 @@ def _create_power_starts() -> None:
                                 name='fk_power_starts_node_id',
                                 ondelete='CASCADE'),
         sa.UniqueConstraint('rack', 'moment',
-                            name='uq_power_starts_rack_moment'),
-        **OPTIONS)
+                            name='uq_power_starts_rack_moment'))
 
 
 def _seed(connection: sa.Connection) -> None:
