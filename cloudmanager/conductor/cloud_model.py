@@ -8,6 +8,8 @@ from typing import Any
 
 from oslo_utils import strutils
 
+from cloudmanager.clients import nova_records
+from cloudmanager.clients import protocols
 from cloudmanager.planning import storage as shared_storage
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.terms import Action
@@ -17,7 +19,7 @@ _INVENTORY = ('total', 'reserved', 'allocation_ratio', 'min_unit',
 WORKERS = 8
 
 
-def load(nova: Any, placement: Any, sources: Iterable[str],
+def load(nova: protocols.Nova, placement: Any, sources: Iterable[str],
          reserved: Iterable[str] = (),
          shared: Iterable[str] = (),
          in_work: Iterable[str] = ()) -> model.Cloud:
@@ -92,7 +94,8 @@ def _hosts(hypervisors: list[Any], services: list[Any],
         for hypervisor in hypervisors if hypervisor.host in by_host]
 
 
-def _host(hypervisor: Any, service: Any, aggregates: list[Any],
+def _host(hypervisor: Any, service: nova_records.Service,
+          aggregates: list[Any],
           providers: list[Any]) -> model.Host:
     inventory: dict[str, model.Inventory] = {}
     used: dict[str, int] = {}

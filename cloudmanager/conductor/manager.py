@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """RPC endpoints of the conductor."""
 
+from collections.abc import Callable
 from typing import Any
 
 import oslo_messaging as messaging
 
 from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
+from cloudmanager.conductor.engine.worker import Worker
 from cloudmanager.conductor.hosts import checks
 from cloudmanager.conductor.power import health
 from cloudmanager.conductor.servers import checks as server_checks
+from cloudmanager.conductor.tools import Tools
 
 
 class ConductorManager:
@@ -20,29 +24,31 @@ class ConductorManager:
 
     target = messaging.Target(version='1.2')
 
-    def __init__(self, worker: Any, tools: Any) -> None:
+    def __init__(self, worker: Worker, tools: Callable[[], Tools]) -> None:
         self._worker = worker
         self._tools = tools
 
-    def run_task(self, context: Any, task_id: str) -> None:
+    def run_task(self, context: RequestContext, task_id: str) -> None:
         """Put a task on the jobboard."""
         self._worker.post(task_id)
 
     @messaging.expected_exceptions(exception.CloudManagerException)
-    def check_host_action(self, context: Any, action: str,
+    def check_host_action(self, context: RequestContext, action: str,
                           host: str | None,
                           params: dict[str, Any]) -> dict[str, Any]:
         """Check that an action can be begun; see rpcapi."""
         return checks.check(context, self._tools(), action, host, params)
 
     @messaging.expected_exceptions(exception.CloudManagerException)
-    def check_server_action(self, context: Any, action: str, server_id: str,
+    def check_server_action(self, context: RequestContext, action: str,
+                            server_id: str,
                             params: dict[str, Any]) -> dict[str, Any]:
         """Check that an action on a server can be begun; see rpcapi."""
         return server_checks.check(context, self._tools(), action,
                                    server_id, params)
 
     @messaging.expected_exceptions(exception.CloudManagerException)
-    def node_health(self, context: Any, node_id: int) -> dict[str, Any]:
+    def node_health(self, context: RequestContext,
+                    node_id: int) -> dict[str, Any]:
         """Read the hardware health of a node; see rpcapi."""
         return health.read(context, node_id)

@@ -21,6 +21,7 @@ from oslo_config import cfg
 
 from cloudmanager.common import rpc
 from cloudmanager.common import waiting
+from cloudmanager.common.context import RequestContext
 
 CONF = cfg.CONF
 RPC_API_VERSION = '1.2'
@@ -32,7 +33,7 @@ class ConductorAPI:
     def __init__(self) -> None:
         self._client = rpc.get_client(rpc.CONDUCTOR_TOPIC, RPC_API_VERSION)
 
-    def run_task(self, context: Any, task_id: str) -> None:
+    def run_task(self, context: RequestContext, task_id: str) -> None:
         """Tell a conductor of a new task; a lost message costs seconds.
 
         :raises Unavailable: the message could not be sent
@@ -41,7 +42,7 @@ class ConductorAPI:
             self._client.prepare(version='1.0').cast(context, 'run_task',
                                                      task_id=task_id)
 
-    def check_host_action(self, context: Any, action: str,
+    def check_host_action(self, context: RequestContext, action: str,
                           host: str | None,
                           params: dict[str, Any]) -> dict[str, Any]:
         """Check that an action on hosts can be begun.
@@ -57,7 +58,7 @@ class ConductorAPI:
         return self._call(context, '1.1', 'check_host_action',
                           action=action, host=host, params=params)
 
-    def reserve_node(self, context: Any, node_id: int,
+    def reserve_node(self, context: RequestContext, node_id: int,
                      is_reserved: bool) -> None:
         """Take a node into reserve or out of it.
 
@@ -69,7 +70,8 @@ class ConductorAPI:
         self._call(context, '1.1', 'reserve_node', node_id=node_id,
                    is_reserved=is_reserved)
 
-    def check_server_action(self, context: Any, action: str, server_id: str,
+    def check_server_action(self, context: RequestContext, action: str,
+                            server_id: str,
                             params: dict[str, Any]) -> dict[str, Any]:
         """Check that an action on a server can be begun.
 
@@ -82,7 +84,8 @@ class ConductorAPI:
         return self._call(context, '1.2', 'check_server_action',
                           action=action, server_id=server_id, params=params)
 
-    def node_health(self, context: Any, node_id: int) -> dict[str, Any]:
+    def node_health(self, context: RequestContext,
+                    node_id: int) -> dict[str, Any]:
         """Read sensors and event logs of the power controls of a node.
 
         :returns: as the REST API answers it
@@ -95,7 +98,7 @@ class ConductorAPI:
             timeout=CONF.power.health_timeout, node_id=node_id)
         return found
 
-    def show_system_metadata(self, context: Any,
+    def show_system_metadata(self, context: RequestContext,
                              server_id: str) -> dict[str, str]:
         """Return the system metadata of a server.
 
@@ -106,7 +109,7 @@ class ConductorAPI:
         return self._call(context, '1.2', 'show_system_metadata',
                           server_id=server_id)
 
-    def update_system_metadata(self, context: Any, server_id: str,
+    def update_system_metadata(self, context: RequestContext, server_id: str,
                                metadata: dict[str, str]) -> None:
         """Set some of the system metadata of a server.
 
@@ -116,7 +119,7 @@ class ConductorAPI:
         self._call(context, '1.2', 'update_system_metadata',
                    server_id=server_id, metadata=metadata)
 
-    def remove_system_metadata(self, context: Any, server_id: str,
+    def remove_system_metadata(self, context: RequestContext, server_id: str,
                                key: str) -> None:
         """Remove one of the system metadata of a server.
 
@@ -126,7 +129,7 @@ class ConductorAPI:
         self._call(context, '1.2', 'remove_system_metadata',
                    server_id=server_id, key=key)
 
-    def show_domain_store(self, context: Any) -> str:
+    def show_domain_store(self, context: RequestContext) -> str:
         """Return where Keystone keeps the configuration of domains.
 
         :returns: ``file`` or ``database``
@@ -135,7 +138,8 @@ class ConductorAPI:
         """
         return self._call(context, '1.2', 'show_domain_store')
 
-    def configure_domain(self, context: Any, domain_id: str) -> None:
+    def configure_domain(self, context: RequestContext,
+                         domain_id: str) -> None:
         """Load the file of a domain into Keystone's database.
 
         :raises DomainNotFound: there is none with this id
@@ -145,7 +149,7 @@ class ConductorAPI:
         """
         self._call(context, '1.2', 'configure_domain', domain_id=domain_id)
 
-    def _call(self, context: Any, version: str, method: str, *,
+    def _call(self, context: RequestContext, version: str, method: str, *,
               timeout: float | None = None, **arguments: Any) -> Any:
         """Ask a conductor and wait for its answer.
 
@@ -168,7 +172,7 @@ class BootFilesAPI:
     def __init__(self) -> None:
         self._client = rpc.get_client(rpc.CONDUCTOR_TOPIC, '1.0')
 
-    def refresh(self, context: Any, macs: list[str]) -> None:
+    def refresh(self, context: RequestContext, macs: list[str]) -> None:
         """Tell all conductors that boot files may be out of date.
 
         Each conductor knows which of them are its own. A lost message

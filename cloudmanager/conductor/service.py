@@ -26,6 +26,7 @@ from cloudmanager.conductor import tools as conductor_tools
 from cloudmanager.conductor.endpoints import domains
 from cloudmanager.conductor.endpoints import reservations
 from cloudmanager.conductor.endpoints import system_metadata
+from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.engine import worker as engine_worker
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.periodics import inventory
@@ -48,7 +49,7 @@ LOST_HEARTBEATS = 3
 SWEEP_RESTART_SECONDS = 5
 
 
-class InProjects:
+class ClientsOfProjects:
     """Makes clients in the projects of tenants."""
 
     def __init__(self) -> None:
@@ -88,13 +89,12 @@ class LazyTools:
                     power=self._power, neutron=neutron.Neutron(),
                     cinder=cinder.Cinder(),
                     cinder_db=cinder_db.CinderDatabase(),
-                    glance=glance.Glance(), in_project=InProjects())
+                    glance=glance.Glance(), in_project=ClientsOfProjects())
             return self._tools
 
     def without_cloud(self) -> conductor_tools.Tools:
         """Return tools for work that needs no cloud."""
-        return conductor_tools.Tools(nova=None, placement=None,
-                                     power=self._power)
+        return conductor_tools.Tools(power=self._power)
 
 
 class Conductor:
@@ -109,7 +109,7 @@ class Conductor:
         name = f'{self._host}:{uuidutils.generate_uuid()}'
         tools = self._tools = LazyTools()
 
-        def build(run: Any) -> Any:
+        def build(run: engine_run.Run) -> Any:
             found = (tools.without_cloud()
                      if run.name in flows.WITHOUT_CLOUD else tools())
             return flows.BUILDERS[run.name](run, found)

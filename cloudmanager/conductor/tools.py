@@ -1,41 +1,80 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clients that steps and checks work with."""
 
+from collections.abc import Callable
 import dataclasses
 from typing import Any
+from typing import NoReturn
+from typing import Protocol
+
+from cloudmanager.clients import protocols
+from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
+from cloudmanager.conductor.engine.run import Run
+from cloudmanager.db.models import Row
+from cloudmanager.power import confirm
+
+
+class Power(Protocol):
+    """``cloudmanager.conductor.power.nodes.NodePower`` or its like."""
+
+    def node_of_host(self, context: RequestContext,
+                     host: str) -> Row | None: ...
+
+    def fence(self, node: Row, run: Run) -> None: ...
+
+    def is_off(self, node: Row, run: Run) -> bool: ...
+
+    def why_unreadable(self, context: RequestContext,
+                       node: Row) -> str: ...
+
+    def switch_off(self, node: Row, run: Run, *,
+                   manner: confirm.Manner = confirm.SOFT_THEN_HARD,
+                   journal: confirm.Journal | None = None,
+                   cancellable: bool = False) -> None: ...
+
+    def switch_on(self, node: Row, run: Run, *,
+                  cancellable: bool = False) -> None: ...
+
+    def reset(self, node: Row, run: Run, *,
+              manner: confirm.Manner = confirm.HARD,
+              journal: confirm.Journal | None = None,
+              cancellable: bool = False) -> None: ...
+
+    def switch_output(self, control: Row, output: str, on: bool,
+                      run: Run) -> None: ...
 
 
 @dataclasses.dataclass(frozen=True)
 class ProjectClients:
-    """Clients in the project of a tenant: what they create belongs to it.
+    """Clients in the project of a tenant: what they create belongs to it."""
 
-    :ivar nova: ``cloudmanager.clients.nova.Nova`` or its like
-    :ivar cinder: ``cloudmanager.clients.cinder.Cinder``
-    """
+    nova: protocols.Nova
+    cinder: protocols.Cinder
 
-    nova: Any
-    cinder: Any
+
+class _NoCloud:
+    """Stands where a client would when no cloud is configured."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise exception.CloudNotConfigured(setting='[cloud]')
+
+
+_NONE: Any = _NoCloud()
 
 
 @dataclasses.dataclass(frozen=True)
 class Tools:
     """What steps work with; tests put other ones here.
 
-    :ivar nova: ``cloudmanager.clients.nova.Nova`` or its like
-    :ivar placement: ``cloudmanager.clients.placement.Placement``
-    :ivar power: ``cloudmanager.conductor.power.nodes.NodePower``
-    :ivar neutron: ``cloudmanager.clients.neutron.Neutron``
-    :ivar cinder: ``cloudmanager.clients.cinder.Cinder``
-    :ivar cinder_db: ``cloudmanager.clients.cinder_db.CinderDatabase``
-    :ivar glance: ``cloudmanager.clients.glance.Glance``
-    :ivar in_project: returns ``ProjectClients``; raises ProjectClosed
+    :ivar in_project: returns clients in a project; raises ProjectClosed
     """
 
-    nova: Any
-    placement: Any
-    power: Any
-    neutron: Any = None
-    cinder: Any = None
-    cinder_db: Any = None
-    glance: Any = None
-    in_project: Any = None
+    power: Power
+    nova: protocols.Nova = _NONE
+    placement: protocols.Placement = _NONE
+    neutron: protocols.Neutron = _NONE
+    cinder: protocols.Cinder = _NONE
+    cinder_db: protocols.CinderDatabase = _NONE
+    glance: protocols.Glance = _NONE
+    in_project: Callable[[str], ProjectClients] = _NONE

@@ -229,7 +229,8 @@ class Maker:
                     server=self._run.server_id,
                     reason=f'a copy of a volume has the status {status}')
         if (len(pieces) == len(made)
-                and all(piece.status == 'available' for piece in pieces)):
+                and all(piece and piece.status == 'available'
+                        for piece in pieces)):
             self._enter(item, SERVER)
 
     # The server
@@ -265,7 +266,7 @@ class Maker:
 
     def _await_server(self, item: dict[str, Any]) -> None:
         server = self._tools.nova.server(item['object_id'])
-        if verdicts.is_gone(server):
+        if not verdicts.exists(server):
             self._fail(item, 'it was deleted while it was made')
         elif server.task_state is None and server.status == 'ERROR':
             self._fail(item, server.fault or 'Nova could not build it')

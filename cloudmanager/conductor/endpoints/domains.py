@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keystone's domains, of which conductors can read the files."""
 
-from typing import Any
 
 from oslo_log import log as logging
 import oslo_messaging as messaging
@@ -9,6 +8,7 @@ import oslo_messaging as messaging
 from cloudmanager.clients import keystone
 from cloudmanager.clients import keystone_files
 from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
 
 LOG = logging.getLogger(__name__)
 
@@ -19,12 +19,13 @@ class Domains:
     target = messaging.Target(version='1.2')
 
     @messaging.expected_exceptions(exception.CloudManagerException)
-    def show_domain_store(self, context: Any) -> str:
+    def show_domain_store(self, context: RequestContext) -> str:
         """Return where the configuration is kept; see rpcapi."""
         return keystone_files.store()
 
     @messaging.expected_exceptions(exception.CloudManagerException)
-    def configure_domain(self, context: Any, domain_id: str) -> None:
+    def configure_domain(self, context: RequestContext,
+                         domain_id: str) -> None:
         """Load the file of a domain into the database; see rpcapi."""
         client = keystone.Keystone()
         domain = client.domain(domain_id)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Taking nodes into reserve and out of it."""
 
-from typing import Any
+from collections.abc import Callable
 
 import oslo_messaging as messaging
 
 from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.hosts import reserve
+from cloudmanager.conductor.tools import Tools
 
 
 class Reservations:
@@ -17,11 +19,11 @@ class Reservations:
 
     target = messaging.Target(version='1.1')
 
-    def __init__(self, tools: Any) -> None:
+    def __init__(self, tools: Callable[[], Tools]) -> None:
         self._tools = tools
 
     @messaging.expected_exceptions(exception.CloudManagerException)
-    def reserve_node(self, context: Any, node_id: int,
+    def reserve_node(self, context: RequestContext, node_id: int,
                      is_reserved: bool) -> None:
         """Take a node into reserve or out of it; see rpcapi."""
         reserve.set_reserved(context, self._tools, node_id, is_reserved)

@@ -6,6 +6,7 @@ from typing import Any
 import oslo_messaging as messaging
 
 from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
 
 
 class SystemMetadata:
@@ -20,19 +21,19 @@ class SystemMetadata:
         self._database = database
 
     @messaging.expected_exceptions(exception.CloudManagerException)
-    def show_system_metadata(self, context: Any,
+    def show_system_metadata(self, context: RequestContext,
                              server_id: str) -> dict[str, str]:
         """Return the system metadata of a server; see rpcapi."""
         return self._database.system_metadata(server_id)
 
     @messaging.expected_exceptions(exception.CloudManagerException)
-    def update_system_metadata(self, context: Any, server_id: str,
+    def update_system_metadata(self, context: RequestContext, server_id: str,
                                metadata: dict[str, str]) -> None:
         """Set some of the system metadata of a server; see rpcapi."""
         self._database.set_system_metadata(server_id, metadata)
 
     @messaging.expected_exceptions(exception.CloudManagerException)
-    def remove_system_metadata(self, context: Any, server_id: str,
+    def remove_system_metadata(self, context: RequestContext, server_id: str,
                                key: str) -> None:
         """Remove one of the system metadata of a server; see rpcapi."""
         self._database.remove_system_metadata(server_id, key)

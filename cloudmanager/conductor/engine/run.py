@@ -9,6 +9,7 @@ from oslo_db import exception as db_exc
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain.task_states import Cancel
 
@@ -30,7 +31,7 @@ class Run:
     :param stopping: set when this conductor must end
     """
 
-    def __init__(self, context: Any, task: dict[str, Any],
+    def __init__(self, context: RequestContext, task: dict[str, Any],
                  stopping: threading.Event) -> None:
         self.context = context
         self.task_id: str = task['id']

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flows of the actions on hosts."""
 
-from typing import Any
 
 from taskflow.patterns import linear_flow
 
+from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import early_plan
 from cloudmanager.conductor.steps import decommission as away
 from cloudmanager.conductor.steps import hosts
 from cloudmanager.conductor.steps import leftovers
 from cloudmanager.conductor.steps import restart as again
 from cloudmanager.conductor.steps import roll_hosts
+from cloudmanager.conductor.tools import Tools
 
 
-def shutdown(run: Any, tools: Any) -> linear_flow.Flow:
+def shutdown(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Empty a living host and switch it off."""
     return linear_flow.Flow('host.shutdown').add(
         hosts.DisableHost(run, tools),
@@ -24,7 +25,7 @@ def shutdown(run: Any, tools: Any) -> linear_flow.Flow:
         hosts.PowerOffHost(run, tools))
 
 
-def evacuate(run: Any, tools: Any) -> linear_flow.Flow:
+def evacuate(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Bring the servers of a dead host back elsewhere."""
     early = early_plan.EarlyPlan()
     return linear_flow.Flow('host.evacuate').add(
@@ -36,7 +37,7 @@ def evacuate(run: Any, tools: Any) -> linear_flow.Flow:
         hosts.VerifyItems(run, tools))
 
 
-def restart(run: Any, tools: Any) -> linear_flow.Flow:
+def restart(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Empty a living host, restart it, and take it into use again."""
     return linear_flow.Flow('host.restart').add(
         hosts.DisableHost(run, tools),
@@ -50,13 +51,13 @@ def restart(run: Any, tools: Any) -> linear_flow.Flow:
         again.ReturnServers(run, tools))
 
 
-def restart_many(run: Any, tools: Any) -> linear_flow.Flow:
+def restart_many(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Restart hosts, one or some at a time."""
     return linear_flow.Flow('hosts.restart').add(
         roll_hosts.RollHosts(run, tools))
 
 
-def decommission(run: Any, tools: Any) -> linear_flow.Flow:
+def decommission(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Empty a living host and take it out of the cloud.
 
     Of one that Nova has forgotten already, by an earlier attempt, only the

@@ -1,27 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flows of the actions on single servers."""
 
-from typing import Any
 
 from taskflow.patterns import linear_flow
 
+from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.steps import balance_server as balance
 from cloudmanager.conductor.steps import clones
 from cloudmanager.conductor.steps import treat_server as treat
+from cloudmanager.conductor.tools import Tools
 
 
-def balance_server(run: Any, tools: Any) -> linear_flow.Flow:
+def balance_server(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Move a server to a host with less load."""
     return linear_flow.Flow('server.balance').add(
         balance.BalanceServer(run, tools))
 
 
-def treat_server(run: Any, tools: Any) -> linear_flow.Flow:
+def treat_server(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Recover, repair, reset or wake up a server."""
     return linear_flow.Flow(run.name).add(treat.TreatServer(run, tools))
 
 
-def clone_server(run: Any, tools: Any) -> linear_flow.Flow:
+def clone_server(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Make copies of a server with its volumes."""
     return linear_flow.Flow('server.clone').add(
         clones.PlanClones(run, tools),

@@ -5,8 +5,10 @@ from collections.abc import Callable
 import dataclasses
 from typing import Any
 
+from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.hosts import fencing
 from cloudmanager.conductor.hosts import liveness
 from cloudmanager.conductor.hosts import rolling
@@ -20,7 +22,7 @@ from cloudmanager.planning import roll
 from cloudmanager.planning.cloud import model
 
 
-def check(context: Any, tools: Tools, action: str, host: str | None,
+def check(context: RequestContext, tools: Tools, action: str, host: str | None,
           params: dict[str, Any]) -> dict[str, Any]:
     """Check an action, or plan it.
 
@@ -51,13 +53,13 @@ def _service(tools: Tools, host: str) -> Any:
     return service
 
 
-def _shutdown(context: Any, tools: Tools, action: str, host: str,
+def _shutdown(context: RequestContext, tools: Tools, action: str, host: str,
               params: dict[str, Any]) -> dict[str, Any]:
     _service(tools, host)
     return _drain(tools, action, host, params)
 
 
-def _evacuate(context: Any, tools: Tools, action: str, host: str,
+def _evacuate(context: RequestContext, tools: Tools, action: str, host: str,
               params: dict[str, Any]) -> dict[str, Any]:
     service = _service(tools, host)
     if params.get('dry_run'):
@@ -73,13 +75,13 @@ def _evacuate(context: Any, tools: Tools, action: str, host: str,
     return {}
 
 
-def _no_control(service: Any) -> exception.HostNotFenced:
+def _no_control(service: nova_records.Service) -> exception.HostNotFenced:
     return exception.HostNotFenced(
         host=service.host, reason=f'its nova-compute is {service.state} and '
                                   'no power control is assigned to it')
 
 
-def _is_up(tools: Tools, service: Any) -> bool:
+def _is_up(tools: Tools, service: nova_records.Service) -> bool:
     return liveness.is_up(tools.nova, service, liveness.silent_for(service),
                        skew=migrations.CLOCK_SKEW.total_seconds())
 
@@ -90,7 +92,7 @@ def _running(tools: Tools, host: str) -> list[Any]:
             if server.power_state in classify.RUNNING_POWER]
 
 
-def _check_word(tools: Tools, service: Any,
+def _check_word(tools: Tools, service: nova_records.Service,
                 params: dict[str, Any]) -> None:
     """Check an administrator's word that a host is off.
 
@@ -115,7 +117,7 @@ def _refusal(tools: Tools, host: str) -> exception.HostIsUp:
                                 for server in _running(tools, host)])
 
 
-def _check_forced(context: Any, tools: Tools, host: str,
+def _check_forced(context: RequestContext, tools: Tools, host: str,
                   node: dict[str, Any] | None,
                   params: dict[str, Any]) -> None:
     """Check that a host that is up may be cut off, and can be.
@@ -135,7 +137,7 @@ def _check_forced(context: Any, tools: Tools, host: str,
             host=host, reason=f'it is up, and {why}')
 
 
-def _plan_of_evacuation(tools: Tools, host: str, service: Any,
+def _plan_of_evacuation(tools: Tools, host: str, service: nova_records.Service,
                         params: dict[str, Any]) -> dict[str, Any]:
     """Plan an evacuation; that the host is up comes before all else."""
     plan = plans.make_plan(tools, 'evacuate', host, params)
@@ -154,7 +156,8 @@ def _plan_of_evacuation(tools: Tools, host: str, service: Any,
         blockers=(*refused, *plan.blockers)).to_dict()
 
 
-def _decommission(context: Any, tools: Tools, action: str, host: str,
+def _decommission(context: RequestContext, tools: Tools, action: str,
+                  host: str,
                   params: dict[str, Any]) -> dict[str, Any]:
     if tools.nova.service(host) is None:
         return _remains(tools, host, params)
@@ -191,7 +194,8 @@ def _remains(tools: Tools, host: str,
     return {'params': {'service_gone': True}}
 
 
-def _restart(context: Any, tools: Tools, action: str, host: str | None,
+def _restart(context: RequestContext, tools: Tools, action: str,
+             host: str | None,
              params: dict[str, Any]) -> dict[str, Any]:
     known = {service.host for service in tools.nova.services()}
     unknown = [name for name in params['hosts'] if name not in known]
@@ -225,7 +229,7 @@ def _plan_of_roll(cloud: model.Cloud, params: dict[str, Any],
     return {**found.to_dict(), 'out_of_use': roll.unavailable(cloud)}
 
 
-def _check_room(context: Any, cloud: model.Cloud,
+def _check_room(context: RequestContext, cloud: model.Cloud,
                 params: dict[str, Any]) -> None:
     """Check that hosts can be restarted beside those that are out of use.
 

@@ -7,7 +7,11 @@ import re
 import threading
 from typing import Any
 
+from cloudmanager.clients import nova_records
+from cloudmanager.clients import protocols
 from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
+from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.db import conditions as db_conditions
 
 # Characters of Nova's disabled_reason.
@@ -18,7 +22,7 @@ _LEFT = re.compile(r'cloudmanager: \S+, task \S+ failed: ')
 DISABLE_SECONDS = 2
 
 
-def disable(nova: Any, service: Any, reason: str,
+def disable(nova: protocols.Nova, service: nova_records.Service, reason: str,
             proceed: Callable[[], Any] = lambda: None) -> None:
     """Disable a service, without waiting for a host that is dead.
 
@@ -53,7 +57,7 @@ def disable(nova: Any, service: Any, reason: str,
                 return
 
 
-def note(context: Any, service: Any) -> None:
+def note(context: RequestContext, service: nova_records.Service) -> None:
     """Let the condition of a host's node follow its nova-compute.
 
     :param service: as Nova has just shown it
@@ -63,7 +67,7 @@ def note(context: Any, service: Any) -> None:
         'forced_down' if service.forced_down else service.state)
 
 
-def after_task(run: Any, tools: Callable[[], Any]) -> None:
+def after_task(run: engine_run.Run, tools: Callable[[], Any]) -> None:
     """Let conditions follow what a task has made of its host or nodes.
 
     :param run: of the task that has ended
@@ -79,7 +83,7 @@ def after_task(run: Any, tools: Callable[[], Any]) -> None:
         db_conditions.refresh(run.context, ids)
 
 
-def of_host(nova: Any, host: str) -> Any:
+def of_host(nova: protocols.Nova, host: str) -> Any:
     """Return the nova-compute of a host, as Nova's service record.
 
     :raises HostNotFound: there is none

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from oslo_config import cfg
 
-from cloudmanager.clients import nova as nova_client
 from cloudmanager.clients import nova_records
+from cloudmanager.clients import protocols
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 
@@ -29,7 +29,7 @@ def silent_for(service: nova_records.Service) -> float | None:
     return (clock.utcnow() - service.updated_at).total_seconds()
 
 
-def is_up(nova: nova_client.Nova, service: nova_records.Service,
+def is_up(nova: protocols.Nova, service: nova_records.Service,
           silence: float | None, *, skew: float = 0,
           pause: Pause | None = None) -> bool:
     """Tell whether the nova-compute of a host reports.
@@ -49,7 +49,7 @@ def is_up(nova: nova_client.Nova, service: nova_records.Service,
     return sends_heartbeats(nova, service, pause)
 
 
-def sends_heartbeats(nova: nova_client.Nova, service: nova_records.Service,
+def sends_heartbeats(nova: protocols.Nova, service: nova_records.Service,
                      pause: Pause | None = None) -> bool:
     """Watch a nova-compute for a heartbeat.
 

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes in reserve: kept free of servers until they are needed."""
 
+from collections.abc import Callable
 from typing import Any
 
 from oslo_log import log as logging
 
+from cloudmanager.clients import nova_records
+from cloudmanager.clients import protocols
 from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import nodes as db_nodes
@@ -19,14 +23,15 @@ REASON = 'cloudmanager: reserved'
 MAX_NAMED = 10
 
 
-def set_reserved(context: Any, tools: Any, node_id: int,
+def set_reserved(context: RequestContext, tools: Callable[[], Tools],
+                 node_id: int,
                  reserved: bool) -> None:
     """Take a node into reserve, or out of it.
 
     The nova-compute of a host in reserve is disabled. Out of reserve it is
     enabled again if it was disabled for that.
 
-    :param tools: returns ``cloudmanager.conductor.tools.Tools``
+    :param tools: returns the clients; fails when no cloud is configured
     :raises NodeNotFound: there is none with this id
     :raises TaskConflict: a task acts on the node
     :raises Conflict: there are servers on the host
@@ -44,15 +49,16 @@ def set_reserved(context: Any, tools: Any, node_id: int,
             nova.enable_service(service.id)
     db_nodes.update_node(context, node_id, {'is_reserved': reserved})
     if found is not None:
-        service = nova.service(host)
-        if service is not None:
-            compute_services.note(context, service)
+        changed = nova.service(service.host)
+        if changed is not None:
+            compute_services.note(context, changed)
     LOG.info('Node %(id)d (%(name)s) is %(what)s reserve.', {
         'id': node_id, 'name': node['name'],
         'what': 'in' if reserved else 'out of'})
 
 
-def _check_tasks(context: Any, node_id: int, host: str | None) -> None:
+def _check_tasks(context: RequestContext, node_id: int,
+                 host: str | None) -> None:
     for target in (f'node:{node_id}', f'host:{host}'):
         running = db_tasks.find_running(context, target)
         if running is not None:
@@ -61,13 +67,14 @@ def _check_tasks(context: Any, node_id: int, host: str | None) -> None:
                 user=running['user_name'] or running['user_id'])
 
 
-def _service(tools: Any, node: dict[str, Any],
-             host: str | None) -> tuple[Any, Any] | None:
+def _service(tools: Callable[[], Tools], node: dict[str, Any],
+             host: str | None) -> tuple[protocols.Nova,
+                                        nova_records.Service] | None:
     """Return Nova and the nova-compute of a node, if it has one."""
     if node['class_name'] != conditions.HYPERVISOR or not host:
         return None
     try:
-        made: Tools = tools()
+        made = tools()
     except exception.CloudNotConfigured:
         if node['hypervisor_id'] is None:
             return None
@@ -76,7 +83,7 @@ def _service(tools: Any, node: dict[str, Any],
     return None if service is None else (made.nova, service)
 
 
-def _close(nova: Any, service: Any) -> None:
+def _close(nova: protocols.Nova, service: nova_records.Service) -> None:
     """Disable the service of a host that has no servers, not even halves.
 
     It is disabled first, so that none comes while they are counted.

@@ -15,6 +15,7 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.moves import migrations
 from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.tools import Tools
 from cloudmanager.planning import plan as planning_plan
 
 LOG = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class EarlyPlan:
         self._since = datetime.datetime.min
         self._plan: futures.Future[planning_plan.Plan] | None = None
 
-    def begin(self, tools: Any, host: str, params: dict[str, Any]) -> None:
+    def begin(self, tools: Tools, host: str, params: dict[str, Any]) -> None:
         """Begin to plan the evacuation of a host.
 
         :param tools: ``cloudmanager.conductor.tools.Tools``
@@ -44,7 +45,7 @@ class EarlyPlan:
                                  params)
         pool.shutdown(wait=False)
 
-    def take(self, tools: Any, host: str) -> planning_plan.Plan | None:
+    def take(self, tools: Tools, host: str) -> planning_plan.Plan | None:
         """Return the plan if it was begun and is still true.
 
         A host that was alive until its fence may have changed its servers,

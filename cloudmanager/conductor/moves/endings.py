@@ -11,6 +11,7 @@ from typing import Any
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.clients import nova_records
 from cloudmanager.clients import retry
 from cloudmanager.common import clock
 from cloudmanager.common import exception
@@ -75,7 +76,7 @@ class Endings:
 
     # Well
 
-    def came(self, item: dict[str, Any], server: Any) -> None:
+    def came(self, item: dict[str, Any], server: nova_records.Server) -> None:
         """Take our lock off a server that is elsewhere; the end of it.
 
         One that is in error there has arrived, but is not moved well.
@@ -110,7 +111,8 @@ class Endings:
 
     # Not at all
 
-    def _broke(self, item: dict[str, Any], server: Any) -> None:
+    def _broke(self, item: dict[str, Any],
+               server: nova_records.Server) -> None:
         """A server that left the host is in error; no move can mend it."""
         where = f'on {server.host}' if server.host else 'on no host'
         fault = f': {server.fault}' if server.fault else ''
@@ -126,7 +128,7 @@ class Endings:
         self._slots.finish(item['object_id'])
 
     def overdue(self, item: dict[str, Any], reason: str,
-                migration: Any | None) -> None:
+                migration: nova_records.Migration | None) -> None:
         """Give up; what Nova still works on is never asked for again."""
         if migration is None:
             self.failed(item, reason)
@@ -134,7 +136,8 @@ class Endings:
         self._slots.finish(item['object_id'])
         self._write(item, state=ItemState.FAILED, error=reason)
 
-    def deleting(self, item: dict[str, Any], server: Any) -> None:
+    def deleting(self, item: dict[str, Any],
+                 server: nova_records.Server) -> None:
         """Decide on a server whose deletion has not ended in time.
 
         Its owner does not want it any more, so it does not keep the host
@@ -187,7 +190,7 @@ class Endings:
 
     # Another try
 
-    def settled(self, item: dict[str, Any], server: Any,
+    def settled(self, item: dict[str, Any], server: nova_records.Server,
                 evacuating: bool) -> None:
         """Decide on a server whose own operation has ended meanwhile.
 
@@ -212,7 +215,8 @@ class Endings:
         else:
             self._replan(item, server)
 
-    def elsewhere(self, item: dict[str, Any], server: Any) -> None:
+    def elsewhere(self, item: dict[str, Any],
+                  server: nova_records.Server) -> None:
         """Decide on a server that somebody else took off the host."""
         self._slots.finish(item['object_id'])
         if verdicts.came_through(server, self.source):
@@ -220,7 +224,7 @@ class Endings:
         else:
             self._replan(item, server)
 
-    def _replan(self, item: dict[str, Any], server: Any,
+    def _replan(self, item: dict[str, Any], server: nova_records.Server,
                 reason: str = '') -> None:
         """Decide anew on a server that is not as it was planned.
 
@@ -251,7 +255,7 @@ class Endings:
                     'waiting_since': waiting_since, 'tries': {},
                     'replans': memory.get('replans', 0) + 1})
 
-    def _ladder(self, item: dict[str, Any], server: Any,
+    def _ladder(self, item: dict[str, Any], server: nova_records.Server,
                 ladder: list[str]) -> tuple[list[str], str]:
         """Return a ladder without what would cut off a guest that runs.
 
@@ -271,11 +275,11 @@ class Endings:
         return ladder, f'{text}: repair it'
 
     def failed(self, item: dict[str, Any], reason: str,
-               migration: Any = None) -> None:
+               migration: nova_records.Migration | None = None) -> None:
         """Decide anew, try again, climb the ladder, or give up."""
         self._slots.finish(item['object_id'])
         server = self.nova.server(item['object_id'])
-        if verdicts.is_gone(server):
+        if not verdicts.exists(server):
             self.gone(item)
             return
         if verdicts.came_through(server, self.source):
@@ -308,7 +312,7 @@ class Endings:
         else:
             self._climb(item, reason)
 
-    def _look_into(self, item: dict[str, Any], server: Any,
+    def _look_into(self, item: dict[str, Any], server: nova_records.Server,
                    reason: str) -> None:
         """Find out about a server that a move put in error.
 

@@ -13,6 +13,7 @@ from typing import Any
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
@@ -152,7 +153,7 @@ class Follower:
     def _collect_look(self, item: dict[str, Any],
                       call: futures.Future[Any], judge: Judge) -> None:
         server = call.result()
-        if verdicts.is_gone(server):
+        if not verdicts.exists(server):
             self._ends.gone(item)
         else:
             judge(item, server)
@@ -213,7 +214,8 @@ class Follower:
         # A refused confirmation, unlock or abort: somebody else did it, or
         # the next look at the server tells what is wrong.
 
-    def step(self, item: dict[str, Any], migrations: list[Any]) -> None:
+    def step(self, item: dict[str, Any],
+             migrations: list[nova_records.Migration]) -> None:
         """Take a move further by what Nova says of the moves off the host.
 
         :param migrations: all since the task began, as records of
@@ -225,7 +227,8 @@ class Follower:
             # Deleted between two requests; the next look at it tells.
             LOG.info('%s', exc)
 
-    def _step(self, item: dict[str, Any], migrations: list[Any]) -> None:
+    def _step(self, item: dict[str, Any],
+              migrations: list[nova_records.Migration]) -> None:
         phase = items.attempt(item)['phase']
         if phase == items.Phase.ASK:
             self._adopt(item, migrations)
@@ -237,13 +240,14 @@ class Follower:
             self._follow(item, migrations)
 
     def _migration(self, item: dict[str, Any],
-                   migrations: list[Any]) -> Any | None:
+                   migrations: list[nova_records.Migration]) -> Any | None:
         after = item['memory'].get('after_migration',
                                    self.run.memory['baselines'][self.source])
         return verdicts.latest(migrations, item['object_id'],
                               item['action'], after)
 
-    def _adopt(self, item: dict[str, Any], migrations: list[Any]) -> None:
+    def _adopt(self, item: dict[str, Any],
+               migrations: list[nova_records.Migration]) -> None:
         """Find out whether a request of unknown fate reached Nova."""
         action = item['action']
         if self._migration(item, migrations):
@@ -257,7 +261,7 @@ class Follower:
             self._accepted(item)
             return
         server = self.nova.server(item['object_id'])
-        if verdicts.is_gone(server):
+        if not verdicts.exists(server):
             self._ends.gone(item)
             return
         if server.host != self.source:
@@ -268,7 +272,8 @@ class Follower:
         self._note(item, {'asked_at': clock.utcnow().isoformat()})
         self._ask(item, action)
 
-    def _follow(self, item: dict[str, Any], migrations: list[Any]) -> None:
+    def _follow(self, item: dict[str, Any],
+                migrations: list[nova_records.Migration]) -> None:
         migration = self._migration(item, migrations)
         if migration is None:
             self._without_record(item)
@@ -294,7 +299,7 @@ class Follower:
             self._look(item, self._judge_without_record)
 
     def _judge_without_record(self, item: dict[str, Any],
-                              server: Any) -> None:
+                              server: nova_records.Server) -> None:
         if verdicts.came_through(server, self.source):
             # Somebody else moved it before our request came.
             self._ends.came(item, server)
@@ -308,7 +313,8 @@ class Follower:
             self._ends.failed(item, 'Nova found no host that takes it')
         # Else the next round judges by the record, and remembers it.
 
-    def _confirm(self, item: dict[str, Any], migration: Any) -> None:
+    def _confirm(self, item: dict[str, Any],
+                 migration: nova_records.Migration) -> None:
         """Confirm a cold migration; Nova's record shows when it is."""
         if slow.decide(item, migration) is slow.Decision.OVERDUE:
             self._ends.overdue(item, 'its move was not confirmed in time',
@@ -318,7 +324,8 @@ class Follower:
             self._note(item, {'phase': items.Phase.CONFIRM})
         self._look(item, self._confirm_resize)
 
-    def _confirm_resize(self, item: dict[str, Any], server: Any) -> None:
+    def _confirm_resize(self, item: dict[str, Any],
+                        server: nova_records.Server) -> None:
         if server.status == 'VERIFY_RESIZE' and server.task_state is None:
             self._call(item, self.nova.confirm_resize, server.id)
         elif server.status == 'ERROR' and verdicts.left(server, self.source):
@@ -343,7 +350,8 @@ class Follower:
             # what is wrong with it.
             self._look(item, self._arrive)
 
-    def _arrive(self, item: dict[str, Any], server: Any) -> None:
+    def _arrive(self, item: dict[str, Any],
+                server: nova_records.Server) -> None:
         if verdicts.arrived(server, self.source):
             self._ends.came(item, server)
         elif (items.seconds_since(items.attempt(item)['asked_at'])
@@ -352,19 +360,22 @@ class Follower:
                 item, 'Nova says that the migration is over, but the server '
                       f'is still on {server.host}')
 
-    def _unlock(self, item: dict[str, Any], server: Any) -> None:
+    def _unlock(self, item: dict[str, Any],
+                server: nova_records.Server) -> None:
         if server.locked_reason == requests.lock_reason(self.run):
             self._call(item, self.nova.unlock, server.id)
         else:
             self._ends.done(item, server.host)
 
-    def _watch_offload(self, item: dict[str, Any], server: Any) -> None:
+    def _watch_offload(self, item: dict[str, Any],
+                       server: nova_records.Server) -> None:
         if server.status == 'SHELVED_OFFLOADED':
             self._ends.done(item, None)
         else:
             self._watch(item, None)
 
-    def _watch(self, item: dict[str, Any], migration: Any | None) -> None:
+    def _watch(self, item: dict[str, Any],
+               migration: nova_records.Migration | None) -> None:
         """Look after a move that has not ended."""
         decision = slow.decide(item, migration)
         taken = items.seconds_since(items.attempt(item)['asked_at'])
@@ -377,7 +388,8 @@ class Follower:
                 and migration is not None):
             self._judge(item, migration)
 
-    def _judge(self, item: dict[str, Any], migration: Any) -> None:
+    def _judge(self, item: dict[str, Any],
+               migration: nova_records.Migration) -> None:
         """Let a live migration go on while what remains shrinks."""
         remaining = next(
             (entry.memory_remaining_bytes for entry in
@@ -395,13 +407,14 @@ class Follower:
             self._intervene(item, items.Policy.FORCE, self.nova.force_complete,
                             migration)
 
-    def _abort(self, item: dict[str, Any], migration: Any) -> None:
+    def _abort(self, item: dict[str, Any],
+               migration: nova_records.Migration) -> None:
         self._intervene(item, items.Policy.ABORT, self.nova.abort_migration,
                         migration)
 
     def _intervene(self, item: dict[str, Any], what: items.Policy,
                    request: Callable[[str, int], None],
-                   migration: Any) -> None:
+                   migration: nova_records.Migration) -> None:
         """Ask Nova to end a migration, and remember that it was asked."""
         self._note(item, {'intervened': what,
                           'intervened_at': clock.utcnow().isoformat()})

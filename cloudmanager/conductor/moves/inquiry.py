@@ -6,8 +6,9 @@ Nova's records and the hypervisor tell.
 """
 
 import dataclasses
-from typing import Any
 
+from cloudmanager.clients import nova_records
+from cloudmanager.clients import protocols
 from cloudmanager.common import exception
 
 RUNNING = 1
@@ -21,7 +22,7 @@ class Finding:
     text: str
 
 
-def inquire(nova: Any, server: Any) -> Finding:
+def inquire(nova: protocols.Nova, server: nova_records.Server) -> Finding:
     """Look into a server in error.
 
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like
@@ -39,7 +40,7 @@ def inquire(nova: Any, server: Any) -> Finding:
     return Finding(runs, ', '.join(parts))
 
 
-def _records(nova: Any, server_id: str) -> list[str]:
+def _records(nova: protocols.Nova, server_id: str) -> list[str]:
     """Return what Nova noted of a server last, in words."""
     try:
         actions = nova.actions(server_id)

@@ -14,6 +14,7 @@ from typing import TypedDict
 
 from oslo_config import cfg
 
+from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.planning import order
@@ -166,7 +167,8 @@ def intervened_within(item: dict[str, Any], seconds: float) -> bool:
     return seconds_since(at) < seconds
 
 
-def is_abortable(item: dict[str, Any], migration: Any) -> bool:
+def is_abortable(item: dict[str, Any],
+                 migration: nova_records.Migration) -> bool:
     """Tell whether Nova can abort a move, and was not just asked to."""
     return (item['action'] == Action.LIVE and migration is not None
             and migration.status in verdicts.ABORTABLE
@@ -174,7 +176,7 @@ def is_abortable(item: dict[str, Any], migration: Any) -> bool:
                      and intervened_within(item, ABORT_AGAIN)))
 
 
-def has_changed(item: dict[str, Any], server: Any) -> bool:
+def has_changed(item: dict[str, Any], server: nova_records.Server) -> bool:
     """Tell whether a tenant or Nova changed the server meanwhile."""
     memory = item['memory']
     if (item['action'] == Action.EVACUATE or memory.get('fixed')

@@ -7,6 +7,8 @@ import datetime
 import math
 from typing import Any
 
+from cloudmanager.clients import nova_records
+from cloudmanager.clients import protocols
 from cloudmanager.common import clock
 
 # How far Nova's clock and ours may be apart.
@@ -31,7 +33,7 @@ class MoveRecord:
     :param begun_at: when the task was created
     """
 
-    def __init__(self, nova: Any, source: str,
+    def __init__(self, nova: protocols.Nova, source: str,
                  begun_at: datetime.datetime) -> None:
         self._nova = nova
         self._source = source
@@ -135,7 +137,7 @@ class _Ids:
         return self._read_at >= than
 
 
-def describe(migrations: list[Any]) -> str:
+def describe(migrations: list[nova_records.Migration]) -> str:
     """Name migrations in an error."""
     return ', '.join(
         f'{item.id} ({item.type}, {item.status}, server {item.server_id})'

@@ -15,6 +15,7 @@ from typing import Any
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
@@ -190,11 +191,12 @@ class Mover:
                 return
             self._judge_waiting(item, server)
 
-    def _judge_waiting(self, item: dict[str, Any], server: Any) -> None:
+    def _judge_waiting(self, item: dict[str, Any],
+                       server: nova_records.Server | None) -> None:
         evacuating = Action.EVACUATE in self.actions
         overdue = items.waited_enough(item)
         holder = self._holder(item)
-        if verdicts.is_gone(server):
+        if not verdicts.exists(server):
             self._ends.gone(item)
         elif overdue and server.task_state in verdicts.DELETING:
             self._ends.deleting(item, server)

@@ -9,11 +9,14 @@ from typing import TypedDict
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.conductor import cloud_model
+from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain.task_states import ItemState
@@ -58,7 +61,7 @@ def _flags(params: dict[str, Any]) -> dict[str, Any]:
         slow_key=CONF.host_tasks.slow_migration_key)
 
 
-def load_cloud(tools: Any, sources: Iterable[str]) -> model.Cloud:
+def load_cloud(tools: Tools, sources: Iterable[str]) -> model.Cloud:
     """Read the cloud as it is now, with what only this service knows.
 
     :param tools: ``cloudmanager.conductor.tools.Tools``
@@ -72,7 +75,7 @@ def load_cloud(tools: Any, sources: Iterable[str]) -> model.Cloud:
         db_tasks.hosts_in_work(context, clock.utcnow()))
 
 
-def load_beside(tools: Any, sources: Iterable[str],
+def load_beside(tools: Tools, sources: Iterable[str],
                 before: str | None = None) -> model.Cloud:
     """Read the cloud, with what other drains leave of it.
 
@@ -115,7 +118,7 @@ def check_places(plan: planning_plan.Plan, host: str,
                             plan=json.dumps(plan.to_dict()))
 
 
-def cannot_fence(tools: Any, hosts: Iterable[str]) -> dict[str, str]:
+def cannot_fence(tools: Tools, hosts: Iterable[str]) -> dict[str, str]:
     """Return the hosts of which no living one is ever fenced, and why.
 
     :param tools: ``cloudmanager.conductor.tools.Tools``
@@ -140,7 +143,7 @@ def forbidden(host: str) -> str:
     return ''
 
 
-def make_plan(tools: Any, action: str, host: str, params: dict[str, Any],
+def make_plan(tools: Tools, action: str, host: str, params: dict[str, Any],
               task_id: str | None = None,
               **more: Any) -> planning_plan.Plan:
     """Plan what an action would do now, without touching anything.
@@ -178,7 +181,7 @@ def stay_for_data(
         for item in found for blocker in item.blockers)
 
 
-def stay_at_a_glance(tools: Any, host: str, params: dict[str, Any]) -> bool:
+def stay_at_a_glance(tools: Tools, host: str, params: dict[str, Any]) -> bool:
     """Tell whether the servers of a host seem to stay for their data's sake.
 
     Of storages that only some hosts share, nothing is known yet.
@@ -192,7 +195,7 @@ def stay_at_a_glance(tools: Any, host: str, params: dict[str, Any]) -> bool:
         for server in tools.nova.servers_on(host))
 
 
-def destinations(tools: Any, run: Any, source: str,
+def destinations(tools: Tools, run: engine_run.Run, source: str,
                  items: Iterable[dict[str, Any]], *,
                  evacuating: bool) -> dict[str, str]:
     """Choose hosts anew for servers of a task.
@@ -231,7 +234,7 @@ class Ladder(TypedDict):
     error: str | None
 
 
-def ladder_of(server: Any, params: dict[str, Any], source: str,
+def ladder_of(server: nova_records.Server, params: dict[str, Any], source: str,
               storage: Iterable[str] = ()) -> Ladder:
     """Decide anew on one server of a host that is being emptied.
 
@@ -254,12 +257,12 @@ def ladder_of(server: Any, params: dict[str, Any], source: str,
         error=None if steps or wait else blockers or choice.reason)
 
 
-def _end_of(server: Any) -> str:
+def _end_of(server: nova_records.Server) -> str:
     return (f'its task {server.task_state} did not end within '
             f'{CONF.host_tasks.settle_timeout} s')
 
 
-def _elsewhere(server: Any) -> Ladder:
+def _elsewhere(server: nova_records.Server) -> Ladder:
     """Decide on a server that somebody took off the host meanwhile.
 
     Nothing is done with it there. What may be left on the host is the old
@@ -274,7 +277,8 @@ def _elsewhere(server: Any) -> Ladder:
                  'repair it there')
     return Ladder(
         ladder=[], status=server.status, wait=wait, half=half,
-        waits_for=drain.half(server.host) if half else _end_of(server),
+        waits_for=drain.half(server.host or 'no host') if half
+        else _end_of(server),
         blockers='', error=error)
 
 

@@ -3,6 +3,8 @@
 
 from typing import Any
 
+from cloudmanager.clients import nova_records
+from cloudmanager.clients import protocols
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import verdicts
@@ -15,7 +17,7 @@ def lock_reason(run: engine_run.Run) -> str:
     return f'cloudmanager task {run.task_id}'
 
 
-def send(nova: Any, item: dict[str, Any], action: str, source: str,
+def send(nova: protocols.Nova, item: dict[str, Any], action: str, source: str,
          reason: str, known: bool) -> bool:
     """Send the request of a move.
 
@@ -51,7 +53,7 @@ def send(nova: Any, item: dict[str, Any], action: str, source: str,
     return locked
 
 
-def delete_again(nova: Any, server_id: str) -> None:
+def delete_again(nova: protocols.Nova, server_id: str) -> None:
     """Ask once more for a deletion that hangs.
 
     Nova ignores it while the task of the first one is on the server.
@@ -80,8 +82,8 @@ def _check_disks(item: dict[str, Any], action: str) -> None:
                    'it')
 
 
-def _prepare(nova: Any, item: dict[str, Any], server: Any,
-             reason: str) -> bool:
+def _prepare(nova: protocols.Nova, item: dict[str, Any],
+             server: nova_records.Server | None, reason: str) -> bool:
     """Bring a server into a state in which Nova rebuilds it.
 
     :returns: whether we have locked it
@@ -101,7 +103,8 @@ def _prepare(nova: Any, item: dict[str, Any], server: Any,
     return lock
 
 
-def unlock(run: engine_run.Run, nova: Any, server: Any) -> None:
+def unlock(run: engine_run.Run, nova: protocols.Nova,
+           server: nova_records.Server | None) -> None:
     """Take our own lock off a server, never another one."""
     if (server is not None
             and server.locked_reason == lock_reason(run)):

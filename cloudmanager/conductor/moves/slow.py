@@ -12,6 +12,7 @@ from typing import Any
 
 from oslo_config import cfg
 
+from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.moves import verdicts
@@ -56,7 +57,8 @@ def limit(item: dict[str, Any]) -> float:
             + CONF.host_tasks.move_timeout_per_gib * gib)
 
 
-def decide(item: dict[str, Any], migration: Any | None) -> Decision:
+def decide(item: dict[str, Any],
+           migration: nova_records.Migration | None) -> Decision:
     """Judge a move by its age.
 
     :param migration: Nova's record of it, ``None`` when there is none

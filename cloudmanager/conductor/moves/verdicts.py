@@ -5,7 +5,9 @@ import dataclasses
 import datetime
 import enum
 from typing import Any
+from typing import TypeGuard
 
+from cloudmanager.clients import nova_records
 from cloudmanager.planning.terms import Action
 
 #: Nova's name for our actions in its instance actions.
@@ -49,7 +51,8 @@ class Finding:
     reason: str = ''
 
 
-def latest(migrations: list[Any], server_id: str, action: Action,
+def latest(migrations: list[nova_records.Migration], server_id: str,
+           action: Action,
            after: int) -> Any | None:
     """Return the newest migration of a server by an action.
 
@@ -61,7 +64,8 @@ def latest(migrations: list[Any], server_id: str, action: Action,
     return max(found, key=lambda item: item.id, default=None)
 
 
-def by_migration(action: Action, migration: Any) -> Finding:
+def by_migration(action: Action,
+                 migration: nova_records.Migration) -> Finding:
     """Judge a move by its migration record."""
     status = migration.status
     if status in _FAILED:
@@ -106,27 +110,28 @@ def action_failed(actions: list[Any], action: Action,
     return False
 
 
-def is_gone(server: Any) -> bool:
-    """Tell whether a server was deleted."""
-    return server is None or server.status in GONE
+def exists(server: nova_records.Server | None
+           ) -> TypeGuard[nova_records.Server]:
+    """Tell whether there is a server still; it was not deleted."""
+    return server is not None and server.status not in GONE
 
 
-def left(server: Any, source: str) -> bool:
+def left(server: nova_records.Server, source: str) -> bool:
     """Tell whether a server is at rest on another host, or on none."""
     return server.task_state is None and server.host != source
 
 
-def arrived(server: Any, source: str) -> bool:
+def arrived(server: nova_records.Server, source: str) -> bool:
     """Tell whether a server is at rest on another host."""
     return left(server, source) and server.host is not None
 
 
-def half_left(server: Any, source: str) -> bool:
+def half_left(server: nova_records.Server, source: str) -> bool:
     """Tell whether half of a server that left a host still stays there."""
     return left(server, source) and server.status == 'VERIFY_RESIZE'
 
 
-def came_through(server: Any, source: str) -> bool:
+def came_through(server: nova_records.Server, source: str) -> bool:
     """Tell whether a server left a host and nothing of it stays there."""
     return (left(server, source) and server.status != 'ERROR'
             and not half_left(server, source))

@@ -9,9 +9,11 @@ from typing import Any
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.clients import protocols
 from cloudmanager.common import clock
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.periodics import matching
 from cloudmanager.conductor.periodics import members
 from cloudmanager.db import conditions as db_conditions
@@ -54,16 +56,16 @@ class Inventory:
         db_conditions.refresh(context)
 
 
-def compare(context: Any, nova: Any) -> None:
+def compare(context: RequestContext, nova: protocols.Nova) -> None:
     """Enrol and bind nodes, and take over what Nova says of them.
 
     :raises CloudUnreachable: Nova did not tell; nothing was changed
     """
     with futures.ThreadPoolExecutor(
             2, thread_name_prefix='inventory') as pool:
-        parts = [pool.submit(read) for read in (nova.hypervisors,
-                                                nova.services)]
-        hypervisors, services = [part.result() for part in parts]
+        of_hypervisors = pool.submit(nova.hypervisors)
+        of_services = pool.submit(nova.services)
+    hypervisors, services = of_hypervisors.result(), of_services.result()
     plan = matching.make_plan(
         db_inventory.list_nodes(context), hypervisors, services,
         db_inventory.types_of_hypervisors(context), clock.utcnow(),

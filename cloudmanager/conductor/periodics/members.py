@@ -11,6 +11,7 @@ may see different members, so what is shared out must bear being done twice.
 import hashlib
 from typing import Any
 
+from cloudmanager.common.context import RequestContext
 from cloudmanager.db import services as db_services
 
 
@@ -27,7 +28,7 @@ class Members:
         self.hosts = sorted({own, *hosts})
 
     @classmethod
-    def read(cls, context: Any, binary: str, own: str,
+    def read(cls, context: RequestContext, binary: str, own: str,
              seconds: float) -> 'Members':
         """Read who has given a sign of life lately.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.power import readings
 from cloudmanager.db import power_controls as db_power_controls
 from cloudmanager.power import base as power_base
@@ -16,7 +17,7 @@ from cloudmanager.power import registry
 STATUSES = ('unknown', 'ok', 'warning', 'critical', 'failed')
 
 
-def read(context: Any, node_id: int) -> dict[str, Any]:
+def read(context: RequestContext, node_id: int) -> dict[str, Any]:
     """Read sensors and event logs, of all devices at the same time.
 
     :raises NodeNotFound: there is no such node

@@ -13,6 +13,7 @@ from oslo_log import log as logging
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.power import readings
 from cloudmanager.db import nodes as db_nodes
@@ -80,7 +81,7 @@ class Feeds:
 class NodePower:
     """Switches nodes that have power controls."""
 
-    def node_of_host(self, context: Any,
+    def node_of_host(self, context: RequestContext,
                      host: str) -> dict[str, Any] | None:
         """Return the node of a compute host if it can be switched.
 
@@ -113,7 +114,8 @@ class NodePower:
                         '%(why)s', {'node': node['name'], 'why': exc})
             return False
 
-    def why_unreadable(self, context: Any, node: dict[str, Any]) -> str:
+    def why_unreadable(self, context: RequestContext,
+                       node: dict[str, Any]) -> str:
         """Say which device of a node does not tell its state, and why.
 
         Nothing is switched. Such a node could not be proven to be off.
@@ -204,7 +206,7 @@ class NodePower:
                         OUTPUT_ON if on else OUTPUT_OFF, switch, output)
 
     @classmethod
-    def feeds(cls, context: Any,
+    def feeds(cls, context: RequestContext,
               node: dict[str, Any]) -> list[confirm.Feed]:
         """Return the outputs that feed a node, the default one first.
 
@@ -213,7 +215,7 @@ class NodePower:
         return cls._feeds(context, node).feeds
 
     @staticmethod
-    def _feeds(context: Any, node: dict[str, Any]) -> Feeds:
+    def _feeds(context: RequestContext, node: dict[str, Any]) -> Feeds:
         found = Feeds([], [])
         assigned = db_power_controls.list_assignments(context, node['id'])
         for link in sorted(assigned, key=lambda row: not row['is_default']):

@@ -17,6 +17,7 @@ import oslo_messaging as messaging
 
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import rpc
+from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.pxe import directory as pxe_directory
 from cloudmanager.db import node_images as db_node_images
 from cloudmanager.domain import pxe
@@ -33,7 +34,7 @@ class Wanted:
     :param macs: of these addresses only; of all when not given
     """
 
-    def __init__(self, context: Any,
+    def __init__(self, context: RequestContext,
                  macs: Collection[str] | None = None) -> None:
         self._boots = {boot.mac: boot
                        for boot in db_node_images.boots(context, macs)
@@ -69,7 +70,7 @@ class BootFiles:
         self._lock = threading.Lock()
         self._told: dict[str, set[str]] = {}
 
-    def refresh(self, context: Any, macs: Collection[str]) -> None:
+    def refresh(self, context: RequestContext, macs: Collection[str]) -> None:
         """Write or remove the boot files of some addresses."""
         if CONF.pxe.config_dir:
             self._settle_all(context, self._own(filter(pxe.is_mac, macs)))
@@ -125,7 +126,7 @@ class BootFiles:
             # Told when it is tried again.
             return True
 
-    def _settle_all(self, context: Any, macs: list[str],
+    def _settle_all(self, context: RequestContext, macs: list[str],
                     stopping: threading.Event | None = None) -> None:
         directory = pxe_directory.Directory(CONF.pxe.config_dir)
         for first in range(0, len(macs), BATCH):
@@ -169,6 +170,6 @@ class Endpoint:
     def __init__(self, boot_files: BootFiles) -> None:
         self._boot_files = boot_files
 
-    def refresh(self, context: Any, macs: list[str]) -> None:
+    def refresh(self, context: RequestContext, macs: list[str]) -> None:
         """Write or remove boot files; see rpcapi."""
         self._boot_files.refresh(context, macs)

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a server could be moved to a host with less load."""
 
-from typing import Any
 
+from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.conductor import cloud_model
 from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.tools import Tools
 from cloudmanager.planning import balance
 from cloudmanager.planning import classify
 
 
-def way_of(tools: Any, server: Any) -> classify.Choice:
+def way_of(tools: Tools, server: nova_records.Server) -> classify.Choice:
     """Tell how a server can be moved now.
 
     :returns: a choice of one migration at most; when that has to wait for

@@ -4,6 +4,7 @@
 from typing import Any
 
 from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.clones import source
 from cloudmanager.conductor.servers import balance
 from cloudmanager.conductor.servers import evacuation
@@ -13,7 +14,7 @@ from cloudmanager.conductor.tools import Tools
 from cloudmanager.planning import remedies
 
 
-def check(context: Any, tools: Tools, action: str, server_id: str,
+def check(context: RequestContext, tools: Tools, action: str, server_id: str,
           params: dict[str, Any]) -> dict[str, Any]:
     """Check an action on a server.
 
@@ -32,7 +33,8 @@ def check(context: Any, tools: Tools, action: str, server_id: str,
     return {'host': server.host}
 
 
-def _treatment(context: Any, tools: Tools, action: str, server_id: str,
+def _treatment(context: RequestContext, tools: Tools, action: str,
+               server_id: str,
                params: dict[str, Any]) -> None:
     _, seen = examine.look(tools, server_id)
     decision = treatment.decider(f'server.{action}', params)(seen, ())

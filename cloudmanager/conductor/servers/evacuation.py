@@ -11,6 +11,7 @@ from oslo_config import cfg
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.hosts import fencing
 from cloudmanager.conductor.moves import mover
@@ -24,7 +25,7 @@ CONF = cfg.CONF
 _ACTIONS = frozenset((Action.EVACUATE,))
 
 
-def check(context: Any, tools: Tools, host: str,
+def check(context: RequestContext, tools: Tools, host: str,
           params: dict[str, Any]) -> None:
     """Check what can be checked before a task: may it, can it be proven.
 
@@ -49,7 +50,7 @@ def _prove_off(run: engine_run.Run, tools: Tools, host: str) -> None:
         fencing.believe(run, tools, host)
         return
     node = tools.power.node_of_host(run.context, host)
-    if not tools.power.is_off(node, run):
+    if node is None or not tools.power.is_off(node, run):
         raise exception.HostNotFenced(
             host=host, reason='its node is not seen to be off')
 

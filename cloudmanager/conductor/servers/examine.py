@@ -7,8 +7,11 @@ from typing import Any
 
 from oslo_config import cfg
 
+from cloudmanager.clients import nova_records
+from cloudmanager.clients import protocols
 from cloudmanager.common import clock
 from cloudmanager.conductor import cloud_model
+from cloudmanager.conductor.tools import Tools
 from cloudmanager.planning import classify
 from cloudmanager.planning import remedies
 
@@ -30,7 +33,7 @@ _STOP = 'stop'
 _OFF = ('SHUTOFF',)
 
 
-def look(tools: Any, server_id: str, *,
+def look(tools: Tools, server_id: str, *,
          ask_guest: bool = False) -> tuple[Any, remedies.Symptoms]:
     """Read all that decides on a server.
 
@@ -78,8 +81,9 @@ def _is_younger(when: datetime.datetime, seconds: float) -> bool:
     return (clock.utcnow() - when).total_seconds() < seconds
 
 
-def _work(nova: Any, server: Any, services: dict[str, Any],
-          migrations: list[Any]) -> tuple[str, bool]:
+def _work(nova: protocols.Nova, server: nova_records.Server,
+          services: dict[str, Any],
+          migrations: list[nova_records.Migration]) -> tuple[str, bool]:
     """Return what Nova works on, in words, and whether to leave it alone.
 
     A task that nobody works on any more stays in Nova's database for ever.
@@ -105,7 +109,7 @@ def _last_sign(action: Any) -> datetime.datetime:
     return max(found, action.start_time)
 
 
-def _is_worked_on(nova: Any, server_id: str, action: Any) -> bool:
+def _is_worked_on(nova: protocols.Nova, server_id: str, action: Any) -> bool:
     """Tell whether a host may still be busy with an action.
 
     It was asked for a moment ago, or a host has begun something with the
@@ -115,7 +119,7 @@ def _is_worked_on(nova: Any, server_id: str, action: Any) -> bool:
             or nova.is_working(server_id, action.request_id))
 
 
-def _stopped(nova: Any, server_id: str) -> str:
+def _stopped(nova: protocols.Nova, server_id: str) -> str:
     """Return when a user stopped a server; empty when none did.
 
     Nova itself stops one whose guest it finds off, as after a crash of the
@@ -130,7 +134,8 @@ def _stopped(nova: Any, server_id: str) -> str:
     return ''
 
 
-def _is_under_way(migration: Any, services: dict[str, Any]) -> bool:
+def _is_under_way(migration: nova_records.Migration,
+                  services: dict[str, Any]) -> bool:
     if migration.status in _AT_REST:
         return False
     if not any(_is_up(services, host)
@@ -139,8 +144,10 @@ def _is_under_way(migration: Any, services: dict[str, Any]) -> bool:
     return migration.status == _QUEUED or _is_fresh(migration.updated_at)
 
 
-def _resize(tools: Any, server: Any, services: dict[str, Any],
-            migrations: list[Any]) -> remedies.Resize | None:
+def _resize(tools: Tools, server: nova_records.Server,
+            services: dict[str, Any],
+            migrations: list[nova_records.Migration]
+            ) -> remedies.Resize | None:
     """Return the resize that a server waits for the confirmation of."""
     last = max((item for item in migrations if item.type in _RESIZES
                 and item.status == 'finished'),

@@ -13,6 +13,8 @@ from typing import Any
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.clients import nova_records
+from cloudmanager.clients import protocols
 from cloudmanager.clients import retry
 from cloudmanager.common import clock
 from cloudmanager.common import exception
@@ -76,7 +78,7 @@ class Asker:
     :param name: of the operation
     """
 
-    def __init__(self, run: engine_run.Run, nova: Any,
+    def __init__(self, run: engine_run.Run, nova: protocols.Nova,
                  item: dict[str, Any], name: str) -> None:
         self._run = run
         self._nova = nova
@@ -152,7 +154,7 @@ class Asker:
 
     def _adopt(self) -> str | None:
         """Find out whether a request of unknown fate reached Nova."""
-        if verdicts.is_gone(self._nova.server(self._server_id)):
+        if not verdicts.exists(self._nova.server(self._server_id)):
             return 'the server was deleted'
         if self._since():
             self._note(phase=items.Phase.FOLLOW)
@@ -164,7 +166,7 @@ class Asker:
             return self._ask() or None
         return None
 
-    def _is_good(self, server: Any) -> bool:
+    def _is_good(self, server: nova_records.Server) -> bool:
         return (server.task_state is None
                 and classify.base_status(cloud_model.to_model(server))
                 in self._operation.wanted)
@@ -172,7 +174,7 @@ class Asker:
     def _watch(self) -> str | None:
         """Look at the server; ``None`` while it is not over."""
         server = self._nova.server(self._server_id)
-        if verdicts.is_gone(server):
+        if not verdicts.exists(server):
             return 'the server was deleted'
         if self._is_good(server):
             return ''
@@ -185,7 +187,7 @@ class Asker:
             return f'it was not over after {taken:.0f} s'
         return None
 
-    def _ended(self, server: Any) -> str:
+    def _ended(self, server: nova_records.Server) -> str:
         """Return why a server at rest is not where it should be."""
         last = next(iter(self._since()), None)
         if last is None:

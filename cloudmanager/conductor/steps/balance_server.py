@@ -5,6 +5,7 @@ from typing import Any
 
 from oslo_config import cfg
 
+from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.conductor.moves import mover
 from cloudmanager.conductor.moves import plans
@@ -63,11 +64,11 @@ class BalanceServer(server_step.ServerStep):
                 f'{item["destination"]} by {item["action"]}: '
                 f'{item["memory"]["why"]}.')
 
-    def _decide(self, item: dict[str, Any], server: Any,
+    def _decide(self, item: dict[str, Any], server: nova_records.Server,
                 action: Action) -> None:
         """Write down where the server goes, or that it stays."""
         refused = tuple(item['memory'].get('refused', ()))
-        cloud = plans.load_cloud(self.tools, [server.host])
+        cloud = plans.load_cloud(self.tools, [server.host or ''])
         found = cloud.servers.get(server.id)
         if found is None:
             # It left its host between two readings.
@@ -82,7 +83,8 @@ class BalanceServer(server_step.ServerStep):
             raise exception.HostNotFound(host=server.host) from None
         self._write(item, server, found, choice)
 
-    def _write(self, item: dict[str, Any], server: Any, found: model.Server,
+    def _write(self, item: dict[str, Any], server: nova_records.Server,
+               found: model.Server,
                choice: balance.Choice) -> None:
         # What was asked before must not be taken for the next request.
         known = next(iter(self.tools.nova.actions(server.id)), None)

@@ -7,6 +7,7 @@ from typing import Any
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
@@ -190,7 +191,8 @@ class MoveServers(Step):
             'waiting_since': clock.utcnow().isoformat()})
 
 
-def _failed_otherwise(item: dict[str, Any], server: Any) -> bool:
+def _failed_otherwise(item: dict[str, Any],
+                      server: nova_records.Server) -> bool:
     """Tell whether what a server failed by is no longer true of it.
 
     An old half came back, a suspended server was resumed.

@@ -7,6 +7,7 @@ from typing import Any
 from oslo_config import cfg
 
 from cloudmanager.common import exception
+from cloudmanager.conductor import tools as conductor_tools
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.power import nodes as power
 from cloudmanager.conductor.steps.base import Step
@@ -31,7 +32,7 @@ def manner(params: dict[str, Any],
                           params.get('soft_timeout'))
 
 
-def switch(tool: power.NodePower, run: engine_run.Run, node_id: int,
+def switch(tool: conductor_tools.Power, run: engine_run.Run, node_id: int,
            action: str, journal: confirm.Journal) -> None:
     """Switch a node as a request says, which may be cancelled meanwhile.
 

@@ -6,6 +6,7 @@ from typing import Any
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.hosts import compute_services
@@ -142,14 +143,14 @@ class AwaitHost(Step):
                 return 'network agents of it are down'
         return ''
 
-    def _lift(self, service: Any) -> None:
+    def _lift(self, service: nova_records.Service) -> None:
         """Undo our forced_down, which Nova refuses until it cleaned up."""
         try:
             self.tools.nova.force_down(service.id, False)
         except exception.CloudRequestRefused as exc:
             LOG.info('%s', exc)
 
-    def _count_heartbeats(self, service: Any) -> None:
+    def _count_heartbeats(self, service: nova_records.Service) -> None:
         seen = service.updated_at.isoformat() if service.updated_at else ''
         if seen and seen != self._last:
             self._last = seen
@@ -217,7 +218,8 @@ class ReturnServers(Step):
     def _turn(self, item: dict[str, Any]) -> None:
         """Make the way back of a server that is where we moved it."""
         server = self.tools.nova.server(item['object_id'])
-        if verdicts.is_gone(server) or server.host != item['destination']:
+        if (not verdicts.exists(server)
+                or server.host != item['destination']):
             return
         found = plans.ladder_of(server, {}, item['destination'])
         memory = {**items.with_attempt(item, {}), 'ladder': found['ladder'],

@@ -6,8 +6,10 @@ from typing import NoReturn
 
 from oslo_config import cfg
 
+from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.steps.base import Step
 from cloudmanager.db import tasks as db_tasks
@@ -16,7 +18,7 @@ from cloudmanager.domain.task_states import ItemState
 CONF = cfg.CONF
 
 
-def item_of(server: Any) -> dict[str, Any]:
+def item_of(server: nova_records.Server) -> dict[str, Any]:
     """Return the row of ``task_items`` for a server that is acted on."""
     return {'kind': 'server', 'object_id': server.id, 'name': server.name,
             'state': ItemState.PENDING, 'source': server.host,
@@ -83,7 +85,7 @@ class ServerStep(Step):
                    f'{text.rstrip(".")}.')
 
 
-def check_free(context: Any, server_id: str,
+def check_free(context: RequestContext, server_id: str,
                task_id: str | None = None) -> None:
     """Check that no other task has a server among its items.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from oslo_log import log as logging
 
+from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.conductor.servers import evacuation
 from cloudmanager.conductor.servers import examine
@@ -47,7 +48,7 @@ class TreatServer(server_step.ServerStep):
         return [remedies.Tried(**values) for values in
                 item['memory'].get('history', ())]
 
-    def _begin_step(self, item: dict[str, Any], server: Any,
+    def _begin_step(self, item: dict[str, Any], server: nova_records.Server,
                     decision: remedies.Decision) -> None:
         """Write down which step is about to be taken."""
         LOG.info('Server %(server)s: %(why)s; next is %(step)s.', {
@@ -94,7 +95,7 @@ class TreatServer(server_step.ServerStep):
             memory={**memory, 'step': None, 'history': [
                 *memory.get('history', ()), tried]})
 
-    def _end(self, item: dict[str, Any], server: Any,
+    def _end(self, item: dict[str, Any], server: nova_records.Server,
              decision: remedies.Decision) -> None:
         text = self.story(item, decision.text)
         if decision.end is remedies.End.FAILED:

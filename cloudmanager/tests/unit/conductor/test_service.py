@@ -22,14 +22,14 @@ class Projects:
         return self.sessions.setdefault(project_id, object())
 
 
-class InProjectsTestCase(base.TestCase):
+class ClientsOfProjectsTestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
         self.projects = Projects()
         self.useFixture(fixtures.MonkeyPatch(
             'cloudmanager.clients.projects.Projects', lambda: self.projects))
-        self.enter = service.InProjects()
+        self.enter = service.ClientsOfProjects()
 
     def test_clients(self):
         inside = self.enter('p1')
