@@ -44,6 +44,11 @@ def utcnow() -> datetime.datetime:
     return source.utcnow()
 
 
+def seconds_since(time: datetime.datetime) -> float:
+    """Return the seconds that have passed since a time in UTC."""
+    return (utcnow() - time).total_seconds()
+
+
 def sleep(seconds: float) -> None:
     """Let some time pass.
 

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """One task in the hands of one conductor."""
 
+import datetime
 import threading
 import time
 from typing import Any
+from typing import TypeVar
 
 from oslo_db import exception as db_exc
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
+from cloudmanager.conductor.records import stored
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain.task_states import Cancel
+
+Memory = TypeVar('Memory', bound=stored.Record)
 
 
 class HandOver(BaseException):
@@ -33,22 +38,64 @@ class Run:
 
     def __init__(self, context: RequestContext, task: dict[str, Any],
                  stopping: threading.Event) -> None:
-        self.context = context
-        self.task_id: str = task['id']
-        self.name: str = task['name']
-        self.host: str = task['host'] or ''
-        self.server_id: str = task['server_id'] or ''
-        self.params: dict[str, Any] = task['params']
-        self.generation: int = task['generation']
-        self.created_at = task['created_at']
-        self.user_id: str | None = task['user_id']
-        self.user_name: str | None = task['user_name']
+        self._context = context
+        self._task = task
         self.memory: dict[str, Any] = dict(task['memory'] or {})
+        self._recalled: dict[type[stored.Record], stored.Record] = {}
         #: What came of it, in words.
         self.result: str | None = None
         self.claimed_at = time.monotonic()
         self.lost = threading.Event()
         self.stopping = stopping
+
+    # Whose work it is does not change while it is done.
+
+    @property
+    def context(self) -> RequestContext:
+        return self._context
+
+    @property
+    def task_id(self) -> str:
+        return str(self._task['id'])
+
+    @property
+    def name(self) -> str:
+        return str(self._task['name'])
+
+    @property
+    def host(self) -> str:
+        """The compute host that it is about; empty if it is about none."""
+        return self._task['host'] or ''
+
+    @property
+    def server_id(self) -> str:
+        """The server that it is about; empty if it is about none."""
+        return self._task['server_id'] or ''
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What was asked for."""
+        found: dict[str, Any] = self._task['params']
+        return found
+
+    @property
+    def generation(self) -> int:
+        return int(self._task['generation'])
+
+    @property
+    def created_at(self) -> datetime.datetime:
+        found: datetime.datetime = self._task['created_at']
+        return found
+
+    @property
+    def user_id(self) -> str | None:
+        found: str | None = self._task['user_id']
+        return found
+
+    @property
+    def user_name(self) -> str | None:
+        found: str | None = self._task['user_name']
+        return found
 
     def guard(self) -> Cancel | None:
         """Check that this conductor may go on; call before side effects.
@@ -97,6 +144,25 @@ class Run:
         db_tasks.remember(self.context, self.task_id, self.generation,
                           values)
         self.memory.update(values)
+
+    def recall(self, kind: type[Memory]) -> Memory:
+        """Return what the task remembers of a kind.
+
+        It is the same record each time; who changes it has it kept.
+        """
+        found = self._recalled.get(kind)
+        if not isinstance(found, kind):
+            found = self._recalled[kind] = kind.from_json(self.memory)
+        return found
+
+    def keep(self, memory: stored.Record) -> None:
+        """Have later steps, and a successor, know what has changed.
+
+        :param memory: what ``recall`` returned
+        """
+        changed = memory.changes(self.memory)
+        if changed:
+            self.remember(**changed)
 
     def begin_part(self, part_id: str, name: str, host: str,
                    params: dict[str, Any],

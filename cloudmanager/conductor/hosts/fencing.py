@@ -7,6 +7,8 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.records.hosts import HostMemory
+from cloudmanager.conductor.records.hosts import Proof
 from cloudmanager.conductor.tools import Tools
 
 CONF = cfg.CONF
@@ -27,14 +29,15 @@ def fence(run: engine_run.Run, tools: Tools) -> None:
 
     :raises HostNotFenced: there is no proof
     """
-    if run.memory.get('fenced'):
+    memory = run.recall(HostMemory)
+    if memory.fenced:
         return
     if run.params.get('fenced'):
         believe(run, tools, run.host)
-        run.remember(fenced='administrator')
+        memory.fenced = Proof.ADMINISTRATOR
+        run.keep(memory)
         return
-    node = tools.power.node_of_host(run.context,
-                                         run.host)
+    node = tools.power.node_of_host(run.context, run.host)
     if node is None:
         raise exception.HostNotFenced(
             host=run.host, reason='no power control is assigned to it')
@@ -44,7 +47,8 @@ def fence(run: engine_run.Run, tools: Tools) -> None:
     except exception.CloudManagerException as exc:
         raise exception.HostNotFenced(host=run.host,
                                       reason=str(exc)) from exc
-    run.remember(fenced='power')
+    memory.fenced = Proof.POWER
+    run.keep(memory)
 
 
 def believe(run: engine_run.Run, tools: Tools, host: str) -> None:
@@ -65,11 +69,13 @@ def believe(run: engine_run.Run, tools: Tools, host: str) -> None:
 
 def force_down(run: engine_run.Run, tools: Tools) -> None:
     """Force the Nova service down, once the host is fenced."""
-    if not run.memory.get('fenced'):
+    memory = run.recall(HostMemory)
+    if not memory.fenced:
         raise exception.HostNotFenced(host=run.host,
                                       reason='it was not fenced')
     service = compute_services.of_host(tools.nova, run.host)
     if not service.forced_down:
         run.guard()
-        run.remember(forced_down=True)
+        memory.forced_down = True
+        run.keep(memory)
         tools.nova.force_down(service.id, True)

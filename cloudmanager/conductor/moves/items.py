@@ -107,9 +107,10 @@ def when(text: str) -> datetime.datetime:
     return datetime.datetime.fromisoformat(text)
 
 
-def seconds_since(text: str) -> float:
-    """Return the seconds that have passed since a stored time."""
-    return (clock.utcnow() - when(text)).total_seconds()
+def seconds_since(time: str | datetime.datetime) -> float:
+    """Return the seconds that have passed since a time."""
+    then = when(time) if isinstance(time, str) else time
+    return (clock.utcnow() - then).total_seconds()
 
 
 def waited_enough(item: dict[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from taskflow import task
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.records.hosts import HostMemory
 from cloudmanager.conductor.tools import Tools
 
 CONF = cfg.CONF
@@ -22,8 +23,8 @@ class Step(task.Task):
     """A step: one side effect, which bears being begun twice.
 
     Subclasses write ``do`` and, where there is something to put back,
-    ``undo``. What later steps or a successor need goes to
-    ``run.remember``.
+    ``undo``. What later steps or a successor need is in a record of
+    ``conductor.records``, which the run keeps.
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools) -> None:
@@ -89,3 +90,12 @@ class Step(task.Task):
             made the flow fail; after a restart they know the names of
             their exceptions, not the exceptions
         """
+
+
+class HostStep(Step):
+    """A step of a task that is about one host."""
+
+    @property
+    def memory(self) -> HostMemory:
+        """What the task remembers; who changes it has the run keep it."""
+        return self.run.recall(HostMemory)

@@ -16,33 +16,33 @@ from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.hosts import occupancy
 from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.moves import migrations
-from cloudmanager.conductor.steps.base import Step
+from cloudmanager.conductor.steps.base import HostStep
 from cloudmanager.db import nodes as db_nodes
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 
-class FindHost(Step):
+class FindHost(HostStep):
     """Note what there is of the host before anything is taken away."""
 
     def do(self) -> None:
         self.run.checkpoint()
-        if 'aggregates' in self.run.memory:
+        if self.memory.aggregates is not None:
             return
         nova, name = self.tools.nova, self.run.host
-        self.run.remember(
-            aggregates=[item.name for item in nova.aggregates()
-                        if name in item.hosts],
-            # By their names too: of a host that Nova has forgotten only
-            # those are left.
-            providers=[item.id for item in nova.hypervisors()
-                       if item.host == name] or [
-                entry.uuid for entry in
-                self.tools.placement.providers(name)])
+        aggregates = [item.name for item in nova.aggregates()
+                      if name in item.hosts]
+        # By their names too: of a host that Nova has forgotten only those
+        # are left.
+        self.memory.providers = [
+            item.id for item in nova.hypervisors() if item.host == name] or [
+                entry.uuid for entry in self.tools.placement.providers(name)]
+        self.memory.aggregates = aggregates
+        self.run.keep(self.memory)
 
 
-class AwaitMigrations(Step):
+class AwaitMigrations(HostStep):
     """Wait for the open migrations of the host, if that is wanted."""
 
     def do(self) -> None:
@@ -60,22 +60,22 @@ class AwaitMigrations(Step):
             self.run.pause(CONF.host_tasks.poll_interval_max)
 
 
-class SwitchOff(Step):
+class SwitchOff(HostStep):
     """Switch the empty host off; a nova-compute would come back.
 
     One without a power control must have been stopped by hand.
     """
 
     def do(self) -> None:
-        if self.run.memory.get('fenced'):
+        if self.memory.fenced:
             return
         self.run.checkpoint()
-        occupancy.check_out_of_use(
-            self.run, self.tools, deleting=True)
+        occupancy.check_out_of_use(self.run, self.tools, deleting=True)
         node = self.tools.power.node_of_host(self.run.context,
                                              self.run.host)
         if node is not None:
-            self.run.remember(switched_off=True)
+            self.memory.switched_off = True
+            self.run.keep(self.memory)
             self.tools.power.switch_off(node, self.run)
         elif compute_services.of_host(
                 self.tools.nova, self.run.host).state == 'up':
@@ -86,8 +86,7 @@ class SwitchOff(Step):
                        'again')
 
     def undo(self, causes: list[Any]) -> None:
-        memory = self.run.memory
-        if not memory.get('switched_off') or memory.get('no_return'):
+        if not self.memory.switched_off or self.memory.no_return:
             return
         node = self.tools.power.node_of_host(self.run.context,
                                              self.run.host)
@@ -95,7 +94,7 @@ class SwitchOff(Step):
             self.tools.power.switch_on(node, self.run)
 
 
-class RemoveService(Step):
+class RemoveService(HostStep):
     """The point of no return: Nova forgets the host.
 
     With its service Nova removes the host from all aggregates, its
@@ -103,32 +102,36 @@ class RemoveService(Step):
     """
 
     def do(self) -> None:
-        if not self.run.memory.get('no_return'):
+        if not self.memory.no_return:
             self.run.checkpoint()
         service = self.tools.nova.service(self.run.host)
         if service is None:
             return
-        if not self.run.memory.get('fenced'):
-            occupancy.check_out_of_use(
-            self.run, self.tools, deleting=True)
-        self.run.remember(no_return=True)
+        if not self.memory.fenced:
+            occupancy.check_out_of_use(self.run, self.tools, deleting=True)
+        self._pass(True)
         try:
             self.tools.nova.delete_service(service.id)
         except exception.CloudRequestRefused:
             # Nova refuses before it changes anything.
-            self.run.remember(no_return=False)
+            self._pass(False)
             raise
 
+    def _pass(self, passed: bool) -> None:
+        self.memory.no_return = passed
+        self.run.keep(self.memory)
 
-class CleanUp(Step):
+
+class CleanUp(HostStep):
     """Remove what Nova left behind, and what is not its own."""
 
     def do(self) -> None:
-        self.run.remember(no_return=True)
+        self.memory.no_return = True
+        self.run.keep(self.memory)
         self._clean_placement()
         done = self._clean_cinder()
         self._forget_node()
-        names = self.run.memory['aggregates']
+        names = self.memory.aggregates or []
         self.run.result = (
             f'Host {self.run.host} is decommissioned; it was in '
             f'{len(names)} aggregate(s)'
@@ -137,7 +140,7 @@ class CleanUp(Step):
 
     def _clean_placement(self) -> None:
         placement = self.tools.placement
-        for uuid in self.run.memory['providers']:
+        for uuid in self.memory.providers or ():
             try:
                 held = placement.allocations_of_provider(uuid)
             except exception.NotFound:

@@ -21,7 +21,7 @@ from cloudmanager.conductor.moves import mover
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.moves import requests
 from cloudmanager.conductor.moves import verdicts
-from cloudmanager.conductor.steps.base import Step
+from cloudmanager.conductor.steps.base import HostStep
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain.task_states import ItemState
@@ -37,17 +37,18 @@ EMPTY_READINGS = 2
 LEFT_AS_FOUND = ('host.restart', 'host.decommission')
 
 
-class DisableHost(Step):
+class DisableHost(HostStep):
     """Keep new servers off the host, and remember how it was."""
 
     def do(self) -> None:
         self.run.checkpoint()
         service = compute_services.of_host(self.tools.nova, self.run.host)
-        if 'was_enabled' not in self.run.memory:
+        if self.memory.was_enabled is None:
+            self.memory.was_enabled = service.status == 'enabled'
+            self.memory.reason_before = service.disabled_reason
             # The time of the last heartbeat is lost when it is disabled.
-            self.run.remember(was_enabled=service.status == 'enabled',
-                              reason_before=service.disabled_reason,
-                              silent_for=liveness.silent_for(service))
+            self.memory.silent_for = liveness.silent_for(service)
+            self.run.keep(self.memory)
         if (service.status == 'enabled'
                 or compute_services.is_left(service.disabled_reason)):
             compute_services.disable(self.tools.nova, service,
@@ -60,15 +61,14 @@ class DisableHost(Step):
 
     def undo(self, causes: list[Any]) -> None:
         """Enable the host again where nothing bad can come of it."""
-        memory = self.run.memory
+        memory = self.memory
         service = self.tools.nova.service(self.run.host)
         if service is None or service.disabled_reason != self._reason():
             return
-        if (memory.get('fenced') or memory.get('no_return')
-                or not memory.get('was_enabled')
+        if (memory.fenced or memory.no_return or not memory.was_enabled
                 or not self._is_harmless(causes)):
             why = compute_services.failure_reason(
-                self._reason(), causes, bool(memory.get('fenced')))
+                self._reason(), causes, bool(memory.fenced))
             compute_services.disable(self.tools.nova, service, why)
         else:
             self.tools.nova.enable_service(service.id)
@@ -90,7 +90,7 @@ class DisableHost(Step):
                                     for cause in causes)
 
 
-class PlanMoves(Step):
+class PlanMoves(HostStep):
     """Write an item for each server on the host."""
 
     def do(self) -> None:
@@ -102,7 +102,7 @@ class PlanMoves(Step):
         add_planned(self, plan)
 
 
-class PlanEvacuation(Step):
+class PlanEvacuation(HostStep):
     """Write an item for each server on the host, as planned early or now.
 
     :param early: may have been begun by an earlier step
@@ -121,25 +121,25 @@ class PlanEvacuation(Step):
                                        self.run.params))
 
 
-def plan_moves(step: Step) -> None:
+def plan_moves(step: HostStep) -> None:
     """Add items for the servers on a living host that have none yet."""
     add_planned(step, make_plan(step))
 
 
-def make_plan(step: Step) -> planning_plan.Plan:
+def make_plan(step: HostStep) -> planning_plan.Plan:
     """Plan to empty the living host of a task."""
     return plans.make_plan(step.tools, 'drain', step.run.host,
                            step.run.params, step.run.task_id)
 
 
-def add_planned(step: Step, plan: planning_plan.Plan) -> None:
+def add_planned(step: HostStep, plan: planning_plan.Plan) -> None:
     """Add items for the servers of a plan that have none yet."""
     step.run.add_items([plans.item_of(entry, step.run.params)
                         for entry in plan.servers])
     _wait_for_others(step)
 
 
-def _wait_for_others(step: Step) -> None:
+def _wait_for_others(step: HostStep) -> None:
     """Let those servers wait that a task of their own acts on.
 
     Such a task writes first and looks then, as this one does: one of the
@@ -156,7 +156,7 @@ def _wait_for_others(step: Step) -> None:
             **item['memory'], 'wait': True, 'task': task_id})
 
 
-class MoveServers(Step):
+class MoveServers(HostStep):
     """Empty the host, again and again until it is seen empty twice."""
 
     def do(self) -> None:
@@ -203,7 +203,7 @@ def _failed_otherwise(item: dict[str, Any],
             and task_items.has_changed(item, server))
 
 
-class EvacuateServers(Step):
+class EvacuateServers(HostStep):
     """Rebuild the servers elsewhere, by priority."""
 
     def do(self) -> None:
@@ -226,7 +226,7 @@ class EvacuateServers(Step):
                               'task': self.run.task_id, 'why': exc})
 
 
-class Fence(Step):
+class Fence(HostStep):
     """Prove that the host is off.
 
     :param early: is begun meanwhile
@@ -239,18 +239,19 @@ class Fence(Step):
 
     def do(self) -> None:
         self.run.checkpoint()
-        params, memory = self.run.params, self.run.memory
-        if not memory.get('fenced'):
+        params, memory = self.run.params, self.memory
+        if not memory.fenced:
             # A fence that was begun goes on: Nova takes a host for up for
             # some time after its power was cut. So do tasks of older
             # versions, whose requests could not say ``force``.
-            new = 'force' in params and not memory.get('fence_begun')
+            new = 'force' in params and not memory.fence_begun
             if new:
                 self._check_down()
             self._early.begin(self.tools, self.run.host, params)
             if new:
                 self._check_rebuilds()
-                self.run.remember(fence_begun=True)
+                memory.fence_begun = True
+                self.run.keep(memory)
         fencing.fence(self.run, self.tools)
 
     def _check_down(self) -> None:
@@ -263,7 +264,7 @@ class Fence(Step):
             service = compute_services.of_host(self.tools.nova,
                                                self.run.host)
             if liveness.is_up(self.tools.nova, service,
-                              self.run.memory.get('silent_for'),
+                              self.memory.silent_for,
                               pause=self.run.pause):
                 raise liveness.refusal(self.run.host, [])
 
@@ -292,14 +293,14 @@ class Fence(Step):
                        if item['state'] == ItemState.FAILED]))
 
 
-class ForceDown(Step):
+class ForceDown(HostStep):
     """Tell Nova that the host is dead."""
 
     def do(self) -> None:
         fencing.force_down(self.run, self.tools)
 
 
-class VerifyItems(Step):
+class VerifyItems(HostStep):
     """End the task as failed, and name them, if any server failed."""
 
     def do(self) -> None:
@@ -350,17 +351,16 @@ def _names(host: str, failed: list[dict[str, Any]]) -> str:
     return f'{len(failed)} server(s) of {host} failed: {listed}'
 
 
-class PowerOffHost(Step):
+class PowerOffHost(HostStep):
     """Switch the empty host off, soft first."""
 
     def do(self) -> None:
-        if self.run.memory.get('fenced'):
+        if self.memory.fenced:
             return
         self.run.checkpoint()
         node = self.tools.power.node_of_host(self.run.context,
                                              self.run.host)
         if node is None:
-            self.run.remember(power='none')
             raise exception.TaskFailed(
                 reason=f'Host {self.run.host} is empty and disabled, but no '
                        'power control is assigned to switch it off.')

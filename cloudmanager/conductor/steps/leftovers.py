@@ -42,14 +42,14 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
     _usable: frozenset[str] = frozenset()
 
     def do(self) -> None:
-        memory = self.run.memory
         # Once the power was touched nothing can be seen of the guests.
-        if not (memory.get('fenced') or memory.get('fence_begun')):
+        if not (self.memory.fenced or self.memory.fence_begun):
             if not self._may_fence():
                 return
             # The last moment at which a cancel leaves the host running.
             self.run.checkpoint()
-            self.run.remember(fence_begun=True)
+            self.memory.fence_begun = True
+            self.run.keep(self.memory)
         fencing.fence(self.run, self.tools)
         fencing.force_down(self.run, self.tools)
         super().do()

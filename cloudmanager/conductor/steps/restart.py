@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steps that restart an empty host and take it into use again."""
 
+import datetime
 from typing import Any
 
 from oslo_config import cfg
@@ -17,7 +18,8 @@ from cloudmanager.conductor.moves import mover
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.power import nodes as power_steps
-from cloudmanager.conductor.steps.base import Step
+from cloudmanager.conductor.records.hosts import NO_HEARTBEAT
+from cloudmanager.conductor.steps.base import HostStep
 from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning.terms import Action
 from cloudmanager.power import exceptions as power_exc
@@ -35,14 +37,14 @@ TRAIT_SECONDS = 10
 RETURN_ACTIONS = frozenset((Action.LIVE, Action.COLD))
 
 
-class ResetHost(Step):
+class ResetHost(HostStep):
     """Restart the empty host by its power control."""
 
     def do(self) -> None:
-        memory = self.run.memory
-        if memory.get('heartbeat_before'):
+        memory = self.memory
+        if memory.heartbeat_before:
             return
-        if not memory.get('no_return'):
+        if not memory.no_return:
             # The last moment at which a cancel leaves the host alone.
             self.run.checkpoint()
         node = self.tools.power.node_of_host(self.run.context,
@@ -51,18 +53,18 @@ class ResetHost(Step):
             raise exception.TaskFailed(
                 reason=f'Host {self.run.host} has no power control any '
                        'more.')
-        if not memory.get('fenced'):
+        if not memory.fenced:
             occupancy.check_out_of_use(self.run, self.tools)
         agents = [agent.id for agent in
                   self.tools.neutron.agents(self.run.host) if agent.alive]
-        if not memory.get('no_return'):
-            self.run.remember(no_return=True, agents=agents)
+        if not memory.no_return:
+            memory.no_return, memory.agents = True, agents
+            self.run.keep(memory)
         self._reset(node)
         seen = compute_services.of_host(
             self.tools.nova, self.run.host).updated_at
-        self.run.remember(heartbeat_before=seen.isoformat() if seen
-                          else 'none')
-
+        memory.heartbeat_before = seen.isoformat() if seen else NO_HEARTBEAT
+        self.run.keep(memory)
 
     def _reset(self, node: dict[str, Any]) -> None:
         """Reset the node once, whatever ends the process meanwhile.
@@ -73,8 +75,8 @@ class ResetHost(Step):
         """
         power = self.tools.power
         try:
-            power.reset(node, self.run, journal=self._journal(
-                self.run.memory))
+            power.reset(node, self.run,
+                        journal=power_steps.task_journal(self.run))
         except power_exc.PowerInterrupted as exc:
             service = compute_services.of_host(self.tools.nova,
                                                self.run.host)
@@ -83,14 +85,11 @@ class ResetHost(Step):
                 LOG.info('Host %(host)s is booting: %(why)s',
                          {'host': self.run.host, 'why': exc})
                 return
-            power.reset(node, self.run, journal=self._journal({}))
-
-    def _journal(self, memory: dict[str, Any]) -> power_steps.MemoryJournal:
-        return power_steps.MemoryJournal(
-            memory, lambda values: self.run.remember(**values))
+            power.reset(node, self.run, journal=power_steps.MemoryJournal(
+                {}, lambda values: self.run.remember(**values)))
 
 
-class AwaitHost(Step):
+class AwaitHost(HostStep):
     """Wait until the host is well, and stays so.
 
     It is well when its nova-compute has sent heartbeats since the restart
@@ -98,9 +97,8 @@ class AwaitHost(Step):
     """
 
     def do(self) -> None:
-        if 'awaited_since' not in self.run.memory:
-            self.run.remember(awaited_since=clock.utcnow().isoformat())
-        self._last = self.run.memory['heartbeat_before']
+        since = self._awaited_since()
+        self._last = self.memory.heartbeat_before
         self._heartbeats = 0
         well_since: float | None = None
         while True:
@@ -114,7 +112,7 @@ class AwaitHost(Step):
             settle = self.run.params.get('settle_seconds') or 0
             if well_since is not None and now - well_since >= settle:
                 return
-            if items.seconds_since(self.run.memory['awaited_since']) > (
+            if items.seconds_since(since) > (
                     CONF.host_tasks.restart_timeout + settle):
                 raise exception.TaskFailed(
                     reason=f'Host {self.run.host} did not come back within '
@@ -123,10 +121,16 @@ class AwaitHost(Step):
                            'disabled')
             self.run.pause(CONF.host_tasks.gate_interval)
 
+    def _awaited_since(self) -> datetime.datetime:
+        if self.memory.awaited_since is None:
+            self.memory.awaited_since = clock.utcnow()
+            self.run.keep(self.memory)
+        return self.memory.awaited_since
+
     def _what_is_missing(self) -> str:
         service = compute_services.of_host(self.tools.nova, self.run.host)
         if service.forced_down:
-            if self.run.memory.get('forced_down'):
+            if self.memory.forced_down:
                 self._lift(service)
             return 'it is forced down'
         self._count_heartbeats(service)
@@ -134,12 +138,11 @@ class AwaitHost(Step):
             return 'its nova-compute is down'
         if self._heartbeats < NEW_HEARTBEATS:
             return 'its nova-compute has sent no new heartbeats'
-        agents = self.run.memory.get('agents')
-        if agents:
+        if self.memory.agents:
             alive = {agent.id for agent in
                      self.tools.neutron.agents(self.run.host)
                      if agent.alive}
-            if not alive.issuperset(agents):
+            if not alive.issuperset(self.memory.agents):
                 return 'network agents of it are down'
         return ''
 
@@ -157,11 +160,11 @@ class AwaitHost(Step):
             self._heartbeats += 1
 
 
-class EnableHost(Step):
+class EnableHost(HostStep):
     """Take the host into use, if it was in use before."""
 
     def do(self) -> None:
-        if self.run.memory.get('was_enabled'):
+        if self.memory.was_enabled:
             self._enable()
 
     def _enable(self) -> None:
@@ -197,12 +200,12 @@ class EnableHost(Step):
             self.run.pause(CONF.host_tasks.poll_interval)
 
 
-class ReturnServers(Step):
+class ReturnServers(HostStep):
     """Move the servers back that were moved away, if that is wanted."""
 
     def do(self) -> None:
         if not (self.run.params.get('return_servers')
-                and self.run.memory.get('was_enabled')):
+                and self.memory.was_enabled):
             return
         for item in self.run.items():
             if (item['state'] == ItemState.DONE and item['destination']

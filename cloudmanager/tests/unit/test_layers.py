@@ -36,10 +36,12 @@ RULES = {
     'conductor.flows': ('conductor.steps', 'conductor.moves.early_plan',
                         'conductor.engine.run', 'conductor.tools'),
     'conductor.steps': (*CONDUCTOR_ROOMS, 'conductor.engine',
-                        'conductor.tools', 'conductor.cloud_model', 'db',
-                        'power', 'clients', 'planning', *LOW),
+                        'conductor.records', 'conductor.tools',
+                        'conductor.cloud_model', 'db', 'power', 'clients',
+                        'planning', *LOW),
     'conductor.cloud_model': ('planning', 'clients', *LOW),
-    'conductor.engine': ('db', *LOW),
+    'conductor.engine': ('conductor.records', 'db', *LOW),
+    'conductor.records': ('clients', 'planning', *LOW),
     'planning': ('domain',),
     'power': LOW,
     'clients': LOW,
@@ -51,8 +53,9 @@ RULES = {
     'version': (),
 }
 RULES.update(dict.fromkeys(CONDUCTOR_ROOMS, (
-    *CONDUCTOR_ROOMS, 'conductor.engine', 'conductor.tools',
-    'conductor.cloud_model', 'db', 'power', 'clients', 'planning', *LOW)))
+    *CONDUCTOR_ROOMS, 'conductor.engine', 'conductor.records',
+    'conductor.tools', 'conductor.cloud_model', 'db', 'power', 'clients',
+    'planning', *LOW)))
 
 
 def _module(path):

@@ -14,6 +14,7 @@ from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.engine import worker as engine_worker
 from cloudmanager.conductor.moves import mover
 from cloudmanager.conductor.power import nodes as power_steps
+from cloudmanager.conductor.records.hosts import HostMemory
 from cloudmanager.conductor.steps import hosts as host_steps
 from cloudmanager.db import api as db_api
 from cloudmanager.db import nodes as db_nodes
@@ -149,6 +150,13 @@ class ConductorCase(base.DbTestCase):
         self.plan(run)
         self.drive(run, EVACUATION)
         return self.items()
+
+    def remember(self, run, **values):
+        """Have the task of a host remember something."""
+        memory = run.recall(HostMemory)
+        for name, value in values.items():
+            setattr(memory, name, value)
+        run.keep(memory)
 
     # Whole flows
 

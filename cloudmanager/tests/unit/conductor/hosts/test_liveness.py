@@ -184,7 +184,7 @@ class FenceTestCase(AliveCase):
         """Its power is off, and Nova does not miss it yet."""
         self.nova.die('src')
         run = self.evacuate()
-        run.remember(was_enabled=True, fence_begun=True)
+        self.remember(run, was_enabled=True, fence_begun=True)
         self.nova.computes['src'].alive = True
         self.assertEqual('SUCCESS', self.run_flow(run)['status'])
 

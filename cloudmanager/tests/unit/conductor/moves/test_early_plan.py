@@ -6,6 +6,7 @@ import fixtures
 from cloudmanager.common import exception
 from cloudmanager.conductor.moves import early_plan
 from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.records.hosts import Proof
 from cloudmanager.conductor.steps import hosts as steps
 from cloudmanager.tests.unit.conductor import fakes_case
 
@@ -72,7 +73,7 @@ class EarlyPlanTestCase(fakes_case.ConductorCase):
     def test_not_fenced_again(self):
         """A successor that only plans has no early plan."""
         run = self.run_of('host.evacuate')
-        run.remember(fenced='power')
+        self.remember(run, fenced=Proof.POWER)
         early = early_plan.EarlyPlan()
         steps.Fence(run, self.tools, early).execute()
         steps.PlanEvacuation(run, self.tools, early).execute()

@@ -12,6 +12,7 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.moves import requests
+from cloudmanager.conductor.records.hosts import Proof
 from cloudmanager.conductor.steps import base as tasks_base
 from cloudmanager.conductor.steps import hosts as steps
 from cloudmanager.conductor.steps import leftovers
@@ -125,7 +126,7 @@ class DisableTestCase(StepCase):
 
     def test_reason_after_a_fence(self):
         run = self.run_of('host.evacuate')
-        run.remember(fenced='power')
+        self.remember(run, fenced=Proof.POWER)
         self.assertIn('Repeat it, or take the host back.', self.fail(
             exception.TaskFailed(reason='x'), run))
 
@@ -143,12 +144,11 @@ class DisableTestCase(StepCase):
     def test_undo_of_an_evacuation(self):
         """A host that was not fenced is as before; a fenced one is not."""
         error = exception.HostNotFenced(host='src', reason='x')
-        for memory, status in (({}, 'enabled'),
-                               ({'fenced': 'power'}, 'disabled')):
+        for proof, status in ((None, 'enabled'), (Proof.POWER, 'disabled')):
             run = self.run_of('host.evacuate')
             step = self.step(steps.DisableHost, run)
             step.execute()
-            run.remember(**memory)
+            self.remember(run, fenced=proof)
             step.revert(None, {'flow': cause(error)})
             self.assertEqual(status, self.host.status)
 
@@ -274,7 +274,7 @@ class FenceTestCase(StepCase):
 
     def test_force_down_once(self):
         run = self.run_of('host.evacuate')
-        run.remember(fenced='power')
+        self.remember(run, fenced=Proof.POWER)
         self.step(steps.ForceDown, run).execute()
         self.step(steps.ForceDown, run).execute()
         self.assertEqual(1, self.nova.count('force_down'))
@@ -428,7 +428,7 @@ class PowerOffTestCase(StepCase):
 
     def test_fenced_already(self):
         run = self.run_of()
-        run.remember(fenced='power')
+        self.remember(run, fenced=Proof.POWER)
         self.step(steps.PowerOffHost, run).execute()
         self.assertEqual({}, dict(self.nova.reads))
 

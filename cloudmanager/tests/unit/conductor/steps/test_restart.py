@@ -227,10 +227,11 @@ class ReturnTestCase(RestartCase):
 class JournalTestCase(RestartCase):
     """FD13: what must not happen twice is looked at first."""
 
-    def begin(self, **memory):
+    def begin(self, done):
         """Have a conductor that has died after it noted something."""
         run = self.run_of(name='host.restart')
-        run.remember(was_enabled=True, no_return=True, agents=[], **memory)
+        self.remember(run, was_enabled=True, no_return=True, agents=[])
+        run.remember(done=done)
         self.source.status = 'disabled'
         self.source.disabled_reason = (
             f'cloudmanager: {run.name}, task {run.task_id}')
