@@ -311,6 +311,13 @@ class Misconfigured(Unavailable):
     template = '%(setting)s cannot be used: %(reason)s.'
 
 
+class ActionUnknown(Unavailable):
+    error_code = 'cloudmanager.action_unknown'
+    template = ('The conductor that answered has version %(version)s and '
+                'does not know the action %(action)s: bring all conductors '
+                'to the version of the API.')
+
+
 class CloudNotConfigured(Unavailable):
     error_code = 'cloudmanager.cloud_not_configured'
     template = ('No cloud is configured: %(setting)s is missing.')

@@ -8,10 +8,9 @@ import oslo_messaging as messaging
 
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
+from cloudmanager.conductor import actions
 from cloudmanager.conductor.engine.worker import Worker
-from cloudmanager.conductor.hosts import checks
 from cloudmanager.conductor.power import health
-from cloudmanager.conductor.servers import checks as server_checks
 from cloudmanager.conductor.tools import Tools
 
 
@@ -37,15 +36,16 @@ class ConductorManager:
                           host: str | None,
                           params: dict[str, Any]) -> dict[str, Any]:
         """Check that an action can be begun; see rpcapi."""
-        return checks.check(context, self._tools(), action, host, params)
+        name = f'{"hosts" if host is None else "host"}.{action}'
+        return actions.check(name)(context, self._tools(), host, params)
 
     @messaging.expected_exceptions(exception.CloudManagerException)
     def check_server_action(self, context: RequestContext, action: str,
                             server_id: str,
                             params: dict[str, Any]) -> dict[str, Any]:
         """Check that an action on a server can be begun; see rpcapi."""
-        return server_checks.check(context, self._tools(), action,
-                                   server_id, params)
+        return actions.check(f'server.{action}')(
+            context, self._tools(), server_id, params)
 
     @messaging.expected_exceptions(exception.CloudManagerException)
     def node_health(self, context: RequestContext,

@@ -20,7 +20,7 @@ from cloudmanager.clients import projects
 from cloudmanager.clients import retry
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import rpc
-from cloudmanager.conductor import flows
+from cloudmanager.conductor import actions
 from cloudmanager.conductor import manager
 from cloudmanager.conductor import tools as conductor_tools
 from cloudmanager.conductor.endpoints import domains
@@ -110,9 +110,9 @@ class Conductor:
         tools = self._tools = LazyTools()
 
         def build(run: engine_run.Run) -> Any:
-            found = (tools.without_cloud()
-                     if run.name in flows.WITHOUT_CLOUD else tools())
-            return flows.BUILDERS[run.name](run, found)
+            action = actions.get(run.name)
+            return action.flow(run, tools() if action.needs_cloud
+                               else tools.without_cloud())
 
         self._worker = engine_worker.Worker(
             name, build, lambda run: compute_services.after_task(run, tools))

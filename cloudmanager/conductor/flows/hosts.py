@@ -4,6 +4,7 @@
 
 from taskflow.patterns import linear_flow
 
+from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import early_plan
 from cloudmanager.conductor.steps import decommission as away
@@ -17,7 +18,7 @@ from cloudmanager.conductor.tools import Tools
 def shutdown(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Empty a living host and switch it off."""
     return linear_flow.Flow('host.shutdown').add(
-        hosts.DisableHost(run, tools),
+        hosts.DisableHost(run, tools, hosts.BEFORE_IT_BEGAN),
         hosts.PlanMoves(run, tools),
         hosts.MoveServers(run, tools),
         leftovers.EvacuateLeftovers(run, tools),
@@ -29,7 +30,9 @@ def evacuate(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Bring the servers of a dead host back elsewhere."""
     early = early_plan.EarlyPlan()
     return linear_flow.Flow('host.evacuate').add(
-        hosts.DisableHost(run, tools),
+        hosts.DisableHost(run, tools, (
+            *hosts.BEFORE_IT_BEGAN, exception.HostNotFenced,
+            exception.HostIsUp)),
         hosts.Fence(run, tools, early),
         hosts.ForceDown(run, tools),
         hosts.PlanEvacuation(run, tools, early),
@@ -40,7 +43,7 @@ def evacuate(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
 def restart(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Empty a living host, restart it, and take it into use again."""
     return linear_flow.Flow('host.restart').add(
-        hosts.DisableHost(run, tools),
+        hosts.DisableHost(run, tools, hosts.ANY_FAILURE),
         hosts.PlanMoves(run, tools),
         hosts.MoveServers(run, tools),
         leftovers.EvacuateLeftovers(run, tools),
@@ -67,7 +70,7 @@ def decommission(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
         away.FindHost(run, tools))
     if not run.params.get('service_gone'):
         flow.add(
-            hosts.DisableHost(run, tools),
+            hosts.DisableHost(run, tools, hosts.ANY_FAILURE),
             away.AwaitMigrations(run, tools),
             hosts.PlanMoves(run, tools),
             hosts.MoveServers(run, tools),

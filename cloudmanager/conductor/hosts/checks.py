@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether an action on hosts can be begun, asked before there is a task."""
+"""Whether an action on hosts can be begun, asked before there is a task.
 
-from collections.abc import Callable
+Each function takes the exact name of the host, ``None`` when ``params`` names
+the hosts, and returns ``plan`` for a dry run and ``params`` that the task
+needs besides. It raises a CloudManagerException when the action cannot be
+begun.
+"""
+
 import dataclasses
 from typing import Any
 
@@ -20,17 +25,6 @@ from cloudmanager.planning import classify
 from cloudmanager.planning import options
 from cloudmanager.planning import roll
 from cloudmanager.planning.cloud import model
-
-
-def check(context: RequestContext, tools: Tools, action: str, host: str | None,
-          params: dict[str, Any]) -> dict[str, Any]:
-    """Check an action, or plan it.
-
-    :param host: exact name; ``None`` when ``params`` names the hosts
-    :returns: ``plan`` for a dry run; ``params`` that the task needs besides
-    :raises CloudManagerException: the action cannot be begun
-    """
-    return _CHECKS[action](context, tools, action, host, params)
 
 
 def _drain(tools: Tools, action: str, host: str,
@@ -53,14 +47,16 @@ def _service(tools: Tools, host: str) -> Any:
     return service
 
 
-def _shutdown(context: RequestContext, tools: Tools, action: str, host: str,
-              params: dict[str, Any]) -> dict[str, Any]:
+def shutdown(context: RequestContext, tools: Tools, host: str,
+             params: dict[str, Any]) -> dict[str, Any]:
+    """Check that a living host can be emptied."""
     _service(tools, host)
-    return _drain(tools, action, host, params)
+    return _drain(tools, 'shutdown', host, params)
 
 
-def _evacuate(context: RequestContext, tools: Tools, action: str, host: str,
-              params: dict[str, Any]) -> dict[str, Any]:
+def evacuate(context: RequestContext, tools: Tools, host: str,
+             params: dict[str, Any]) -> dict[str, Any]:
+    """Check that a host may be taken for dead, and can be fenced."""
     service = _service(tools, host)
     if params.get('dry_run'):
         return {'plan': _plan_of_evacuation(tools, host, service, params)}
@@ -156,13 +152,13 @@ def _plan_of_evacuation(tools: Tools, host: str, service: nova_records.Service,
         blockers=(*refused, *plan.blockers)).to_dict()
 
 
-def _decommission(context: RequestContext, tools: Tools, action: str,
-                  host: str,
-                  params: dict[str, Any]) -> dict[str, Any]:
+def decommission(context: RequestContext, tools: Tools, host: str,
+                 params: dict[str, Any]) -> dict[str, Any]:
+    """Check that a host can leave the cloud."""
     if tools.nova.service(host) is None:
         return _remains(tools, host, params)
     if params.get('dry_run'):
-        return _drain(tools, action, host, params)
+        return _drain(tools, 'decommission', host, params)
     if not params.get('wait'):
         found = tools.nova.open_migrations(host)
         if found:
@@ -175,7 +171,7 @@ def _decommission(context: RequestContext, tools: Tools, action: str,
     if volumes:
         raise exception.HostHasVolumes(host=host,
                                        volumes=', '.join(sorted(volumes)))
-    return _drain(tools, action, host, params)
+    return _drain(tools, 'decommission', host, params)
 
 
 def _remains(tools: Tools, host: str,
@@ -194,9 +190,9 @@ def _remains(tools: Tools, host: str,
     return {'params': {'service_gone': True}}
 
 
-def _restart(context: RequestContext, tools: Tools, action: str,
-             host: str | None,
-             params: dict[str, Any]) -> dict[str, Any]:
+def restart(context: RequestContext, tools: Tools, host: str | None,
+            params: dict[str, Any]) -> dict[str, Any]:
+    """Check that hosts can be restarted one after the other."""
     known = {service.host for service in tools.nova.services()}
     unknown = [name for name in params['hosts'] if name not in known]
     if unknown:
@@ -246,8 +242,3 @@ def _check_room(context: RequestContext, cloud: model.Cloud,
     if waiting and len(out) >= most:
         raise exception.HostsOutOfUse(most=most,
                                       hosts=rolling.describe(out))
-
-
-_CHECKS: dict[str, Callable[..., dict[str, Any]]] = {
-    'shutdown': _shutdown, 'evacuate': _evacuate,
-    'decommission': _decommission, 'restart': _restart}

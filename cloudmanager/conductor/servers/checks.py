@@ -1,44 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether an action on a server can be begun, asked before there is a task."""
+"""Whether an action on a server can be begun, asked before there is a task.
 
+Each function returns the server's host as ``host``, ``None`` when it is on
+none, and raises a CloudManagerException when the action cannot be begun.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
+from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.clones import source
-from cloudmanager.conductor.servers import balance
+from cloudmanager.conductor.servers import balance as server_balance
 from cloudmanager.conductor.servers import evacuation
 from cloudmanager.conductor.servers import examine
-from cloudmanager.conductor.servers import treatment
+from cloudmanager.conductor.servers import treatment as rules
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.planning import remedies
 
+Check = Callable[[RequestContext, Tools, str, dict[str, Any]],
+                 dict[str, Any]]
 
-def check(context: RequestContext, tools: Tools, action: str, server_id: str,
-          params: dict[str, Any]) -> dict[str, Any]:
-    """Check an action on a server.
 
-    :returns: the server's host, ``None`` when it is on none
-    :raises CloudManagerException: the action cannot be begun
-    """
+def _find(tools: Tools, server_id: str) -> nova_records.Server:
     server = tools.nova.server(server_id)
     if server is None or server.status == 'DELETED':
         raise exception.ServerNotFound(server=server_id)
-    if action == 'balance':
-        balance.way_of(tools, server)
-    elif action == 'clone':
-        source.check(tools, server_id, params)
-    else:
-        _treatment(context, tools, action, server_id, params)
+    return server
+
+
+def balance(context: RequestContext, tools: Tools, server_id: str,
+            params: dict[str, Any]) -> dict[str, Any]:
+    """Check that a server can be moved as it is."""
+    server = _find(tools, server_id)
+    server_balance.way_of(tools, server)
     return {'host': server.host}
 
 
-def _treatment(context: RequestContext, tools: Tools, action: str,
-               server_id: str,
-               params: dict[str, Any]) -> None:
-    _, seen = examine.look(tools, server_id)
-    decision = treatment.decider(f'server.{action}', params)(seen, ())
-    if decision.end is remedies.End.FAILED:
-        raise exception.ServerState(server=server_id, reason=decision.text)
-    if decision.step == remedies.EVACUATE:
-        evacuation.check(context, tools, seen.host, params)
+def clone(context: RequestContext, tools: Tools, server_id: str,
+          params: dict[str, Any]) -> dict[str, Any]:
+    """Check that a server can be copied, and that there is room."""
+    server = _find(tools, server_id)
+    source.check(tools, server_id, params)
+    return {'host': server.host}
+
+
+def treatment(name: str) -> Check:
+    """Return what checks that an action can treat a server.
+
+    :param name: of the action's tasks
+    """
+    def check(context: RequestContext, tools: Tools, server_id: str,
+              params: dict[str, Any]) -> dict[str, Any]:
+        server = _find(tools, server_id)
+        _, seen = examine.look(tools, server_id)
+        decision = rules.decider(name, params)(seen, ())
+        if decision.end is remedies.End.FAILED:
+            raise exception.ServerState(server=server_id,
+                                        reason=decision.text)
+        if decision.step == remedies.EVACUATE:
+            evacuation.check(context, tools, seen.host, params)
+        return {'host': server.host}
+    return check

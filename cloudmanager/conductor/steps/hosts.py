@@ -33,12 +33,24 @@ LOG = logging.getLogger(__name__)
 
 DRAIN_ACTIONS = frozenset((Action.LIVE, Action.COLD, Action.OFFLOAD))
 EMPTY_READINGS = 2
-# Tasks that enable a host again whatever made them fail.
-LEFT_AS_FOUND = ('host.restart', 'host.decommission')
+#: Failures that came before anything was done to a living host.
+BEFORE_IT_BEGAN: tuple[type[Exception], ...] = (exception.TaskCancelled,
+                                                exception.NoPlace)
+#: For actions that leave a host as they found it when they fail.
+ANY_FAILURE: tuple[type[Exception], ...] = (Exception,)
 
 
 class DisableHost(HostStep):
-    """Keep new servers off the host, and remember how it was."""
+    """Keep new servers off the host, and remember how it was.
+
+    :param enabled_after: failures of the task after which the host is
+        enabled again, if it was; after others the operator decides
+    """
+
+    def __init__(self, run: engine_run.Run, tools: Tools,
+                 enabled_after: tuple[type[Exception], ...]) -> None:
+        super().__init__(run, tools)
+        self._enabled_after = enabled_after
 
     def do(self) -> None:
         self.run.checkpoint()
@@ -74,19 +86,10 @@ class DisableHost(HostStep):
             self.tools.nova.enable_service(service.id)
 
     def _is_harmless(self, causes: list[Any]) -> bool:
-        """Tell whether the host is as good as before the task.
-
-        A restart or decommission that does not come about leaves the host
-        as it was. A shutdown that left servers behind keeps it disabled:
-        the operator decides.
-        """
-        if self.run.name in LEFT_AS_FOUND:
+        """Tell whether the host is as good as before the task."""
+        if self._enabled_after is ANY_FAILURE:
             return True
-        harmless: list[type[Exception]] = [exception.TaskCancelled,
-                                           exception.NoPlace]
-        if self.run.name == 'host.evacuate':
-            harmless += [exception.HostNotFenced, exception.HostIsUp]
-        return bool(causes) and all(cause.check(*harmless)
+        return bool(causes) and all(cause.check(*self._enabled_after)
                                     for cause in causes)
 
 

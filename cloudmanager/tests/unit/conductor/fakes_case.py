@@ -7,7 +7,7 @@ import threading
 import fixtures
 
 from cloudmanager.common import secrets
-from cloudmanager.conductor import flows
+from cloudmanager.conductor import actions
 from cloudmanager.conductor import tools as conductor_tools
 from cloudmanager.conductor.engine import persistence
 from cloudmanager.conductor.engine import run as engine_run
@@ -163,8 +163,8 @@ class ConductorCase(base.DbTestCase):
     def run_flow(self, run=None, **kwargs):
         """Run the task's flow as a conductor does; return its row."""
         run = run or self.run_of(**kwargs)
-        made = engine_worker.Worker('me', lambda found: flows.BUILDERS[
-            found.name](found, self.tools))
+        made = engine_worker.Worker('me', lambda found: actions.get(
+            found.name).flow(found, self.tools))
         made._engine, made._backend = self._persistence
         made._execute(run)
         return self.row()

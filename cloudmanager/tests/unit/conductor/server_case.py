@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs of tasks on single servers."""
 
-from cloudmanager.conductor.servers import checks
+from cloudmanager.conductor import actions
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import walks
@@ -37,8 +37,8 @@ class ServerCase(walks.WalkCase):
 
     def check(self, action, **params):
         """Do what is done before there is a task."""
-        return checks.check(self.context, self.tools, action, 'vm1',
-                                   params)
+        return actions.check(f'server.{action}')(
+            self.context, self.tools, 'vm1', params)
 
     @property
     def vm(self):

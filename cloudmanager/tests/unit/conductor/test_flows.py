@@ -2,7 +2,7 @@
 """Whole tasks, as a conductor carries them out, and several of them."""
 
 from cloudmanager.common import exception
-from cloudmanager.conductor import flows
+from cloudmanager.conductor import actions
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base
 from cloudmanager.tests.unit.conductor import fakes
@@ -214,8 +214,8 @@ class BuildersTestCase(fakes_case.ConductorCase):
     def test_steps(self):
         run = self.run_of()
         names = {name: [atom.name for atom, _ in
-                        build(run, self.tools).iter_nodes()]
-                 for name, build in flows.BUILDERS.items()}
+                        action.flow(run, self.tools).iter_nodes()]
+                 for name, action in actions.ACTIONS.items()}
         self.assertEqual({
             'host.shutdown': ['DisableHost', 'PlanMoves', 'MoveServers',
                               'EvacuateLeftovers', 'VerifyItems',

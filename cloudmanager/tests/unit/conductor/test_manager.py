@@ -177,3 +177,28 @@ class ManagerTestCase(fakes_case.ConductorCase):
         self.manager = manager.ConductorManager(self.board, missing)
         self.assertIn('auth_type', str(self.refused(
             exception.CloudNotConfigured)))
+
+
+class UnknownActionTestCase(fakes_case.ConductorCase):
+    """What a newer API, or a newer conductor, may ask for."""
+
+    def test_check(self):
+        made = manager.ConductorManager(None, lambda: self.tools)
+        for ask in (
+                lambda: made.check_host_action(self.context, 'quarantine',
+                                               'src', {}),
+                lambda: made.check_host_action(self.context, 'restart',
+                                               'src', {}),
+                lambda: made.check_server_action(self.context, 'heal',
+                                                 'vm1', {})):
+            error = self.assertRaises(messaging.ExpectedException, ask)
+            self.assertIsInstance(error.exc_info[1],
+                                  exception.ActionUnknown)
+            self.assertIn('bring all conductors', str(error.exc_info[1]))
+
+    def test_task(self):
+        """It ends as failed, and says why."""
+        row = self.run_flow(name='host.quarantine')
+        self.assertEqual('FAILURE', row['status'])
+        self.assertIn('does not know the action host.quarantine',
+                      row['result'])

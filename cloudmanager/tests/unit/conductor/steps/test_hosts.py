@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from taskflow.types import failure
 
 from cloudmanager.common import exception
+from cloudmanager.conductor import actions
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.moves import requests
@@ -40,9 +41,17 @@ class StepCase(fakes_case.ConductorCase):
 
 class DisableTestCase(StepCase):
 
+    def disable(self, run=None):
+        """Return the step as the flow of a run has it."""
+        run = run or self.run_of()
+        return next(
+            atom for atom, _ in actions.get(run.name).flow(
+                run, self.tools).iter_nodes()
+            if isinstance(atom, steps.DisableHost))
+
     def test_disables_with_a_reason(self):
         run = self.run_of()
-        self.step(steps.DisableHost, run).execute()
+        self.disable(run).execute()
         self.assertEqual('disabled', self.host.status)
         self.assertIn(run.task_id, self.host.disabled_reason)
         self.assertTrue(self.row()['memory']['was_enabled'])
@@ -50,22 +59,22 @@ class DisableTestCase(StepCase):
     def test_condition_follows(self):
         node = db_nodes.create_node(self.context, {'name': 'src',
                                                    'condition': 1})['id']
-        self.step(steps.DisableHost).execute()
+        self.disable().execute()
         row = db_nodes.get_node(self.context, node)
         self.assertEqual((2, 'A task works on it.'), (
             row['condition'], row['condition_reason']))
 
     def test_twice(self):
         """A successor does not take our own disabling for another's."""
-        self.step(steps.DisableHost).execute()
-        self.step(steps.DisableHost).execute()
+        self.disable().execute()
+        self.disable().execute()
         self.assertEqual(1, self.nova.count('disable_service'))
         self.assertTrue(self.row()['memory']['was_enabled'])
 
     def test_unknown_host(self):
         del self.nova.computes['src']
         self.assertRaises(exception.HostNotFound,
-                          self.step(steps.DisableHost).execute)
+                          self.disable().execute)
 
     def test_call_hangs(self):
         """Nova stores the status, then waits for a host that is dead."""
@@ -80,14 +89,14 @@ class DisableTestCase(StepCase):
             answered.wait(20)
 
         self.nova.disable_service = hang
-        self.step(steps.DisableHost).execute()
+        self.disable().execute()
         self.assertEqual('disabled', self.host.status)
         self.assertFalse(answered.is_set())
 
     def test_call_is_refused(self):
         self.nova.script['disable_service', 'src'] = [fakes.REFUSED]
         self.assertRaises(exception.CloudRequestRefused,
-                          self.step(steps.DisableHost).execute)
+                          self.disable().execute)
 
     def test_undo(self):
         for error, status in (
@@ -95,7 +104,7 @@ class DisableTestCase(StepCase):
                 (exception.HostNotFenced(host='src', reason='x'), 'disabled'),
                 (exception.TaskFailed(reason='x'), 'disabled'),
                 (UNREACHABLE, 'disabled')):
-            step = self.step(steps.DisableHost)
+            step = self.disable()
             self.host.status = 'enabled'
             step.execute()
             step.revert(None, {'flow': cause(error)})
@@ -104,7 +113,7 @@ class DisableTestCase(StepCase):
     def fail(self, error, run=None):
         """Disable the host, let the task fail; return the reason."""
         run = run or self.run_of()
-        step = self.step(steps.DisableHost, run)
+        step = self.disable(run)
         step.execute()
         step.revert(None, {'flow': cause(error)})
         return self.host.disabled_reason
@@ -136,7 +145,7 @@ class DisableTestCase(StepCase):
         self.task_id = None
         self.execute(sa.delete(models.TaskTarget))
         run = self.run_of()
-        self.step(steps.DisableHost, run).execute()
+        self.disable(run).execute()
         self.assertEqual(f'cloudmanager: host.shutdown, task {run.task_id}',
                          self.host.disabled_reason)
         self.assertFalse(self.row()['memory']['was_enabled'])
@@ -146,7 +155,7 @@ class DisableTestCase(StepCase):
         error = exception.HostNotFenced(host='src', reason='x')
         for proof, status in ((None, 'enabled'), (Proof.POWER, 'disabled')):
             run = self.run_of('host.evacuate')
-            step = self.step(steps.DisableHost, run)
+            step = self.disable(run)
             step.execute()
             self.remember(run, fenced=proof)
             step.revert(None, {'flow': cause(error)})
@@ -155,7 +164,7 @@ class DisableTestCase(StepCase):
     def test_undo_leaves_an_operators_disabling(self):
         """DR26: disabled by an operator before, so it stays."""
         self.host.status, self.host.disabled_reason = 'disabled', 'disk'
-        step = self.step(steps.DisableHost)
+        step = self.disable()
         step.execute()
         step.revert(None, {'flow': cause(exception.TaskCancelled(task='t'))})
         self.assertEqual(('disabled', 'disk'), (self.host.status,
@@ -164,7 +173,7 @@ class DisableTestCase(StepCase):
 
     def test_undo_leaves_what_an_operator_took_over(self):
         """DR26: an operator gave it a reason of his own meanwhile."""
-        step = self.step(steps.DisableHost)
+        step = self.disable()
         step.execute()
         self.host.disabled_reason = 'disk is broken'
         step.revert(None, {'flow': cause(exception.TaskCancelled(task='t'))})
@@ -172,7 +181,7 @@ class DisableTestCase(StepCase):
 
     def test_undo_with_the_cloud_away(self):
         """A revert never raises; it says what it could not do."""
-        step = self.step(steps.DisableHost)
+        step = self.disable()
         step.execute()
         self.nova.outages = [(0, 10 ** 9)]
         step.revert(None, {'flow': cause(exception.TaskCancelled(task='t'))})
