@@ -1,28 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flows of the actions on hosts."""
 
-
 from taskflow.patterns import linear_flow
 
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import early_plan
-from cloudmanager.conductor.steps import decommission as away
+from cloudmanager.conductor.steps import decommission as decommission_steps
 from cloudmanager.conductor.steps import hosts
 from cloudmanager.conductor.steps import leftovers
-from cloudmanager.conductor.steps import restart as again
+from cloudmanager.conductor.steps import restart as restart_steps
 from cloudmanager.conductor.steps import roll_hosts
+from cloudmanager.conductor.steps.base import Step
 from cloudmanager.conductor.tools import Tools
+
+
+def _empty(run: engine_run.Run, tools: Tools) -> tuple[Step, ...]:
+    """Return the steps that bring all servers off a disabled host."""
+    return (hosts.PlanMoves(run, tools),
+            hosts.MoveServers(run, tools),
+            leftovers.EvacuateLeftovers(run, tools),
+            hosts.VerifyItems(run, tools))
 
 
 def shutdown(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Empty a living host and switch it off."""
     return linear_flow.Flow('host.shutdown').add(
         hosts.DisableHost(run, tools, hosts.BEFORE_IT_BEGAN),
-        hosts.PlanMoves(run, tools),
-        hosts.MoveServers(run, tools),
-        leftovers.EvacuateLeftovers(run, tools),
-        hosts.VerifyItems(run, tools),
+        *_empty(run, tools),
         hosts.PowerOffHost(run, tools))
 
 
@@ -44,14 +49,11 @@ def restart(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Empty a living host, restart it, and take it into use again."""
     return linear_flow.Flow('host.restart').add(
         hosts.DisableHost(run, tools, hosts.ANY_FAILURE),
-        hosts.PlanMoves(run, tools),
-        hosts.MoveServers(run, tools),
-        leftovers.EvacuateLeftovers(run, tools),
-        hosts.VerifyItems(run, tools),
-        again.ResetHost(run, tools),
-        again.AwaitHost(run, tools),
-        again.EnableHost(run, tools),
-        again.ReturnServers(run, tools))
+        *_empty(run, tools),
+        restart_steps.ResetHost(run, tools),
+        restart_steps.AwaitHost(run, tools),
+        restart_steps.EnableHost(run, tools),
+        restart_steps.ReturnServers(run, tools))
 
 
 def restart_many(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
@@ -67,15 +69,12 @@ def decommission(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     remains are removed.
     """
     flow = linear_flow.Flow('host.decommission').add(
-        away.FindHost(run, tools))
+        decommission_steps.FindHost(run, tools))
     if not run.params.get('service_gone'):
         flow.add(
             hosts.DisableHost(run, tools, hosts.ANY_FAILURE),
-            away.AwaitMigrations(run, tools),
-            hosts.PlanMoves(run, tools),
-            hosts.MoveServers(run, tools),
-            leftovers.EvacuateLeftovers(run, tools),
-            hosts.VerifyItems(run, tools),
-            away.SwitchOff(run, tools),
-            away.RemoveService(run, tools))
-    return flow.add(away.CleanUp(run, tools))
+            decommission_steps.AwaitMigrations(run, tools),
+            *_empty(run, tools),
+            decommission_steps.SwitchOff(run, tools),
+            decommission_steps.RemoveService(run, tools))
+    return flow.add(decommission_steps.CleanUp(run, tools))
