@@ -7,7 +7,6 @@ import io
 from typing import Any
 
 from cloudmanager.api import rendering
-from cloudmanager.api.filters import modifiers
 from cloudmanager.api.types import fields
 from cloudmanager.common import exception
 
@@ -18,7 +17,7 @@ CONTENT_TYPES = (rendering.CSV, *JSON_LINES)
 Line = tuple[int, dict[str, Any] | exception.Invalid]
 
 
-def read(resource: fields.Resource, body: bytes,
+def read(resource: type[fields.Resource], body: bytes,
          content_type: str) -> list[Line]:
     """Return the objects of a body by line.
 
@@ -48,7 +47,7 @@ def _json(text: str) -> Iterator[Line]:
             yield number, found
 
 
-def _csv(resource: fields.Resource, text: str) -> Iterator[Line]:
+def _csv(resource: type[fields.Resource], text: str) -> Iterator[Line]:
     """Read rows; a cell without anything in it sets nothing."""
     reader = csv.reader(io.StringIO(text, newline=''), strict=True)
     try:
@@ -64,13 +63,14 @@ def _csv(resource: fields.Resource, text: str) -> Iterator[Line]:
         ) from exc
 
 
-def _row(resource: fields.Resource, header: list[str],
+def _row(resource: type[fields.Resource], header: list[str],
          row: list[str]) -> dict[str, Any] | exception.Invalid:
     if len(row) != len(header):
         return exception.Invalid(
             reason=f'There are {len(row)} values for {len(header)} columns.')
+    known = resource.by_name()
     try:
-        return {name: _value(resource.by_name.get(name), name, cell)
+        return {name: _value(known.get(name), name, cell)
                 for name, cell in zip(header, row, strict=True) if cell}
     except exception.Invalid as exc:
         return exc
@@ -78,12 +78,13 @@ def _row(resource: fields.Resource, header: list[str],
 
 def _value(field: fields.Field | None, name: str, cell: str) -> Any:
     """Return the value that a cell stands for, as JSON would have it."""
-    if field is None or field.type in (fields.STRING, fields.TIME):
+    kind = None if field is None else field.given
+    if kind is None or kind.json == 'string':
         return cell
     try:
-        if field.type == fields.BOOLEAN:
-            return modifiers.boolean(cell)
+        if kind.json == 'boolean':
+            return kind.parse(cell)
         return rendering.loads(cell.encode())
     except (ValueError, exception.Invalid):
         raise exception.Invalid(
-            reason=f'Field {name} must be of type {field.type}.') from None
+            reason=f'Field {name} must be of type {kind.json}.') from None

@@ -27,7 +27,7 @@ def page(call: routing.Call, fetch: Callable[..., Rows],
         _check_marker(call, fetch)
     more = len(rows) > limit
     rows = rows[:limit]
-    name = call.listed.collection
+    name = call.listed.about().collection
     document: dict[str, Any] = {name: render(rows)}
     if more and rows:
         document[f'{name}_links'] = [paging.next_link(

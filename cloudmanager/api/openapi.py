@@ -188,18 +188,19 @@ class _Document:
             return {'required': True, 'content': {
                 kind: {'schema': {'type': 'string', 'minLength': 1}}
                 for kind in body_lines.CONTENT_TYPES}}
-        body = route.body or routing.NO_FIELDS
-        schema = body.schema(route.purpose, documented=True)
-        required = bool(body.name or schema.get('required')
-                        or schema.get('minProperties'))
-        if body.schema_name:
-            name = body.schema_name + route.purpose.title()
+        body = route.body or fields.Resource
+        about = body.about()
+        schema = body.schema(route.purpose)
+        required = bool(about.envelope or about.others
+                        or schema.get('required'))
+        if about.schema_name:
+            name = about.schema_name + route.purpose.title()
             self.schemas[name] = schema
             schema = _refer(name)
-        if body.name:
+        if about.envelope:
             schema = {'type': 'object', 'additionalProperties': False,
-                      'required': [body.name],
-                      'properties': {body.name: schema}}
+                      'required': [about.envelope],
+                      'properties': {about.envelope: schema}}
         return {'required': required,
                 'content': {rendering.JSON: {'schema': schema}}}
 
@@ -235,9 +236,9 @@ class _Document:
             return {'type': 'array', 'items': self._resource(form.of)}
         return self._resource(form)
 
-    def _resource(self, resource: fields.Resource) -> dict[str, Any]:
+    def _resource(self, resource: type[fields.Resource]) -> dict[str, Any]:
         """Return a resource's schema, or a reference if it has a name."""
-        name = resource.schema_name
+        name = resource.about().schema_name
         if not name:
             return resource.answer_schema(self._resource)
         if name not in self.schemas:

@@ -45,7 +45,7 @@ class CSVRenderer(_Renderer):
     def render(self, template_path: str,
                namespace: Mapping[str, Any]) -> bytes:
         call: routing.Call = pecan.request.call
-        collection = call.listed.collection
+        collection = call.listed.about().collection
         for link in namespace.get(f'{collection}_links', ()):
             pecan.response.headers['Link'] = (f'<{link["href"]}>; '
                                               f'rel="{link["rel"]}"')
@@ -56,18 +56,19 @@ class CSVRenderer(_Renderer):
 ALL = {'json_fast': JSONRenderer, 'csv': CSVRenderer}
 
 
-def _narrow(document: Mapping[str, Any], resource: fields.Resource,
+def _narrow(document: Mapping[str, Any], resource: type[fields.Resource],
             chosen: parameters.Chosen) -> dict[str, Any]:
     """Leave only some fields in the objects of an answer.
 
     :param document: the answer, with one object or a list in its envelope
     """
     found = dict(document)
-    if resource.collection in found:
-        found[resource.collection] = [
-            _narrowed(row, chosen) for row in found[resource.collection]]
-    elif resource.name in found:
-        found[resource.name] = _narrowed(found[resource.name], chosen)
+    about = resource.about()
+    if about.collection in found:
+        found[about.collection] = [
+            _narrowed(row, chosen) for row in found[about.collection]]
+    elif about.envelope in found:
+        found[about.envelope] = _narrowed(found[about.envelope], chosen)
     return found
 
 
@@ -76,14 +77,14 @@ def _narrowed(row: dict[str, Any],
     return {name: row[name] for name in chosen if name in row}
 
 
-def _to_csv(rows: list[Any], resource: fields.Resource,
+def _to_csv(rows: list[Any], resource: type[fields.Resource],
             chosen: parameters.Chosen | None) -> bytes:
     """Return rows as CSV (RFC 4180) with a header.
 
     :param chosen: names of the columns; all fields that the list has, when
         not given
     """
-    names = chosen or tuple(field.name for field in resource.fields
+    names = chosen or tuple(field.name for field in resource.fields()
                             if field.shown and (not field.optional
                                                 or _among(rows, field.name)))
     text = io.StringIO()

@@ -20,16 +20,16 @@ import pecan
 from cloudmanager.api import errors
 from cloudmanager.api import lines as body_lines
 from cloudmanager.api import rendering
-from cloudmanager.api import types
 from cloudmanager.api.filters import parameters
 from cloudmanager.api.types import answers as forms
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
+from cloudmanager.api.types import reading
 from cloudmanager.common import exception
 from cloudmanager.domain import query as common_query
 
 WITH_BODY = ('POST', 'PUT', 'PATCH')
-NO_FIELDS = fields.Resource('', '', ())
+_UUID = formats.UUID()
 Answers = Mapping[int, forms.Form | None]
 
 
@@ -53,8 +53,8 @@ class Route:
     rule: str | None
     function: Callable[..., Any]
     answers: Answers
-    body: fields.Resource | None = None
-    lines: fields.Resource | None = None
+    body: type[fields.Resource] | None = None
+    lines: type[fields.Resource] | None = None
     query: parameters.Parameters = parameters.Parameters()
     errors: tuple[int, ...] = ()
 
@@ -101,7 +101,7 @@ class Route:
     @property
     def purpose(self) -> str:
         """What its body is for, see ``Resource.schema``."""
-        return 'update' if self.method == 'PUT' else 'create'
+        return fields.UPDATE if self.method == 'PUT' else fields.CREATE
 
     def read(self, call: 'Call') -> None:
         """Read a query string and a body by what is declared of them.
@@ -112,8 +112,8 @@ class Route:
         call.query, call.flags = asked.query, asked.flags
         call.chosen = asked.chosen
         if self.method in WITH_BODY and self.lines is None:
-            call.values = types.parse(self.body or NO_FIELDS, call.body,
-                                      self.purpose)
+            call.values = reading.read(self.body or fields.Resource,
+                                       call.body, self.purpose)
 
 
 @dataclasses.dataclass
@@ -144,7 +144,7 @@ class Call:
     lines: list[body_lines.Line] = dataclasses.field(default_factory=list)
 
     @property
-    def listed(self) -> fields.Resource:
+    def listed(self) -> type[fields.Resource]:
         """The resource that the operation lists or counts."""
         if self.route.query.resource is None:
             raise LookupError(f'{self.route.path} declares no list')
@@ -279,6 +279,6 @@ def identifier(value: str, missing: exception.NotFound) -> str:
     :param missing: raised for what can be no UUID
     """
     try:
-        return formats.identifier(value)
+        return _UUID.convert(value)
     except ValueError as exc:
         raise missing from exc

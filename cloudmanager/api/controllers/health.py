@@ -37,7 +37,7 @@ def _messaging() -> bool:
 
 
 @routing.route('GET', PATH, None,
-               answers={200: info_types.HEALTH})
+               answers={200: info_types.Health})
 def healthcheck(call: routing.Call) -> Any:
     """Answer 200 if all is reached, else 503 with what is not.
 

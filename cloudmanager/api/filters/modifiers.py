@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Filters: a field, an operator before its value, and the value."""
 
-from collections.abc import Callable
 from collections.abc import Iterable
 import datetime
-import re
-from typing import Any
+from typing import TypedDict
 
 from cloudmanager.api.types import fields
-from cloudmanager.api.types import formats
+from cloudmanager.api.types import values
 from cloudmanager.common import exception
 from cloudmanager.domain import query as common_query
 from cloudmanager.domain.query import Filter
@@ -17,10 +15,16 @@ from cloudmanager.domain.query import Filter
 SEARCH = 'q'
 _PREFIXES = frozenset(common_query.OPERATORS) - {'null', 'notnull'}
 _LISTS = ('in', 'nin')
-_BOOLEANS = {'true': True, 'false': False, '1': True, '0': False,
-             'yes': True, 'no': False}
 _MAX_VALUES = 1000
+_TEXT = values.Text()
 _SECOND = datetime.timedelta(seconds=1)
+
+
+class Described(TypedDict):
+    """What is told of a parameter."""
+
+    description: str
+    schema: values.Schema
 
 
 def invalid(name: str, problem: object) -> exception.Invalid:
@@ -31,71 +35,25 @@ def invalid(name: str, problem: object) -> exception.Invalid:
     return exception.Invalid(reason=f'Parameter {name} {problem}.')
 
 
-def integer(text: str) -> int:
-    """Read a number of a query string; raises ValueError."""
-    digits = text[1:] if text.startswith('-') else text
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 11
-            and int(digits) <= fields.MAX_INTEGER):
-        raise ValueError('must be an integer')
-    return int(text)
-
-
-def boolean(text: str) -> bool:
-    """Read a flag of a query string; raises ValueError."""
-    try:
-        return _BOOLEANS[text.lower()]
-    except KeyError:
-        raise ValueError('must be true or false') from None
-
-
-def string(text: str) -> str:
-    """Read a text of a query string; raises ValueError."""
-    if '\x00' in text:
-        raise ValueError('must not contain a NUL character')
-    return text
-
-
-_READERS: dict[str, Callable[[str], Any]] = {
-    fields.INTEGER: integer, fields.BOOLEAN: boolean,
-    fields.STRING: string, fields.LIST: string,
-    fields.TIME: formats.time}
-
-
-def _equal(field: fields.Field, text: str) -> Any:
-    """Read a value that the field is compared with for equality.
-
-    It goes the way of values in bodies. What no body could have set is
-    refused: a list without an entry would look like an answer.
-    """
-    value = _READERS[field.type](text)
-    if field.type not in (fields.STRING, fields.LIST):
-        return value
-    allowed = field.schema.get('enum')
-    if allowed is not None and value not in allowed:
-        raise ValueError(f'must be one of {", ".join(allowed)}')
-    convert = field.query_convert
-    return value if convert is None else convert(value)
-
-
-def _pattern(field: fields.Field, text: str) -> str:
+def _pattern(datatype: values.Type, text: str) -> str:
     """Read a pattern with % and _, where a backslash takes their meaning."""
-    text = string(text)
+    text = _TEXT.parse(text)
     if (len(text) - len(text.rstrip('\\'))) % 2:
         raise ValueError('must not end with a single backslash')
-    return text.lower() if field.lower else text
+    return text.lower() if datatype.lower else text
 
 
-def _value(field: fields.Field, operator: str, text: str) -> Any:
-    if operator in fields.PATTERN:
-        return _pattern(field, text)
-    if operator in fields.ORDER:
-        return _READERS[field.type](text)
+def _value(datatype: values.Type, operator: str, text: str) -> object:
+    if operator in values.PATTERN:
+        return _pattern(datatype, text)
+    if operator in values.ORDER:
+        return datatype.parse(text)
     if operator not in _LISTS:
-        return _equal(field, text)
+        return datatype.sought(text)
     parts = text.split(',')
     if len(parts) > _MAX_VALUES:
         raise ValueError(f'has more than {_MAX_VALUES} values')
-    return tuple(_equal(field, part) for part in parts)
+    return tuple(datatype.sought(part) for part in parts)
 
 
 def conditions(name: str, field: fields.Field,
@@ -116,13 +74,13 @@ def conditions(name: str, field: fields.Field,
             operator = 'eq'
     if operator not in field.operators:
         raise invalid(name, f'does not support {operator}')
-    if operator in fields.ABSENCE:
+    if operator in values.ABSENCE:
         return (Filter(column, operator),)
     try:
-        value = _value(field, operator, text)
+        value = _value(field.asked, operator, text)
     except ValueError as exc:
         raise invalid(name, exc) from exc
-    if field.type == fields.TIME:
+    if isinstance(value, datetime.datetime):
         return _time(column, operator, value)
     return (Filter(column, operator, value),)
 
@@ -148,7 +106,7 @@ def search(text: str) -> Iterable[Filter]:
     :raises Invalid: it cannot be in there
     """
     try:
-        text = string(text)
+        text = _TEXT.parse(text)
     except ValueError as exc:
         raise invalid(SEARCH, exc) from exc
     if not text:
@@ -160,33 +118,30 @@ def search(text: str) -> Iterable[Filter]:
 
 # The same in the words of JSON schema.
 
-_DAY = '[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])'
-_CLOCK = '([01][0-9]|2[0-3])(:[0-5][0-9]){2}'
-# What a value may look like. Nothing is said of texts: any is one.
-_VALUES = {fields.INTEGER: '-?[0-9]{1,9}',
-           fields.BOOLEAN: '|'.join(_BOOLEANS),
-           fields.TIME: f'{_DAY}(T{_CLOCK})?'}
-#: A parameter that is true or false.
-FLAG = {'type': 'string', 'enum': list(_BOOLEANS)}
 # A pattern of SQL: a backslash is never the last, since it escapes.
 _LIKE = r'([^\\]|\\.)*'
 
 
-def described(field: fields.Field) -> dict[str, Any]:
+def described(field: fields.Field) -> Described:
     """Describe the parameter that filters on a field."""
     names = [name for name in field.operators if name != 'notnull']
-    schema = (_text(field) if field.type not in _VALUES
-              else {'type': 'string', 'pattern': _plain(field)})
+    pattern = field.asked.asked
+    schema: values.Schema = (
+        _text(field) if pattern is None
+        else {'type': 'string', 'pattern': _plain(field, pattern)})
     return {'description': f'{field.description} Operators: '
                            f'{", ".join(names)}.'.strip(),
             'schema': schema}
 
 
-def _plain(field: fields.Field) -> str:
-    """Return a pattern of the values that a field can be asked for."""
-    value = f'({_VALUES[field.type]})'
+def _plain(field: fields.Field, pattern: str) -> str:
+    """Return a pattern of the values that a field can be asked for.
+
+    :param pattern: of a value by itself
+    """
+    value = f'({pattern})'
     plain = '|'.join(name for name in field.operators
-                     if name not in (*_LISTS, *fields.ABSENCE))
+                     if name not in (*_LISTS, *values.ABSENCE))
     found = [f'(({plain}):)?{value}']
     if 'in' in field.operators:
         found.append(f'({"|".join(_LISTS)}):{value}(,{value}){{0,99}}')
@@ -195,20 +150,9 @@ def _plain(field: fields.Field) -> str:
     return f'^({"|".join(found)})$'
 
 
-def _known_text(field: fields.Field) -> str | None:
-    """Return a pattern of the texts that a field can have, if there is one."""
-    if 'enum' in field.schema:
-        return '|'.join(map(re.escape, field.schema['enum']))
-    schema = formats.described(field.query_convert)
-    for form in (schema, *schema.get('anyOf', ())):
-        if 'pattern' in form:
-            return form['pattern'].removeprefix('^').removesuffix('$')
-    return None
-
-
-def _text(field: fields.Field) -> dict[str, Any]:
+def _text(field: fields.Field) -> values.Schema:
     """Return the schema of texts that a field can be asked for."""
-    known = _known_text(field)
+    known = field.asked.known()
     schema = _any_text(field)
     if known is None:
         return schema
@@ -218,30 +162,33 @@ def _text(field: fields.Field) -> dict[str, Any]:
     if among:
         found.append(f'({"|".join(among)}):({known})(,({known})){{0,99}}')
     if 'like' in field.operators:
-        found.append(f'({"|".join(fields.PATTERN)}):{_LIKE}')
+        found.append(f'({"|".join(values.PATTERN)}):{_LIKE}')
     if 'gt' in field.operators:
-        found.append(f'({"|".join(fields.ORDER)}):.*')
+        found.append(f'({"|".join(values.ORDER)}):.*')
     if 'null' in field.operators:
         found.append('(not:)?null')
     return schema | {'pattern': f'^({"|".join(found)})$'}
 
 
-def _any_text(field: fields.Field) -> dict[str, Any]:
+def _any_text(field: fields.Field) -> values.Schema:
     """Return the schema of texts: any but those with operators it lacks."""
-    schema: dict[str, Any] = {'type': 'string'}
-    refused = [f'{name}:' for name in (*fields.ORDER, *fields.PATTERN)
+    schema: values.Schema = {'type': 'string'}
+    refused = [f'{name}:' for name in (*values.ORDER, *values.PATTERN)
                if name not in field.operators]
     if 'null' not in field.operators:
         refused.append('(not:)?null$')
     if 'like' in field.operators:
-        refused.append(rf'({"|".join(fields.PATTERN)}):{_LIKE}\\$')
+        refused.append(rf'({"|".join(values.PATTERN)}):{_LIKE}\\$')
     if refused:
         schema['not'] = {'pattern': f'^({"|".join(refused)})'}
     return schema
 
 
-def search_described(resource: fields.Resource) -> dict[str, Any]:
-    """Describe the parameter that looks for a text in several fields."""
+def search_described(searched: str) -> Described:
+    """Describe the parameter that looks for a text in several fields.
+
+    :param searched: which they are, in words
+    """
     return {'description': 'A text that is looked for anywhere in '
-                           f'{resource.searched}, whatever its case.',
+                           f'{searched}, whatever its case.',
             'schema': {'type': 'string'}}

@@ -4,7 +4,6 @@
 from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
-from typing import Any
 import urllib.parse
 
 from oslo_config import cfg
@@ -12,23 +11,25 @@ from oslo_config import cfg
 from cloudmanager.api.filters import modifiers
 from cloudmanager.api.filters import sort
 from cloudmanager.api.types import fields
+from cloudmanager.api.types import values
 from cloudmanager.common import exception
 from cloudmanager.domain import query as common_query
 
 CONF = cfg.CONF
 LIMIT, OFFSET, MARKER = 'limit', 'offset', 'marker'
+_NUMBER, _TEXT = values.Integer(), values.Text()
 _DESCRIPTIONS = {
     LIMIT: 'Most entries to answer.',
     OFFSET: 'How many entries to leave out.',
     MARKER: 'Id of the entry after which the page begins.'}
 
 
-def names(resource: fields.Resource) -> tuple[str, ...]:
+def names(resource: type[fields.Resource]) -> tuple[str, ...]:
     """Return the parameters of pages that a list of a resource has."""
     found = [LIMIT, OFFSET]
-    if resource.identity:
+    if resource.about().identity is not None:
         found.append(MARKER)
-    if resource.sort_keys:
+    if resource.sort_keys():
         found.append(sort.SORT)
     return tuple(found)
 
@@ -39,7 +40,7 @@ def number(name: str, text: str) -> int:
     :raises Invalid: it is not a number, or negative
     """
     try:
-        found = modifiers.integer(text)
+        found = _NUMBER.parse(text)
         if found < 0:
             raise ValueError('must not be negative')
     except ValueError as exc:
@@ -47,7 +48,7 @@ def number(name: str, text: str) -> int:
     return found
 
 
-def read(query: common_query.Query, resource: fields.Resource,
+def read(query: common_query.Query, resource: type[fields.Resource],
          given: Mapping[str, str],
          order: sort.Order) -> common_query.Query:
     """Return a query with its page.
@@ -68,15 +69,15 @@ def read(query: common_query.Query, resource: fields.Resource,
         offset=number(OFFSET, given.get(OFFSET, '0')))
 
 
-def _marker(resource: fields.Resource,
+def _marker(resource: type[fields.Resource],
             given: Mapping[str, str]) -> int | str | None:
     text = given.get(MARKER)
     if text is None:
         return None
-    if resource.identity == fields.INTEGER:
+    if resource.about().identity is int:
         return number(MARKER, text)
     try:
-        return modifiers.string(text)
+        return _TEXT.parse(text)
     except ValueError as exc:
         raise modifiers.invalid(MARKER, exc) from exc
 
@@ -100,20 +101,21 @@ def next_link(url: str, params: Iterable[tuple[str, str]],
     return {'rel': 'next', 'href': f'{url}?{encoded}'}
 
 
-def described(name: str, resource: fields.Resource) -> dict[str, Any]:
+def described(name: str,
+              resource: type[fields.Resource]) -> modifiers.Described:
     """Describe a parameter that cuts a page out of a list."""
     if name == sort.SORT:
         return sort.described(resource)
     found = count_described(name)
     if name == LIMIT:
         found['schema']['maximum'] = CONF.api.max_limit
-    elif name == MARKER and resource.identity != fields.INTEGER:
+    elif name == MARKER and resource.about().identity is not int:
         found['schema'] = {'type': 'string'}
     return found
 
 
-def count_described(name: str) -> dict[str, Any]:
+def count_described(name: str) -> modifiers.Described:
     """Describe a parameter of pages by itself."""
     return {'description': _DESCRIPTIONS[name],
             'schema': {'type': 'integer', 'minimum': 0,
-                       'maximum': fields.MAX_INTEGER}}
+                       'maximum': values.MAX_INTEGER}}

@@ -8,17 +8,18 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 import functools
-from typing import Any
 
 from cloudmanager.api.filters import modifiers
 from cloudmanager.api.filters import paging
 from cloudmanager.api.filters import sort
 from cloudmanager.api.types import fields
+from cloudmanager.api.types import values
 from cloudmanager.common import exception
 from cloudmanager.domain import query as common_query
 
 #: Parameter that names the fields to answer.
 CHOICE = 'fields'
+_FLAG = values.Boolean()
 #: Names and values of a query string.
 Given = Iterable[tuple[str, str]]
 Chosen = tuple[str, ...]
@@ -50,15 +51,15 @@ class Parameters:
     :ivar ignored: parameters of pages that are accepted without effect
     """
 
-    resource: fields.Resource | None = None
+    resource: type[fields.Resource] | None = None
     paged: bool = False
-    shown: fields.Resource | None = None
+    shown: type[fields.Resource] | None = None
     flags: Mapping[str, str] = dataclasses.field(default_factory=dict)
     order: sort.Order = ()
     ignored: tuple[str, ...] = ()
 
     @property
-    def chosen(self) -> fields.Resource | None:
+    def chosen(self) -> type[fields.Resource] | None:
         """The resource whose fields an answer can be narrowed to."""
         return self.resource if self.paged else self.shown
 
@@ -100,10 +101,10 @@ class Parameters:
                 value: str) -> Iterable[common_query.Filter]:
         resource = self.resource
         if resource is not None:
-            if name in resource.filters:
-                return modifiers.conditions(name, resource.filters[name],
-                                            value)
-            if name == modifiers.SEARCH and resource.searched:
+            known = resource.filters()
+            if name in known:
+                return modifiers.conditions(name, known[name], value)
+            if name == modifiers.SEARCH and resource.about().searched:
                 return modifiers.search(value)
         raise exception.Invalid(reason=f'Unknown parameter: {name[:255]}.')
 
@@ -114,7 +115,7 @@ class Parameters:
         """
         if not names or self.chosen is None:
             return None
-        known = self.chosen.by_name
+        known = self.chosen.by_name()
         for name in names:
             if name not in known or not known[name].shown:
                 raise exception.Invalid(
@@ -122,15 +123,16 @@ class Parameters:
                            f'{name[:255]}.')
         return tuple(dict.fromkeys(names))
 
-    def described(self) -> dict[str, dict[str, Any]]:
+    def described(self) -> dict[str, modifiers.Described]:
         """Describe the parameters by their names."""
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, modifiers.Described] = {}
         if self.resource is not None:
-            for name, field in self.resource.filters.items():
+            for name, field in self.resource.filters().items():
                 found[name] = modifiers.described(field)
-            if self.resource.searched:
+            searched = self.resource.about().searched
+            if searched:
                 found[modifiers.SEARCH] = modifiers.search_described(
-                    self.resource)
+                    searched)
             for name in self.page:
                 found[name] = paging.described(name, self.resource)
         for name in self.ignored:
@@ -138,19 +140,20 @@ class Parameters:
         if self.chosen is not None:
             found[CHOICE] = _choice_described(self.chosen)
         for name, text in self.flags.items():
-            found[name] = {'description': text, 'schema': modifiers.FLAG}
+            found[name] = {'description': text, 'schema': _FLAG.asked_schema()}
         return found
 
 
 def _flag(name: str, text: str) -> bool:
     try:
-        return modifiers.boolean(text)
+        return _FLAG.parse(text)
     except ValueError as exc:
         raise modifiers.invalid(name, exc) from exc
 
 
-def _choice_described(resource: fields.Resource) -> dict[str, Any]:
-    names = '|'.join(field.name for field in resource.fields if field.shown)
+def _choice_described(
+        resource: type[fields.Resource]) -> modifiers.Described:
+    names = '|'.join(field.name for field in resource.fields() if field.shown)
     return {'description': 'Names of the fields to answer, separated by '
                            'commas; all when it is not given.',
             'schema': {'type': 'string',

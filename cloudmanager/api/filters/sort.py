@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The order of a list."""
 
-from typing import Any
-
 from cloudmanager.api.filters import modifiers
 from cloudmanager.api.types import fields
 
@@ -12,25 +10,25 @@ Order = tuple[tuple[str, str], ...]
 _DIRECTIONS = ('asc', 'desc')
 
 
-def read(resource: fields.Resource, text: str) -> Order:
+def read(resource: type[fields.Resource], text: str) -> Order:
     """Read names of fields with an optional direction.
 
     :raises Invalid: there is no such order
     """
+    known = resource.sort_keys()
     found: dict[str, str] = {}
     for part in text.split(','):
         name, _, direction = part.partition(':')
         direction = direction or _DIRECTIONS[0]
-        if (name not in resource.sort_keys
-                or direction not in _DIRECTIONS):
+        if name not in known or direction not in _DIRECTIONS:
             raise modifiers.invalid(SORT, f'does not support {part[:255]}')
-        found.setdefault(resource.sort_keys[name].attribute, direction)
+        found.setdefault(known[name].attribute, direction)
     return tuple(found.items())
 
 
-def described(resource: fields.Resource) -> dict[str, Any]:
+def described(resource: type[fields.Resource]) -> modifiers.Described:
     """Describe the parameter that orders a list."""
-    one = (f'({"|".join(resource.sort_keys)})'
+    one = (f'({"|".join(resource.sort_keys())})'
            f'(:({"|".join(_DIRECTIONS)}))?')
     return {'description': 'Names with an optional :asc or :desc, separated '
                            'by commas.',

@@ -96,7 +96,8 @@ def _document(request: Any) -> dict[str, Any]:
     return document
 
 
-def _lines(request: Any, resource: fields.Resource) -> list[lines.Line]:
+def _lines(request: Any,
+           resource: type[fields.Resource]) -> list[lines.Line]:
     """Return the lines of the body of a request.
 
     :param resource: what each of them is

@@ -1,297 +1,347 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The single definition of a resource.
+"""Resources: complex types of WSME, and all that follows from them.
 
-Schemas of bodies and answers, filters, sort keys, rendering, the OpenAPI
-document and the WSME type all follow from the fields of a resource.
+What bodies are checked by, schemas of bodies and answers, filters, sort keys,
+rendering and the OpenAPI document follow from the attributes of a resource.
 """
 
 from collections.abc import Callable
 from collections.abc import Mapping
+import copy
 import dataclasses
-import functools
 import operator
+import types
 from typing import Any
+from typing import cast
+from typing import ClassVar
+from typing import Self
+from typing import TypeAlias
 
 import wsme
 from wsme import types as wtypes
 
-from cloudmanager.api.types import formats
+from cloudmanager.api.types import values
+from cloudmanager.api.types import wrong
+from cloudmanager.api.types.containers import Map
+from cloudmanager.api.types.values import Schema
 
-INTEGER, NUMBER, STRING, BOOLEAN = 'integer', 'number', 'string', 'boolean'
-TIME, LIST, OBJECT = 'time', 'array', 'object'
-MAX_INTEGER = formats.MAX_INTEGER
-#: Names of fields that have no names of their own.
-OTHER_NAMES = r'^[^\x00-\x1f\x7f/]{1,255}$'
-MAX_OTHERS = 128
-
-EQUALITY = ('eq', 'neq', 'in', 'nin')
-ORDER = ('gt', 'gte', 'lt', 'lte')
-PATTERN = ('like', 'ilike')
-ABSENCE = ('null', 'notnull')
-
-# What each type can be asked in a query; a field may narrow it. A time is
-# stored finer than it is answered, so only its order can be asked.
-OPERATORS: dict[str, tuple[str, ...]] = {
-    INTEGER: EQUALITY + ORDER + ABSENCE,
-    STRING: EQUALITY + ORDER + PATTERN + ABSENCE,
-    BOOLEAN: EQUALITY + ABSENCE,
-    TIME: ('eq', *ORDER, *ABSENCE),
-    # Of any of its elements.
-    LIST: ('eq', 'in', *PATTERN),
-}
-_WSME = {INTEGER: int, NUMBER: float, STRING: wtypes.text, BOOLEAN: bool,
-         TIME: wtypes.text, LIST: [wtypes.text],
-         OBJECT: {wtypes.text: wtypes.text}}
+Datatype: TypeAlias = (values.Type | type['Resource']
+                       | list[type['Resource']])
+Refer = Callable[[type['Resource']], Schema]
+#: What a body is for.
+CREATE, UPDATE = 'create', 'update'
 
 
-@dataclasses.dataclass(frozen=True)
-class Field:
-    """One field of a resource.
+class Field(wsme.wsattr):  # type: ignore[misc]  # WSME has no types
+    """One attribute of a resource.
 
-    :ivar name: in bodies and query strings
-    :ivar type: one of the constants above
+    :ivar datatype: what it is in answers, and in bodies too, if those are
+        not given
+    :ivar given: what it is in bodies
+    :ivar name: in bodies, answers and query strings; the attribute's own
+        when not given
     :ivar column: attribute of the model; the name when not given
     :ivar aliases: further names that filter on it
     :ivar operators: what may be asked in a query; empty for nothing
+    :ivar filtered: it may be asked whatever can be asked of its type
     :ivar create: whether a POST may set it
     :ivar update: whether a PUT may set it
     :ivar required: whether a POST must set it
     :ivar nullable: whether it may be null, in bodies and in answers
-    :ivar also: JSON types that are accepted besides its own; of a list
-        with ``of``, those of its elements
-    :ivar schema: further keywords of JSON schema
-    :ivar convert: makes the stored form of a valid value; raises ValueError
-    :ivar query: the same for values in a query that it must equal;
-        ``convert`` when not given
-    :ivar lines: whether a text may have several lines
-    :ivar lower: whether it is stored in lower case, whatever was given
+    :ivar default: what it means not to set it
     :ivar shown: whether answers contain it
     :ivar computed: whether answers get it from elsewhere than a column
     :ivar optional: whether answers may lack it
-    :ivar of: what an object is, or each element of a list
+    :ivar or_id: whether elements of a list may be ids in place of objects
     """
 
+    # Both are given by WSME when there is nothing else.
     name: str
-    type: str = STRING
-    column: str = ''
-    aliases: tuple[str, ...] = ()
-    operators: tuple[str, ...] = ()
-    sortable: bool = False
-    create: bool = False
-    update: bool = False
-    required: bool = False
-    nullable: bool = True
-    also: tuple[str, ...] = ()
-    schema: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    convert: Callable[[Any], Any] | None = None
-    query: Callable[[Any], Any] | None = None
-    lines: bool = False
-    lower: bool = False
-    shown: bool = True
-    computed: bool = False
-    optional: bool = False
-    of: 'Resource | None' = None
-    description: str = ''
+    key: str
+
+    def __init__(self, datatype: Datatype, *,
+                 given: values.Type | None = None, name: str | None = None,
+                 column: str = '', aliases: tuple[str, ...] = (),
+                 operators: tuple[str, ...] = (), filtered: bool = False,
+                 sortable: bool = False, create: bool = False,
+                 update: bool = False, required: bool = False,
+                 nullable: bool = True, default: object = wtypes.Unset,
+                 shown: bool = True, computed: bool = False,
+                 optional: bool = False, or_id: bool = False,
+                 description: str = '') -> None:
+        super().__init__(datatype, mandatory=required, name=name,
+                         default=default)
+        self.of = datatype
+        self.given = given = given or _plain(datatype)
+        self.column, self.aliases = column, aliases
+        self.operators = operators
+        if filtered and given is not None:
+            self.operators = given.operators
+        self.sortable = sortable
+        self.create, self.update, self.required = create, update, required
+        self.nullable = nullable
+        self.shown, self.computed = shown, computed
+        self.optional, self.or_id = optional, or_id
+        self.description = description
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        if self.name is None:
+            self.name = name
+
+    def __set__(self, instance: object, value: object) -> None:
+        """Check and convert a value of a body.
+
+        WSME takes null for every value, and its errors repeat the value.
+
+        :raises Wrong: it is none of this field
+        """
+        if value is None and not self.nullable:
+            raise wrong.Wrong(self.name, 'must not be null')
+        if (self.nullable and value is not None and self.given is not None
+                and not self.given.accepts(value)):
+            raise wrong.Wrong(self.name, f'{self.given.expected} or null')
+        try:
+            super().__set__(instance, value)
+        except wrong.Wrong as exc:
+            raise wrong.Wrong(f'{self.name}.{exc.fieldname}',
+                              exc.msg) from None
+        except wsme.exc.InvalidInput as exc:
+            raise wrong.Wrong(self.name, exc.msg) from None
 
     @property
-    def query_convert(self) -> Callable[[Any], Any] | None:
-        """What makes the stored form of a value in a query."""
-        return self.query or self.convert
+    def asked(self) -> values.Type:
+        """What it is in query strings."""
+        if self.given is None:
+            raise TypeError(f'{self.name} cannot be asked for')
+        return self.given
 
     @property
     def attribute(self) -> str:
-        return self.column or self.name
+        """Attribute of the model that it is in."""
+        return self.column or str(self.name)
 
-    def json_schema(self) -> dict[str, Any]:
+    def of_body(self, mandatory: bool) -> Self:
+        """Return the attribute of the type of a body."""
+        made = copy.copy(self)
+        made.datatype, made.mandatory = self.given, mandatory
+        return made
+
+    def schema(self) -> Schema:
         """Return the JSON schema of the field's values in a body."""
-        base = STRING if self.type == TIME else self.type
-        types = [base, *self.also]
-        if self.nullable:
-            types.append('null')
-        result: dict[str, Any] = {'type': types}
-        if base == INTEGER:
-            result.update(minimum=0, maximum=MAX_INTEGER)
-        if base == STRING:
-            result['maxLength'] = 255
-        result.update(self.schema)
-        if self.nullable and 'enum' in result:
-            result['enum'] = [*result['enum'], None]
-        return result
+        if self.given is None:
+            raise TypeError(f'{self.name} is not for bodies')
+        return self._completed(self.given.schema())
 
-    def documented_schema(self) -> dict[str, Any]:
-        """Return ``json_schema`` with what conversion checks besides."""
-        result = self.json_schema()
-        if STRING in (self.type, *self.also) and 'enum' not in result:
-            result['pattern'] = (formats.LINES_PATTERN if self.lines
-                                 else formats.LINE_PATTERN)
-        items = result.get('items', {})
-        if items.get('type') == STRING:
-            result['items'] = {'pattern': formats.LINE_PATTERN, **items}
-        result |= formats.described(self.convert)
-        if self.description:
-            result['description'] = self.description
-        return result
-
-    def answer_schema(self, refer: 'Refer') -> dict[str, Any]:
+    def answer_schema(self, refer: Refer) -> Schema:
         """Return the JSON schema of the field's values in an answer.
 
         :param refer: gives the schema of a resource inside of this one
         """
-        result: dict[str, Any] = {'type': self.type}
-        if self.type == TIME:
-            result = {'type': STRING, 'pattern': formats.TIME_PATTERN}
-        elif self.of is not None and self.type == OBJECT:
-            result = refer(self.of)
-        elif self.of is not None:
-            result['items'] = refer(self.of)
-            if self.also:
-                result['items'] = {'anyOf': [
-                    {'type': list(self.also)}, refer(self.of)]}
-        elif self.type == LIST and 'items' in self.schema:
-            result['items'] = {'type': self.schema['items']['type']}
-        if 'enum' in self.schema:
-            result['enum'] = list(self.schema['enum'])
+        plain = _plain(self.of)
+        if plain is not None:
+            return self._completed(plain.answer_schema())
+        if not isinstance(self.of, list):
+            return self._completed(refer(cast(type[Resource], self.of)))
+        items = refer(self.of[0])
+        if self.or_id:
+            items = {'anyOf': [{'type': ['string']}, items]}
+        return self._completed({'type': 'array', 'items': items})
+
+    def _completed(self, schema: Schema) -> Schema:
         if self.nullable:
-            result = _or_null(result)
+            schema = _or_null(schema)
         if self.description:
-            result['description'] = self.description
-        return result
+            schema = schema | {'description': self.description}
+        return schema
 
 
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    if 'type' not in schema or 'properties' in schema:
+def _plain(datatype: Datatype) -> values.Type | None:
+    """Return what is neither a resource nor a list of one."""
+    return (cast(values.Type, datatype)
+            if isinstance(datatype, values.Type) else None)
+
+
+def _or_null(schema: Schema) -> Schema:
+    kinds = schema.get('type')
+    if isinstance(kinds, list):
+        found = schema | {'type': [*kinds, 'null']}
+    elif kinds is None or 'properties' in schema:
         return {'anyOf': [schema, {'type': 'null'}]}
-    result = schema | {'type': [schema['type'], 'null']}
-    if 'enum' in schema:
-        result['enum'] = [*schema['enum'], None]
-    return result
+    else:
+        found = schema | {'type': [kinds, 'null']}
+    choices = schema.get('enum')
+    if isinstance(choices, list):
+        found['enum'] = [*choices, None]
+    return found
 
 
-# Compared and cached by identity: there is one of each kind.
-@dataclasses.dataclass(frozen=True, eq=False)
-class Resource:
-    """What the API needs to know about one kind of object.
+@dataclasses.dataclass(frozen=True)
+class About:
+    """What the attributes of a resource do not tell.
 
-    :ivar name: envelope of one object; empty when bodies have none
-    :ivar collection: envelope of a list
-    :ivar identity: type of the ids that name a place in a list; empty when
-        there are none
+    :ivar envelope: name that one object stands under in bodies and answers;
+        empty when there is none
+    :ivar collection: name that a list stands under
+    :ivar identity: type of the ids that name a place in a list; ``None``
+        when there are none
+    :ivar title: name of its schema; made of the envelope when not given, and
+        without either it has none
     :ivar whole: whether a PUT must set what a POST must set, instead of
         leaving what is not named as it is
-    :ivar title: name of its schema; made of ``name`` when not given, and
-        without either it has none
-    :ivar others: what fields of any other name are; there may be none
-        without it. Their names have up to 255 characters, no slash and no
-        control character, and a body must have a field.
+    :ivar others: what a body is whose fields have no names of their own
     :ivar searched: what the parameter ``q`` of lists looks into, in words;
         there is none without it
     :ivar rules: keywords of JSON schema on how fields belong together, for
         the documentation; the operation itself checks that
     """
 
-    name: str
-    collection: str
-    fields: tuple[Field, ...]
-    identity: str = INTEGER
+    envelope: str = ''
+    collection: str = ''
+    identity: type | None = int
     title: str = ''
     whole: bool = False
-    others: Field | None = None
+    others: Map | None = None
     searched: str = ''
-    rules: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    rules: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     @property
     def schema_name(self) -> str:
-        return self.title or self.name.title().replace('_', '')
+        return self.title or self.envelope.title().replace('_', '')
 
-    @functools.cached_property
-    def by_name(self) -> dict[str, Field]:
-        return {field.name: field for field in self.fields}
 
-    @functools.cached_property
-    def filters(self) -> dict[str, Field]:
-        """Fields that a query may name, by each of their names."""
-        return {name: field for field in self.fields if field.operators
-                for name in (field.name, *field.aliases)}
+class Resource(wtypes.Base):  # type: ignore[misc]  # WSME has no types
+    """What the API needs to know about one kind of object.
 
-    @functools.cached_property
-    def sort_keys(self) -> dict[str, Field]:
-        return {name: field for field in self.fields if field.sortable
-                for name in (field.name, *field.aliases)}
+    Its attributes are those of WSME. What is private here is so to WSME,
+    which takes everything else of a class for an attribute.
+    """
 
-    def schema(self, purpose: str,
-               documented: bool = False) -> dict[str, Any]:
-        """Return the JSON schema of a body.
+    _about: ClassVar[About] = About()
+    _fields: ClassVar[tuple[Field, ...]] = ()
+    _by_name: ClassVar[dict[str, Field]] = {}
+    _filters: ClassVar[dict[str, Field]] = {}
+    _sort_keys: ClassVar[dict[str, Field]] = {}
+    _bodies: ClassVar[dict[str, type['Resource']]] = {}
+    _columns: ClassVar[dict[str, str]] = {}
+    _take: ClassVar[Callable[[Mapping[str, Any]], tuple[Any, ...]]]
 
-        :param purpose: ``create`` or ``update``
-        :param documented: with descriptions and all that is checked
+    def __init_subclass__(cls) -> None:
+        found: dict[str, Field] = {}
+        for base in reversed(cls.__mro__):
+            found.update((key, value) for key, value in vars(base).items()
+                         if isinstance(value, Field))
+        # WSME would read the source code to find it.
+        cls._wsme_attr_order = tuple(found)
+        cls._fields = tuple(found.values())
+        cls._by_name = {field.name: field for field in cls._fields}
+        cls._bodies = {}
+        cls._filters = {
+            name: field for field in cls._fields if field.operators
+            for name in (field.name, *field.aliases)}
+        cls._sort_keys = {
+            name: field for field in cls._fields if field.sortable
+            for name in (field.name, *field.aliases)}
+        cls._columns = {field.name: field.attribute for field in cls._fields
+                        if field.shown and not field.computed}
+        cls._take = _taker(tuple(cls._columns.values()))
+
+    @classmethod
+    def about(cls) -> About:
+        return cls._about
+
+    @classmethod
+    def fields(cls) -> tuple[Field, ...]:
+        """Return its attributes in their order."""
+        return cls._fields
+
+    @classmethod
+    def by_name(cls) -> dict[str, Field]:
+        return cls._by_name
+
+    @classmethod
+    def filters(cls) -> dict[str, Field]:
+        """Return fields that a query may name, by each of their names."""
+        return cls._filters
+
+    @classmethod
+    def sort_keys(cls) -> dict[str, Field]:
+        """Return fields that a list can be ordered by, by their names."""
+        return cls._sort_keys
+
+    @classmethod
+    def columns(cls) -> dict[str, str]:
+        """Return the column of each stored field that is shown, by name."""
+        return cls._columns
+
+    @classmethod
+    def body(cls, purpose: str) -> type['Resource']:
+        """Return the type that WSME reads a body as.
+
+        :param purpose: ``CREATE`` or ``UPDATE``
         """
-        fields = [field for field in self.fields if getattr(field, purpose)]
-        result: dict[str, Any] = {
-            'type': 'object', 'additionalProperties': False,
-            'properties': {field.name: field.documented_schema()
-                           if documented else field.json_schema()
-                           for field in fields}}
-        if purpose == 'create' or self.whole:
-            result['required'] = [field.name for field in fields
-                                  if field.required]
-        if self.others is not None:
-            result.update(
-                additionalProperties=self.others.documented_schema()
-                if documented else self.others.json_schema(),
-                propertyNames={'pattern': OTHER_NAMES},
-                minProperties=1, maxProperties=MAX_OTHERS)
-        return {**result, **(self.rules if documented else {})}
+        if purpose not in cls._bodies:
+            needed = purpose == CREATE or cls._about.whole
+            cls._bodies[purpose] = compose({
+                field.key: field.of_body(needed and field.required)
+                for field in cls._fields if getattr(field, purpose)})
+        return cls._bodies[purpose]
 
-    def answer_schema(self, refer: 'Refer') -> dict[str, Any]:
-        """Return the JSON schema of the object in an answer.
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Return what it means not to set fields, by column."""
+        return {field.attribute: field.default for field in cls._fields
+                if field.default is not wtypes.Unset}
 
-        :param refer: gives the schema of a resource inside of this one
-        """
-        fields = [field for field in self.fields if field.shown]
-        result = {'type': 'object',
-                  'properties': {field.name: field.answer_schema(refer)
-                                 for field in fields},
-                  'required': [field.name for field in fields
-                               if not field.optional]}
-        if self.others is not None:
-            result['additionalProperties'] = self.others.answer_schema(refer)
-        return result
-
-    @functools.cached_property
-    def columns(self) -> dict[str, str]:
-        """The column of each stored field that is shown, by its name."""
-        return {field.name: field.attribute for field in self.fields
-                if field.shown and not field.computed}
-
-    @functools.cached_property
-    def _renderer(self) -> tuple[tuple[str, ...], Callable[..., Any]]:
-        """Names, and what gets the columns out of a row all at once."""
-        names, columns = tuple(self.columns), tuple(self.columns.values())
-        if len(columns) == 1:
-            return names, lambda row: (row[columns[0]],)
-        return names, operator.itemgetter(*columns)
-
-    def render(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    @classmethod
+    def render(cls, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a row as the API answers them.
 
         Times stay what they are; ``rendering.dumps`` writes them.
         """
-        names, columns = self._renderer
-        return dict(zip(names, columns(row), strict=True))
+        return dict(zip(cls._columns, cls._take(row), strict=True))
 
-    @functools.cached_property
-    def wsme_type(self) -> type:
-        """The WSME type of the resource, for generated documentation.
+    @classmethod
+    def schema(cls, purpose: str) -> Schema:
+        """Return the JSON schema of a body.
 
-        WSME describes the resources and does not read requests: it takes
-        null for a mandatory value, "1" for a number, values from the query
-        string and XML, and it answers with the text of internal errors.
+        :param purpose: ``CREATE`` or ``UPDATE``
         """
-        attributes: dict[str, Any] = {
-            field.name: wsme.wsattr(_WSME[field.type],
-                                    mandatory=field.required)
-            for field in self.fields}
-        return type(self.schema_name or 'Body', (wtypes.Base,), attributes)
+        if cls._about.others is not None:
+            return cls._about.others.schema()
+        fields = cls.body(purpose).fields()
+        result: Schema = {
+            'type': 'object', 'additionalProperties': False,
+            'properties': {field.name: field.schema() for field in fields}}
+        if purpose == CREATE or cls._about.whole:
+            result['required'] = [field.name for field in fields
+                                  if field.mandatory]
+        return {**result, **cls._about.rules}
+
+    @classmethod
+    def answer_schema(cls, refer: Refer) -> Schema:
+        """Return the JSON schema of the object in an answer.
+
+        :param refer: gives the schema of a resource inside of this one
+        """
+        fields = [field for field in cls._fields if field.shown]
+        return {'type': 'object',
+                'properties': {field.name: field.answer_schema(refer)
+                               for field in fields},
+                'required': [field.name for field in fields
+                             if not field.optional]}
 
 
-Refer = Callable[[Resource], dict[str, Any]]
+def _taker(columns: tuple[str, ...]
+           ) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Return what gets columns out of a row all at once."""
+    if len(columns) > 1:
+        return operator.itemgetter(*columns)
+    return lambda row: tuple(row[name] for name in columns)
+
+
+def compose(attributes: Mapping[str, Field],
+            about: About | None = None) -> type[Resource]:
+    """Make a resource of fields."""
+    found = {**attributes, **({'_about': about} if about else {})}
+    return cast(type[Resource], types.new_class(
+        'Composed', (Resource,), exec_body=lambda body: body.update(found)))

@@ -4,73 +4,93 @@
 from typing import Any
 
 from cloudmanager.api.types import answers
-from cloudmanager.api.types import fields
+from cloudmanager.api.types.common import flag
+from cloudmanager.api.types.containers import List
+from cloudmanager.api.types.containers import Object
 from cloudmanager.api.types.fields import Field
+from cloudmanager.api.types.fields import Resource
+from cloudmanager.api.types.values import Choice
+from cloudmanager.api.types.values import Integer
+from cloudmanager.api.types.values import Text
 
 MAX_HOSTS = 1000
 
 
-def _flag(name: str, description: str) -> Field:
-    return Field(name, fields.BOOLEAN, create=True, nullable=False,
-                 description=description)
+def _number(low: int, high: int, description: str) -> Field:
+    """Return a number whose default only the conductor knows."""
+    return Field(Integer(low, high), create=True, nullable=False,
+                 default=None, description=description)
 
 
-def _number(name: str, low: int, high: int, description: str) -> Field:
-    return Field(name, fields.INTEGER, create=True, nullable=False,
-                 schema={'minimum': low, 'maximum': high},
-                 description=description)
+class _DryRun(Resource):
+    dry_run = flag('Only plan it; nothing is touched.')
 
 
-_DRY_RUN = _flag('dry_run', 'Only plan it; nothing is touched.')
-_MAX_MOVES = _number('max_moves', 1, 1000, 'Servers moved at a time.')
-_SLOW = Field('slow_migration', create=True, nullable=False,
-              schema={'enum': ['wait', 'abort', 'force-complete']},
-              description='What becomes of live migrations that do not get '
-                          'on.')
-_OFF_VM = _flag('allow_off_vm', 'Running servers that cannot be migrated '
-                                'live may be stopped and moved.')
-_EVACUATE = _flag('allow_evacuate', 'What is left may be rebuilt elsewhere '
-                                    'after the host was cut off.')
-_DATA_LOSS = _flag('allow_data_loss', 'Servers whose disks no other host can '
-                                      'reach may be rebuilt without their '
-                                      'data.')
-_FORCE = _flag('force', 'Begin though no host can take some servers.')
-_MOVES = (_FORCE, _MAX_MOVES, _SLOW, _DRY_RUN)
+class _MaxMoves(_DryRun):
+    max_moves = _number(1, 1000, 'Servers moved at a time.')
 
-ACTIONS = {
-    'shutdown': fields.Resource('', '', (
-        _OFF_VM, _EVACUATE, _DATA_LOSS, *_MOVES)),
-    'evacuate': fields.Resource('', '', (
-        _flag('fenced', 'An administrator vouches for it that the host is '
-                        'off.'),
-        _flag('force', 'A host that is up is cut off, too, with the servers '
-                       'that run on it.'),
-        _DATA_LOSS, _MAX_MOVES, _DRY_RUN)),
-    'decommission': fields.Resource('', '', (
-        _flag('allow_live_migrate', 'Running servers may be migrated '
-                                    'live.'),
-        _flag('allow_migrate', 'Servers may be stopped and moved.'),
-        _EVACUATE, _DATA_LOSS,
-        _flag('wait', 'Open migrations of the host are waited for.'),
-        *_MOVES)),
-    'restart': fields.Resource('', '', (
-        Field('hosts', fields.LIST, create=True, required=True,
-              nullable=False, description='Exact names of the hosts.',
-              schema={'minItems': 1, 'maxItems': MAX_HOSTS,
-                      'uniqueItems': True,
-                      'items': {'type': 'string', 'minLength': 1,
-                                'maxLength': 250}}),
-        _flag('in_sequence', 'One host at a time; so it is by default.'),
-        _OFF_VM, _EVACUATE, _DATA_LOSS,
-        _number('max_unavailable', 1, MAX_HOSTS,
-                'Hosts of the cloud that may be out of use at a time.'),
-        _number('settle_seconds', 0, 86400,
-                'Seconds that a host has to be well before it counts.'),
-        _number('max_failures', 0, MAX_HOSTS,
-                'Hosts that may fail before no more are begun.'),
-        _flag('return_servers', 'Move the servers back afterwards.'),
-        *_MOVES)),
-}
+
+class _DataLoss(Resource):
+    allow_data_loss = flag('Servers whose disks no other host can reach may '
+                           'be rebuilt without their data.')
+
+
+class _Moves(_MaxMoves, _DataLoss):
+    """How a living host is emptied."""
+
+    force = flag('Begin though no host can take some servers.')
+    slow_migration = Field(
+        Choice('wait', 'abort', 'force-complete'), create=True,
+        nullable=False, default=None,
+        description='What becomes of live migrations that do not get on.')
+    allow_evacuate = flag('What is left may be rebuilt elsewhere after the '
+                          'host was cut off.')
+
+
+class _OffVM(_Moves):
+    allow_off_vm = flag('Running servers that cannot be migrated live may '
+                        'be stopped and moved.')
+
+
+class Shutdown(_OffVM):
+    """How to empty a host that is to be off."""
+
+
+class Evacuate(_MaxMoves, _DataLoss):
+    """How to bring the servers of a dead host back."""
+
+    fenced = flag('An administrator vouches for it that the host is off.')
+    force = flag('A host that is up is cut off, too, with the servers that '
+                 'run on it.')
+
+
+class Decommission(_Moves):
+    """How to empty a host that is to leave."""
+
+    allow_live_migrate = flag('Running servers may be migrated live.')
+    allow_migrate = flag('Servers may be stopped and moved.')
+    wait = flag('Open migrations of the host are waited for.')
+
+
+class Restart(_OffVM):
+    """Which hosts to restart, and how."""
+
+    hosts = Field(List(Text(250, 1), 1, MAX_HOSTS, unique=True),
+                  create=True, required=True, nullable=False, default=None,
+                  description='Exact names of the hosts.')
+    in_sequence = flag('One host at a time; so it is by default.')
+    max_unavailable = _number(1, MAX_HOSTS, 'Hosts of the cloud that may be '
+                                            'out of use at a time.')
+    settle_seconds = _number(0, 86400, 'Seconds that a host has to be well '
+                                       'before it counts.')
+    max_failures = _number(0, MAX_HOSTS, 'Hosts that may fail before no '
+                                         'more are begun.')
+    return_servers = flag('Move the servers back afterwards.')
+
+
+ACTIONS: dict[str, type[Resource]] = {
+    'shutdown': Shutdown, 'evacuate': Evacuate, 'decommission': Decommission,
+    'restart': Restart}
 
 
 def defaults(action: str) -> dict[str, Any]:
@@ -79,11 +99,16 @@ def defaults(action: str) -> dict[str, Any]:
     One that is no flag, such as a number, has its default in the conductor
     and is ``None`` until then.
     """
-    return {field.name: False if field.type == fields.BOOLEAN else None
-            for field in ACTIONS[action].fields if field.name != 'dry_run'}
+    found = ACTIONS[action].defaults()
+    del found['dry_run']
+    return found
 
 
-PLAN = fields.Resource('', '', (
-    Field('plan', fields.OBJECT, nullable=False,
-          description='The plan of a dry run.'),))
-ANSWERS = {202: answers.TASK_ID, 200: PLAN}
+class Plan(Resource):
+    """What an action would do."""
+
+    plan = Field(Object(), nullable=False,
+                 description='The plan of a dry run.')
+
+
+ANSWERS = {202: answers.TaskId, 200: Plan}

@@ -2,49 +2,70 @@
 """What the service tells of itself."""
 
 from cloudmanager.api.types import answers
-from cloudmanager.api.types import fields
+from cloudmanager.api.types import common
+from cloudmanager.api.types.containers import List
+from cloudmanager.api.types.containers import Object
+from cloudmanager.api.types.fields import About
 from cloudmanager.api.types.fields import Field
+from cloudmanager.api.types.fields import Resource
+from cloudmanager.api.types.values import Text
 
-INFO = answers.one(fields.Resource('info', '', (
-    Field('version', nullable=False, description='Version of the service.'),
-)))
 
-_LINK = fields.Resource('', '', (
-    *answers.LINK.fields,
-    Field('type', nullable=False, optional=True,
-          description='Media type of what is there.'),
-), title='VersionLink')
-_VERSION = fields.Resource('version', 'versions', (
-    Field('id', nullable=False, description='Name of the version.'),
-    Field('status', nullable=False, description='Always CURRENT.'),
-    Field('links', fields.LIST, of=_LINK, nullable=False,
-          description='Where it is, and what describes it.'),
-))
-VERSION = answers.one(_VERSION)
-VERSIONS = answers.many(_VERSION, Field(
-    'name', nullable=False, description='Name of the API.'))
+class Info(Resource):
+    """The service."""
 
-HEALTH = fields.Resource('', '', (
-    Field('database', nullable=False, description='OK'),
-    Field('messaging', nullable=False, description='OK'),
-    Field('policy', nullable=False,
-          description='OK, or OUTDATED when the policy files cannot be used '
-                      'and the rules of before are in force.'),
-))
+    _about = About('info')
 
-OPENAPI = fields.Resource('', '', (
-    Field('openapi', nullable=False,
-          description='Version of the specification.'),
-    Field('info', fields.OBJECT, nullable=False,
-          description='What is described.'),
-    Field('servers', fields.LIST, nullable=False,
-          description='Where it is served.'),
-    Field('security', fields.LIST, nullable=False,
-          description='How callers authenticate.'),
-    Field('tags', fields.LIST, nullable=False,
-          description='Groups of operations.'),
-    Field('paths', fields.OBJECT, nullable=False,
-          description='Operations by path and method.'),
-    Field('components', fields.OBJECT, nullable=False,
-          description='What operations share.'),
-))
+    version = common.text('Version of the service.')
+
+
+INFO = answers.one(Info)
+
+
+class _Link(answers.Link):
+    _about = About(title='VersionLink')
+
+    type = Field(Text(), nullable=False, optional=True,
+                 description='Media type of what is there.')
+
+
+class _Version(Resource):
+    _about = About('version', 'versions')
+
+    id = common.text('Name of the version.')
+    status = common.text('Always CURRENT.')
+    links = Field([_Link], nullable=False,
+                  description='Where it is, and what describes it.')
+
+
+VERSION = answers.one(_Version)
+VERSIONS = answers.many(_Version, name=common.text('Name of the API.'))
+
+
+class Health(Resource):
+    """What the process reaches."""
+
+    database = common.text('OK')
+    messaging = common.text('OK')
+    policy = common.text('OK, or OUTDATED when the policy files cannot be '
+                         'used and the rules of before are in force.')
+
+
+def _object(description: str) -> Field:
+    return Field(Object(), nullable=False, description=description)
+
+
+def _list(description: str) -> Field:
+    return Field(List(), nullable=False, description=description)
+
+
+class OpenAPI(Resource):
+    """The OpenAPI document."""
+
+    openapi = common.text('Version of the specification.')
+    info = _object('What is described.')
+    servers = _list('Where it is served.')
+    security = _list('How callers authenticate.')
+    tags = _list('Groups of operations.')
+    paths = _object('Operations by path and method.')
+    components = _object('What operations share.')

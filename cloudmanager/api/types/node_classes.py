@@ -2,38 +2,50 @@
 """Classes of nodes and their types."""
 
 from cloudmanager.api.types import answers
-from cloudmanager.api.types import fields
+from cloudmanager.api.types import common
 from cloudmanager.api.types import formats
+from cloudmanager.api.types.containers import List
+from cloudmanager.api.types.fields import About
 from cloudmanager.api.types.fields import Field
+from cloudmanager.api.types.fields import Resource
+from cloudmanager.api.types.values import Boolean
+from cloudmanager.api.types.values import Integer
 
 # Most types that one request gives a class.
 MAX_TYPES = 1000
 
-NODE_TYPE = fields.Resource('node_type', 'node_types', (
-    Field('id', fields.INTEGER, nullable=False,
-          description='Id of the type.'),
+
+class NodeType(Resource):
+    """A type of a class of nodes."""
+
+    _about = About('node_type', 'node_types')
+
+    id = common.number('Id of the type.')
     # The path names it too, and must name the same.
-    Field('type_id', fields.INTEGER, column='id', update=True,
-          nullable=False, shown=False,
-          description='Id of the type, as in the path.'),
-    Field('name', create=True, update=True, nullable=False,
-          convert=formats.name, description='Name, unique in the class.'),
-))
-NODE_CLASS = fields.Resource('node_class', 'node_classes', (
-    Field('id', fields.INTEGER, sortable=True, nullable=False,
-          operators=fields.OPERATORS[fields.INTEGER],
-          description='Id of the class.'),
-    Field('name', sortable=True, create=True, update=True, required=True,
-          nullable=False, operators=fields.OPERATORS[fields.STRING],
-          schema={'minLength': 1}, convert=formats.name,
-          description='Name, unique.'),
-    Field('is_default', fields.BOOLEAN, nullable=False,
-          description='Whether nodes get it when none is named.'),
+    type_id = Field(Integer(), column='id', update=True, nullable=False,
+                    shown=False, description='Id of the type, as in the '
+                                             'path.')
+    name = Field(formats.Name(), create=True, update=True, nullable=False,
+                 description='Name, unique in the class.')
+
+
+class NodeClass(Resource):
+    """A class of nodes."""
+
+    _about = About('node_class', 'node_classes')
+
+    id = common.identity('Id of the class.')
+    name = Field(formats.Name(minimum=1), sortable=True, create=True,
+                 update=True, required=True, nullable=False, filtered=True,
+                 description='Name, unique.')
+    is_default = Field(Boolean(), nullable=False,
+                       description='Whether nodes get it when none is '
+                                   'named.')
     # Names in, objects out, so the list is rendered by hand.
-    Field('node_types', fields.LIST, create=True, update=True,
-          nullable=False, computed=True, of=NODE_TYPE, convert=formats.names,
-          schema={'maxItems': MAX_TYPES, 'uniqueItems': True,
-                  'items': {'type': 'string', 'maxLength': 255}},
-          description='Types of the class; names in requests.'),
-))
-ONE_CLASS, ONE_TYPE = answers.one(NODE_CLASS), answers.one(NODE_TYPE)
+    node_types = Field([NodeType], given=List(
+        formats.Name(), maximum=MAX_TYPES, unique=True), create=True,
+        update=True, nullable=False, computed=True,
+        description='Types of the class; names in requests.')
+
+
+ONE_CLASS, ONE_TYPE = answers.one(NodeClass), answers.one(NodeType)

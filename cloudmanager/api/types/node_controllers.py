@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bodies that bind nodes to virtual controllers."""
 
-from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
+from cloudmanager.api.types.containers import List
 from cloudmanager.api.types.fields import Field
+from cloudmanager.api.types.fields import Resource
 
 _MAX_HOSTS = 1000
 
-BINDING = fields.Resource('', '', (
-    Field('controller_uuid', create=True, required=True, nullable=False,
-          convert=formats.identifier, schema={'maxLength': 36},
-          description='Server that is the virtual controller.'),
-    Field('hostnames', fields.LIST, create=True, required=True,
-          nullable=False, convert=formats.compute_hosts,
-          schema={'minItems': 1, 'maxItems': _MAX_HOSTS,
-                  'items': {'type': 'string', 'maxLength': 255}},
-          description='Names of the nodes.'),
-))
+
+class Binding(Resource):
+    """Which nodes are bound to which controller."""
+
+    controller_uuid = Field(formats.UUID(), create=True, required=True,
+                            nullable=False, description='Server that is the '
+                            'virtual controller.')
+    hostnames = Field(List(formats.ComputeHost(), 1, _MAX_HOSTS, once=True),
+                      create=True, required=True, nullable=False,
+                      description='Names of the nodes.')

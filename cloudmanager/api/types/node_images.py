@@ -2,33 +2,36 @@
 """Boot images of nodes."""
 
 from cloudmanager.api.types import answers
-from cloudmanager.api.types import fields
+from cloudmanager.api.types import common
 from cloudmanager.api.types import formats
+from cloudmanager.api.types.fields import About
 from cloudmanager.api.types.fields import Field
-from cloudmanager.domain import pxe
+from cloudmanager.api.types.fields import Resource
+from cloudmanager.api.types.values import Integer
+from cloudmanager.api.types.values import Time
 
-NODE_IMAGE = fields.Resource('node_image', 'node_images', (
-    Field('id', fields.INTEGER, sortable=True, nullable=False,
-          operators=fields.OPERATORS[fields.INTEGER],
-          description='Id of the image.'),
-    Field('created_at', fields.TIME, sortable=True, nullable=False,
-          operators=fields.OPERATORS[fields.TIME],
-          description='When the image was created.'),
-    Field('image_name', column='name', sortable=True, create=True,
-          required=True, nullable=False,
-          operators=fields.OPERATORS[fields.STRING],
-          schema={'minLength': 1}, convert=formats.name,
-          description='Name, unique.'),
-    Field('file_data', create=True, required=True, nullable=False,
-          schema={'maxLength': pxe.MAX_BYTES}, convert=formats.boot_file,
-          lines=True,
-          description='Configuration of PXELINUX that nodes boot from.'),
-))
-ONE_IMAGE = answers.one(NODE_IMAGE)
 
-# A body without an envelope.
-ASSIGNMENT = fields.Resource('', '', (
-    Field('image_id', fields.INTEGER, create=True, required=True,
-          nullable=False, schema={'minimum': 1},
-          description='Id of the image.'),
-))
+class NodeImage(Resource):
+    """A boot image."""
+
+    _about = About('node_image', 'node_images')
+
+    id = common.identity('Id of the image.')
+    created_at = Field(Time(), sortable=True, nullable=False, filtered=True,
+                       description='When the image was created.')
+    image_name = Field(formats.Name(minimum=1), column='name', sortable=True,
+                       create=True, required=True, nullable=False,
+                       filtered=True, description='Name, unique.')
+    file_data = Field(formats.BootFile(), create=True, required=True,
+                      nullable=False, description='Configuration of '
+                      'PXELINUX that nodes boot from.')
+
+
+ONE_IMAGE = answers.one(NodeImage)
+
+
+class Assignment(Resource):
+    """Which image a node gets."""
+
+    image_id = Field(Integer(1), create=True, required=True, nullable=False,
+                     description='Id of the image.')

@@ -1,32 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """Targets of block storage on nodes."""
 
-from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
 from cloudmanager.api.types.fields import Field
+from cloudmanager.api.types.fields import Resource
+from cloudmanager.api.types.values import Integer
+from cloudmanager.api.types.values import Text
 
 _MAX_PORTALS = 64
 _MAX_TARGETS = 1000
 
-DISCOVERY = fields.Resource('', '', (
-    Field('storage_id', fields.INTEGER, create=True, required=True,
-          nullable=False, schema={'minimum': 1},
-          description='Id of the storage to ask.'),))
-_BY_PORTAL = 'Lists of names by the address of their portal.'
-FOUND = fields.Resource('', '', (
-    Field('targets', fields.OBJECT, nullable=False,
-          description=_BY_PORTAL),))
-TARGETS = fields.Resource('', '', (
-    Field('targets', fields.OBJECT, create=True, required=True,
-          nullable=False, convert=formats.targets,
-          schema={'minProperties': 1, 'maxProperties': _MAX_PORTALS,
-                  'additionalProperties': {
-                      'type': 'array', 'minItems': 1,
-                      'maxItems': _MAX_TARGETS,
-                      'items': {'type': 'string', 'maxLength': 223}}},
-          description=_BY_PORTAL),
-    Field('vendor', create=True, shown=False,
-          schema={'maxLength': 64}, description='Vendor of the storage.'),
-    Field('product', create=True, shown=False,
-          schema={'maxLength': 64}, description='Model of the storage.'),
-))
+
+class Discovery(Resource):
+    """Which storage is asked."""
+
+    storage_id = Field(Integer(1), create=True, required=True,
+                       nullable=False, description='Id of the storage to '
+                                                   'ask.')
+
+
+class Found(Resource):
+    """What a storage has."""
+
+    targets = Field(formats.Targets(_MAX_PORTALS, _MAX_TARGETS), create=True,
+                    required=True, nullable=False, description='Lists of '
+                    'names by the address of their portal.')
+
+
+class Targets(Found):
+    """What a node is connected with."""
+
+    vendor = Field(Text(64), create=True, shown=False,
+                   description='Vendor of the storage.')
+    product = Field(Text(64), create=True, shown=False,
+                    description='Model of the storage.')

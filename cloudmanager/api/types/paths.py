@@ -3,14 +3,14 @@
 
 from typing import Any
 
-from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
+from cloudmanager.api.types import values
 
 
 def _integer(description: str) -> dict[str, Any]:
     return {'description': description,
             'schema': {'type': 'integer', 'minimum': 1,
-                       'maximum': fields.MAX_INTEGER}}
+                       'maximum': values.MAX_INTEGER}}
 
 
 def _uuid(description: str) -> dict[str, Any]:

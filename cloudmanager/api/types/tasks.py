@@ -2,97 +2,116 @@
 """Tasks."""
 
 from cloudmanager.api.types import answers
-from cloudmanager.api.types import fields
+from cloudmanager.api.types import common
+from cloudmanager.api.types import values
+from cloudmanager.api.types.containers import Object
+from cloudmanager.api.types.fields import About
+from cloudmanager.api.types.fields import compose
 from cloudmanager.api.types.fields import Field
+from cloudmanager.api.types.fields import Resource
+from cloudmanager.api.types.values import Choice
+from cloudmanager.api.types.values import Integer
+from cloudmanager.api.types.values import Text
+from cloudmanager.api.types.values import Time
 from cloudmanager.domain import task_states
 
-_TEXT = fields.OPERATORS[fields.STRING]
-_TIME = fields.OPERATORS[fields.TIME]
+
+class Progress(Resource):
+    """How far a task is."""
+
+    _about = About(title='Progress')
+
+    total = common.number('How many items there are.')
+    done = common.number('How many are done or were left out.')
+    failed = common.number('How many failed.')
+    running = common.number('How many are under way.')
 
 
-def _count(name: str, description: str) -> Field:
-    return Field(name, fields.INTEGER, nullable=False,
-                 description=description)
+class Task(Resource):
+    """A task."""
+
+    _about = About('task', 'tasks', identity=str)
+
+    id = Field(Text(), operators=values.EQUALITY, sortable=True,
+               nullable=False, description='Id.')
+    name = Field(Text(), filtered=True, sortable=True, nullable=False,
+                 description='What kind of work it is.')
+    status = Field(Choice(*task_states.TaskStatus), filtered=True,
+                   sortable=True, nullable=False,
+                   description='How far it is.')
+    host = Field(Text(), filtered=True, sortable=True,
+                 description='Compute host that it acts on.')
+    server_id = Field(Text(), filtered=True, sortable=True,
+                      aliases=('server',),
+                      description='Server that it acts on.')
+    node_id = Field(Integer(), operators=('eq', 'in'), shown=False,
+                    computed=True, description='Node that it acts on, by '
+                    'itself or as a compute host.')
+    parent_id = Field(Text(), operators=values.EQUALITY + values.ABSENCE,
+                      sortable=True, description='Task that began it.')
+    params = Field(Object(), nullable=False,
+                   description='What was asked for.')
+    result = Field(Text(), description='What came of it, in words.')
+    cancel = Field(Text(), description='What was asked for about '
+                                       'cancelling.')
+    user_id = Field(Text(), description='Id of the user who asked for it.')
+    user_name = Field(Text(),
+                      description='Name of the user who asked for it.')
+    request_id = Field(Text(),
+                       description='Id of the request that began it.')
+    created_at = Field(Time(), filtered=True, sortable=True, nullable=False,
+                       description='When it was asked for.')
+    started_at = Field(Time(), filtered=True, sortable=True,
+                       description='When a conductor began.')
+    finished_at = Field(Time(), filtered=True, sortable=True,
+                        description='When it ended.')
+    progress = Field(Progress, computed=True, nullable=False,
+                     description='Counts of its items.')
 
 
-PROGRESS = fields.Resource('', '', (
-    _count('total', 'How many items there are.'),
-    _count('done', 'How many are done or were left out.'),
-    _count('failed', 'How many failed.'),
-    _count('running', 'How many are under way.'),
-), title='Progress')
+class Item(Resource):
+    """One thing that a task deals with."""
 
-TASK = fields.Resource('task', 'tasks', (
-    Field('id', operators=fields.EQUALITY, sortable=True, nullable=False,
-          description='Id.'),
-    Field('name', operators=_TEXT, sortable=True, nullable=False,
-          description='What kind of work it is.'),
-    Field('status', operators=_TEXT, sortable=True, nullable=False,
-          schema={'enum': [status.value
-                           for status in task_states.TaskStatus]},
-          description='How far it is.'),
-    Field('host', operators=_TEXT, sortable=True,
-          description='Compute host that it acts on.'),
-    Field('server_id', operators=_TEXT, sortable=True,
-          aliases=('server',), description='Server that it acts on.'),
-    Field('node_id', fields.INTEGER, operators=('eq', 'in'), shown=False,
-          computed=True,
-          description='Node that it acts on, by itself or as a compute '
-                      'host.'),
-    Field('parent_id', operators=(*fields.EQUALITY, *fields.ABSENCE),
-          sortable=True, description='Task that began it.'),
-    Field('params', fields.OBJECT, nullable=False,
-          description='What was asked for.'),
-    Field('result', description='What came of it, in words.'),
-    Field('cancel', description='What was asked for about cancelling.'),
-    Field('user_id', description='Id of the user who asked for it.'),
-    Field('user_name', description='Name of the user who asked for it.'),
-    Field('request_id', description='Id of the request that began it.'),
-    Field('created_at', fields.TIME, operators=_TIME, sortable=True,
-          nullable=False, description='When it was asked for.'),
-    Field('started_at', fields.TIME, operators=_TIME, sortable=True,
-          description='When a conductor began.'),
-    Field('finished_at', fields.TIME, operators=_TIME, sortable=True,
-          description='When it ended.'),
-    Field('progress', fields.OBJECT, of=PROGRESS, computed=True,
-          nullable=False, description='Counts of its items.'),
-), identity=fields.STRING)
+    _about = About('item', 'items')
 
-ITEM = fields.Resource('item', 'items', (
-    Field('id', column='object_id', nullable=False,
-          description='Id of what it is about.'),
-    Field('kind', nullable=False, description='What it is about.'),
-    Field('name', description='Name of what it is about.'),
-    Field('state', nullable=False,
-          description='PENDING, RUNNING, DONE, FAILED or SKIPPED.'),
-    Field('action', description='What is done with it.'),
-    Field('source', description='Host where it was.'),
-    Field('destination', description='Host where it goes.'),
-    Field('priority', fields.INTEGER, nullable=False,
-          description='The highest goes first.'),
-    Field('attempts', fields.INTEGER, nullable=False,
-          description='How often it was tried.'),
-    Field('error', description='Why it failed.'),
-    Field('created_at', fields.TIME, nullable=False,
-          description='When it was planned.'),
-    Field('updated_at', fields.TIME, description='When it last changed.'),
-))
+    id = Field(Text(), column='object_id', nullable=False,
+               description='Id of what it is about.')
+    kind = common.text('What it is about.')
+    name = Field(Text(), description='Name of what it is about.')
+    state = common.text('PENDING, RUNNING, DONE, FAILED or SKIPPED.')
+    action = Field(Text(), description='What is done with it.')
+    source = Field(Text(), description='Host where it was.')
+    destination = Field(Text(), description='Host where it goes.')
+    priority = common.number('The highest goes first.')
+    attempts = common.number('How often it was tried.')
+    error = Field(Text(), description='Why it failed.')
+    created_at = Field(Time(), nullable=False,
+                       description='When it was planned.')
+    updated_at = Field(Time(), description='When it last changed.')
+
 
 DETAIL = {'detail': 'Answer objects, not ids.'}
-LIST = fields.Resource('', '', (
-    Field('tasks', fields.LIST, nullable=False, of=TASK, also=('string',),
-          description='Ids, or objects if they were asked for.'),
-    *answers.page(TASK).fields[1:]))
-# A task by itself has no envelope.
-ONE = fields.Resource('', '', (
-    *TASK.fields,
-    Field('traceback', description='Where it failed; for administrators.'),
-    Field('items', fields.LIST, of=ITEM, nullable=False,
-          description='What it does, one by one.')), title='TaskDetail')
+LIST = compose({
+    'tasks': Field([Task], nullable=False, or_id=True,
+                   description='Ids, or objects if they were asked for.'),
+    **answers.page_links(Task)})
 
-CANCEL = fields.Resource('', '', (
-    Field('running', create=True, nullable=False,
-          schema={'enum': [cancel.value for cancel in task_states.Cancel]},
-          description='What becomes of moves under way; finish by '
-                      'default.'),
-))
+
+class One(Task):
+    """A task by itself, which has no envelope."""
+
+    _about = About(title='TaskDetail')
+
+    traceback = Field(Text(), description='Where it failed; for '
+                                          'administrators.')
+    items = Field([Item], nullable=False,
+                  description='What it does, one by one.')
+
+
+class Cancel(Resource):
+    """How to cancel a task."""
+
+    running = Field(Choice(*task_states.Cancel), create=True, nullable=False,
+                    default=task_states.Cancel.FINISH,
+                    description='What becomes of moves under way; finish by '
+                                'default.')

@@ -2,96 +2,126 @@
 """Block storage backends and their logical volumes."""
 
 from cloudmanager.api.types import answers
-from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
+from cloudmanager.api.types.containers import List
+from cloudmanager.api.types.fields import About
 from cloudmanager.api.types.fields import Field
+from cloudmanager.api.types.fields import Resource
+from cloudmanager.api.types.values import Boolean
+from cloudmanager.api.types.values import Integer
+from cloudmanager.api.types.values import Text
 
-_TEXT = fields.OPERATORS[fields.STRING]
 # The kernel's mirrors have at most nine legs (MAX_NR_MIRRORS in
 # drivers/md/dm-raid1.c).
 _MAX_EXTRA_COPIES = 8
 
 
-def _string(name: str, description: str, nullable: bool = False) -> Field:
-    return Field(name, nullable=nullable, computed=True,
-                 description=description)
+def _text(description: str, *, nullable: bool = False,
+          filtered: bool = False) -> Field:
+    return Field(Text(), nullable=nullable, computed=True,
+                 filtered=filtered, description=description)
 
 
-def _filtered(name: str, description: str) -> Field:
-    return Field(name, nullable=False, computed=True, operators=_TEXT,
-                 description=description)
+class _Segment(Resource):
+    _about = About(title='LogicalVolumeDevice')
+
+    pv = _text('Physical volume that holds it.')
+    seg_size = _text('Size.')
 
 
-_SEGMENT = fields.Resource('', '', (
-    _string('pv', 'Physical volume that holds it.'),
-    _string('seg_size', 'Size.'),
-), title='LogicalVolumeDevice')
-_LOGICAL = (
-    _string('lv_name', 'Name.'),
-    _string('vg_name', 'Volume group.'),
-    _string('lv_attr', 'Attributes, as LVM writes them.'),
-    _string('lv_size', 'Size, such as 1.00g.'),
-    _string('lv_uuid', 'UUID that LVM gave it.'),
-    _string('mirror_count', 'How many copies of the data there are.'),
-    Field('devices', fields.LIST, of=_SEGMENT, nullable=False,
-          computed=True, description='Where its data are.'),
-)
-LOGICAL_VOLUME = fields.Resource('', '', _LOGICAL, title='LogicalVolume')
-_WITH_STATUS = fields.Resource('', '', (
-    *_LOGICAL,
-    _string('lv_status', 'What LVM is doing with it.', nullable=True),
-), title='LogicalVolumeStatus')
-PHYSICAL_VOLUME = fields.Resource('', '', (
-    _string('pv_name', 'Path of the device.'),
-    _string('vg_name', 'Volume group.'),
-    _string('pv_attr', 'Attributes, as LVM writes them.'),
-    _string('pv_size', 'Size.'),
-    _string('pv_free', 'Size that is not in use.'),
-), title='PhysicalVolume')
+class LogicalVolume(Resource):
+    """A logical volume."""
 
-BACKEND = fields.Resource('', '', (
-    _filtered('volume_backend_name', 'Name of the backend in Cinder.'),
-    _filtered('host', 'Host of the storage.'),
-    _filtered('vg_name', 'Volume group.'),
-    _string('protocol', 'How hosts reach the storage.'),
-    _string('free_size', 'Free space in GB.'),
-    _string('total_size', 'Whole space in GB.'),
-    Field('logical_volumes', fields.LIST, of=LOGICAL_VOLUME,
-          nullable=False, computed=True, description='Logical volumes.'),
-    Field('physical_volumes', fields.LIST, of=PHYSICAL_VOLUME,
-          nullable=False, computed=True, description='Physical volumes.'),
-), identity='', title='VolumeBackend')
+    _about = About(title='LogicalVolume')
 
-_VOLUME = (
-    _string('volume_id', 'Id of the volume in Cinder.'),
-    _filtered('volume_backend_name', 'Name of the backend in Cinder.'),
-    _filtered('host', 'Host of the storage.'),
-    Field('logical_volume', fields.OBJECT, of=_WITH_STATUS, nullable=False,
-          computed=True, description='What LVM knows of it.'),
-    Field('thin_enabled', fields.BOOLEAN, nullable=False, computed=True,
-          description='Whether it is thin.'),
-)
-VOLUME = fields.Resource('volume', 'volumes', _VOLUME,
-                         identity=fields.STRING)
-ONE_VOLUME = answers.one(fields.Resource('volume', '', (
-    *_VOLUME,
-    Field('lock_hosts', fields.LIST, nullable=False, computed=True,
-          schema={'items': {'type': 'string'}},
-          description='Hosts that hold its lock.'),
-    Field('lock_exclusive', fields.BOOLEAN, nullable=False, computed=True,
-          description='Whether the lock is exclusive.'),
-), title='VolumeDetail'))
+    lv_name = _text('Name.')
+    vg_name = _text('Volume group.')
+    lv_attr = _text('Attributes, as LVM writes them.')
+    lv_size = _text('Size, such as 1.00g.')
+    lv_uuid = _text('UUID that LVM gave it.')
+    mirror_count = _text('How many copies of the data there are.')
+    devices = Field([_Segment], nullable=False, computed=True,
+                    description='Where its data are.')
 
-MIRROR = fields.Resource('', '', (
-    Field('mirror_count', fields.INTEGER, create=True, required=True,
-          nullable=False, schema={'maximum': _MAX_EXTRA_COPIES},
-          description='How many extra copies to keep; 0 ends mirroring.'),
-))
-MIGRATION = fields.Resource('', '', (
-    Field('source_pv', create=True, required=True, nullable=False,
-          convert=formats.device,
-          description='Physical volume to move data from.'),
-    Field('dest_pv', create=True, nullable=False, convert=formats.device,
-          description='Physical volume to move data to; LVM chooses by '
-                      'default.'),
-))
+
+class _WithStatus(LogicalVolume):
+    _about = About(title='LogicalVolumeStatus')
+
+    lv_status = _text('What LVM is doing with it.', nullable=True)
+
+
+class PhysicalVolume(Resource):
+    """A physical volume."""
+
+    _about = About(title='PhysicalVolume')
+
+    pv_name = _text('Path of the device.')
+    vg_name = _text('Volume group.')
+    pv_attr = _text('Attributes, as LVM writes them.')
+    pv_size = _text('Size.')
+    pv_free = _text('Size that is not in use.')
+
+
+class _OfBackend(Resource):
+    volume_backend_name = _text('Name of the backend in Cinder.',
+                                filtered=True)
+    host = _text('Host of the storage.', filtered=True)
+
+
+class Backend(_OfBackend):
+    """A backend of block storage."""
+
+    _about = About(identity=None, title='VolumeBackend')
+
+    vg_name = _text('Volume group.', filtered=True)
+    protocol = _text('How hosts reach the storage.')
+    free_size = _text('Free space in GB.')
+    total_size = _text('Whole space in GB.')
+    logical_volumes = Field([LogicalVolume], nullable=False, computed=True,
+                            description='Logical volumes.')
+    physical_volumes = Field([PhysicalVolume], nullable=False, computed=True,
+                             description='Physical volumes.')
+
+
+class Volume(_OfBackend):
+    """A volume."""
+
+    _about = About('volume', 'volumes', identity=str)
+
+    volume_id = _text('Id of the volume in Cinder.')
+    logical_volume = Field(_WithStatus, nullable=False, computed=True,
+                           description='What LVM knows of it.')
+    thin_enabled = Field(Boolean(), nullable=False, computed=True,
+                         description='Whether it is thin.')
+
+
+class _Detail(Volume):
+    _about = About('volume', title='VolumeDetail')
+
+    lock_hosts = Field(List(Text()), nullable=False, computed=True,
+                       description='Hosts that hold its lock.')
+    lock_exclusive = Field(Boolean(), nullable=False, computed=True,
+                           description='Whether the lock is exclusive.')
+
+
+ONE_VOLUME = answers.one(_Detail)
+
+
+class Mirror(Resource):
+    """How often a volume is there."""
+
+    mirror_count = Field(Integer(0, _MAX_EXTRA_COPIES), create=True,
+                         required=True, nullable=False,
+                         description='How many extra copies to keep; 0 ends '
+                                     'mirroring.')
+
+
+class Migration(Resource):
+    """Where the data of a volume go."""
+
+    source_pv = Field(formats.Device(), create=True, required=True,
+                      nullable=False, description='Physical volume to move '
+                                                  'data from.')
+    dest_pv = Field(formats.Device(), create=True, nullable=False,
+                    description='Physical volume to move data to; LVM '
+                                'chooses by default.')

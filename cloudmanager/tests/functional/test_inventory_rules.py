@@ -5,6 +5,7 @@ import sqlalchemy as sa
 
 from cloudmanager.api import routing
 from cloudmanager.api.types import formats
+from cloudmanager.api.types import values
 from cloudmanager.db import models
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base as tests_base
@@ -245,7 +246,7 @@ class FoundTestCase(base.ApiTestCase):
                 (None, None, '2026-01-01', 'error')):
             self.execute(row.values(
                 power_state=state, power_state_reason=reason,
-                power_state_at=at and formats.time(at)))
+                power_state_at=at and values.Time().parse(at)))
             shown = self.get('/v1/nodes/web1')['node']['power_status']
             self.assertEqual(word, shown)
             self.assertEqual(['web'], self.found(f'power_status={word}'))

@@ -33,7 +33,7 @@ def filtered():
     for route in routing.TABLE:
         if route.query.resource is not None:
             resource = route.query.resource
-            table = MODELS.get(resource.collection)
+            table = MODELS.get(resource.about().collection)
             if table is not None and table.name != OF_ONE_NODE:
                 found[table.name] = (table, resource)
     return found.values()
@@ -61,7 +61,7 @@ class IndexesTestCase(tests_base.TestCase):
         """DB2: what a list filters on has an index."""
         self.assertGreater(len(list(filtered())), 5)
         for table, resource in filtered():
-            wanted = {field.attribute for field in resource.fields
+            wanted = {field.attribute for field in resource.fields()
                       if field.operators and not field.computed
                       } - set(TEXTS) - {'ip_addresses'}
             self.assertEqual(set(), wanted - indexed(table), table.name)

@@ -4,11 +4,11 @@
 import urllib.parse
 
 from cloudmanager.api.types import availability_storages as storage_types
-from cloudmanager.api.types import fields
 from cloudmanager.api.types import node_classes as class_types
 from cloudmanager.api.types import node_images as image_types
 from cloudmanager.api.types import nodes as node_types
 from cloudmanager.api.types import power_controls as control_types
+from cloudmanager.api.types import values
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional import base
 
@@ -289,24 +289,28 @@ VALUES = {'hypervisor_id': '2239c611-523c-44d2-9feb-2c6905fbb5c8',
 
 class DocumentedFiltersTestCase(base.ApiTestCase):
 
+    def value(self, kind):
+        """Return a value of a query that a type takes."""
+        if isinstance(kind, values.Choice):
+            return kind.choices[0]
+        return next(value for of, value in (
+            (values.Integer, '1'), (values.Boolean, 'true'),
+            (values.Time, '2018-10-15'), (values.Text, 'x'))
+            if isinstance(kind, of))
+
     def test_each_is_there(self):
         for path, resource, names in (
-                ('nodes', node_types.NODE, NODE_FILTERS),
-                ('power-controls', control_types.POWER_CONTROL,
+                ('nodes', node_types.Node, NODE_FILTERS),
+                ('power-controls', control_types.PowerControl,
                  CONTROL_FILTERS),
-                ('node-classes', class_types.NODE_CLASS, ('id', 'name')),
-                ('availability-storages', storage_types.STORAGE,
+                ('node-classes', class_types.NodeClass, ('id', 'name')),
+                ('availability-storages', storage_types.Storage,
                  ('id', 'availability_storage_id', 'name')),
-                ('node-images', image_types.NODE_IMAGE,
+                ('node-images', image_types.NodeImage,
                  ('id', 'image_name', 'created_at'))):
             for name in names:
-                field = resource.filters[name]
-                value = VALUES.get(name) or {
-                    fields.INTEGER: '1', fields.BOOLEAN: 'true',
-                    fields.TIME: '2018-10-15', fields.STRING: 'x'
-                    }[field.type]
-                if 'enum' in field.schema:
-                    value = field.schema['enum'][0]
+                field = resource.filters()[name]
+                value = VALUES.get(name) or self.value(field.given)
                 for operator in field.operators:
                     text = {'null': 'null', 'notnull': 'not:null'}.get(
                         operator, f'{operator}:{value}')

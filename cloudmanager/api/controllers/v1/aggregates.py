@@ -19,7 +19,7 @@ def _key(aggregate_id: str) -> int:
 
 
 @routing.route('POST', f'{_PATH}/execute-audit', policies.EXECUTE_AUDIT,
-               body=aggregate_types.EXECUTE,
+               body=aggregate_types.Execute,
                answers={200: aggregate_types.ONE_AUDIT},
                errors=(409, 501, 503))
 def execute_audit(call: routing.Call, aggregate_id: str) -> Any:
@@ -30,7 +30,7 @@ def execute_audit(call: routing.Call, aggregate_id: str) -> Any:
 
 
 @routing.route('POST', f'{_PATH}/apply-audit', policies.APPLY_AUDIT,
-               body=aggregate_types.CHOSEN, answers={202: None},
+               body=aggregate_types.Chosen, answers={202: None},
                errors=(409, 501, 503))
 def apply_audit(call: routing.Call, aggregate_id: str) -> Any:
     """Carry out the moves of an audit."""
@@ -40,10 +40,10 @@ def apply_audit(call: routing.Call, aggregate_id: str) -> Any:
 
 
 @routing.route('POST', f'{_PATH}/get-audit-status',
-               policies.GET_AUDIT_STATUS, body=aggregate_types.CHOSEN,
+               policies.GET_AUDIT_STATUS, body=aggregate_types.Chosen,
                answers={200: aggregate_types.ONE_AUDIT})
 def get_audit_status(call: routing.Call, aggregate_id: str) -> Any:
     """Show how far an audit is."""
     row = db_audits.get_audit(call.context, _key(aggregate_id),
                               call.values['audit_id'])
-    return {'audit': aggregate_types.AUDIT.render(row)}
+    return {'audit': aggregate_types.Audit.render(row)}

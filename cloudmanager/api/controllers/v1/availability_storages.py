@@ -13,7 +13,7 @@ from cloudmanager.common import exception
 from cloudmanager.db import availability_storages as db_storages
 from cloudmanager.policies import availability_storages as policies
 
-STORAGE, ONE_STORAGE = storage_types.STORAGE, storage_types.ONE_STORAGE
+Storage, ONE_STORAGE = storage_types.Storage, storage_types.ONE_STORAGE
 _LIST = '/v1/availability-storages'
 _ONE = '/v1/availability-storages/{availability_storage_id}'
 _NODES = f'{_ONE}/nodes'
@@ -28,12 +28,12 @@ def storage_key(storage_id: str) -> int:
 
 def render(row: dict[str, Any]) -> dict[str, Any]:
     """Return a storage as it is answered."""
-    return STORAGE.render(row) | {'nodes': row['nodes']}
+    return Storage.render(row) | {'nodes': row['nodes']}
 
 
 @routing.route('GET', _LIST, policies.LIST,
-               query=Parameters(STORAGE, paged=True),
-               answers={200: answers.page(STORAGE)})
+               query=Parameters(Storage, paged=True),
+               answers={200: answers.page(Storage)})
 def list_storages(call: routing.Call) -> Any:
     """List availability storages."""
     return listing.page(call, db_storages.list_storages,
@@ -41,13 +41,13 @@ def list_storages(call: routing.Call) -> Any:
 
 
 @routing.route('GET', f'{_LIST}/count', policies.LIST,
-               query=Parameters(STORAGE), answers={200: answers.COUNT})
+               query=Parameters(Storage), answers={200: answers.Count})
 def count_storages(call: routing.Call) -> Any:
     """Count availability storages."""
     return listing.count(call, db_storages.count_storages)
 
 
-@routing.route('POST', _LIST, policies.CREATE, body=STORAGE,
+@routing.route('POST', _LIST, policies.CREATE, body=Storage,
                answers={201: ONE_STORAGE}, errors=(409,))
 def create_storage(call: routing.Call) -> Any:
     """Create an availability storage."""
@@ -63,7 +63,7 @@ def show_storage(call: routing.Call, availability_storage_id: str) -> Any:
     return {'availability_storage': render(row)}
 
 
-@routing.route('PUT', _ONE, policies.UPDATE, body=STORAGE,
+@routing.route('PUT', _ONE, policies.UPDATE, body=Storage,
                answers={200: ONE_STORAGE}, errors=(409,))
 def update_storage(call: routing.Call, availability_storage_id: str) -> Any:
     """Change an availability storage; what is left out stays."""
@@ -83,7 +83,7 @@ def delete_storage(call: routing.Call,
 
 # Nodes of a storage
 
-@routing.route('POST', _NODES, policies.ASSIGN, body=storage_types.NODES,
+@routing.route('POST', _NODES, policies.ASSIGN, body=storage_types.Nodes,
                answers={204: None})
 def add_nodes(call: routing.Call, availability_storage_id: str) -> None:
     """Assign an availability storage to nodes; others keep it."""
@@ -92,7 +92,7 @@ def add_nodes(call: routing.Call, availability_storage_id: str) -> None:
                              call.values['nodes'])
 
 
-@routing.route('PUT', _NODES, policies.ASSIGN, body=storage_types.NODES,
+@routing.route('PUT', _NODES, policies.ASSIGN, body=storage_types.Nodes,
                answers={204: None})
 def replace_nodes(call: routing.Call, availability_storage_id: str) -> None:
     """Assign an availability storage to these nodes and to no others."""

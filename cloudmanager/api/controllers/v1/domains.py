@@ -17,9 +17,9 @@ _MAX_ID = 64
 
 
 @routing.route('POST', '/v1/domains/actions/get-store', policies.GET_STORE,
-               answers={200: types.STORE})
+               answers={200: types.Store})
 @routing.route('POST', '/domains/actions/get-store', policies.GET_STORE,
-               answers={200: types.STORE})
+               answers={200: types.Store})
 def get_store(call: routing.Call) -> Any:
     """Show where Keystone keeps the configuration of domains."""
     return {'store': rpcapi.ConductorAPI().show_domain_store(call.context)}
@@ -38,7 +38,7 @@ def configure(call: routing.Call, domain_id: str) -> None:
 
 
 @routing.route('GET', '/v1/domains/totp-allowed', policies.TOTP_ALLOWED,
-               answers={200: types.TOTP_ALLOWED})
+               answers={200: types.TOTPAllowed})
 def totp_allowed(call: routing.Call) -> Any:
     """Show whether one-time passwords may be sent."""
     return {'totp_allowed': CONF.identity.totp_allowed}

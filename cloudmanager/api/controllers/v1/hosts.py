@@ -15,6 +15,7 @@ from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.policies import hosts as policies
 
+_NAME = formats.ComputeHost()
 _PATH = '/v1/hosts/{host_name}/actions'
 
 
@@ -39,7 +40,7 @@ def _check_name(host: str) -> None:
     :raises HostNotFound: it cannot
     """
     try:
-        formats.compute_host(host)
+        _NAME.convert(host)
     except ValueError as exc:
         raise exception.HostNotFound(
             host=host[:formats.MAX_COMPUTE_HOST]) from exc

@@ -28,8 +28,8 @@ ENDED = (db_tasks.ITEM_FAILED, db_tasks.ITEM_SKIPPED)
 
 
 @routing.route('POST', '/v1/nodes/actions/reset', policies.POWER,
-               body=power_forms.RESET_NODES,
-               answers={200: power_forms.RESETS})
+               body=power_forms.ResetNodes,
+               answers={200: power_forms.Resets})
 def reset_nodes(call: routing.Call) -> Any:
     """Restart nodes at once and wait for them, but not for ever."""
     manner = node_power.manner(call)
@@ -50,16 +50,16 @@ def reset_nodes(call: routing.Call) -> Any:
 
 
 @routing.route('POST', '/v1/nodes/actions/power-on', policies.POWER,
-               body=power_forms.ON_NODES,
-               answers={202: power_forms.SWITCHED}, errors=(409,))
+               body=power_forms.OnNodes,
+               answers={202: power_forms.Switched}, errors=(409,))
 def power_on_nodes(call: routing.Call) -> Any:
     """Switch nodes on, in the turns of their racks."""
     return _switch(call, 'power-on')
 
 
 @routing.route('POST', '/v1/nodes/actions/power-off', policies.POWER,
-               body=power_forms.OFF_NODES,
-               answers={202: power_forms.SWITCHED}, errors=(409,))
+               body=power_forms.OffNodes,
+               answers={202: power_forms.Switched}, errors=(409,))
 def power_off_nodes(call: routing.Call) -> Any:
     """Switch nodes off, softly first if not told otherwise."""
     return _switch(call, 'power-off')

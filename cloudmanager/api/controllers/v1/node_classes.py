@@ -12,8 +12,8 @@ from cloudmanager.common import exception
 from cloudmanager.db import node_classes as db_node_classes
 from cloudmanager.policies import node_classes as policies
 
-NODE_CLASS = class_types.NODE_CLASS
-NODE_TYPE = class_types.NODE_TYPE
+NodeClass = class_types.NodeClass
+NodeType = class_types.NodeType
 _LIST = '/v1/node-classes'
 _ONE = '/v1/node-classes/{class_id}'
 _TYPES = f'{_ONE}/types'
@@ -33,13 +33,13 @@ def _type_key(type_id: str) -> int:
 
 def render(row: dict[str, Any]) -> dict[str, Any]:
     """Return a class as it is answered."""
-    return NODE_CLASS.render(row) | {
-        'node_types': [NODE_TYPE.render(kind) for kind in row['types']]}
+    return NodeClass.render(row) | {
+        'node_types': [NodeType.render(kind) for kind in row['types']]}
 
 
 @routing.route('GET', _LIST, policies.LIST,
-               query=Parameters(NODE_CLASS, paged=True),
-               answers={200: answers.page(NODE_CLASS)})
+               query=Parameters(NodeClass, paged=True),
+               answers={200: answers.page(NodeClass)})
 def list_classes(call: routing.Call) -> Any:
     """List classes."""
     return listing.page(call, db_node_classes.list_classes,
@@ -47,13 +47,13 @@ def list_classes(call: routing.Call) -> Any:
 
 
 @routing.route('GET', f'{_LIST}/count', policies.LIST,
-               query=Parameters(NODE_CLASS), answers={200: answers.COUNT})
+               query=Parameters(NodeClass), answers={200: answers.Count})
 def count_classes(call: routing.Call) -> Any:
     """Count classes."""
     return listing.count(call, db_node_classes.count_classes)
 
 
-@routing.route('POST', _LIST, policies.CREATE, body=NODE_CLASS,
+@routing.route('POST', _LIST, policies.CREATE, body=NodeClass,
                answers={201: ONE_CLASS}, errors=(409,))
 def create_class(call: routing.Call) -> Any:
     """Create a class."""
@@ -70,7 +70,7 @@ def show_class(call: routing.Call, class_id: str) -> Any:
     return {'node_class': render(row)}
 
 
-@routing.route('PUT', _ONE, policies.UPDATE, body=NODE_CLASS,
+@routing.route('PUT', _ONE, policies.UPDATE, body=NodeClass,
                answers={200: ONE_CLASS}, errors=(409,))
 def update_class(call: routing.Call, class_id: str) -> Any:
     """Rename a class, or replace its types."""
@@ -91,14 +91,14 @@ def delete_class(call: routing.Call, class_id: str) -> None:
 # Types of a class
 
 @routing.route('GET', _TYPES, policies.GET,
-               answers={200: answers.many(NODE_TYPE)})
+               answers={200: answers.many(NodeType)})
 def list_types(call: routing.Call, class_id: str) -> Any:
     """List the types of a class."""
     row = db_node_classes.get_class(call.context, _class_key(class_id))
-    return {'node_types': [NODE_TYPE.render(kind) for kind in row['types']]}
+    return {'node_types': [NodeType.render(kind) for kind in row['types']]}
 
 
-@routing.route('POST', _TYPES, policies.UPDATE, body=NODE_TYPE,
+@routing.route('POST', _TYPES, policies.UPDATE, body=NodeType,
                answers={201: ONE_TYPE}, errors=(409,))
 def create_type(call: routing.Call, class_id: str) -> Any:
     """Add a type to a class."""
@@ -106,10 +106,10 @@ def create_type(call: routing.Call, class_id: str) -> Any:
     row = db_node_classes.create_type(
         call.context, _class_key(class_id),
         values.get('name', db_node_classes.NAMELESS))
-    return {'node_type': NODE_TYPE.render(row)}
+    return {'node_type': NodeType.render(row)}
 
 
-@routing.route('PUT', _TYPE, policies.UPDATE, body=NODE_TYPE,
+@routing.route('PUT', _TYPE, policies.UPDATE, body=NodeType,
                answers={200: ONE_TYPE}, errors=(409,))
 def update_type(call: routing.Call, class_id: str, type_id: str) -> Any:
     """Rename a type of a class."""
@@ -121,7 +121,7 @@ def update_type(call: routing.Call, class_id: str, type_id: str) -> Any:
     row = (db_node_classes.rename_type(call.context, *keys, values['name'])
            if 'name' in values
            else db_node_classes.get_type(call.context, *keys))
-    return {'node_type': NODE_TYPE.render(row)}
+    return {'node_type': NodeType.render(row)}
 
 
 @routing.route('DELETE', _TYPE, policies.UPDATE, answers={204: None},

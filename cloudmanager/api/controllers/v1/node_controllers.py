@@ -11,7 +11,7 @@ from cloudmanager.policies import node_controllers as policies
 
 _PATH = '/v1/nodes/actions'
 _DECLARED: dict[str, Any] = {
-    'body': controller_types.BINDING, 'answers': {202: answers.TASK_ID},
+    'body': controller_types.Binding, 'answers': {202: answers.TaskId},
     'errors': (404, 409, 501, 503)}
 
 

@@ -15,7 +15,7 @@ from cloudmanager.db import node_images as db_node_images
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.policies import node_images as policies
 
-NODE_IMAGE, ONE_IMAGE = image_types.NODE_IMAGE, image_types.ONE_IMAGE
+NodeImage, ONE_IMAGE = image_types.NodeImage, image_types.ONE_IMAGE
 _LIST = '/v1/node-images'
 _ONE = '/v1/node-images/{image_id}'
 
@@ -26,38 +26,38 @@ def _image_key(image_id: str) -> int:
 
 
 @routing.route('GET', _LIST, policies.LIST,
-               query=Parameters(NODE_IMAGE, paged=True),
-               answers={200: answers.page(NODE_IMAGE)})
+               query=Parameters(NodeImage, paged=True),
+               answers={200: answers.page(NodeImage)})
 def list_images(call: routing.Call) -> Any:
     """List images."""
     return listing.page(call, db_node_images.list_images,
-                        lambda rows: [NODE_IMAGE.render(row)
+                        lambda rows: [NodeImage.render(row)
                                       for row in rows])
 
 
 @routing.route('GET', f'{_LIST}/count', policies.LIST,
                # Its documentation alone has parameters of pages; a page of
                # a number is the number.
-               query=Parameters(NODE_IMAGE, ignored=('limit', 'offset')),
-               answers={200: answers.COUNT})
+               query=Parameters(NodeImage, ignored=('limit', 'offset')),
+               answers={200: answers.Count})
 def count_images(call: routing.Call) -> Any:
     """Count images."""
     return listing.count(call, db_node_images.count_images)
 
 
-@routing.route('POST', _LIST, policies.CREATE, body=NODE_IMAGE,
+@routing.route('POST', _LIST, policies.CREATE, body=NodeImage,
                answers={201: ONE_IMAGE}, errors=(409,))
 def create_image(call: routing.Call) -> Any:
     """Create an image."""
     row = db_node_images.create_image(call.context, call.values)
-    return {'node_image': NODE_IMAGE.render(row)}
+    return {'node_image': NodeImage.render(row)}
 
 
 @routing.route('GET', _ONE, policies.GET, answers={200: ONE_IMAGE})
 def show_image(call: routing.Call, image_id: str) -> Any:
     """Show an image."""
     row = db_node_images.get_image(call.context, _image_key(image_id))
-    return {'node_image': NODE_IMAGE.render(row)}
+    return {'node_image': NodeImage.render(row)}
 
 
 @routing.route('DELETE', _ONE, policies.DELETE, answers={204: None},
@@ -68,7 +68,7 @@ def delete_image(call: routing.Call, image_id: str) -> None:
 
 
 @routing.route('POST', '/v1/nodes/{node_id}/actions/assign-image',
-               policies.ASSIGN, body=image_types.ASSIGNMENT,
+               policies.ASSIGN, body=image_types.Assignment,
                answers={204: None})
 def assign_image(call: routing.Call, node_id: str) -> None:
     """Assign an image to a node."""

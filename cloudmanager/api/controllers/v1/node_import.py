@@ -8,28 +8,22 @@ import pecan
 from cloudmanager.api import boot_files
 from cloudmanager.api import errors
 from cloudmanager.api import routing
-from cloudmanager.api import types
 from cloudmanager.api.filters.parameters import Parameters
-from cloudmanager.api.types import answers
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import nodes as node_types
-from cloudmanager.api.types.fields import Field
+from cloudmanager.api.types import reading
 from cloudmanager.common import exception
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.policies import nodes as policies
 
-IMPORTED = answers.many(fields.Resource('', 'nodes', (
-    Field('id', fields.INTEGER,
-          description='Id of the node; null after a dry run.'),
-    Field('name', description='Name of the node.'),
-), title='ImportedNode'))
 FLAGS = node_types.FORCE | {
     'dry_run': 'Say what is wrong with the nodes, and create none.'}
 
 
 @routing.route('POST', '/v1/nodes/actions/import', policies.CREATE,
-               lines=node_types.NODE, query=Parameters(flags=FLAGS),
-               answers={201: IMPORTED, 200: IMPORTED}, errors=(409,))
+               lines=node_types.Node, query=Parameters(flags=FLAGS),
+               answers={201: node_types.IMPORTED, 200: node_types.IMPORTED},
+               errors=(409,))
 def import_nodes(call: routing.Call) -> Any:
     """Create many nodes, or none if anything is wrong with one of them.
 
@@ -68,8 +62,8 @@ def _read(call: routing.Call) -> tuple[list[int], list[dict[str, Any]],
         try:
             if isinstance(found, exception.Invalid):
                 raise found
-            nodes.append(types.parse_fields(node_types.NODE, found,
-                                            'create'))
+            nodes.append(reading.read_fields(node_types.Node, found,
+                                             fields.CREATE))
             numbers.append(number)
         except exception.Invalid as exc:
             wrong.append((number, exc))

@@ -44,7 +44,7 @@ def enable_ssh(call: routing.Call, node_id: str) -> Any:
 
 
 @routing.route('POST', f'{_PATH}/disable-ssh', policies.SSH,
-               body=mode_types.FORCE, **_DECLARED)
+               body=mode_types.Force, **_DECLARED)
 def disable_ssh(call: routing.Call, node_id: str) -> Any:
     """Stop the SSH server of a node, now and at boot."""
     _refuse(call, node_id, 'disable SSH on a node')
@@ -77,7 +77,7 @@ def disable_dcc(call: routing.Call, node_id: str) -> Any:
 
 
 @routing.route('POST', f'{_PATH}/set-cpu-mode', policies.CPU_MODE,
-               body=mode_types.CPU_MODE, **_DECLARED)
+               body=mode_types.CPUMode, **_DECLARED)
 def set_cpu_mode(call: routing.Call, node_id: str) -> Any:
     """Set what processors the servers on a node see."""
     custom = call.values['cpu_emulation_mode'] == mode_types.CUSTOM
@@ -89,7 +89,7 @@ def set_cpu_mode(call: routing.Call, node_id: str) -> Any:
 
 
 @routing.route('POST', f'{_PATH}/setup-log-redirection',
-               policies.LOG_REDIRECTION, body=mode_types.LOG_REDIRECTION,
+               policies.LOG_REDIRECTION, body=mode_types.LogRedirection,
                **_DECLARED)
 def setup_log_redirection(call: routing.Call, node_id: str) -> Any:
     """Send the logs of a node to a host."""
@@ -104,7 +104,7 @@ def disable_log_redirection(call: routing.Call, node_id: str) -> Any:
 
 
 @routing.route('POST', f'{_PATH}/update-system', policies.UPDATE_SYSTEM,
-               body=mode_types.FORCE, **_DECLARED)
+               body=mode_types.Force, **_DECLARED)
 def update_system(call: routing.Call, node_id: str) -> Any:
     """Upgrade the packages of a node that is disabled and empty."""
     _refuse(call, node_id, 'update the system of a node')

@@ -17,7 +17,7 @@ from cloudmanager.db import power_actions as db_power_actions
 from cloudmanager.domain import power_types
 from cloudmanager.policies import nodes as policies
 
-ACTION = node_types.POWER_ACTION
+PowerAction = node_types.PowerAction
 _ONE = '/v1/nodes/{node_id}'
 _ACCEPTED: dict[str, Any] = {'answers': {202: None}, 'errors': (409, 501)}
 
@@ -56,23 +56,23 @@ def power_on(call: routing.Call, node_id: str) -> Any:
 
 
 @routing.route('POST', f'{_ONE}/actions/power-off', policies.POWER,
-               body=power_forms.OFF, **_ACCEPTED)
+               body=power_forms.Off, **_ACCEPTED)
 def power_off(call: routing.Call, node_id: str) -> Any:
     """Switch a node off, softly first if not told otherwise."""
     return _switch(call, node_id, 'power-off')
 
 
 @routing.route('POST', f'{_ONE}/actions/reset', policies.POWER,
-               body=power_forms.RESET, **_ACCEPTED)
+               body=power_forms.Reset, **_ACCEPTED)
 def reset(call: routing.Call, node_id: str) -> Any:
     """Restart a node, at once if not told otherwise."""
     return _switch(call, node_id, 'reset')
 
 
 @routing.route('GET', f'{_ONE}/power-actions', policies.POWER_ACTIONS,
-               query=Parameters(ACTION, paged=True,
+               query=Parameters(PowerAction, paged=True,
                                 order=(('id', 'desc'),)),
-               answers={200: answers.page(ACTION)})
+               answers={200: answers.page(PowerAction)})
 def list_actions(call: routing.Call, node_id: str) -> Any:
     """List the power actions on a node, the newest first."""
     key = nodes.node_key(call, node_id)
@@ -80,11 +80,11 @@ def list_actions(call: routing.Call, node_id: str) -> Any:
         call,
         lambda context, query: db_power_actions.list_actions(
             context, key, query),
-        lambda rows: [ACTION.render(row) for row in rows])
+        lambda rows: [PowerAction.render(row) for row in rows])
 
 
 @routing.route('GET', _ONE + '/power-actions/{power_action_id}',
-               policies.POWER_ACTIONS, answers={200: answers.one(ACTION)})
+               policies.POWER_ACTIONS, answers={200: answers.one(PowerAction)})
 def show_action(call: routing.Call, node_id: str,
                 power_action_id: str) -> Any:
     """Show a power action on a node."""
@@ -92,4 +92,4 @@ def show_action(call: routing.Call, node_id: str,
         power_action=power_action_id))
     row = db_power_actions.get_action(call.context,
                                       nodes.node_key(call, node_id), key)
-    return {'power_action': ACTION.render(row)}
+    return {'power_action': PowerAction.render(row)}

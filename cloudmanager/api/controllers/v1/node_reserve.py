@@ -9,7 +9,7 @@ from cloudmanager.policies import nodes as policies
 
 
 @routing.route('POST', '/v1/nodes/{node_id}/actions/reserve',
-               policies.RESERVE, body=node_types.RESERVATION,
+               policies.RESERVE, body=node_types.Reservation,
                answers={204: None}, errors=(409, 503))
 def reserve(call: routing.Call, node_id: str) -> None:
     """Take a node into reserve or out of it."""

@@ -12,7 +12,7 @@ _LIST = '/v1/nodes/{node_id}/availability-storages'
 _ONE = _LIST + '/{availability_storage_id}'
 
 
-@routing.route('POST', _LIST, policies.ASSIGN, body=storage_types.STORAGES,
+@routing.route('POST', _LIST, policies.ASSIGN, body=storage_types.Storages,
                answers={204: None})
 def add_storages(call: routing.Call, node_id: str) -> None:
     """Assign availability storages to a node; it keeps others."""
@@ -20,7 +20,7 @@ def add_storages(call: routing.Call, node_id: str) -> None:
                                 call.values['availability_storages'])
 
 
-@routing.route('PUT', _LIST, policies.ASSIGN, body=storage_types.STORAGES,
+@routing.route('PUT', _LIST, policies.ASSIGN, body=storage_types.Storages,
                answers={204: None})
 def replace_storages(call: routing.Call, node_id: str) -> None:
     """Assign these availability storages to a node and no others."""

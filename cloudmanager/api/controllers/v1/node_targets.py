@@ -25,15 +25,15 @@ def _refuse(call: routing.Call, node_id: str, what: str) -> None:
 
 
 @routing.route('POST', f'{_PATH}/discovery-nas', policies.DISCOVERY_NAS,
-               body=target_types.DISCOVERY,
-               answers={200: target_types.FOUND}, errors=_ERRORS)
+               body=target_types.Discovery,
+               answers={200: target_types.Found}, errors=_ERRORS)
 def discovery_nas(call: routing.Call, node_id: str) -> Any:
     """Ask a storage from a node which targets it has."""
     _refuse(call, node_id, 'discover targets from a node')
 
 
 @routing.route('POST', f'{_PATH}/attach-targets', policies.ATTACH_TARGETS,
-               body=target_types.TARGETS, answers={202: None},
+               body=target_types.Targets, answers={202: None},
                errors=_ERRORS)
 def attach_targets(call: routing.Call, node_id: str) -> Any:
     """Connect a node with targets of a storage."""

@@ -21,14 +21,14 @@ from cloudmanager.domain import power_states
 from cloudmanager.domain import power_types
 from cloudmanager.policies import nodes as policies
 
-NODE = node_types.NODE
-ASSIGNMENT = node_types.ASSIGNMENT
+Node = node_types.Node
+Assignment = node_types.Assignment
 _LIST, _ONE = '/v1/nodes', '/v1/nodes/{node_id}'
 _CONTROLS = f'{_ONE}/power-controls'
 # What lists read of a node: what is shown, and whose it is.
-_COLUMNS = (*NODE.columns.items(), ('node_class_id', 'node_class_id'),
+_COLUMNS = (*Node.columns().items(), ('node_class_id', 'node_class_id'),
             ('node_type_id', 'node_type_id'))
-_ASSIGNED = answers.one(ASSIGNMENT, name='power_control')
+_ASSIGNED = node_types.ONE_ASSIGNMENT
 _CONTROL = _CONTROLS + '/{power_control_id}'
 
 
@@ -69,7 +69,7 @@ def _belongings(row: dict[str, Any],
 
 def render(row: dict[str, Any]) -> dict[str, Any]:
     """Return a node as it is answered."""
-    return NODE.render(row) | _belongings(row, row.__getitem__)
+    return Node.render(row) | _belongings(row, row.__getitem__)
 
 
 def _render_list(rows: listing.Rows) -> listing.Rows:
@@ -96,7 +96,7 @@ def _power_status(row: dict[str, Any]) -> str:
 
 
 @routing.route('GET', _LIST, policies.LIST,
-               query=Parameters(NODE, paged=True,
+               query=Parameters(Node, paged=True,
                                 flags=node_types.EXTENSIONS),
                answers={200: node_types.NODES})
 def list_nodes(call: routing.Call) -> Any:
@@ -107,13 +107,13 @@ def list_nodes(call: routing.Call) -> Any:
 
 
 @routing.route('GET', f'{_LIST}/count', policies.LIST,
-               query=Parameters(NODE), answers={200: answers.COUNT})
+               query=Parameters(Node), answers={200: answers.Count})
 def count_nodes(call: routing.Call) -> Any:
     """Count nodes."""
     return listing.count(call, db_nodes.count_nodes)
 
 
-@routing.route('POST', _LIST, policies.CREATE, body=NODE,
+@routing.route('POST', _LIST, policies.CREATE, body=Node,
                query=Parameters(flags=node_types.FORCE),
                answers={201: node_types.ONE_NODE}, errors=(409,))
 def create_node(call: routing.Call) -> Any:
@@ -131,7 +131,7 @@ def _written(call: routing.Call, row: dict[str, Any]) -> dict[str, Any]:
 
 
 @routing.route('GET', _ONE, policies.GET,
-               query=Parameters(shown=NODE, flags=node_types.EXTENSIONS),
+               query=Parameters(shown=Node, flags=node_types.EXTENSIONS),
                answers={200: node_types.ONE_NODE})
 def show_node(call: routing.Call, node_id: str) -> Any:
     """Show a node."""
@@ -139,7 +139,7 @@ def show_node(call: routing.Call, node_id: str) -> Any:
     return {'node': node} | node_extensions.extend(call, [node], alone=True)
 
 
-@routing.route('PUT', _ONE, policies.UPDATE, body=NODE,
+@routing.route('PUT', _ONE, policies.UPDATE, body=Node,
                query=Parameters(flags=node_types.FORCE),
                answers={200: node_types.ONE_NODE}, errors=(409, 503))
 def update_node(call: routing.Call, node_id: str) -> Any:
@@ -211,16 +211,16 @@ def require_output(control_type: str, field: str, port: str) -> None:
 
 
 @routing.route('GET', _CONTROLS, policies.CONTROLS_GET,
-               answers={200: answers.many(ASSIGNMENT)})
+               answers={200: answers.many(Assignment)})
 def list_controls(call: routing.Call, node_id: str) -> Any:
     """List the power controls of a node."""
     rows = db_power_controls.list_assignments(call.context,
                                               node_key(call, node_id))
-    return {'power_controls': [ASSIGNMENT.render(row) for row in rows]}
+    return {'power_controls': [Assignment.render(row) for row in rows]}
 
 
 @routing.route('POST', _CONTROLS, policies.CONTROLS_CHANGE,
-               body=ASSIGNMENT, answers={201: _ASSIGNED}, errors=(409,))
+               body=Assignment, answers={201: _ASSIGNED}, errors=(409,))
 def assign_control(call: routing.Call, node_id: str) -> Any:
     """Assign an output of a power control to a node."""
     values = call.values
@@ -229,7 +229,7 @@ def assign_control(call: routing.Call, node_id: str) -> Any:
     _check_output(call, values['power_control_id'],
                   values['power_control_port'])
     row = db_power_controls.assign(call.context, key, values)
-    return {'power_control': ASSIGNMENT.render(row)}
+    return {'power_control': Assignment.render(row)}
 
 
 @routing.route('GET', _CONTROL, policies.CONTROLS_GET,
@@ -239,10 +239,10 @@ def show_control(call: routing.Call, node_id: str,
     """Show a power control of a node."""
     row = db_power_controls.get_assignment(
         call.context, node_key(call, node_id), control_key(power_control_id))
-    return {'power_control': ASSIGNMENT.render(row)}
+    return {'power_control': Assignment.render(row)}
 
 
-@routing.route('PUT', _CONTROL, policies.CONTROLS_CHANGE, body=ASSIGNMENT,
+@routing.route('PUT', _CONTROL, policies.CONTROLS_CHANGE, body=Assignment,
                answers={200: _ASSIGNED}, errors=(409,))
 def update_control(call: routing.Call, node_id: str,
                    power_control_id: str) -> Any:
@@ -253,7 +253,7 @@ def update_control(call: routing.Call, node_id: str,
         db_power_controls.get_assignment(call.context, *keys)
         _check_output(call, keys[1], values['power_control_port'])
     row = db_power_controls.update_assignment(call.context, *keys, values)
-    return {'power_control': ASSIGNMENT.render(row)}
+    return {'power_control': Assignment.render(row)}
 
 
 @routing.route('DELETE', _CONTROL, policies.CONTROLS_CHANGE,

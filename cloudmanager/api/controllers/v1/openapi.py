@@ -16,7 +16,7 @@ def _document() -> dict[str, Any]:
 
 
 @routing.route('GET', '/v1/openapi.json', None,
-               answers={200: info_types.OPENAPI})
+               answers={200: info_types.OpenAPI})
 def show(call: routing.Call) -> Any:
     """Show the OpenAPI document."""
     return _document()

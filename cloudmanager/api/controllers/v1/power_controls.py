@@ -5,10 +5,10 @@ from typing import Any
 
 from cloudmanager.api import listing
 from cloudmanager.api import routing
-from cloudmanager.api import types
 from cloudmanager.api.controllers.v1 import nodes
 from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
+from cloudmanager.api.types import checks
 from cloudmanager.api.types import power_controls as control_types
 from cloudmanager.common import exception
 from cloudmanager.common import secrets
@@ -19,7 +19,7 @@ from cloudmanager.domain import power_states
 from cloudmanager.domain import power_types
 from cloudmanager.policies import power_controls as policies
 
-CONTROL = control_types.POWER_CONTROL
+PowerControl = control_types.PowerControl
 SECRETS = ('password', 'ssh_key')
 _LIST = '/v1/power-controls'
 _ONE = '/v1/power-controls/{power_control_id}'
@@ -31,7 +31,7 @@ def render(row: dict[str, Any]) -> dict[str, Any]:
                for output in row['outputs']}
     count = power_types.coils_count(row['control_type'])
     free = {str(number): None for number in range(1, (count or 0) + 1)}
-    return CONTROL.render(row) | {
+    return PowerControl.render(row) | {
         'coil_map': free | outputs,
         'coils_count': len(outputs) if count is None else count,
         'used_coils_count': len(outputs)}
@@ -70,7 +70,7 @@ def _complete(values: dict[str, Any],
             reason='Field ssh_key is not for control_type '
                    f'{kind.control_type}.')
     if checked.get('options') is not None:
-        types.check(checked['options'], 'options', kind.options_schema)
+        checks.check(checked['options'], 'options', kind.options_schema)
     _check_texts(kind, checked)
     default = _title(current) if current else None
     if not values.get('title') and merged.get('title') in (default, '',
@@ -108,8 +108,8 @@ def _title(values: dict[str, Any]) -> str:
 
 
 @routing.route('GET', _LIST, policies.LIST,
-               query=Parameters(CONTROL, paged=True),
-               answers={200: answers.page(CONTROL)})
+               query=Parameters(PowerControl, paged=True),
+               answers={200: answers.page(PowerControl)})
 def list_controls(call: routing.Call) -> Any:
     """List power controls."""
     return listing.page(call, db_power_controls.list_controls,
@@ -117,14 +117,14 @@ def list_controls(call: routing.Call) -> Any:
 
 
 @routing.route('GET', f'{_LIST}/count', policies.LIST,
-               query=Parameters(CONTROL), answers={200: answers.COUNT})
+               query=Parameters(PowerControl), answers={200: answers.Count})
 def count_controls(call: routing.Call) -> Any:
     """Count power controls."""
     return listing.count(call, db_power_controls.count_controls)
 
 
 @routing.route('GET', f'{_LIST}/types', policies.LIST,
-               answers={200: control_types.TYPES})
+               answers={200: control_types.Types})
 def list_types(call: routing.Call) -> Any:
     """List the types of power controls with their protocols."""
     return {'types': [[kind.control_type, kind.protocol_type]
@@ -132,14 +132,14 @@ def list_types(call: routing.Call) -> Any:
 
 
 @routing.route('GET', f'{_LIST}/protocols', policies.LIST,
-               answers={200: control_types.PROTOCOLS})
+               answers={200: control_types.Protocols})
 def list_protocols(call: routing.Call) -> Any:
     """List the protocols of power controls."""
     return {'protocols': list(power_types.protocols())}
 
 
-@routing.route('POST', _LIST, policies.CREATE, body=CONTROL,
-               answers={201: answers.one(CONTROL)}, errors=(409,))
+@routing.route('POST', _LIST, policies.CREATE, body=PowerControl,
+               answers={201: control_types.ONE_CONTROL}, errors=(409,))
 def create_control(call: routing.Call) -> Any:
     """Create a power control."""
     row = db_power_controls.create_control(call.context,
@@ -148,7 +148,7 @@ def create_control(call: routing.Call) -> Any:
 
 
 @routing.route('GET', _ONE, policies.GET,
-               answers={200: answers.one(CONTROL)})
+               answers={200: control_types.ONE_CONTROL})
 def show_control(call: routing.Call, power_control_id: str) -> Any:
     """Show a power control."""
     row = db_power_controls.get_control(
@@ -156,8 +156,8 @@ def show_control(call: routing.Call, power_control_id: str) -> Any:
     return {'power_control': render(row)}
 
 
-@routing.route('PUT', _ONE, policies.UPDATE, body=CONTROL,
-               answers={200: answers.one(CONTROL)}, errors=(409,))
+@routing.route('PUT', _ONE, policies.UPDATE, body=PowerControl,
+               answers={200: control_types.ONE_CONTROL}, errors=(409,))
 def update_control(call: routing.Call, power_control_id: str) -> Any:
     """Change a power control."""
     values = call.values

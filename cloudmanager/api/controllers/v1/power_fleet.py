@@ -17,12 +17,12 @@ from cloudmanager.db import services as db_services
 from cloudmanager.policies import power_controls as policies
 
 CONF = cfg.CONF
-EVENT = power_forms.EVENT
+Event = power_forms.Event
 CONDUCTOR_BINARY = 'cloudmanager-conductor'
 
 
 @routing.route('GET', '/v1/power-controls/health', policies.HEALTH,
-               answers={200: power_forms.FLEET})
+               answers={200: power_forms.Fleet})
 def show_health(call: routing.Call) -> Any:
     """Count power controls and nodes by how they are."""
     controls = db_power_sweep.controls_summary(call.context,
@@ -34,16 +34,16 @@ def show_health(call: routing.Call) -> Any:
             'oldest_reading_at': clock.isoformat(oldest)},
         'nodes': db_power_sweep.nodes_summary(call.context),
         'conductors': [
-            power_forms.CONDUCTOR.render(row) | {
+            power_forms.Conductor.render(row) | {
                 'power_sweep': (row['report'] or {}).get('power_sweep')}
             for row in conductors]}
 
 
 @routing.route('GET', '/v1/power-events', policies.EVENTS,
-               query=Parameters(EVENT, paged=True,
+               query=Parameters(Event, paged=True,
                                 order=(('id', 'desc'),)),
-               answers={200: answers.page(EVENT)})
+               answers={200: answers.page(Event)})
 def list_events(call: routing.Call) -> Any:
     """List what happened to power without a request, the newest first."""
     return listing.page(call, db_power_events.list_events,
-                        lambda rows: [EVENT.render(row) for row in rows])
+                        lambda rows: [Event.render(row) for row in rows])

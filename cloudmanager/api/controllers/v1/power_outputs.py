@@ -13,7 +13,7 @@ from cloudmanager.policies import power_controls as policies
 
 _ACTIONS = '/v1/power-controls/{power_control_id}/actions'
 _ACCEPTED: dict[str, Any] = {
-    'body': power_forms.OUTPUT, 'answers': {202: None},
+    'body': power_forms.Output, 'answers': {202: None},
     'errors': (409, 501)}
 
 

@@ -22,7 +22,7 @@ def _declared(action: str, *, followed: bool) -> dict[str, Any]:
     :param followed: its answer has a body with the id of the task
     """
     return {'body': server_types.ACTIONS[action], 'errors': (404, 409, 503),
-            'answers': {202: answers.TASK_ID if followed else None}}
+            'answers': {202: answers.TaskId if followed else None}}
 
 
 def _act(call: routing.Call, server_id: str, action: str) -> str:
@@ -36,11 +36,11 @@ def _act(call: routing.Call, server_id: str, action: str) -> str:
         server_id, exception.ServerNotFound(server=server_id[:255]))
     name, target = f'server.{action}', f'server:{server_id}'
     body = server_types.ACTIONS[action]
-    params = body.complete(call.values)
+    params = {**body.defaults(), **call.values}
     # A double request must not be judged by what the first has done.
     running = db_tasks.find_running(call.context, target)
     if running and running['name'] == name and db_tasks.same_params(
-            running['params'], params, body.defaults):
+            running['params'], params, body.defaults()):
         return running['id']
     in_the_way = running or db_tasks.find_mover(call.context, server_id)
     if in_the_way:
@@ -50,7 +50,7 @@ def _act(call: routing.Call, server_id: str, action: str) -> str:
         call.context, action, server_id, params)
     return work.start(call, name, targets=[target], params=params,
                       host=checked['host'], server_id=server_id,
-                      defaults=body.defaults)
+                      defaults=body.defaults())
 
 
 @routing.route('POST', f'{_PATH}/balance', policies.BALANCE,

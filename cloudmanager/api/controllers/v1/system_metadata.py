@@ -4,7 +4,6 @@
 from typing import Any
 
 from cloudmanager.api import routing
-from cloudmanager.api.types import formats
 from cloudmanager.api.types import system_metadata as types
 from cloudmanager.common import exception
 from cloudmanager.conductor import rpcapi
@@ -15,21 +14,18 @@ _ONE = '/v1/system_metadata/{instance_uuid}'
 
 def _server(instance_uuid: str) -> str:
     """Return the id of a server in a path."""
-    try:
-        return formats.identifier(instance_uuid)
-    except ValueError:
-        raise exception.ServerNotFound(
-            server=instance_uuid[:255]) from None
+    return routing.identifier(instance_uuid, exception.ServerNotFound(
+        server=instance_uuid[:255]))
 
 
-@routing.route('GET', _ONE, policies.GET, answers={200: types.ANSWER})
+@routing.route('GET', _ONE, policies.GET, answers={200: types.Answer})
 def show(call: routing.Call, instance_uuid: str) -> Any:
     """Show the system metadata of a server."""
     return {'metadata': rpcapi.ConductorAPI().show_system_metadata(
         call.context, _server(instance_uuid))}
 
 
-@routing.route('PUT', _ONE, policies.CHANGE, body=types.METADATA,
+@routing.route('PUT', _ONE, policies.CHANGE, body=types.Metadata,
                answers={204: None}, errors=(409,))
 def update(call: routing.Call, instance_uuid: str) -> None:
     """Set system metadata of a server; what is left out stays.

@@ -13,14 +13,14 @@ from cloudmanager.common import policy
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.policies import tasks as policies
 
-TASK = task_types.TASK
-ITEM = task_types.ITEM
+Task = task_types.Task
+Item = task_types.Item
 NEWEST_FIRST = (('created_at', 'desc'),)
 _LIST, _ONE = '/v1/tasks', '/v1/tasks/{task_id}'
 
 
 @routing.route('GET', _LIST, policies.LIST,
-               query=Parameters(TASK, paged=True, flags=task_types.DETAIL,
+               query=Parameters(Task, paged=True, flags=task_types.DETAIL,
                                 order=NEWEST_FIRST),
                answers={200: task_types.LIST})
 def list_tasks(call: routing.Call) -> Any:
@@ -35,22 +35,22 @@ def list_tasks(call: routing.Call) -> Any:
             return [row['id'] for row in rows]
         counts = db_tasks.progress(call.context,
                                    [row['id'] for row in rows])
-        return [TASK.render(row) | {'progress': counts[row['id']]}
+        return [Task.render(row) | {'progress': counts[row['id']]}
                 for row in rows]
 
     return listing.page(call, db_tasks.list_tasks, render)
 
 
-@routing.route('GET', _ONE, policies.GET, answers={200: task_types.ONE})
+@routing.route('GET', _ONE, policies.GET, answers={200: task_types.One})
 def show_task(call: routing.Call, task_id: str) -> Any:
     """Show a task with its items."""
     row = db_tasks.get_task(call.context, task_id)
     key = row['id']
     items = db_tasks.items(call.context, [key])[key]
     counts = db_tasks.progress(call.context, [key])[key]
-    return TASK.render(row) | {
+    return Task.render(row) | {
         'traceback': _traceback(call, row), 'progress': counts,
-        'items': [ITEM.render(item) for item in items]}
+        'items': [Item.render(item) for item in items]}
 
 
 def _traceback(call: routing.Call, row: dict[str, Any]) -> str | None:
@@ -62,7 +62,7 @@ def _traceback(call: routing.Call, row: dict[str, Any]) -> str | None:
 
 
 @routing.route('POST', f'{_ONE}/actions/cancel', policies.CANCEL,
-               body=task_types.CANCEL, answers={202: None}, errors=(409,))
+               body=task_types.Cancel, answers={202: None}, errors=(409,))
 def cancel_task(call: routing.Call, task_id: str) -> Any:
     """Start nothing more; let what runs finish, or abort it."""
     db_tasks.request_cancel(call.context, task_id,

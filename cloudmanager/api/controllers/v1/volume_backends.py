@@ -10,12 +10,12 @@ from cloudmanager.api.types import volumes as volume_types
 from cloudmanager.common import exception
 from cloudmanager.policies import volume_backends as policies
 
-BACKEND = volume_types.BACKEND
+Backend = volume_types.Backend
 
 
 @routing.route('GET', '/v1/volume-backends', policies.LIST,
-               query=Parameters(BACKEND, paged=True),
-               answers={200: answers.Array(BACKEND)}, errors=(501, 503))
+               query=Parameters(Backend, paged=True),
+               answers={200: answers.Array(Backend)}, errors=(501, 503))
 def list_backends(call: routing.Call) -> Any:
     """List backends with their logical and physical volumes."""
     raise exception.OperationNotImplemented(what='list volume backends')

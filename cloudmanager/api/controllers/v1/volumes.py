@@ -10,7 +10,7 @@ from cloudmanager.api.types import volumes as volume_types
 from cloudmanager.common import exception
 from cloudmanager.policies import volumes as policies
 
-VOLUME = volume_types.VOLUME
+Volume = volume_types.Volume
 _LIST, _ONE = '/v1/volumes', '/v1/volumes/{volume_id}'
 _ACTIONS: dict[str, Any] = {'answers': {202: None},
                             'errors': (409, 501, 503)}
@@ -23,8 +23,8 @@ def _key(volume_id: str) -> str:
 
 
 @routing.route('GET', _LIST, policies.LIST,
-               query=Parameters(VOLUME, paged=True),
-               answers={200: answers.page(VOLUME)}, errors=(501, 503))
+               query=Parameters(Volume, paged=True),
+               answers={200: answers.page(Volume)}, errors=(501, 503))
 def list_volumes(call: routing.Call) -> Any:
     """List logical volumes."""
     raise exception.OperationNotImplemented(what='list volumes')
@@ -39,7 +39,7 @@ def show_volume(call: routing.Call, volume_id: str) -> Any:
 
 
 @routing.route('POST', f'{_ONE}/actions/mirror', policies.MIRROR,
-               body=volume_types.MIRROR, **_ACTIONS)
+               body=volume_types.Mirror, **_ACTIONS)
 def mirror(call: routing.Call, volume_id: str) -> Any:
     """Set how many extra copies of a volume there are."""
     _key(volume_id)
@@ -47,7 +47,7 @@ def mirror(call: routing.Call, volume_id: str) -> Any:
 
 
 @routing.route('POST', f'{_ONE}/actions/pv-migrate', policies.PV_MIGRATE,
-               body=volume_types.MIGRATION, **_ACTIONS)
+               body=volume_types.Migration, **_ACTIONS)
 def pv_migrate(call: routing.Call, volume_id: str) -> Any:
     """Move the data of a volume to another physical volume."""
     if call.values.get('dest_pv') == call.values['source_pv']:

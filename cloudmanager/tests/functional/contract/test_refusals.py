@@ -143,10 +143,14 @@ class RefusalsTestCase(base.ContractTestCase):
                 error = self.refused(promise, 400, self.fill(promise), body)
                 self.names(error, 'no_such_name', promise)
 
+    def envelope(self, promise):
+        body = promise.route.body
+        return body.about().envelope if body else ''
+
     def spoiled(self, promise, name, value):
         """Return the sample with a field set, at its place or outside."""
         sample = self.body(promise)
-        envelope = promise.route.body.name if promise.route.body else ''
+        envelope = self.envelope(promise)
         if not envelope:
             return [{**sample, name: value}]
         return [{envelope: {**sample[envelope], name: value}}] + (
@@ -185,7 +189,7 @@ class RefusalsTestCase(base.ContractTestCase):
                 if text.endswith('?'):
                     continue
                 (body, *_) = self.spoiled(promise, name, None)
-                envelope = promise.route.body.name
+                envelope = self.envelope(promise)
                 del (body[envelope] if envelope else body)[name]
                 error = self.refused(promise, 400, self.fill(promise), body)
                 self.names(error, name, promise)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kinds of values with other values in them."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+from cloudmanager.api.types import texts
+from cloudmanager.api.types import wrong
+from cloudmanager.api.types.values import PATTERN
+from cloudmanager.api.types.values import Schema
+from cloudmanager.api.types.values import Type
+
+
+class List(Type):
+    """A list.
+
+    :param item: what each element is; anything when it is not given
+    :param unique: whether no element may be in it twice
+    :param once: whether of equal elements one is kept
+    """
+
+    basetype = list
+    json = 'array'
+    given = ('array',)
+    # Of any of its elements.
+    operators = ('eq', 'in', *PATTERN)
+
+    def __init__(self, item: Type | None = None, minimum: int = 0,
+                 maximum: int | None = None, *, unique: bool = False,
+                 once: bool = False) -> None:
+        self.item = item or Type()
+        self._any = item is None
+        self._minimum, self._maximum = minimum, maximum
+        self._unique, self._once = unique, once
+
+    def stored(self, value: Any) -> list[Any]:
+        if len(value) < self._minimum:
+            raise ValueError(f'must have at least {self._minimum} elements')
+        if self._maximum is not None and len(value) > self._maximum:
+            raise ValueError(
+                f'must not have more than {self._maximum} elements')
+        found = [wrong.inside(str(number), self.item.validate, element)
+                 for number, element in enumerate(value)]
+        kept = list(dict.fromkeys(found)) if self._once or self._unique else (
+            found)
+        if self._unique and len(kept) < len(found):
+            raise ValueError('must not contain an element twice')
+        return kept
+
+    def parse(self, text: str) -> Any:
+        return self.item.parse(text)
+
+    def sought(self, text: str) -> Any:
+        return self.item.sought(text)
+
+    def known(self) -> str | None:
+        return self.item.known()
+
+    def keywords(self) -> Schema:
+        found: Schema = {'items': self.item.schema()}
+        if self._minimum:
+            found['minItems'] = self._minimum
+        if self._maximum is not None:
+            found['maxItems'] = self._maximum
+        if self._unique:
+            found['uniqueItems'] = True
+        return found
+
+    def answer_schema(self) -> Schema:
+        if self._any:
+            return super().answer_schema()
+        return super().answer_schema() | {'items': self.item.answer_schema()}
+
+
+class Object(Type):
+    """An object whose fields only the operation knows.
+
+    :param lines: whether texts in it may have several lines
+    """
+
+    basetype = dict
+    json = 'object'
+    given: tuple[str, ...] = ('object',)
+
+    def __init__(self, *, lines: bool = False) -> None:
+        self._lines = lines
+
+    def stored(self, value: Any) -> Any:
+        texts.check_all(value, self._lines)
+        return value
+
+
+class Map(Type):
+    """An object with values of one kind by any names.
+
+    :param key: checks and converts a name; raises ValueError
+    :param names: the same in words of JSON schema
+    """
+
+    basetype = dict
+    json = 'object'
+    given = ('object',)
+
+    def __init__(self, key: Callable[[str], str], names: Schema, value: Type,
+                 minimum: int, maximum: int) -> None:
+        self._key, self._names = key, names
+        self.value = value
+        self._minimum, self._maximum = minimum, maximum
+
+    def stored(self, value: Mapping[str, object]) -> dict[str, Any]:
+        return dict(self.pairs(value))
+
+    def pairs(self, value: Mapping[str, object]
+              ) -> Iterator[tuple[str, Any]]:
+        """Give the names and values in their stored form.
+
+        :raises ValueError: something is wrong with them
+        """
+        if len(value) < self._minimum:
+            raise ValueError(f'must have at least {self._minimum} fields')
+        if len(value) > self._maximum:
+            raise ValueError(f'must not have more than {self._maximum} '
+                             'fields')
+        for name, element in value.items():
+            yield self._key(name), wrong.inside(name, self.value.validate,
+                                                element)
+
+    def keywords(self) -> Schema:
+        return {'propertyNames': self._names,
+                'additionalProperties': self.value.schema(),
+                'minProperties': self._minimum,
+                'maxProperties': self._maximum}
+
+    def answer_schema(self) -> Schema:
+        return super().answer_schema() | {
+            'additionalProperties': self.value.answer_schema()}
