@@ -129,6 +129,22 @@ def get_node(context: api.Context, node_id: int) -> models.Row:
     return node
 
 
+_PLAIN = sa.select(models.Node.__table__).where(
+    models.Node.id == sa.bindparam('node'))
+
+
+@api.reader
+def get_columns(context: api.Context, node_id: int) -> models.Row:
+    """Return the columns of a node, without what belongs to it.
+
+    :raises NodeNotFound: there is none with this id
+    """
+    row = db_query.first(context, _PLAIN, node=node_id)
+    if row is None:
+        raise exception.NodeNotFound(node=node_id)
+    return row
+
+
 @api.reader
 def find_by_name(context: api.Context, name: str) -> models.Row | None:
     """Return the node of exactly this name, if there is one."""

@@ -173,6 +173,25 @@ def list_assignments(context: api.Context, node_id: int) -> list[models.Row]:
     return rows
 
 
+# Made once: each power action begins with it.
+_DEVICES = (sa.select(_LINK.power_control_port, *_CONTROL.__table__.c)
+            .join(_CONTROL, _CONTROL.id == _LINK.power_control_id)
+            .where(_LINK.node_id == sa.bindparam('node'))
+            .order_by(_LINK.is_default.desc(), _LINK.id))
+
+
+@api.reader
+def devices_of(context: api.Context,
+               node_id: int) -> list[tuple[str, models.Row]]:
+    """Return what feeds a node, the default output first.
+
+    :returns: outputs, and all columns of their power controls, secrets
+        encrypted
+    """
+    rows = db_query.rows(context, _DEVICES, node=node_id)
+    return [(row.pop('power_control_port'), row) for row in rows]
+
+
 def get_assignment(context: api.Context, node_id: int,
                    control_id: int) -> models.Row:
     """Return one power control of a node.

@@ -217,14 +217,12 @@ class NodePower:
     @staticmethod
     def _feeds(context: RequestContext, node: dict[str, Any]) -> Feeds:
         found = Feeds([], [])
-        assigned = db_power_controls.list_assignments(context, node['id'])
-        for link in sorted(assigned, key=lambda row: not row['is_default']):
-            control = db_power_controls.get_device(
-                context, link['power_control_id'])
+        for output, control in db_power_controls.devices_of(context,
+                                                            node['id']):
             device = readings.device(control)
             found.controls.append(control)
-            found.feeds.append(confirm.Feed(
-                registry.get(device), device, link['power_control_port']))
+            found.feeds.append(confirm.Feed(registry.get(device), device,
+                                            output))
         if not found.feeds:
             raise exception.NoPowerControl(node=node['id'])
         return found

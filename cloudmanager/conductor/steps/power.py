@@ -42,7 +42,7 @@ def switch(tool: conductor_tools.Power, run: engine_run.Run, node_id: int,
     :raises PowerError: it did not become what it should
     :raises TaskCancelled: it was cancelled before
     """
-    node = db_nodes.get_node(run.context, node_id)
+    node = db_nodes.get_columns(run.context, node_id)
     if action == power.ON:
         tool.switch_on(node, run, cancellable=True)
     elif action == power.OFF:

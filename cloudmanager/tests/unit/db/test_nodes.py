@@ -23,6 +23,16 @@ class NodesTestCase(base.DbTestCase):
         return str(self.assertRaises(exception.Invalid, self.create,
                                      **values))
 
+    def test_columns(self):
+        """The node as it is in its table, and nothing besides."""
+        node = nodes.create_node(self.context, {'name': 'cmp1'})['id']
+        row = nodes.get_columns(self.context, node)
+        self.assertEqual((node, 'cmp1'), (row['id'], row['name']))
+        self.assertEqual({column.name for column in
+                          models.Node.__table__.columns}, set(row))
+        self.assertRaises(exception.NodeNotFound, nodes.get_columns,
+                          self.context, 77)
+
     def test_defaults(self):
         node = self.create()
         self.assertEqual(

@@ -117,6 +117,19 @@ class AssignmentsTestCase(ControlsCase):
         self.nodes = [self.node(), self.node()]
         self.controls = [self.control(number) for number in (1, 2, 3)]
 
+    def test_devices(self):
+        """What feeds a node, the default first, with all that drivers need."""
+        node, (one, two, three) = self.nodes[0], self.controls
+        for control, port in ((one, '1'), (two, '2'), (three, '3')):
+            self.assign(node, control, port, is_default=control == two)
+        self.assign(self.nodes[1], one, '4')
+        self.assertEqual(
+            [('2', power_controls.get_device(self.context, two)),
+             ('1', power_controls.get_device(self.context, one)),
+             ('3', power_controls.get_device(self.context, three))],
+            power_controls.devices_of(self.context, node))
+        self.assertEqual([], power_controls.devices_of(self.context, 77))
+
     def test_first_is_the_default(self):
         node, (one, two, three) = self.nodes[0], self.controls
         self.assign(node, one, is_default=False)
