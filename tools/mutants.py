@@ -89,7 +89,8 @@ def _operators(node):
 def _values(node):
     """Yield functions, each of which puts another value into a node."""
     match node:
-        case ast.Return(value=ast.Constant()):
+        case (ast.Return(value=ast.Constant())
+              | ast.keyword(value=ast.Constant(value=bool()))):
             # Its value is changed below; False and None are much the same.
             pass
         case ast.Return(value=ast.expr()) | ast.keyword(arg=str()):
@@ -117,11 +118,45 @@ def _is_for_people(call):
     return name == '_' or name.startswith(('exception.', 'exceptions.'))
 
 
+def _names(call):
+    """Return what a call is given that is a name for people, or a habit.
+
+    The encoding of files is UTF-8 wherever the tests run, said or not.
+    """
+    name = ast.unparse(call.func)
+    found = [each for each in call.keywords
+             if each.arg in ('encoding', 'thread_name_prefix')
+             or (name.startswith('tempfile.') and each.arg == 'prefix')
+             or (name.endswith('Thread') and each.arg == 'name')]
+    if name.endswith('ContextVar'):
+        found += call.args[:1]
+    return found
+
+
+def _last(block):
+    """Give the statements that can be the last one of a block."""
+    match block:
+        case [*_, ast.If() as last]:
+            parts = [last.body, last.orelse]
+        case [*_, ast.With() as last]:
+            parts = [last.body]
+        case [*_, ast.Try() as last]:
+            parts = [last.orelse or last.body,
+                     *(each.body for each in last.handlers)]
+        case [*_, last]:
+            yield last
+            return
+        case _:
+            return
+    for part in parts:
+        yield from _last(part)
+
+
 def _without(block, statement):
     block[block.index(statement)] = ast.copy_location(ast.Pass(), statement)
 
 
-def _removals(node):
+def _removals(node, ignored):
     """Yield (line, function), each of which leaves out one statement."""
     for field in ('body', 'orelse', 'finalbody'):
         block = getattr(node, field, None)
@@ -129,19 +164,23 @@ def _removals(node):
             continue
         for statement in block:
             if isinstance(statement, ast.Expr | ast.Raise | ast.AugAssign
-                          | ast.Delete | ast.Continue | ast.Break) and not (
-                    _is_text(statement) or _is_log(statement)):
+                          | ast.Delete | ast.Continue | ast.Break) and (
+                    id(statement) not in ignored):
                 yield statement.lineno, (
                     lambda block=block, statement=statement:
                     _without(block, statement))
 
 
 def _ignored(tree):
-    """Return the nodes that no test could notice: texts and annotations."""
+    """Return the nodes that no test could notice, such as texts."""
     found = set()
     for node in ast.walk(tree):
         away = []
         match node:
+            case ast.ClassDef(bases=[ast.Attribute(attr='Enum')]):
+                # Members of these stand for themselves.
+                away = [each.value for each in node.body
+                        if isinstance(each, ast.Assign)]
             case ast.Expr() if _is_text(node) or _is_log(node):
                 away = [node]
             case ast.FunctionDef():
@@ -152,6 +191,12 @@ def _ignored(tree):
                 away = [node.annotation]
             case ast.Call() if _is_for_people(node):
                 away = [*node.args, *node.keywords]
+            case ast.Call():
+                away = _names(node)
+            case ast.For() | ast.While():
+                # Without it the loop goes on all the same.
+                away = [each for each in _last(node.body)
+                        if isinstance(each, ast.Continue)]
         for each in filter(None, away):
             found.update(map(id, ast.walk(each)))
     return found
@@ -170,7 +215,7 @@ def changes(tree):
     for node in ast.walk(tree):
         if id(node) in ignored:
             continue
-        yield from _removals(node)
+        yield from _removals(node, ignored)
         for change in (*_operators(node), *_values(node)):
             yield _line(node), change
 
@@ -181,6 +226,14 @@ def _changed(original, number):
     _, change = next(itertools.islice(changes(tree), number, None))
     change()
     return ast.fix_missing_locations(tree)
+
+
+def _difference(old, new):
+    """Return two lines that differ, and little of what they share."""
+    same = len(os.path.commonprefix((old, new)))
+    begin = max(0, same - 60) if len(old) > 120 else 0
+    return '  ->  '.join(each if len(each) <= 120 else
+                         each[begin:same + 60] for each in (old, new))
 
 
 def mutants(module, chosen):
@@ -201,7 +254,7 @@ def mutants(module, chosen):
             tree = _changed(original, number)
             pairs = itertools.zip_longest(
                 before, ast.unparse(tree).splitlines(), fillvalue='')
-            words = next((f'{old.strip()}  ->  {new.strip()}'
+            words = next((_difference(old.strip(), new.strip())
                           for old, new in pairs if old != new), None)
             # What is None already cannot become None.
             if words:
