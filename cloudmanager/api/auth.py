@@ -24,14 +24,11 @@ CHALLENGE = {'WWW-Authenticate': 'Basic realm="CloudManager"'}
 _ADMITTED = 'cloudmanager.admitted'
 # Length of the columns that keep who did something.
 _MAX_USER = 64
-# Headers that only the authentication may set.
-_IDENTITY = ('HTTP_X_ROLES', 'HTTP_X_USER_ID', 'HTTP_X_USER_NAME',
-             'HTTP_X_USER_DOMAIN_ID', 'HTTP_X_USER_DOMAIN_NAME',
-             'HTTP_X_PROJECT_ID', 'HTTP_X_PROJECT_NAME',
-             'HTTP_X_PROJECT_DOMAIN_ID', 'HTTP_X_PROJECT_DOMAIN_NAME',
-             'HTTP_X_DOMAIN_ID', 'HTTP_X_DOMAIN_NAME',
-             'HTTP_OPENSTACK_SYSTEM_SCOPE', 'HTTP_X_SERVICE_ROLES',
-             'HTTP_X_IDENTITY_STATUS', 'HTTP_X_IS_ADMIN_PROJECT')
+# Headers that only the authentication may set, old names among them, begin
+# with one of these.
+_IDENTITY = ('HTTP_X_ROLE', 'HTTP_X_USER', 'HTTP_X_PROJECT',
+             'HTTP_X_TENANT', 'HTTP_X_DOMAIN', 'HTTP_X_SERVICE',
+             'HTTP_X_IS_ADMIN', 'HTTP_OPENSTACK_SYSTEM_SCOPE')
 
 
 @functools.cache
@@ -55,8 +52,8 @@ class _Administrator:
     def __call__(self, environ: dict[str, Any],
                  start_response: Any) -> Any:
         user = (environ.get('REMOTE_USER') or 'admin')[:_MAX_USER]
-        for name in _IDENTITY:
-            environ.pop(name, None)
+        for name in [each for each in environ if each.startswith(_IDENTITY)]:
+            del environ[name]
         environ.update(HTTP_X_ROLES='admin', HTTP_X_USER_ID=user,
                        HTTP_X_USER_NAME=user, HTTP_X_PROJECT_ID='admin',
                        HTTP_X_IDENTITY_STATUS='Confirmed')
@@ -72,8 +69,7 @@ class _Keystone:
 
     def __init__(self, application: Any) -> None:
         self._application = application
-        self._protected = auth_token.AuthProtocol(
-            self._admitted, {'oslo_config_config': CONF})
+        self._protected = auth_token.AuthProtocol(self._admitted, {})
 
     def _admitted(self, environ: dict[str, Any],
                   start_response: Any) -> Any:
@@ -89,7 +85,6 @@ class _Keystone:
                            'check [keystone_authtoken].')
             return start_response(status, *more)
 
-        environ.pop(_ADMITTED, None)
         try:
             return self._protected(environ, start)
         except ks_exc.ClientException as exc:

@@ -11,7 +11,9 @@ from keystonemiddleware import fixture as token_fixture
 from oslo_config import cfg
 from oslo_context import context as oslo_context
 from requests_mock.contrib import fixture as mock_fixture
+import webob
 
+from cloudmanager.api import auth
 from cloudmanager.tests.functional import base
 
 CONF = cfg.CONF
@@ -20,6 +22,18 @@ OPTIONS = loading.get_auth_plugin_conf_options('password')
 SPOOFED = {'X-Roles': 'admin', 'X-User-Id': 'root', 'X-Project-Id': 'p',
            'X-Identity-Status': 'Confirmed',
            'OpenStack-System-Scope': 'all'}
+
+
+# All headers by which the middleware of Keystone tells who asks.
+IDENTITY = [
+    f'HTTP_X_{service}{name}' for service in ('', 'SERVICE_') for name in (
+        'USER_ID', 'USER_NAME', 'USER_DOMAIN_ID', 'USER_DOMAIN_NAME',
+        'PROJECT_ID', 'PROJECT_NAME', 'PROJECT_DOMAIN_ID',
+        'PROJECT_DOMAIN_NAME', 'ROLES', 'IDENTITY_STATUS')] + [
+    'HTTP_X_DOMAIN_ID', 'HTTP_X_DOMAIN_NAME', 'HTTP_X_IS_ADMIN_PROJECT',
+    'HTTP_X_SERVICE_CATALOG', 'HTTP_OPENSTACK_SYSTEM_SCOPE', 'HTTP_X_ROLE',
+    'HTTP_X_USER', 'HTTP_X_TENANT_ID', 'HTTP_X_TENANT_NAME',
+    'HTTP_X_TENANT']
 
 
 class KeystoneTestCase(base.ApiTestCase):
@@ -115,6 +129,13 @@ class KeystoneGoneTestCase(base.ApiTestCase):
             status_code=401)
         self.check()
 
+    def test_answers_that_are_no_tokens(self):
+        """FA11: nor when something else answers at the place of Keystone."""
+        self.serve([]).post(
+            f'{CONF.keystone_authtoken.auth_url}/v3/auth/tokens',
+            text='<html>It works!</html>')
+        self.check()
+
     def test_errors_of_the_application_stay_what_they_are(self):
         """FA11: they are no fault of the options of Keystone."""
         self.useFixture(token_fixture.AuthTokenFixture()).add_token_data(
@@ -122,6 +143,10 @@ class KeystoneGoneTestCase(base.ApiTestCase):
         self.useFixture(fixtures.MonkeyPatch(
             'cloudmanager.db.nodes.list_nodes', self.fail_in_keystone))
         self.call('GET', '/v1/nodes/', status=500)
+        request = webob.Request.blank(
+            '/v1/nodes/', headers={'X-Auth-Token': 'some-token'})
+        self.assertRaises(ks_exc.EmptyCatalog, request.get_response,
+                          auth.AuthMiddleware(self.fail_in_keystone))
 
     @staticmethod
     def fail_in_keystone(*args, **kwargs):
@@ -137,6 +162,30 @@ class NoauthTestCase(base.ApiTestCase):
         self.call('POST', '/v1/nodes/', {'node': {}}, 201, user=None,
                   headers={'X-Roles': 'nothing',
                            'OpenStack-System-Scope': 'all'})
+
+
+    def admitted(self, environ):
+        """Return the headers by which an operation learns who asks."""
+        auth.AuthMiddleware(lambda inner, start: environ.update(inner))(
+            environ, None)
+        return {name: value for name, value in environ.items()
+                if name.startswith(('HTTP_X_', 'HTTP_OPENSTACK'))}
+
+    def test_identity_is_not_taken_from_headers(self):
+        """Whoever the headers name, nothing of it reaches an operation."""
+        environ = dict.fromkeys(IDENTITY, 'spoofed')
+        self.assertEqual(
+            {'HTTP_X_ROLES': 'admin', 'HTTP_X_USER_ID': 'admin',
+             'HTTP_X_USER_NAME': 'admin', 'HTTP_X_PROJECT_ID': 'admin',
+             'HTTP_X_IDENTITY_STATUS': 'Confirmed'},
+            self.admitted({**environ, 'PATH_INFO': '/v1/nodes'}))
+
+    def test_long_names(self):
+        """What a server in front has found out fits into the database."""
+        found = self.admitted({'PATH_INFO': '/v1/nodes',
+                               'REMOTE_USER': 'x' * 80})
+        self.assertEqual(('x' * 64, 'x' * 64), (
+            found['HTTP_X_USER_ID'], found['HTTP_X_USER_NAME']))
 
 
 class DoorTestCase(base.ApiTestCase):
