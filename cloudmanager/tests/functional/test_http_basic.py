@@ -2,6 +2,7 @@
 """Names and passwords of a file, and what it takes to guess them."""
 
 import base64
+from concurrent import futures
 import os
 import threading
 
@@ -10,6 +11,7 @@ import fixtures
 import webtest
 
 from cloudmanager.api import app
+from cloudmanager.api import errors
 from cloudmanager.api import guesses
 from cloudmanager.api import passwords
 from cloudmanager.common import exception
@@ -32,6 +34,7 @@ class Checks(fixtures.Fixture):
     :ivar costs: the cost of each, as the hash has it
     :ivar entered: released at the beginning of each
     :ivar leave: they wait for it
+    :ivar error: raised instead of an outcome
     """
 
     def _setUp(self):
@@ -39,6 +42,7 @@ class Checks(fixtures.Fixture):
         self.entered = threading.Semaphore(0)
         self.leave = threading.Event()
         self.leave.set()
+        self.error = None
         self._inner = bcrypt.checkpw
         self.useFixture(fixtures.MonkeyPatch('bcrypt.checkpw', self._check))
 
@@ -46,6 +50,8 @@ class Checks(fixtures.Fixture):
         self.costs.append(wanted.split(b'$')[2])
         self.entered.release()
         self.leave.wait(30)
+        if self.error is not None:
+            raise self.error
         return self._inner(password, wanted)
 
     def take(self):
@@ -277,6 +283,26 @@ class SlowedTestCase(HttpBasicCase):
             self.assertEqual(1, self.many(5, address=address))
         self.assertEqual(5, self.many(5, 'eve', '10.0.0.10'))
 
+    def test_right_passwords_under_attack(self):
+        """FA12: a client of a user who is attacked may come again at once
+        when its password was right."""
+        self.many(10, address='10.0.0.{}')
+        for _ in range(3):
+            # As in another process: nobody is known.
+            self.write('ann', b'right')
+            self.ask(200)
+
+    def test_short_pauses(self):
+        """FA12: a pause of less than a second is one, too."""
+        found = guesses.Guesses(100)
+        for number in range(100):
+            found.add(b'%d' % number, '192.0.2.1')
+        error = self.assertRaises(errors.TooManyLogins, found.add, b'x',
+                                  '192.0.2.1')
+        self.assertEqual(1, error.retry_after)
+        self.clock.sleep(0.6)
+        found.add(b'x', '192.0.2.1')
+
     def test_names_tell_nothing(self):
         """FA12: whom there is not is slowed down like whom there is."""
         answers = [[self.ask(None, user, 'wrong', f'10.{one}.0.1')
@@ -318,21 +344,35 @@ class SlowedTestCase(HttpBasicCase):
         for line in lines:
             self.assertIn('192.0.2.1', line)
             self.assertLess(len(line), 200)
+            self.assertIn(f' {"x" * 64} ', line)
         self.assertNotIn('wrong', self.log.output)
 
     def test_what_is_kept(self):
         """FA12: an attack takes a bounded amount of memory."""
-        self.useFixture(fixtures.MonkeyPatch(
-            'cloudmanager.api.guesses.MOST', 20))
         found = guesses.Guesses(10)
-        for number in range(100):
+        for number in range(10100):
             found.add(b'%d' % number, str(number))
         for kept in (found._addresses, found._users, found._pairs):
-            self.assertEqual(20, len(kept._until))
+            self.assertEqual(10000, len(kept._until))
         # The names that were sent, of any length, are not among it.
         self.many(1, 'x' * 5000)
         for kept in self.passwords()._guesses._users._until:
             self.assertEqual(32, len(kept))
+
+    def test_who_is_forgotten(self):
+        """FA12: one that goes on trying is not, however many there are."""
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.api.guesses.MOST', 3))
+        found = guesses.Guesses(2)
+        user = map(b'%d'.__mod__, range(100))
+        for address in '112233':
+            found.add(next(user), address)
+        self.clock.sleep(guesses.MINUTE / 2)
+        found.add(next(user), '1')
+        found.add(next(user), '4')
+        self.assertRaises(errors.TooManyLogins, found.add, next(user), '1')
+        for _ in range(2):
+            found.add(next(user), '2')
 
     def passwords(self):
         """Return the object that the application has."""
@@ -384,7 +424,7 @@ class TogetherTestCase(HttpBasicCase):
         self.checks.leave.clear()
         for _ in self.checks.take():
             self.checks.entered.acquire()
-        threads, found = self.begin(passwords.AT_ONCE, lambda number: (
+        threads, found = self.begin(8, lambda number: (
             self.ask(None, 'ann', 'wrong', f'10.0.0.{number}')
             if number else self.ask(None, 'bob', 'wrong', '10.0.0.0')))
         # Those with the same password wait for each other.
@@ -393,12 +433,52 @@ class TogetherTestCase(HttpBasicCase):
         more, others = self.begin(20, lambda number: self.ask(
             None, f'user{number}', 'wrong', f'10.1.0.{number}'))
         tests_base.wait_for(
-            lambda: len(others) == 20 - passwords.AT_ONCE + 2)
+            lambda: len(others) == 20 - 6)
         self.assertEqual({429}, set(others))
+        answer = self.ask(429, 'eve', 'wrong', '10.2.0.1')
+        self.assertEqual('1', answer.headers['Retry-After'])
         self.ask(200)
         self.end(threads + more)
-        self.assertEqual([401] * passwords.AT_ONCE, found)
-        self.assertEqual(passwords.AT_ONCE, len(self.checks.costs))
+        self.assertEqual([401] * 8, found)
+        self.assertEqual(8, len(self.checks.costs))
+
+    def waits(self, error=None):
+        """Note the seconds that requests wait for the check of another.
+
+        :param error: raised instead of waiting
+        """
+        found, wait = [], futures.Future.result
+
+        def result(future, timeout=None):
+            found.append(timeout)
+            if error is not None:
+                raise error
+            return wait(future, timeout)
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'concurrent.futures.Future.result', result))
+        return found
+
+    def test_check_that_fails(self):
+        """FA12: who waits for it is told at once, and can come again."""
+        self.checks.error = OSError()
+        waits = self.waits()
+        threads, found = self.begin(3, lambda number: self.ask(None))
+        tests_base.wait_for(lambda: len(waits) == 2)
+        self.end(threads)
+        self.assertEqual([401, 401, 500], sorted(found))
+        self.checks.error = None
+        self.ask(200)
+
+    def test_check_that_takes_too_long(self):
+        """FA12: who waits for it has half a minute of patience."""
+        waits = self.waits(futures.TimeoutError())
+        threads, _ = self.begin(1, lambda number: self.ask(None))
+        self.assertTrue(self.checks.entered.acquire(timeout=10))
+        answer = self.ask(429)
+        self.assertEqual(([30], '30'),
+                         (waits, answer.headers['Retry-After']))
+        self.end(threads)
 
 
 class PlaceTestCase(tests_base.TestCase):

@@ -134,6 +134,17 @@ class KindTestCase(RetryCase):
             self.assertEqual(unknown, isinstance(
                 made, exception.CloudOutcomeUnknown), (error, kind))
 
+    def test_empty_catalogue(self):
+        """The next request gets a token, and a catalogue, of its own."""
+        forget = self.useFixture(fixtures.MockPatch(
+            'cloudmanager.clients.session.forget_token')).mock
+        self.assertRaises(exception.CloudServiceMissing, self.call,
+                          Kind.READ, ks_exc.EndpointNotFound())
+        forget.assert_not_called()
+        self.assertRaises(exception.CloudNotConfigured, self.call,
+                          Kind.READ, ks_exc.EmptyCatalog())
+        forget.assert_called_once_with()
+
     def test_bugs_go_on_unchanged(self):
         self.assertRaises(ZeroDivisionError, self.call, Kind.READ,
                           ZeroDivisionError())
@@ -203,6 +214,12 @@ class PauseTestCase(RetryCase):
             429, retry_after='Wed, 21 Oct 2031 07:28:00 GMT')
         self.call(Kind.READ, error)
         self.assertLess(self.pauses[0], 1)
+
+    def test_retry_after_up_to_the_deadline(self):
+        """A repetition at the very end is still made."""
+        self.config(group='cloud', retry_total=60)
+        self.call(Kind.READ, nova_exc.RateLimit(429, retry_after='60'))
+        self.assertEqual((2, [60.0]), (self.asked, self.pauses))
 
     def test_retry_after_past_the_deadline(self):
         self.config(group='cloud', retry_total=60)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secrets at rest."""
 
+import os
 import pathlib
 import stat
 
@@ -70,6 +71,31 @@ class SecretsTestCase(base.TestCase):
             for ask in (secrets.check, lambda: secrets.encrypt('x')):
                 error = self.assertRaises(exception.Misconfigured, ask)
                 self.assertIn('[secrets] key_repository', str(error))
+
+    def test_that_leads_nowhere(self):
+        """FA16: a key file that is not there is an error, too."""
+        secrets.create_key()
+        (self.keys / '1').symlink_to(self.keys / 'gone')
+        error = self.assertRaises(exception.Misconfigured, secrets.check)
+        self.assertIn('[secrets] key_repository', str(error))
+
+    def test_on_disk_before_it_counts(self):
+        """A power failure leaves a whole key or none under its number."""
+        found = []
+
+        def note(descriptor):
+            found.append((os.fstat(descriptor).st_size,
+                          (self.keys / '0').exists()))
+
+        with fixtures.MonkeyPatch('os.fsync', note):
+            path = secrets.create_key()
+        self.assertEqual([(path.stat().st_size, False)], found)
+
+    def test_nowhere_else(self):
+        """A key is never in a directory of others, not for a moment."""
+        with fixtures.MonkeyPatch('tempfile.tempdir', '/nonexistent'):
+            secrets.create_key()
+        self.assertEqual(['0'], self.names())
 
     def test_keys_are_numbered(self):
         self.assertEqual(['0', '1', '2'], [
