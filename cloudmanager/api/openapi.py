@@ -137,7 +137,7 @@ class _Document:
     def operation(self, route: routing.Route) -> dict[str, Any]:
         """Describe an operation."""
         summary, _, more = inspect.cleandoc(
-            route.function.__doc__ or '').partition('\n')
+            route.text or route.function.__doc__ or '').partition('\n')
         result: dict[str, Any] = {
             'operationId': self._operation_id(route),
             'tags': [self._tag(route)],
@@ -158,7 +158,7 @@ class _Document:
     def _operation_id(self, route: routing.Route) -> str:
         """Name an operation by its function; aliases get a number."""
         module = route.function.__module__.rpartition('.')[2]
-        name = f'{module}.{route.function.__name__}'
+        name = f'{module}.{route.title or route.function.__name__}'
         found, number = name, 1
         while found in self._names:
             number += 1

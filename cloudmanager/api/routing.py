@@ -46,6 +46,8 @@ class Route:
     :ivar lines: what each line of its body is, instead of one document
     :ivar query: what query strings may contain
     :ivar errors: statuses of errors that do not follow from the rest
+    :ivar title: name of the operation, when not that of the function
+    :ivar text: what it does, when not the docstring of the function
     """
 
     method: str
@@ -57,6 +59,8 @@ class Route:
     lines: type[fields.Resource] | None = None
     query: parameters.Parameters = parameters.Parameters()
     errors: tuple[int, ...] = ()
+    title: str = ''
+    text: str = ''
 
     @functools.cached_property
     def segments(self) -> tuple[str, ...]:

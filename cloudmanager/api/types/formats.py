@@ -216,28 +216,33 @@ class ComputeHost(Text):
         return value
 
 
-class CPUModel(Text):
-    """The name of a processor model, as libvirt writes them."""
+class Formed(Text):
+    """A text that is of one form as it is.
 
-    _FORM = '[A-Za-z0-9][A-Za-z0-9_.+-]*'
-    described: Schema = {'pattern': f'^{_FORM}$'}
+    :param form: a regular expression
+    :param problem: what is wrong with any other text
+    """
+
+    def __init__(self, form: str, problem: str, maximum: int = 255,
+                 minimum: int = 0) -> None:
+        super().__init__(maximum, minimum)
+        self._form, self._problem = re.compile(form), problem
+        self.described = {'pattern': f'^{form}$'}
 
     def convert(self, value: str) -> str:
-        if not re.fullmatch(self._FORM, value):
-            raise ValueError('must be the name of a processor model')
+        if not self._form.fullmatch(value):
+            raise ValueError(self._problem)
         return value
 
 
-class Device(Text):
-    """The path of a block device below ``/dev``, as it is."""
-
-    _FORM = '/dev(/[A-Za-z0-9][A-Za-z0-9_.:+@=-]*)+'
-    described: Schema = {'pattern': f'^{_FORM}$'}
-
-    def convert(self, value: str) -> str:
-        if not re.fullmatch(self._FORM, value):
-            raise ValueError('must be the path of a device below /dev')
-        return value
+#: Models of processors have names as libvirt writes them.
+CPU_MODEL = Formed('[A-Za-z0-9][A-Za-z0-9_.+-]*',
+                   'must be the name of a processor model', 64, 1)
+DEVICE = Formed('/dev(/[A-Za-z0-9][A-Za-z0-9_.:+@=-]*)+',
+                'must be the path of a device below /dev')
+#: iSCSI targets have names of 223 bytes at most (RFC 7143, section 4.2.7.1).
+TARGET_NAME = Formed('[A-Za-z0-9][A-Za-z0-9.:_+-]{0,222}',
+                     'must be the name of a target', 223)
 
 
 class CloneNames(Text):
@@ -247,27 +252,12 @@ class CloneNames(Text):
         return clone_names.check(value)
 
 
-class TargetName(Text):
-    """The name of an iSCSI target.
-
-    It has at most 223 bytes (RFC 7143, section 4.2.7.1).
-    """
-
-    _FORM = '[A-Za-z0-9][A-Za-z0-9.:_+-]{0,222}'
-    described: Schema = {'pattern': f'^{_FORM}$'}
-
-    def convert(self, value: str) -> str:
-        if not re.fullmatch(self._FORM, value):
-            raise ValueError('must be the name of a target')
-        return value
-
-
 class Targets(Map):
     """Names of iSCSI targets by the address of their portal."""
 
     def __init__(self, portals: int, targets: int) -> None:
         super().__init__(_portal, Host.described,
-                         List(TargetName(223), 1, targets, once=True),
+                         List(TARGET_NAME, 1, targets, once=True),
                          1, portals)
 
     def stored(self, value: Any) -> dict[str, list[str]]:

@@ -30,7 +30,7 @@ class CPUMode(Resource):
         Choice('host-passthrough', 'host-model', CUSTOM), create=True,
         required=True, description='Mode of the processors that servers '
                                    'see; null for the default of Nova.')
-    cpu_model = Field(formats.CPUModel(64, 1), create=True, nullable=False,
+    cpu_model = Field(formats.CPU_MODEL, create=True, nullable=False,
                       description='Model of the processors, for custom '
                                   'only.')
 

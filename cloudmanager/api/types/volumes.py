@@ -119,9 +119,9 @@ class Mirror(Resource):
 class Migration(Resource):
     """Where the data of a volume go."""
 
-    source_pv = Field(formats.Device(), create=True, required=True,
+    source_pv = Field(formats.DEVICE, create=True, required=True,
                       nullable=False, description='Physical volume to move '
                                                   'data from.')
-    dest_pv = Field(formats.Device(), create=True, nullable=False,
+    dest_pv = Field(formats.DEVICE, create=True, nullable=False,
                     description='Physical volume to move data to; LVM '
                                 'chooses by default.')
