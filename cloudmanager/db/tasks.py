@@ -79,13 +79,15 @@ db_query.special(models.Task, 'node_id', _of_node)
 def _insert(context: api.Context, values: models.Row,
             targets: list[str]) -> models.Row:
     task_targets.lock(context, targets)
-    context.session.execute(sa.insert(models.Task).values(**values))
-    for node_id in sorted(task_targets.nodes(targets)):
-        context.session.execute(sa.insert(models.TaskNode).values(
-            task_id=values['id'], node_id=node_id))
-    for target in sorted(set(targets)):
-        context.session.execute(sa.insert(models.TaskTarget).values(
-            target=target, task_id=values['id']))
+    task_id, connection = values['id'], context.session.connection()
+    connection.execute(sa.insert(models.Task), values)
+    nodes = task_targets.nodes(targets)
+    if nodes:
+        connection.execute(sa.insert(models.TaskNode), [
+            {'task_id': task_id, 'node_id': key} for key in sorted(nodes)])
+    connection.execute(sa.insert(models.TaskTarget), [
+        {'target': target, 'task_id': task_id}
+        for target in sorted(set(targets))])
     return values
 
 

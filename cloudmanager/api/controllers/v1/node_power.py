@@ -14,6 +14,7 @@ from cloudmanager.api.types import power as power_forms
 from cloudmanager.common import exception
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_actions as db_power_actions
+from cloudmanager.db import power_controls as db_power_controls
 from cloudmanager.domain import power_types
 from cloudmanager.policies import nodes as policies
 
@@ -38,14 +39,16 @@ def manner(call: routing.Call) -> dict[str, Any]:
 
 def _switch(call: routing.Call, node_id: str, action: str) -> Any:
     wanted = manner(call)
-    node = db_nodes.get_node(call.context, nodes.node_key(call, node_id))
-    if not node['controls']:
+    key = nodes.node_key(call, node_id)
+    devices = db_power_controls.devices_of(call.context, key)
+    if not devices:
+        db_nodes.get_columns(call.context, key)
         raise exception.NoPowerControl(node=node_id)
-    for control in node['controls']:
+    for _, control in devices:
         power_types.require_driver(control['control_type'])
     work.accepted(work.start(
-        call, 'node.power', targets=[f'node:{node["id"]}'],
-        params={'node_id': node['id'], 'action': action, **wanted}))
+        call, 'node.power', targets=[f'node:{key}'],
+        params={'node_id': key, 'action': action, **wanted}))
 
 
 @routing.route('POST', f'{_ONE}/actions/power-on', policies.POWER,
