@@ -353,7 +353,7 @@ class TaskItem(Base):
     priority: Mapped[int] = mapped_column(sa.SmallInteger, default=5)
     attempts: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None] = mapped_column(sa.Text)
-    # What a successor must know to go on: see conductor.moves.items.
+    # What a successor must know to go on: see conductor.records.
     memory: Mapped[Row | None]
     created_at: Mapped[datetime.datetime] = mapped_column(
         default=clock.utcnow)

@@ -20,17 +20,22 @@ import collections.abc
 import dataclasses
 import enum
 
-RESET = 'reset-state'
-START = 'start'
-STOP = 'stop'
-UNPAUSE = 'unpause'
-RESUME = 'resume'
-UNSHELVE = 'unshelve'
-UNRESCUE = 'unrescue'
-CONFIRM = 'confirm-resize'
-REVERT = 'revert-resize'
-REBOOT = 'hard-reboot'
-EVACUATE = 'evacuate'
+
+class Step(enum.StrEnum):
+    """What is done to a server to help it."""
+
+    RESET = 'reset-state'
+    START = 'start'
+    STOP = 'stop'
+    UNPAUSE = 'unpause'
+    RESUME = 'resume'
+    UNSHELVE = 'unshelve'
+    UNRESCUE = 'unrescue'
+    CONFIRM = 'confirm-resize'
+    REVERT = 'revert-resize'
+    REBOOT = 'hard-reboot'
+    EVACUATE = 'evacuate'
+
 
 #: More steps than this for one server go round in circles.
 MAX_STEPS = 6
@@ -40,9 +45,10 @@ _RUNNING = 1
 OFF = 4
 _POWER = {0: 'unknown', 1: 'running', 3: 'paused', 4: 'off', 6: 'crashed',
           7: 'suspended'}
-_WAKE = {'SHUTOFF': START, 'PAUSED': UNPAUSE, 'SUSPENDED': RESUME,
-         'SHELVED': UNSHELVE, 'SHELVED_OFFLOADED': UNSHELVE,
-         'RESCUED': UNRESCUE}
+_WAKE = {'SHUTOFF': Step.START, 'PAUSED': Step.UNPAUSE,
+         'SUSPENDED': Step.RESUME,
+         'SHELVED': Step.UNSHELVE, 'SHELVED_OFFLOADED': Step.UNSHELVE,
+         'RESCUED': Step.UNRESCUE}
 _DELIBERATE = {'PAUSED': 'paused', 'SUSPENDED': 'suspended',
                'RESCUED': 'in rescue', 'SHELVED': 'shelved',
                'SHELVED_OFFLOADED': 'shelved'}
@@ -75,14 +81,14 @@ class Decision:
 
     end: End
     text: str
-    step: str = ''
+    step: Step | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tried:
     """A step that was taken, and why it failed if it did."""
 
-    step: str
+    step: Step
     error: str = ''
 
 
@@ -153,7 +159,7 @@ class Symptoms:
 History = collections.abc.Sequence[Tried]
 
 
-def _step(step: str, text: str) -> Decision:
+def _step(step: Step, text: str) -> Decision:
     return Decision(End.STEP, text, step)
 
 
@@ -169,7 +175,7 @@ def _failed(text: str) -> Decision:
     return Decision(End.FAILED, text)
 
 
-def _was_tried(history: History, *steps: str) -> bool:
+def _was_tried(history: History, *steps: Step) -> bool:
     return any(tried.step in steps for tried in history)
 
 
@@ -240,28 +246,28 @@ def _unsafe_to_reset(seen: Symptoms) -> str:
 
 def reset_only(seen: Symptoms, history: History) -> Decision:
     """Reset the state to active, whatever it is."""
-    if _was_tried(history, RESET):
+    if _was_tried(history, Step.RESET):
         wrong = _went_wrong(history)
         return _failed(wrong) if wrong else _done('its state is active')
     unsafe = _unsafe_to_reset(seen)
     if unsafe:
         return _failed(unsafe)
-    return _step(RESET, f'it is {_with_task(seen)}')
+    return _step(Step.RESET, f'it is {_with_task(seen)}')
 
 
 def reset_and_reboot(seen: Symptoms, history: History) -> Decision:
     """Reset the state to active, then cycle the power."""
     if _down(seen):
         return _failed(f'its host {seen.host} is down: recover it')
-    if not _was_tried(history, RESET):
+    if not _was_tried(history, Step.RESET):
         return reset_only(seen, history)
     wrong = _went_wrong(history)
     if wrong:
         return _failed(wrong)
     if seen.busy:
         return _wait(seen.busy)
-    if not _was_tried(history, REBOOT):
-        return _step(REBOOT, 'its state is active')
+    if not _was_tried(history, Step.REBOOT):
+        return _step(Step.REBOOT, 'its state is active')
     if seen.runs:
         return _done('it runs')
     return _failed(f'it is {seen.status} after the reboot; {seen.off_duty}'
@@ -279,7 +285,7 @@ def recover(seen: Symptoms, history: History) -> Decision:
     """Reset the state, then bring the server back by force."""
     if _down(seen) and not _gone(seen):
         return _leave_dead_host(seen, history)
-    if not _was_tried(history, EVACUATE):
+    if not _was_tried(history, Step.EVACUATE):
         return reset_and_reboot(seen, history)
     wrong = _went_wrong(history)
     if wrong:
@@ -288,8 +294,8 @@ def recover(seen: Symptoms, history: History) -> Decision:
         return _done('it runs')
     if seen.busy:
         return _wait(seen.busy)
-    if seen.status == 'SHUTOFF' and not _was_tried(history, START):
-        return _step(START, 'it arrived stopped')
+    if seen.status == 'SHUTOFF' and not _was_tried(history, Step.START):
+        return _step(Step.START, 'it arrived stopped')
     return _failed(f'it is {seen.status} after its evacuation')
 
 
@@ -301,10 +307,10 @@ def _leave_dead_host(seen: Symptoms, history: History) -> Decision:
     """Bring a server off a host that is down."""
     if not seen.launched:
         return _failed(_KEPT['BUILD'])
-    if _was_tried(history, EVACUATE):
+    if _was_tried(history, Step.EVACUATE):
         return _failed(_went_wrong(history)
                        or f'its host {seen.host} is down as well')
-    return _step(EVACUATE, f'its host {seen.host} is down')
+    return _step(Step.EVACUATE, f'its host {seen.host} is down')
 
 
 def repair(seen: Symptoms, history: History) -> Decision:
@@ -333,9 +339,9 @@ def _free(seen: Symptoms, history: History) -> Decision:
     what = f'its task {seen.task_state} is stuck'
     if not seen.host:
         return _failed(f'{what}, and it is on no host')
-    if _was_tried(history, RESET):
+    if _was_tried(history, Step.RESET):
         return _failed(f'{what} in spite of a reset')
-    return _step(RESET, what)
+    return _step(Step.RESET, what)
 
 
 def _by_user(seen: Symptoms) -> str:
@@ -345,33 +351,34 @@ def _by_user(seen: Symptoms) -> str:
 def _treat_active(seen: Symptoms, history: History) -> Decision:
     if seen.runs:
         return _done('it runs' if history else 'nothing is wrong: it runs')
-    if seen.stopped and seen.power == OFF and not _was_tried(history, STOP):
-        return _step(STOP, f'it is ACTIVE, but {_by_user(seen)}')
-    if _was_tried(history, REBOOT):
+    if (seen.stopped and seen.power == OFF
+            and not _was_tried(history, Step.STOP)):
+        return _step(Step.STOP, f'it is ACTIVE, but {_by_user(seen)}')
+    if _was_tried(history, Step.REBOOT):
         return _failed(_went_wrong(history)
                        or f'{seen.off_duty} after a reboot')
-    return _step(REBOOT, f'it is ACTIVE, but {seen.off_duty}')
+    return _step(Step.REBOOT, f'it is ACTIVE, but {seen.off_duty}')
 
 
 def _treat_off(seen: Symptoms, history: History) -> Decision:
-    if history and history[-1] in (Tried(CONFIRM), Tried(REVERT)):
+    if history and history[-1] in (Tried(Step.CONFIRM), Tried(Step.REVERT)):
         return _done('it is off, as it was before its resize')
-    if seen.stopped and not _was_tried(history, START, REBOOT):
+    if seen.stopped and not _was_tried(history, Step.START, Step.REBOOT):
         return _done(f'it is off: {_by_user(seen)}' if history else
                      f'nothing is wrong: {_by_user(seen)}, and to wake it '
                      'up makes it run')
-    if not _was_tried(history, START, REBOOT):
-        return _step(START, 'it is off')
-    if not _was_tried(history, REBOOT):
-        return _step(REBOOT, _went_wrong(history) or 'it went off again')
+    if not _was_tried(history, Step.START, Step.REBOOT):
+        return _step(Step.START, 'it is off')
+    if not _was_tried(history, Step.REBOOT):
+        return _step(Step.REBOOT, _went_wrong(history) or 'it went off again')
     return _failed(_went_wrong(history) or 'it went off again')
 
 
 def _treat_error(seen: Symptoms, history: History) -> Decision:
-    if not _was_tried(history, RESET):
-        return _step(RESET, _in_error(seen))
-    if not _was_tried(history, REBOOT):
-        return _step(REBOOT, f'{_in_error(seen)} again')
+    if not _was_tried(history, Step.RESET):
+        return _step(Step.RESET, _in_error(seen))
+    if not _was_tried(history, Step.REBOOT):
+        return _step(Step.REBOOT, f'{_in_error(seen)} again')
     return _failed(_went_wrong(history) or _in_error(seen))
 
 
@@ -390,7 +397,7 @@ def _treat_resized(seen: Symptoms, history: History) -> Decision:
     if not resize.source_up:
         return _failed('its resize is stuck, and the host of its old half, '
                        f'{resize.source}, is down: bring that host back')
-    step = CONFIRM if resize.allocated else REVERT
+    step = Step.CONFIRM if resize.allocated else Step.REVERT
     where = 'its new' if resize.allocated else 'its old'
     if _was_tried(history, step):
         return _failed(_went_wrong(history) or 'its resize is stuck')

@@ -8,6 +8,7 @@ before it asks again.
 """
 
 from collections.abc import Callable
+import datetime
 from typing import Any
 
 from oslo_config import cfg
@@ -15,7 +16,6 @@ from oslo_config import cfg
 from cloudmanager.clients import retry
 from cloudmanager.common import clock
 from cloudmanager.conductor.engine import run as engine_run
-from cloudmanager.conductor.moves import items
 
 CONF = cfg.CONF
 Lines = dict[str, dict[str, Any]]
@@ -67,8 +67,9 @@ class Book:
 
     def is_settled(self, key: str) -> bool:
         """Tell whether a thing that is not found will not come any more."""
-        return (items.seconds_since(self.lines[key]['at'])
-                >= CONF.server_tasks.create_grace)
+        at = datetime.datetime.fromisoformat(self.lines[key]['at'])
+        return (clock.seconds_since(at)
+                >= float(CONF.server_tasks.create_grace))
 
     def close(self, key: str) -> None:
         """Note that a thing is gone, or never was."""

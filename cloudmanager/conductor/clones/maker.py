@@ -12,6 +12,7 @@ for it (``created``).
 """
 
 from collections.abc import Callable
+import datetime
 import functools
 from typing import Any
 
@@ -24,7 +25,6 @@ from cloudmanager.conductor.clones import creations
 from cloudmanager.conductor.clones import source
 from cloudmanager.conductor.clones import templates
 from cloudmanager.conductor.engine import run as engine_run
-from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.moves import mover
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.tools import Tools
@@ -121,8 +121,8 @@ class Maker:
                         attempts=item['attempts'] + 1)
 
     def _interval(self, running: list[dict[str, Any]]) -> float:
-        age = min(items.seconds_since(item['memory']['since'])
-                  for item in running)
+        age = min(clock.seconds_since(datetime.datetime.fromisoformat(
+            item['memory']['since'])) for item in running)
         return min(max(CONF.host_tasks.poll_interval,
                        age / mover.POLLS_PER_AGE),
                    CONF.host_tasks.poll_interval_max)
@@ -148,7 +148,8 @@ class Maker:
             return
         limit = (CONF.server_tasks.clear_timeout if phase == REMOVE
                  else CONF.server_tasks.clone_timeout)
-        if items.seconds_since(memory['since']) <= limit:
+        if clock.seconds_since(datetime.datetime.fromisoformat(
+                memory['since'])) <= limit:
             return
         if phase == REMOVE:
             self._end_removal(item)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """One task in the hands of one conductor."""
 
+from collections.abc import Iterable
 import datetime
 import threading
 import time
 from typing import Any
+from typing import overload
 from typing import TypeVar
 
 from oslo_db import exception as db_exc
@@ -12,10 +14,12 @@ from oslo_db import exception as db_exc
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
+from cloudmanager.conductor.records import item
 from cloudmanager.conductor.records import stored
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain.task_states import Cancel
 
+AnyItem = TypeVar('AnyItem', bound=item.Item)
 Memory = TypeVar('Memory', bound=stored.Record)
 
 
@@ -177,19 +181,41 @@ class Run:
                              part_id, name, host=host, params=params,
                              room=room)
 
-    def items(self) -> list[dict[str, Any]]:
-        """Return the items of the task."""
-        return db_tasks.items(self.context, [self.task_id])[self.task_id]
+    @overload
+    def items(self) -> list[dict[str, Any]]: ...
 
-    def add_items(self, new: list[dict[str, Any]]) -> None:
+    @overload
+    def items(self, kind: type[AnyItem]) -> list[AnyItem]: ...
+
+    def items(self, kind: type[AnyItem] | None = None
+              ) -> list[dict[str, Any]] | list[AnyItem]:
+        """Return the items of the task, as they are in the database.
+
+        :param kind: as what; rows without it
+        """
+        rows = db_tasks.items(self.context, [self.task_id])[self.task_id]
+        return rows if kind is None else [kind.from_row(row) for row in rows]
+
+    def add_items(self, new: Iterable[item.Item | dict[str, Any]]) -> None:
         """Insert those of some items that are not there yet."""
-        db_tasks.add_items(self.context, self.task_id, self.generation, new)
+        db_tasks.add_items(
+            self.context, self.task_id, self.generation,
+            [one.to_row() if isinstance(one, item.Item) else one
+             for one in new])
 
-    def update_item(self, item: dict[str, Any], **values: Any) -> None:
+    def save(self, changed: item.Item) -> None:
+        """Write an item that was changed.
+
+        :raises LeaseLost: another conductor owns the task
+        """
+        db_tasks.update_item(self.context, self.task_id, self.generation,
+                             changed.id, changed.to_row())
+
+    def update_item(self, row: dict[str, Any], **values: Any) -> None:
         """Write to an item, in the database first.
 
         :raises LeaseLost: another conductor owns the task
         """
         db_tasks.update_item(self.context, self.task_id, self.generation,
-                             item['id'], values)
-        item.update(values)
+                             row['id'], values)
+        row.update(values)

@@ -1,13 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls of Nova that run in threads, one for each server at a time."""
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from concurrent import futures
+import functools
 from typing import Any
 from typing import Self
 
+from oslo_log import log as logging
+
 from cloudmanager.clients import retry
+from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
+
+LOG = logging.getLogger(__name__)
+#: Takes a call that has ended.
+Taker = Callable[[futures.Future[Any]], None]
+
+
+def _nothing() -> None:
+    """Do nothing about an answer."""
 
 
 class Calls:
@@ -20,7 +33,7 @@ class Calls:
         self._run = run
         self._pool = futures.ThreadPoolExecutor(
             workers, thread_name_prefix='move')
-        self._open: dict[str, futures.Future[Any]] = {}
+        self._open: dict[str, tuple[futures.Future[Any], Taker]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -34,19 +47,49 @@ class Calls:
     def __contains__(self, server_id: str) -> bool:
         return server_id in self._open
 
-    def start(self, server_id: str, function: Any, *args: Any) -> None:
-        """Call Nova in a thread, which gives up when the lease is lost."""
-        self._open[server_id] = self._pool.submit(
-            retry.only_while, self._run.is_owned, function, *args)
+    def start(self, server_id: str, taker: Taker,
+              function: Callable[..., Any], *args: Any) -> None:
+        """Call Nova in a thread, which gives up when the lease is lost.
 
-    def ended(self) -> Iterable[tuple[str, futures.Future[Any]]]:
-        """Give each call that has ended, once."""
-        for server_id, call in list(self._open.items()):
+        :param taker: what takes the call once it has ended
+        """
+        call = self._pool.submit(
+            retry.only_while, self._run.is_owned, function, *args)
+        self._open[server_id] = call, taker
+
+    def ask(self, server_id: str, function: Callable[..., Any], *args: Any,
+            accepted: Callable[[], None] = _nothing,
+            unanswered: Callable[[], None] = _nothing) -> None:
+        """Send a request in a thread whose refusal decides nothing.
+
+        Somebody else did it, or the next look at the server tells what is
+        wrong.
+
+        :param accepted: called when Nova has taken it
+        :param unanswered: called when nobody knows
+        """
+        def take(call: futures.Future[Any]) -> None:
+            try:
+                call.result()
+            except (exception.CloudRequestRefused, exception.NotFound) as exc:
+                LOG.info('Server %(server)s: %(why)s',
+                         {'server': server_id, 'why': exc})
+            except exception.CloudUnreachable:
+                LOG.warning('Nova did not answer for server %s.', server_id)
+                unanswered()
+            else:
+                accepted()
+
+        self.start(server_id, take, function, *args)
+
+    def ended(self) -> Iterable[tuple[str, Callable[[], None]]]:
+        """Give each call that has ended, once, as what takes it."""
+        for server_id, (call, taker) in list(self._open.items()):
             if call.done():
                 del self._open[server_id]
-                yield server_id, call
+                yield server_id, functools.partial(taker, call)
 
     def wait(self, seconds: float) -> None:
         """Wait until one of them ends, but not longer."""
-        futures.wait(list(self._open.values()), seconds,
+        futures.wait([call for call, _ in self._open.values()], seconds,
                      futures.FIRST_COMPLETED)

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a move ends: well, not at all, or in another try.
 
-``follow`` finds out what Nova made of a move. What that means for the item
+``follower`` finds out what Nova made of a move. What that means for the item
 is decided here.
 """
 
 import datetime
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -23,6 +22,8 @@ from cloudmanager.conductor.moves import places
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.moves import requests
 from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.records.moves import MoveItem
+from cloudmanager.conductor.records.moves import Phase
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.domain.task_states import Cancel
 from cloudmanager.domain.task_states import ItemState
@@ -62,82 +63,85 @@ class Endings:
         # Servers whose deletion was asked for again by this conductor.
         self._deleted_again: set[str] = set()
 
-    def _write(self, item: dict[str, Any], **values: Any) -> None:
-        self.run.update_item(item, **values)
-
-    def actions(self, item: dict[str, Any]) -> list[Any]:
+    def actions(self, item: MoveItem) -> list[nova_records.Action]:
         """Return what was asked of a server since its last try failed."""
         try:
-            found = self.nova.actions(item['object_id'])
+            found = self.nova.actions(item.object_id)
         except exception.NotFound:
             # Deleted a moment ago; the next look at it tells.
             return []
-        return verdicts.newer(found, item['memory'].get('known_request'))
+        return verdicts.newer(found, item.known_request)
+
+    def _end(self, item: MoveItem, state: ItemState,
+             error: str | None) -> None:
+        item.state, item.error = state, error
+        self.run.save(item)
+        self._slots.finish(item.object_id)
 
     # Well
 
-    def came(self, item: dict[str, Any], server: nova_records.Server) -> None:
+    def came(self, item: MoveItem, server: nova_records.Server) -> None:
         """Take our lock off a server that is elsewhere; the end of it.
 
         One that is in error there has arrived, but is not moved well.
         """
-        self._slots.finish(item['object_id'])
+        self._slots.finish(item.object_id)
         if server.status == 'ERROR':
             self._broke(item, server)
             return
         self.count(item)
-        if server.locked_reason == requests.lock_reason(self.run):
-            self._write(item, destination=server.host,
-                        memory=items.with_attempt(item, {
-                            **items.attempt(item),
-                            'phase': items.Phase.UNLOCK}))
-            self._calls.start(item['object_id'], self.nova.unlock,
-                              server.id)
+        if self.is_locked(server):
+            item.destination = server.host
+            item.attempt.phase = Phase.UNLOCK
+            self.run.save(item)
+            self.unlock(item)
         else:
             self.done(item, server.host)
 
-    def count(self, item: dict[str, Any]) -> None:
+    def is_locked(self, server: nova_records.Server) -> bool:
+        """Tell whether a lock of ours is on a server."""
+        return server.locked_reason == requests.lock_reason(self.run)
+
+    def unlock(self, item: MoveItem) -> None:
+        """Take our lock off a server, which is the end of its move."""
+        self._calls.ask(
+            item.object_id, self.nova.unlock, item.object_id,
+            accepted=lambda: self.done(item, item.destination))
+
+    def count(self, item: MoveItem) -> None:
         """Remember how long a move took that came through."""
-        taken = items.seconds_since(items.attempt(item)['asked_at'])
-        total = self.usual_seconds * self._came_through + taken
+        total = self.usual_seconds * self._came_through + item.attempt.age
         self._came_through += 1
         self.usual_seconds = total / self._came_through
 
-    def done(self, item: dict[str, Any], destination: str | None) -> None:
+    def done(self, item: MoveItem, destination: str | None) -> None:
         """A server is where it should be."""
-        self._write(item, state=ItemState.DONE, destination=destination,
-                    error=None)
-        self._slots.finish(item['object_id'])
+        item.destination = destination
+        self._end(item, ItemState.DONE, None)
 
     # Not at all
 
-    def _broke(self, item: dict[str, Any],
-               server: nova_records.Server) -> None:
+    def _broke(self, item: MoveItem, server: nova_records.Server) -> None:
         """A server that left the host is in error; no move can mend it."""
         where = f'on {server.host}' if server.host else 'on no host'
         fault = f': {server.fault}' if server.fault else ''
-        self._write(item, state=ItemState.FAILED,
-                    destination=server.host,
-                    error=f'it is {where} now, but in error{fault}; repair '
-                          'it')
+        item.destination = server.host
+        self._end(item, ItemState.FAILED,
+                  f'it is {where} now, but in error{fault}; repair it')
 
-    def gone(self, item: dict[str, Any]) -> None:
+    def gone(self, item: MoveItem) -> None:
         """A server that was deleted meanwhile needs no move."""
-        self._write(item, state=ItemState.SKIPPED,
-                    error='The server was deleted.')
-        self._slots.finish(item['object_id'])
+        self._end(item, ItemState.SKIPPED, 'The server was deleted.')
 
-    def overdue(self, item: dict[str, Any], reason: str,
+    def overdue(self, item: MoveItem, reason: str,
                 migration: nova_records.Migration | None) -> None:
         """Give up; what Nova still works on is never asked for again."""
         if migration is None:
             self.failed(item, reason)
-            return
-        self._slots.finish(item['object_id'])
-        self._write(item, state=ItemState.FAILED, error=reason)
+        else:
+            self._end(item, ItemState.FAILED, reason)
 
-    def deleting(self, item: dict[str, Any],
-                 server: nova_records.Server) -> None:
+    def deleting(self, item: MoveItem, server: nova_records.Server) -> None:
         """Decide on a server whose deletion has not ended in time.
 
         Its owner does not want it any more, so it does not keep the host
@@ -146,117 +150,112 @@ class Endings:
         """
         asked = next((action for action in self.actions(item)
                       if action.action == verdicts.DELETE), None)
-        again = item['memory'].get('deleted_again')
+        again = item.deleted_again
         if (asked is not None and again is None
-                and (clock.utcnow() - asked.start_time).total_seconds()
+                and clock.seconds_since(asked.start_time)
                 > CONF.server_tasks.stale_after):
-            now = clock.utcnow().replace(microsecond=0).isoformat()
-            self._write(item, memory={**item['memory'],
-                                      'deleted_again': now,
-                                      'waiting_since': now})
+            now = clock.utcnow().replace(microsecond=0)
+            item.deleted_again = item.waiting_since = now
+            self.run.save(item)
             self._delete_again(item)
             return
         since = f', asked for at {asked.start_time}Z,' if asked else ''
-        repeated = (f' It was asked for again at {again}Z.' if again else '')
-        self._write(item, state=ItemState.SKIPPED, destination=None,
-                    error=f'Its deletion{since} does not end.{repeated}',
-                    memory={**item['memory'], 'deleting': True})
+        repeated = (f' It was asked for again at {again.isoformat()}Z.'
+                    if again else '')
+        item.destination, item.deleting = None, True
+        self._end(item, ItemState.SKIPPED,
+                  f'Its deletion{since} does not end.{repeated}')
 
-    def _delete_again(self, item: dict[str, Any]) -> None:
+    def _delete_again(self, item: MoveItem) -> None:
         """Ask for a deletion again, which then has its time to end."""
         LOG.warning('The deletion of server %s hangs and is asked for '
-                    'again.', item['object_id'])
-        self._deleted_again.add(item['object_id'])
+                    'again.', item.object_id)
+        self._deleted_again.add(item.object_id)
         self.run.guard()
         try:
             retry.only_while(self.run.is_owned, requests.delete_again,
-                             self.nova, item['object_id'])
+                             self.nova, item.object_id)
         except exception.CloudRequestRefused as exc:
             # The reset to an error was ours: nobody has changed the server
             # since, and it is not to be looked at anew.
-            self._write(item, state=ItemState.FAILED,
-                        memory={**item['memory'], 'status': 'ERROR'},
-                        error='its deletion hung, and was refused when it '
-                              f'was asked for again: {exc}')
+            item.status = 'ERROR'
+            self._end(item, ItemState.FAILED,
+                      'its deletion hung, and was refused when it was asked '
+                      f'for again: {exc}')
         except (exception.NotFound, exception.CloudUnreachable) as exc:
             # The next look at the server tells what came of it.
             LOG.info('Server %(server)s: %(why)s', {
-                'server': item['object_id'], 'why': exc})
+                'server': item.object_id, 'why': exc})
 
-    def _is_undeleted(self, item: dict[str, Any]) -> bool:
+    def _is_undeleted(self, item: MoveItem) -> bool:
         """Tell whether a predecessor died before it asked for a deletion."""
-        return bool(item['memory'].get('deleted_again')
-                    and item['object_id'] not in self._deleted_again)
+        return (item.deleted_again is not None
+                and item.object_id not in self._deleted_again)
 
     # Another try
 
-    def settled(self, item: dict[str, Any], server: nova_records.Server,
+    def settled(self, item: MoveItem, server: nova_records.Server,
                 evacuating: bool) -> None:
         """Decide on a server whose own operation has ended meanwhile.
 
         :param evacuating: the moves are evacuations
         """
         half = verdicts.half_left(server, self.source) and not evacuating
-        if (half and item['memory'].get('half')
-                and not items.waited_enough(item)):
+        if half and item.half and not items.waited_enough(item):
             # Its owner may decide yet.
             return
         if verdicts.left(server, self.source) and not half:
             # What it was doing took it off the host.
-            if (server.status == 'ERROR'
-                    and item['memory']['status'] != 'ERROR'):
+            if server.status == 'ERROR' != item.status:
                 self._broke(item, server)
             else:
                 self.done(item, server.host)
         elif self._is_undeleted(item):
             self._delete_again(item)
         elif evacuating:
-            self._write(item, memory={**item['memory'], 'wait': False})
+            item.wait = False
+            self.run.save(item)
         else:
             self._replan(item, server)
 
-    def elsewhere(self, item: dict[str, Any],
-                  server: nova_records.Server) -> None:
+    def elsewhere(self, item: MoveItem, server: nova_records.Server) -> None:
         """Decide on a server that somebody else took off the host."""
-        self._slots.finish(item['object_id'])
+        self._slots.finish(item.object_id)
         if verdicts.came_through(server, self.source):
             self.came(item, server)
         else:
             self._replan(item, server)
 
-    def _replan(self, item: dict[str, Any], server: nova_records.Server,
+    def _replan(self, item: MoveItem, server: nova_records.Server,
                 reason: str = '') -> None:
         """Decide anew on a server that is not as it was planned.
 
         :param reason: why a move of it failed
         """
-        memory = item['memory']
         found = plans.ladder_of(server, self.run.params, self.source,
-                                memory.get('storage', ()))
-        error, waiting_since = found['error'], memory.get('waiting_since')
-        if found['wait']:
-            if not memory['wait'] or found['half'] != memory.get('half'):
+                                item.storage)
+        ladder, looked_into = self._ladder(item, server, found.ladder)
+        error = found.error
+        if found.wait:
+            if not item.wait or found.half != item.half:
                 # A wait of its own begins, however old the item is.
-                waiting_since = clock.utcnow().isoformat()
+                item.waiting_since = clock.utcnow()
             elif items.waited_enough(item):
-                error = found['waits_for']
-        ladder, looked_into = self._ladder(item, server, found['ladder'])
-        if not (ladder or found['wait'] or error):
+                error = found.waits_for
+        if not (ladder or found.wait or error):
             error = looked_into
         failed = error is not None
-        self._write(
-            item, state=(ItemState.FAILED if failed
-                         else ItemState.PENDING),
-            error='; '.join(filter(None, (reason, error))) or (
-                found['waits_for'] if found['half'] else None),
-            memory={**memory, 'ladder': ladder, 'status': found['status'],
-                    'wait': found['wait'] and not failed,
-                    'half': found['half'], 'blockers': found['blockers'],
-                    'waiting_since': waiting_since, 'tries': {},
-                    'replans': memory.get('replans', 0) + 1})
+        item.state = ItemState.FAILED if failed else ItemState.PENDING
+        item.error = '; '.join(filter(None, (reason, error))) or (
+            found.waits_for if found.half else None)
+        item.ladder, item.status = ladder, found.status
+        item.wait, item.half = found.wait and not failed, found.half
+        item.blockers, item.tries = found.blockers, {}
+        item.replans += 1
+        self.run.save(item)
 
-    def _ladder(self, item: dict[str, Any], server: nova_records.Server,
-                ladder: list[str]) -> tuple[list[str], str]:
+    def _ladder(self, item: MoveItem, server: nova_records.Server,
+                ladder: list[Action]) -> tuple[list[Action], str]:
         """Return a ladder without what would cut off a guest that runs.
 
         The plan said that a server is evacuated for its error only if it
@@ -264,21 +263,20 @@ class Endings:
 
         :returns: the ladder, and what was found if that made it shorter
         """
-        memory = item['memory']
-        text = memory.get('in_error') or ''
+        text = item.in_error
         if (Action.EVACUATE in ladder and not text
-                and server.status == 'ERROR' != memory['status']):
+                and server.status == 'ERROR' != item.status):
             found = inquiry.inquire(self.nova, server)
             text = found.text if found.runs else ''
         if text:
             ladder = [step for step in ladder if step != Action.EVACUATE]
         return ladder, f'{text}: repair it'
 
-    def failed(self, item: dict[str, Any], reason: str,
+    def failed(self, item: MoveItem, reason: str,
                migration: nova_records.Migration | None = None) -> None:
         """Decide anew, try again, climb the ladder, or give up."""
-        self._slots.finish(item['object_id'])
-        server = self.nova.server(item['object_id'])
+        self._slots.finish(item.object_id)
+        server = self.nova.server(item.object_id)
         if not verdicts.exists(server):
             self.gone(item)
             return
@@ -292,27 +290,26 @@ class Endings:
         if server.fault:
             reason = f'{reason}: {server.fault}'
         LOG.warning('Server %(server)s: %(action)s failed: %(reason)s',
-                    {'server': server.id, 'action': item['action'],
+                    {'server': server.id, 'action': item.action,
                      'reason': reason})
         refused = migration.destination if migration else None
-        items.forget_destination(item, refused or item['destination'])
+        items.forget_destination(item, refused or item.destination)
         if migration is not None:
-            item['memory']['after_migration'] = migration.id
+            item.after_migration = migration.id
         if self.cancel:
-            self._write(item, state=ItemState.SKIPPED, destination=None,
-                        error=f'The task was cancelled; {reason}')
-        elif (server.host != self.source
-                and item['action'] != Action.EVACUATE):
+            self._end(item, ItemState.SKIPPED,
+                      f'The task was cancelled; {reason}')
+        elif server.host != self.source and item.action != Action.EVACUATE:
             self._replan(item, server, reason)
-        elif (server.status == 'ERROR' != item['memory']['status']
-                and item['action'] != Action.EVACUATE):
+        elif (server.status == 'ERROR' != item.status
+                and item.action != Action.EVACUATE):
             self._look_into(item, server, reason)
         elif items.has_changed(item, server):
             self._replan(item, server)
         else:
             self._climb(item, reason)
 
-    def _look_into(self, item: dict[str, Any], server: nova_records.Server,
+    def _look_into(self, item: MoveItem, server: nova_records.Server,
                    reason: str) -> None:
         """Find out about a server that a move put in error.
 
@@ -326,11 +323,10 @@ class Endings:
         if not found.runs:
             self._replan(item, server, reason)
             return
-        memory = item['memory']
-        self._write(item, memory={
-            **memory, 'in_error': found.text, 'ladder': [
-                step for step in memory['ladder']
-                if step != Action.EVACUATE]})
+        item.in_error = found.text
+        item.ladder = [step for step in item.ladder
+                       if step != Action.EVACUATE]
+        self.run.save(item)
         self.run.guard()
         try:
             self.nova.reset_state(server.id, 'active')
@@ -338,40 +334,40 @@ class Endings:
             reason = f'{reason}; its state was not reset: {exc}'
         self._climb(item, reason)
 
-    def _climb(self, item: dict[str, Any], reason: str) -> None:
+    def _climb(self, item: MoveItem, reason: str) -> None:
         """Try the same again in a while, then the next action at once."""
         if self._places.lacking(item, places.FRESH_SECONDS):
             # It is not the server's fault; the try does not count.
             self._mark_request(item)
             self._places.hold(item, reason)
             return
-        memory = item['memory']
-        tries = dict(memory.get('tries', {}))
-        failed = tries[item['action']] = tries.get(item['action'], 0) + 1
-        ladder, again_at = memory['ladder'], None
-        if failed > items.retries(item['action']) or memory.get('fixed'):
+        action = item.under_way
+        failed = item.tries.get(action, 0) + 1
+        ladder, again_at = item.ladder, None
+        if failed > items.retries(action) or item.fixed:
             ladder = ladder[1:]
         else:
-            again_at = (clock.utcnow() + datetime.timedelta(
-                seconds=items.pause(failed))).isoformat()
+            again_at = clock.utcnow() + datetime.timedelta(
+                seconds=items.pause(failed))
         if ladder:
             self._mark_request(item)
-        elif memory.get('blockers'):
-            reason = f'{reason} ({memory["blockers"]})'
-        self._write(
-            item, destination=self._next_target(item, ladder), error=reason,
-            memory={**memory, 'tries': tries, 'ladder': ladder,
-                    'again_at': again_at,
-                    'chosen_for': ladder[0] if ladder else None},
-            state=ItemState.PENDING if ladder else ItemState.FAILED)
+        elif item.blockers:
+            reason = f'{reason} ({item.blockers})'
+        item.destination = self._next_target(item, ladder)
+        item.chosen_for = ladder[0] if ladder else None
+        item.tries = {**item.tries, action: failed}
+        item.ladder, item.again_at = ladder, again_at
+        item.state = ItemState.PENDING if ladder else ItemState.FAILED
+        item.error = reason
+        self.run.save(item)
 
-    def _mark_request(self, item: dict[str, Any]) -> None:
+    def _mark_request(self, item: MoveItem) -> None:
         """See that the next request is not mistaken for an earlier one."""
         for newest in self.actions(item)[:1]:
-            item['memory']['known_request'] = newest.request_id
+            item.known_request = newest.request_id
 
-    def _next_target(self, item: dict[str, Any],
-                     ladder: list[str]) -> str | None:
+    def _next_target(self, item: MoveItem,
+                     ladder: list[Action]) -> str | None:
         """Return where the next try goes; ``None`` leaves it to Nova."""
         if not ladder:
             return None
@@ -382,4 +378,4 @@ class Endings:
         # Nova's scheduler would choose the host that failed again.
         return plans.destinations(
             self._tools, self.run, self.source, [item],
-            evacuating=ladder[0] == Action.EVACUATE).get(item['object_id'])
+            evacuating=ladder[0] == Action.EVACUATE).get(item.object_id)

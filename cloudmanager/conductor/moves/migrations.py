@@ -10,6 +10,8 @@ from typing import Any
 from cloudmanager.clients import nova_records
 from cloudmanager.clients import protocols
 from cloudmanager.common import clock
+from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.records.moves import MoveItem
 
 # How far Nova's clock and ours may be apart.
 CLOCK_SKEW = datetime.timedelta(seconds=10)
@@ -38,10 +40,12 @@ class MoveRecord:
         self._nova = nova
         self._source = source
         self._begun_at = begun_at - CLOCK_SKEW
-        self._migrations: dict[int, Any] = {}
+        self._migrations: dict[int, nova_records.Migration] = {}
         # By Nova's clock.
         self._newest = self._begun_at
         self._whole_at: float | None = None
+        #: Id of the newest migration that is none of the task's.
+        self.baseline = 0
         #: ``clock.monotonic()`` when the migrations were read last.
         self.answered_at = -math.inf
         self._here = _Ids(lambda: nova.ids_on(source))
@@ -67,6 +71,16 @@ class MoveRecord:
         if whole:
             self._whole_at = now
         return list(self._migrations.values())
+
+    def latest(self, item: MoveItem) -> nova_records.Migration | None:
+        """Return the migration that an item's last attempt has made, if any.
+
+        It is as it was when the migrations were read last.
+        """
+        after = item.after_migration
+        return verdicts.latest(
+            self._migrations.values(), item.object_id, item.under_way,
+            self.baseline if after is None else after)
 
     def is_present(self, server_id: str) -> bool:
         """Tell whether a server was seen on the host a moment ago.

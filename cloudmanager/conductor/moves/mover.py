@@ -6,11 +6,9 @@ the source host in one request and takes every move one step further; free
 slots are filled at once. A row of ``task_items`` holds what a successor
 needs: the intent is written before Nova is asked, the outcome is found in
 Nova's own records. A successor that finds an intent looks for the request
-in Nova before it asks again. The steps of one move are in ``follow``, its end
-is in ``endings``.
+in Nova before it asks again. The steps of one move are in ``follower``, its
+end is in ``endings``.
 """
-
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -23,9 +21,12 @@ from cloudmanager.conductor.moves import calls as nova_calls
 from cloudmanager.conductor.moves import endings
 from cloudmanager.conductor.moves import follower
 from cloudmanager.conductor.moves import items
-from cloudmanager.conductor.moves import migrations as records
+from cloudmanager.conductor.moves import migrations
 from cloudmanager.conductor.moves import places
 from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.records.moves import MoveItem
+from cloudmanager.conductor.records.moves import MoveMemory
+from cloudmanager.conductor.records.moves import Phase
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain.task_states import ItemState
@@ -51,15 +52,15 @@ class Mover:
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools,
-                 actions: frozenset[str],
-                 *, source: str, destination: str | None = None) -> None:
+                 actions: frozenset[Action], *, source: str,
+                 destination: str | None = None) -> None:
         self.run = run
         self.nova = tools.nova
         self.actions = actions
         self.source = source
-        self._record = records.MoveRecord(
+        self._record = migrations.MoveRecord(
             tools.nova, self.source, run.created_at)
-        self._items: list[dict[str, Any]] = []
+        self._items: list[MoveItem] = []
         self._look_at = 0.0
         most = run.params.get('max_moves') or CONF.host_tasks.max_moves
         self._slots = order.Slots(order.Limits(
@@ -69,9 +70,9 @@ class Mover:
         self._places = places.Places(run, tools, self.source, destination)
         self._ends = endings.Endings(run, tools, self.source, destination,
                                      self._calls, self._slots, self._places)
-        self._follower = follower.Follower(run, tools, self.source,
-                                         self._calls, self._slots,
-                                         self._record, self._ends)
+        self._follower = follower.Follower(
+            run, tools, self.source, self._calls, self._slots, self._record,
+            self._ends)
 
     # The loop
 
@@ -81,16 +82,12 @@ class Mover:
         :raises TaskCancelled: a user cancelled, and nothing runs any more
         :raises HandOver: this conductor must stop
         """
-        baselines = self.run.memory.get('baselines', {})
-        if self.source not in baselines:
-            self.run.remember(baselines={
-                **baselines,
-                self.source: self.nova.latest_migration_id(self.source)})
-        self._items = [item for item in self.run.items()
-                       if item['source'] == self.source
+        self._record.baseline = self._baseline()
+        self._items = [item for item in self.run.items(MoveItem)
+                       if item.source == self.source
                        and self._is_mine(item)]
         for item in self._running():
-            if items.attempt(item)['phase'] != items.Phase.UNLOCK:
+            if item.attempt.phase != Phase.UNLOCK:
                 self._slots.start(items.as_move(item, self.source))
         with self._calls:
             while self._round():
@@ -98,12 +95,21 @@ class Mover:
         if self._ends.cancel:
             raise exception.TaskCancelled(task=self.run.task_id)
 
-    def _is_mine(self, item: dict[str, Any]) -> bool:
-        if item['state'] == ItemState.RUNNING:
-            return True
-        return (item['state'] == ItemState.PENDING
-                and (item['memory']['wait']
-                     or items.next_action(item) in self.actions))
+    def _baseline(self) -> int:
+        """Return the newest migration off the host before the task's own."""
+        memory = self.run.recall(MoveMemory)
+        if self.source not in memory.baselines:
+            memory.baselines[self.source] = self.nova.latest_migration_id(
+                self.source)
+            self.run.keep(memory)
+        return memory.baselines[self.source]
+
+    def _is_mine(self, item: MoveItem) -> bool:
+        return item.state == ItemState.RUNNING or self._is_waiting(item)
+
+    def _is_waiting(self, item: MoveItem) -> bool:
+        return (item.state == ItemState.PENDING
+                and (item.wait or item.next_action in self.actions))
 
     def _round(self) -> bool:
         """Take everything one step further; false when all is over."""
@@ -140,30 +146,26 @@ class Mover:
         Moves that take long are looked at less often: a look costs Nova
         about as much as a step of a move.
         """
-        ages = [items.seconds_since(items.attempt(item)['asked_at'])
-                for item in self._running()]
-        return min(max(CONF.host_tasks.poll_interval,
+        ages = [item.attempt.age for item in self._running()]
+        return min(max(float(CONF.host_tasks.poll_interval),
                        min(ages, default=0) / POLLS_PER_AGE,
                        self._ends.usual_seconds / POLLS_PER_MOVE),
-                   CONF.host_tasks.poll_interval_max)
+                   float(CONF.host_tasks.poll_interval_max))
 
-    def _waiting(self) -> list[dict[str, Any]]:
-        return [item for item in self._items
-                if item['state'] == ItemState.PENDING
-                and (item['memory']['wait']
-                     or items.next_action(item) in self.actions)]
+    def _waiting(self) -> list[MoveItem]:
+        return [item for item in self._items if self._is_waiting(item)]
 
-    def _running(self) -> list[dict[str, Any]]:
+    def _running(self) -> list[MoveItem]:
         return [item for item in self._items
-                if item['state'] == ItemState.RUNNING]
+                if item.state == ItemState.RUNNING]
 
     def _fill(self) -> None:
         """Start what may start now, in the order of the plan."""
         if self._ends.cancel or self._slots.full:
             return
         due = [item for item in self._waiting()
-               if not item['memory']['wait'] and items.is_due(item)]
-        waiting = {item['object_id']: item for item in self._places.assign(
+               if not item.wait and items.is_due(item)]
+        waiting = {item.object_id: item for item in self._places.assign(
             due, Action.EVACUATE in self.actions)}
         for chosen in self._slots.next_items(
                 items.as_move(item, self.source)
@@ -172,26 +174,26 @@ class Mover:
 
     def _collect(self) -> None:
         """Take the results of calls that have ended."""
-        found = {item['object_id']: item for item in self._items}
-        for server_id, call in self._calls.ended():
-            self._follower.collect(found[server_id], call)
+        found = {item.object_id: item for item in self._items}
+        for server_id, take in self._calls.ended():
+            self._follower.collect(found[server_id], take)
 
     # Servers in the middle of something else
 
     def _settle(self) -> None:
         """Decide on servers whose own operation has ended meanwhile."""
         for item in self._waiting():
-            if not item['memory']['wait']:
+            if not item.wait:
                 continue
             try:
-                server = self.nova.server(item['object_id'])
+                server = self.nova.server(item.object_id)
             except exception.CloudUnreachable as exc:
                 LOG.warning('Server %(server)s is not seen: %(why)s',
-                            {'server': item['object_id'], 'why': exc})
+                            {'server': item.object_id, 'why': exc})
                 return
             self._judge_waiting(item, server)
 
-    def _judge_waiting(self, item: dict[str, Any],
+    def _judge_waiting(self, item: MoveItem,
                        server: nova_records.Server | None) -> None:
         evacuating = Action.EVACUATE in self.actions
         overdue = items.waited_enough(item)
@@ -201,29 +203,30 @@ class Mover:
         elif overdue and server.task_state in verdicts.DELETING:
             self._ends.deleting(item, server)
         elif holder and overdue and not evacuating:
-            self.run.update_item(item, state=ItemState.FAILED,
-                                 error=f'task {holder} acts on it')
+            item.state = ItemState.FAILED
+            item.error = f'task {holder} acts on it'
+            self.run.save(item)
         elif overdue or (server.task_state is None and not holder):
             self._ends.settled(item, server, evacuating)
 
-    def _holder(self, item: dict[str, Any]) -> str | None:
+    def _holder(self, item: MoveItem) -> str | None:
         """Return the id of a task that acts on the server alone."""
-        if not item['memory'].get('task'):
+        if not item.task:
             return None
         found = db_tasks.find_running(self.run.context,
-                                      f'server:{item["object_id"]}')
+                                      f'server:{item.object_id}')
         return found['id'] if found else None
 
     def _advance(self) -> None:
         """Take every move under way one step further."""
         idle = [item for item in self._running()
-                if item['object_id'] not in self._calls]
+                if item.object_id not in self._calls]
         if not idle:
             return
         try:
-            migrations = self._record.migrations()
+            self._record.migrations()
             for item in idle:
-                self._follower.step(item, migrations)
+                self._follower.step(item)
         except exception.CloudUnreachable as exc:
             LOG.warning('Nova is out of reach, moves go on unwatched: %s',
                         exc)
@@ -231,6 +234,7 @@ class Mover:
     def _skip_waiting(self) -> None:
         """Start nothing more once a user has cancelled."""
         for item in self._items:
-            if item['state'] == ItemState.PENDING:
-                self.run.update_item(item, state=ItemState.SKIPPED,
-                                     error='The task was cancelled.')
+            if item.state == ItemState.PENDING:
+                item.state = ItemState.SKIPPED
+                item.error = 'The task was cancelled.'
+                self.run.save(item)

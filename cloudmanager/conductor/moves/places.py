@@ -6,7 +6,6 @@ and leave servers in error. They wait for a host, but not for ever.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -14,8 +13,8 @@ from oslo_log import log as logging
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
-from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.domain.task_states import ItemState
@@ -48,15 +47,15 @@ class Places:
         self._read_at: float | None = None
         self._hosts: frozenset[str] = frozenset()
 
-    def needed_by(self, item: dict[str, Any]) -> bool:
+    def needed_by(self, item: MoveItem) -> bool:
         """Tell whether the next move of a server needs a host to be chosen.
 
         Some have one destination only: on their way back, and when a
         single server is balanced.
         """
-        return (items.next_action(item) in plans.TARGETED
+        return (item.next_action in plans.TARGETED
                 and self._destination is None
-                and not item['memory'].get('fixed'))
+                and not item.fixed)
 
     def hosts(self, seconds: float = LOOK_SECONDS) -> frozenset[str]:
         """Return the hosts that are in use now, or were a moment ago.
@@ -75,7 +74,7 @@ class Places:
             self._read_at = now
         return self._hosts
 
-    def lacking(self, item: dict[str, Any],
+    def lacking(self, item: MoveItem,
                 seconds: float = LOOK_SECONDS) -> bool:
         """Tell whether the next move of a server has nowhere to go.
 
@@ -87,8 +86,8 @@ class Places:
             # Then nobody knows.
             return False
 
-    def assign(self, waiting: Iterable[dict[str, Any]],
-               evacuating: bool) -> list[dict[str, Any]]:
+    def assign(self, waiting: Iterable[MoveItem],
+               evacuating: bool) -> list[MoveItem]:
         """Return those items that have a place, or need none.
 
         One whose destination is out of use, or was chosen for a migration
@@ -108,52 +107,47 @@ class Places:
                                        stale, evacuating=evacuating)
             for item in stale:
                 self._end_wait(item)
-                item['destination'] = found.get(item['object_id'])
-                item['memory']['chosen_for'] = items.next_action(item)
+                item.destination = found.get(item.object_id)
+                item.chosen_for = item.next_action
         return free
 
     @staticmethod
-    def _end_wait(item: dict[str, Any]) -> None:
+    def _end_wait(item: MoveItem) -> None:
         """Forget the wait of a server; that is stored when it is moved."""
-        if item['memory'].pop('place_since', None):
-            item['error'] = None
+        if item.place_since:
+            item.place_since = item.error = None
 
-    def _is_stale(self, item: dict[str, Any]) -> bool:
+    def _is_stale(self, item: MoveItem) -> bool:
         return self.needed_by(item) and bool(
-            item['memory'].get('place_since')
+            item.place_since
             or self._is_for_another_action(item)
-            or (item['destination'] and self._read_at is not None
-                and item['destination'] not in self._hosts))
+            or (item.destination and self._read_at is not None
+                and item.destination not in self._hosts))
 
     @staticmethod
-    def _is_for_another_action(item: dict[str, Any]) -> bool:
+    def _is_for_another_action(item: MoveItem) -> bool:
         """Tell whether a host was chosen that need not reach the disks.
 
         A migration takes them along, an evacuation does not.
         """
-        chosen_for = item['memory'].get('chosen_for')
-        return (items.next_action(item) == Action.EVACUATE
-                and chosen_for not in (None, Action.EVACUATE))
+        return (item.next_action == Action.EVACUATE
+                and item.chosen_for not in (None, Action.EVACUATE))
 
-    def hold(self, item: dict[str, Any], reason: str = '',
-             **memory: Any) -> None:
+    def hold(self, item: MoveItem, reason: str = '') -> None:
         """Let a server wait for a host, or give up at its deadline.
 
         :param reason: why its last try failed
-        :param memory: what else its item has to remember
         """
-        since = item['memory'].get('place_since')
         limit = CONF.host_tasks.place_timeout
-        if since is None:
+        if item.place_since is None:
             LOG.warning('Server %s waits for a host that can take it.',
-                        item['object_id'])
-            self._run.update_item(
-                item, state=ItemState.PENDING, destination=None,
-                error=f'{WAITS}; {reason}' if reason else WAITS,
-                memory={**item['memory'], **memory,
-                        'place_since': clock.utcnow().isoformat()})
-        elif items.seconds_since(since) > limit:
-            self._run.update_item(
-                item, state=ItemState.FAILED,
-                error=f'no other host was up and enabled within {limit} s: '
-                      'bring one up and ask again')
+                        item.object_id)
+            item.state, item.destination = ItemState.PENDING, None
+            item.error = f'{WAITS}; {reason}' if reason else WAITS
+            item.place_since = clock.utcnow()
+            self._run.save(item)
+        elif clock.seconds_since(item.place_since) > limit:
+            item.state = ItemState.FAILED
+            item.error = (f'no other host was up and enabled within {limit} '
+                          's: bring one up and ask again')
+            self._run.save(item)

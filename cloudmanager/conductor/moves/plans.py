@@ -2,9 +2,9 @@
 """From a request to a plan, and from a plan to the items of a task."""
 
 from collections.abc import Iterable
+import dataclasses
 import json
 from typing import Any
-from typing import TypedDict
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -16,9 +16,11 @@ from cloudmanager.common import exception
 from cloudmanager.conductor import cloud_model
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import ItemKind
 from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import classify
 from cloudmanager.planning import disks
@@ -196,7 +198,7 @@ def stay_at_a_glance(tools: Tools, host: str, params: dict[str, Any]) -> bool:
 
 
 def destinations(tools: Tools, run: engine_run.Run, source: str,
-                 items: Iterable[dict[str, Any]], *,
+                 items: Iterable[MoveItem], *,
                  evacuating: bool) -> dict[str, str]:
     """Choose hosts anew for servers of a task.
 
@@ -205,8 +207,7 @@ def destinations(tools: Tools, run: engine_run.Run, source: str,
     :param evacuating: they leave a dead host
     :returns: hosts by server; the choice for others is left to Nova
     """
-    refused = {item['object_id']: tuple(item['memory'].get('refused', ()))
-               for item in items}
+    refused = {item.object_id: tuple(item.refused) for item in items}
     try:
         plan = make_plan(
             tools, 'evacuate' if evacuating else 'drain', source,
@@ -219,13 +220,15 @@ def destinations(tools: Tools, run: engine_run.Run, source: str,
     return plan.destinations
 
 
-class Ladder(TypedDict):
-    """What of an item's memory follows from the state of its server.
+@dataclasses.dataclass(frozen=True)
+class Ladder:
+    """What of an item follows from the state of its server.
 
-    ``error`` says why nothing may be done, ``waits_for`` what is waited for.
+    :ivar waits_for: what is waited for, in words
+    :ivar error: why nothing may be done
     """
 
-    ladder: list[str]
+    ladder: list[Action]
     status: str
     wait: bool
     waits_for: str
@@ -286,13 +289,12 @@ def _everywhere() -> set[str]:
     return {model.EVERYWHERE} & set(CONF.host_tasks.shared_storage)
 
 
-def _steps(ladder: tuple[str, ...]) -> list[str]:
+def _steps(ladder: Iterable[Action]) -> list[Action]:
     return [name for name in ladder if name in verdicts.NOVA_ACTION]
 
 
-def item_of(entry: planning_plan.Entry,
-            params: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of ``task_items`` for a planned server.
+def item_of(entry: planning_plan.Entry, params: dict[str, Any]) -> MoveItem:
+    """Return the item of a planned server.
 
     :param params: of the request
     """
@@ -307,24 +309,20 @@ def item_of(entry: planning_plan.Entry,
         error = blockers
     elif not ladder and entry.action != Action.WAIT:
         state, error = ItemState.FAILED, blockers or entry.reason
-    return {
-        'kind': 'server', 'object_id': entry.id, 'name': entry.name,
-        'state': state, 'error': error, 'action': entry.action,
-        'source': entry.host, 'destination': entry.destination,
-        'priority': entry.priority, 'attempts': 0,
-        'created_at': clock.utcnow(),
-        'memory': {
-            'ladder': ladder, 'status': entry.status,
-            'wait': half or entry.action == Action.WAIT, 'half': half,
-            'group_id': entry.group_id, 'size_mb': entry.size_mb,
-            'force': entry.force, 'blockers': blockers,
-            'slow': params.get('slow_migration') or entry.slow,
-            'locked': entry.locked, 'reset_state': entry.reset_state,
-            'lock': CONF.host_tasks.lock_servers,
-            'disks': list(entry.disks), 'storage': list(entry.storage),
-            'chosen_for': _chosen_for(ladder)}}
+    return MoveItem(
+        kind=ItemKind.SERVER, object_id=entry.id, name=entry.name,
+        state=state, error=error, action=entry.action,
+        source=entry.host, destination=entry.destination,
+        priority=entry.priority, ladder=ladder, status=entry.status,
+        wait=half or entry.action == Action.WAIT, half=half,
+        group_id=entry.group_id, size_mb=entry.size_mb, force=entry.force,
+        blockers=blockers,
+        slow=params.get('slow_migration') or entry.slow,
+        locked=entry.locked, reset_state=entry.reset_state,
+        lock=CONF.host_tasks.lock_servers, disks=list(entry.disks),
+        storage=list(entry.storage), chosen_for=_chosen_for(ladder))
 
 
-def _chosen_for(ladder: list[str]) -> str | None:
+def _chosen_for(ladder: list[Action]) -> Action | None:
     """Return for which action of a plan its destination was chosen."""
     return next((name for name in ladder if name in TARGETED), None)

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asks Nova to move a server. Runs in threads, touches no database."""
 
-from typing import Any
-
 from cloudmanager.clients import nova_records
 from cloudmanager.clients import protocols
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.terms import Action
 
@@ -17,8 +16,8 @@ def lock_reason(run: engine_run.Run) -> str:
     return f'cloudmanager task {run.task_id}'
 
 
-def send(nova: protocols.Nova, item: dict[str, Any], action: str, source: str,
-         reason: str, known: bool) -> bool:
+def send(nova: protocols.Nova, item: MoveItem, source: str, reason: str,
+         known: bool) -> bool:
     """Send the request of a move.
 
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like
@@ -30,9 +29,9 @@ def send(nova: protocols.Nova, item: dict[str, Any], action: str, source: str,
     :raises CloudRequestRefused: it is not known that its disks are where it
         would go
     """
-    _check_disks(item, action)
-    server_id, target = item['object_id'], item['destination']
-    force = bool(item['memory'].get('force'))
+    _check_disks(item)
+    server_id, target, action = (
+        item.object_id, item.destination, item.under_way)
     server = None
     if not known:
         server = nova.server(server_id)
@@ -42,14 +41,14 @@ def send(nova: protocols.Nova, item: dict[str, Any], action: str, source: str,
     # An earlier request may have left it there.
     locked = server is not None and server.locked_reason == reason
     if action == Action.LIVE:
-        nova.live_migrate(server_id, target, force)
+        nova.live_migrate(server_id, target, item.force)
     elif action == Action.COLD:
         nova.cold_migrate(server_id, target)
     elif action == Action.OFFLOAD:
         nova.shelve_offload(server_id)
     elif action == Action.EVACUATE:
         locked |= _prepare(nova, item, server, reason)
-        nova.evacuate(server_id, target, force)
+        nova.evacuate(server_id, target, item.force)
     return locked
 
 
@@ -65,41 +64,38 @@ def delete_again(nova: protocols.Nova, server_id: str) -> None:
     nova.request_deletion(server_id)
 
 
-def _check_disks(item: dict[str, Any], action: str) -> None:
+def _check_disks(item: MoveItem) -> None:
     """Keep a server from being rebuilt where its disks are not reached.
 
     Nova rebuilds it there from its image, without a word.
     """
-    memory = item['memory']
-    storage = memory.get('storage')
-    if (action != Action.EVACUATE or not memory.get('disks') or not storage
-            or model.EVERYWHERE in storage):
+    if (item.action != Action.EVACUATE or not item.disks or not item.storage
+            or model.EVERYWHERE in item.storage):
         return
-    if not item['destination'] or memory.get('chosen_for') != action:
+    if not item.destination or item.chosen_for != Action.EVACUATE:
         raise exception.CloudRequestRefused(
-            service='cloudmanager', request=action,
+            service='cloudmanager', request=item.action,
             reason='no host with the shared storage of its disks can take '
                    'it')
 
 
-def _prepare(nova: protocols.Nova, item: dict[str, Any],
+def _prepare(nova: protocols.Nova, item: MoveItem,
              server: nova_records.Server | None, reason: str) -> bool:
     """Bring a server into a state in which Nova rebuilds it.
 
     :returns: whether we have locked it
     """
-    memory = item['memory']
-    locked = memory['locked'] if server is None else server.locked
-    lock = bool(memory.get('lock')) and not locked
+    locked = item.locked if server is None else server.locked
+    lock = item.lock and not locked
     if lock:
-        nova.lock(item['object_id'], reason)
+        nova.lock(item.object_id, reason)
     # Nova rebuilds no others; the state that counts is in the item.
     if server is None:
-        reset = bool(memory['reset_state'])
+        reset = bool(item.reset_state)
     else:
         reset = server.vm_state not in verdicts.EVACUATED_STATES
     if reset:
-        nova.reset_state(item['object_id'], 'error')
+        nova.reset_state(item.object_id, 'error')
     return lock
 
 

@@ -7,8 +7,8 @@ stall_timeout`` seconds. Others, of which Nova tells no progress, have a time
 that grows with the memory of the server.
 """
 
+import dataclasses
 import enum
-from typing import Any
 
 from oslo_config import cfg
 
@@ -16,6 +16,9 @@ from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.records.moves import Attempt
+from cloudmanager.conductor.records.moves import MoveItem
+from cloudmanager.conductor.records.moves import Policy
 from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
@@ -42,91 +45,87 @@ class Decision(enum.Enum):
     FORCE = 'force'
 
 
-def policy(item: dict[str, Any]) -> items.Policy:
+def policy(item: MoveItem) -> Policy:
     """Return what is to be done with a server that does not get on."""
-    chosen = item['memory'].get('slow')
     # Owners of servers may have written anything.
-    return items.Policy(chosen if chosen in list(items.Policy)
-                        else CONF.host_tasks.slow_migration)
+    return Policy(item.slow if item.slow in list(Policy)
+                  else CONF.host_tasks.slow_migration)
 
 
-def limit(item: dict[str, Any]) -> float:
+def limit(item: MoveItem) -> float:
     """Return the seconds that a move may take before it is looked into."""
-    gib = item['memory'].get('size_mb', 0) / 1024
-    return (CONF.host_tasks.move_timeout
-            + CONF.host_tasks.move_timeout_per_gib * gib)
+    return float(CONF.host_tasks.move_timeout
+                 + CONF.host_tasks.move_timeout_per_gib
+                 * item.size_mb / 1024)
 
 
-def decide(item: dict[str, Any],
+def decide(item: MoveItem,
            migration: nova_records.Migration | None) -> Decision:
     """Judge a move by its age.
 
     :param migration: Nova's record of it, ``None`` when there is none
     """
-    attempt = items.attempt(item)
-    taken = items.seconds_since(attempt['asked_at'])
+    taken = item.attempt.age
     if taken > HARD_LIMIT * limit(item):
         return Decision.OVERDUE
     if migration is None:
-        if taken > limit(item) and item['action'] != Action.OFFLOAD:
+        if taken > limit(item) and item.action != Action.OFFLOAD:
             return Decision.LOST
         return Decision.LEAVE
-    checked = attempt.get('checked_at')
-    if (item['action'] == Action.LIVE
+    checked = item.attempt.checked_at
+    if (item.action == Action.LIVE
             and migration.status in verdicts.ABORTABLE
             and not items.intervened_within(
                 item, CONF.host_tasks.stall_timeout)
             and taken > PROGRESS_AFTER
             and (checked is None
-                 or items.seconds_since(checked) >= PROGRESS_SECONDS)):
+                 or clock.seconds_since(checked) >= PROGRESS_SECONDS)):
         return Decision.READ_PROGRESS
     return Decision.LEAVE
 
 
-def by_progress(item: dict[str, Any],
-                remaining: int | None) -> tuple[Decision, items.Attempt]:
+def by_progress(item: MoveItem,
+                remaining: int | None) -> tuple[Decision, Attempt]:
     """Judge a live migration by what is left to copy.
 
     :param remaining: bytes; ``None`` when Nova cannot tell
-    :returns: the decision, and what the attempt must remember of it
+    :returns: the decision, and the attempt with what it must remember of it
     """
-    attempt = items.attempt(item)
-    now = clock.utcnow().isoformat()
-    learnt: items.Attempt = {'checked_at': now}
-    least = attempt.get('least')
+    now = clock.utcnow()
+    before = item.attempt
+    learnt = dataclasses.replace(before, checked_at=now)
     if remaining is not None:
-        learnt['last'] = remaining
-        better = _begins_better_pass(attempt, remaining)
+        learnt.last = remaining
+        better = _begins_better_pass(before, remaining)
         if better:
-            learnt['peak'] = remaining
-        if (better or least is None
-                or remaining < least * (1 - PROGRESS_SHARE)):
-            learnt['least'], learnt['least_at'] = remaining, now
+            learnt.peak = remaining
+        if (better or before.least is None
+                or remaining < before.least * (1 - PROGRESS_SHARE)):
+            learnt.least, learnt.least_at = remaining, now
             return Decision.LEAVE, learnt
-    if least is None:
+    if before.least_at is None:
         # Nova tells nothing of it; then its size must do.
-        stalled = (items.seconds_since(attempt['asked_at'])
-                   >= max(limit(item), CONF.host_tasks.stall_timeout))
+        stalled = before.age >= max(limit(item),
+                                    CONF.host_tasks.stall_timeout)
     else:
-        stalled = (items.seconds_since(attempt['least_at'])
+        stalled = (clock.seconds_since(before.least_at)
                    >= CONF.host_tasks.stall_timeout)
     if not stalled:
         return Decision.LEAVE, learnt
-    decision = {items.Policy.WAIT: Decision.LEAVE,
-                items.Policy.ABORT: Decision.ABORT,
-                items.Policy.FORCE: Decision.FORCE}[policy(item)]
+    decision = {Policy.WAIT: Decision.LEAVE, Policy.ABORT: Decision.ABORT,
+                Policy.FORCE: Decision.FORCE}[policy(item)]
     return decision, learnt
 
 
-def _begins_better_pass(attempt: items.Attempt, remaining: int) -> bool:
+def _begins_better_pass(attempt: Attempt, remaining: int) -> bool:
     """Tell whether a migration copies again, and less than ever before.
 
     It copies all memory, then what was written meanwhile, and so on. What is
     left grows at each beginning. One that gets on has less to copy each time,
     however little was left at the end of the time before.
     """
-    peak = attempt.get('peak')
-    if peak is None:
+    if attempt.peak is None:
         return True
-    return (remaining > attempt.get('last', remaining) * (1 + PROGRESS_SHARE)
-            and remaining < peak * (1 - PROGRESS_SHARE))
+    last = remaining if attempt.last is None else attempt.last
+    return (remaining > last * (1 + PROGRESS_SHARE)
+            and remaining < attempt.peak * (1 - PROGRESS_SHARE))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Nova's records say of a move: pure decisions, no I/O."""
 
+from collections.abc import Iterable
 import dataclasses
 import datetime
 import enum
-from typing import Any
 from typing import TypeGuard
 
 from cloudmanager.clients import nova_records
@@ -51,9 +51,8 @@ class Finding:
     reason: str = ''
 
 
-def latest(migrations: list[nova_records.Migration], server_id: str,
-           action: Action,
-           after: int) -> Any | None:
+def latest(migrations: Iterable[nova_records.Migration], server_id: str,
+           action: Action, after: int) -> nova_records.Migration | None:
     """Return the newest migration of a server by an action.
 
     :param after: only migrations with a higher id count
@@ -78,7 +77,8 @@ def by_migration(action: Action,
     return Finding(Verdict.RUNNING, migration.destination)
 
 
-def newer(actions: list[Any], known: str | None) -> list[Any]:
+def newer(actions: Iterable[nova_records.Action],
+          known: str | None) -> list[nova_records.Action]:
     """Return the actions, newest first, that came after a known request."""
     found = []
     for item in actions:
@@ -88,7 +88,7 @@ def newer(actions: list[Any], known: str | None) -> list[Any]:
     return found
 
 
-def asked(actions: list[Any], action: Action,
+def asked(actions: list[nova_records.Action], action: Action,
           since: datetime.datetime) -> bool:
     """Tell whether Nova has a request for an action since a time.
 
@@ -100,7 +100,7 @@ def asked(actions: list[Any], action: Action,
                for item in actions)
 
 
-def action_failed(actions: list[Any], action: Action,
+def action_failed(actions: list[nova_records.Action], action: Action,
                   since: datetime.datetime) -> bool:
     """Tell whether the newest request for an action ended in an error."""
     name = NOVA_ACTION[action]

@@ -59,7 +59,7 @@ def treatment(name: str) -> Check:
         if decision.end is remedies.End.FAILED:
             raise exception.ServerState(server=server_id,
                                         reason=decision.text)
-        if decision.step == remedies.EVACUATE:
+        if decision.step == remedies.Step.EVACUATE:
             evacuation.check(context, tools, seen.host, params)
         return {'host': server.host}
     return check

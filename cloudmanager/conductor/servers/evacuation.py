@@ -5,6 +5,7 @@ Here nothing is switched off: others may still run on the host. It must be
 off already, by the same proof that the evacuation of a whole host needs.
 """
 
+import dataclasses
 from typing import Any
 
 from oslo_config import cfg
@@ -17,6 +18,7 @@ from cloudmanager.conductor.hosts import fencing
 from cloudmanager.conductor.moves import mover
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.moves import requests
+from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning.terms import Action
@@ -55,46 +57,52 @@ def _prove_off(run: engine_run.Run, tools: Tools, host: str) -> None:
             host=host, reason='its node is not seen to be off')
 
 
-def evacuate(run: engine_run.Run, tools: Tools, item: dict[str, Any]) -> str:
-    """Rebuild the server of an item on another host.
+def evacuate(run: engine_run.Run, tools: Tools) -> str:
+    """Rebuild the server of a task on another host.
 
     :returns: why it failed; empty when it did not
     :raises HostNotFenced: the host is not proven to be off
     """
-    if 'ladder' not in item['memory']:
-        _prove_off(run, tools, item['source'])
-        _plan(run, tools, item)
+    move = _item(run)
     # The server may have moved since the request.
-    mover.Mover(run, tools, _ACTIONS, source=item['source']).drive()
-    item.update(next(found for found in run.items()
-                     if found['id'] == item['id']))
-    if item['state'] == ItemState.DONE:
+    source = move.source or ''
+    if not move.is_planned:
+        _prove_off(run, tools, source)
+        _plan(run, tools, move, source)
+    mover.Mover(run, tools, _ACTIONS, source=source).drive()
+    move = _item(run)
+    if move.state == ItemState.DONE:
         return ''
-    release(run, tools, item)
-    return item['error'] or 'no allowed action is left'
+    release(run, tools, move)
+    return move.error or 'no allowed action is left'
 
 
-def _plan(run: engine_run.Run, tools: Tools, item: dict[str, Any]) -> None:
+def _item(run: engine_run.Run) -> MoveItem:
+    """Return the one item of a task as it is now."""
+    return run.items(MoveItem)[0]
+
+
+def _plan(run: engine_run.Run, tools: Tools, move: MoveItem,
+          source: str) -> None:
     """Write down where the server shall go."""
     # Whoever asks for one server wants it, whatever its priority says.
     plan = plans.make_plan(
-        tools, 'evacuate', item['source'], run.params,
-        only=frozenset((item['object_id'],)), priority_key='')
+        tools, 'evacuate', source, run.params,
+        only=frozenset((move.object_id,)), priority_key='')
     entry = next((entry for entry in plan.servers
-                  if entry.id == item['object_id']), None)
+                  if entry.id == move.object_id), None)
     if entry is None:
         raise exception.TaskFailed(
-            reason=f'Server {item["object_id"]} left its host '
-                   f'{item["source"]} meanwhile.')
-    planned = plans.item_of(entry, run.params)
-    run.update_item(
-        item, **{key: planned[key] for key in
-                 ('state', 'error', 'destination')},
-        memory={**item['memory'], **planned['memory'],
-                'waiting_since': clock.utcnow().isoformat()})
+            reason=f'Server {move.object_id} left its host {source} '
+                   'meanwhile.')
+    run.save(dataclasses.replace(
+        plans.item_of(entry, run.params), id=move.id, action=move.action,
+        priority=move.priority, attempts=move.attempts,
+        created_at=move.created_at, waiting_since=clock.utcnow(),
+        unknown=move.unknown))
 
 
-def release(run: engine_run.Run, tools: Tools, item: dict[str, Any]) -> None:
+def release(run: engine_run.Run, tools: Tools, move: MoveItem) -> None:
     """Take our own lock off the server of an item."""
-    if item['memory'].get('lock'):
-        requests.unlock(run, tools.nova, tools.nova.server(item['object_id']))
+    if move.lock:
+        requests.unlock(run, tools.nova, tools.nova.server(move.object_id))

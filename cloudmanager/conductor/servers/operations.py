@@ -20,10 +20,12 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor import cloud_model
 from cloudmanager.conductor.engine import run as engine_run
-from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.moves import migrations
 from cloudmanager.conductor.moves import mover
 from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.records.moves import Phase
+from cloudmanager.conductor.records.servers import Asked
+from cloudmanager.conductor.records.servers import ServerItem
 from cloudmanager.planning import classify
 from cloudmanager.planning import remedies
 
@@ -50,23 +52,23 @@ class Operation:
 _AS_BEFORE = frozenset(('ACTIVE', 'SHUTOFF'))
 
 OPERATIONS = {
-    remedies.START: Operation('start', lambda nova, key: nova.start(key)),
-    remedies.STOP: Operation(
+    remedies.Step.START: Operation('start', lambda nova, key: nova.start(key)),
+    remedies.Step.STOP: Operation(
         'stop', lambda nova, key: nova.stop(key), frozenset(('SHUTOFF',))),
-    remedies.UNPAUSE: Operation(
+    remedies.Step.UNPAUSE: Operation(
         'unpause', lambda nova, key: nova.unpause(key)),
-    remedies.RESUME: Operation(
+    remedies.Step.RESUME: Operation(
         'resume', lambda nova, key: nova.resume(key)),
-    remedies.UNSHELVE: Operation(
+    remedies.Step.UNSHELVE: Operation(
         'unshelve', lambda nova, key: nova.unshelve(key)),
-    remedies.UNRESCUE: Operation(
+    remedies.Step.UNRESCUE: Operation(
         'unrescue', lambda nova, key: nova.unrescue(key)),
-    remedies.REBOOT: Operation(
+    remedies.Step.REBOOT: Operation(
         'reboot', lambda nova, key: nova.hard_reboot(key), repeats=True),
-    remedies.CONFIRM: Operation(
+    remedies.Step.CONFIRM: Operation(
         'confirmResize', lambda nova, key: nova.confirm_resize(key),
         _AS_BEFORE),
-    remedies.REVERT: Operation(
+    remedies.Step.REVERT: Operation(
         'revertResize', lambda nova, key: nova.revert_resize(key),
         _AS_BEFORE),
 }
@@ -79,7 +81,7 @@ class Asker:
     """
 
     def __init__(self, run: engine_run.Run, nova: protocols.Nova,
-                 item: dict[str, Any], name: str) -> None:
+                 item: ServerItem, name: remedies.Step) -> None:
         self._run = run
         self._nova = nova
         self._item = item
@@ -88,44 +90,39 @@ class Asker:
 
     @property
     def _server_id(self) -> str:
-        return self._item['object_id']
-
-    @property
-    def _asked(self) -> dict[str, Any]:
-        return self._item['memory']['asked']
+        return self._item.object_id
 
     def carry_out(self) -> str:
         """Ask, or find out what became of having asked, and wait.
 
         :returns: why it failed; empty when it did not
         """
-        if self._item['memory'].get('asked') is None:
+        asked = self._item.asked
+        if asked is None:
             newest = next(iter(self._nova.actions(self._server_id)), None)
-            self._note(phase=items.Phase.ASK, at=clock.utcnow().isoformat(),
-                       known=newest.request_id if newest else None)
-            refused = self._ask()
+            asked = self._item.asked = Asked(
+                phase=Phase.ASK, at=clock.utcnow(),
+                known=newest.request_id if newest else None)
+            self._run.save(self._item)
+            refused = self._ask(asked)
             if refused:
                 return refused
         while True:
             self._run.guard()
-            found = (self._adopt() if self._asked['phase'] == items.Phase.ASK
-                     else self._watch())
+            found = (self._adopt(asked) if asked.phase == Phase.ASK
+                     else self._watch(asked))
             if found is not None:
                 return found
-            self._run.pause(self._interval())
+            self._run.pause(self._interval(asked))
 
-    def _note(self, **values: Any) -> None:
-        memory = self._item['memory']
-        self._run.update_item(self._item, memory={
-            **memory, 'asked': {**(memory.get('asked') or {}), **values}})
-
-    def _interval(self) -> float:
-        age = items.seconds_since(self._asked['at'])
-        return min(max(CONF.host_tasks.poll_interval,
+    @staticmethod
+    def _interval(asked: Asked) -> float:
+        age = clock.seconds_since(asked.at)
+        return min(max(float(CONF.host_tasks.poll_interval),
                        age / mover.POLLS_PER_AGE),
-                   CONF.host_tasks.poll_interval_max)
+                   float(CONF.host_tasks.poll_interval_max))
 
-    def _ask(self) -> str:
+    def _ask(self, asked: Asked) -> str:
         """Send the request.
 
         :returns: why Nova refused it; empty when it did not
@@ -141,29 +138,34 @@ class Asker:
             if (server is None or self._operation.repeats
                     or not self._is_good(server)):
                 return str(exc)
-        self._note(phase=items.Phase.FOLLOW)
+        self._follow(asked)
         return ''
 
-    def _since(self) -> list[Any]:
+    def _follow(self, asked: Asked) -> None:
+        """Write down that Nova has the request."""
+        asked.phase = Phase.FOLLOW
+        self._run.save(self._item)
+
+    def _since(self, asked: Asked) -> list[nova_records.Action]:
         """Return what was asked of the server since the intent."""
-        since = items.when(self._asked['at']) - migrations.CLOCK_SKEW
+        since = asked.at - migrations.CLOCK_SKEW
         return [action for action in verdicts.newer(
-            self._nova.actions(self._server_id), self._asked['known'])
+            self._nova.actions(self._server_id), asked.known)
             if action.action == self._operation.action
             and action.start_time >= since]
 
-    def _adopt(self) -> str | None:
+    def _adopt(self, asked: Asked) -> str | None:
         """Find out whether a request of unknown fate reached Nova."""
         if not verdicts.exists(self._nova.server(self._server_id)):
             return 'the server was deleted'
-        if self._since():
-            self._note(phase=items.Phase.FOLLOW)
-        elif (items.seconds_since(self._asked['at'])
-              >= CONF.host_tasks.adopt_grace):
+        if self._since(asked):
+            self._follow(asked)
+        elif clock.seconds_since(asked.at) >= CONF.host_tasks.adopt_grace:
             LOG.info('Nova never got the request for server %s; asking '
                      'again.', self._server_id)
-            self._note(at=clock.utcnow().isoformat())
-            return self._ask() or None
+            asked.at = clock.utcnow()
+            self._run.save(self._item)
+            return self._ask(asked) or None
         return None
 
     def _is_good(self, server: nova_records.Server) -> bool:
@@ -171,7 +173,7 @@ class Asker:
                 and classify.base_status(cloud_model.to_model(server))
                 in self._operation.wanted)
 
-    def _watch(self) -> str | None:
+    def _watch(self, asked: Asked) -> str | None:
         """Look at the server; ``None`` while it is not over."""
         server = self._nova.server(self._server_id)
         if not verdicts.exists(server):
@@ -179,17 +181,17 @@ class Asker:
         if self._is_good(server):
             return ''
         if server.task_state is None:
-            ended = self._ended(server)
+            ended = self._ended(server, asked)
             if ended:
                 return ended
-        taken = items.seconds_since(self._asked['at'])
+        taken = clock.seconds_since(asked.at)
         if taken > CONF.server_tasks.action_timeout:
             return f'it was not over after {taken:.0f} s'
         return None
 
-    def _ended(self, server: nova_records.Server) -> str:
+    def _ended(self, server: nova_records.Server, asked: Asked) -> str:
         """Return why a server at rest is not where it should be."""
-        last = next(iter(self._since()), None)
+        last = next(iter(self._since(asked)), None)
         if last is None:
             return ''
         if last.message:

@@ -8,6 +8,7 @@ pair that the clones are made with, is removed at the end, whatever the end is.
 
 from collections.abc import Callable
 import dataclasses
+import datetime
 from typing import Any
 
 from oslo_config import cfg
@@ -18,7 +19,6 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.clones import maker
 from cloudmanager.conductor.clones import source as clone_source
 from cloudmanager.conductor.clones import templates
-from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.steps import server
 from cloudmanager.conductor.steps.base import Step
 from cloudmanager.domain.task_states import ItemState
@@ -89,7 +89,7 @@ class TakeSnapshots(Step):
 
     def _take(self, shared: templates.Templates, waiting: list[str]) -> None:
         """Ask for some of them at once, and wait until they are there."""
-        begun = clock.utcnow().isoformat()
+        begun = clock.utcnow()
         while waiting:
             self.run.checkpoint()
             for key in waiting:
@@ -100,7 +100,7 @@ class TakeSnapshots(Step):
                 self.run.pause(CONF.host_tasks.poll_interval)
 
     def _is_there(self, shared: templates.Templates, key: str,
-                  begun: str) -> bool:
+                  begun: datetime.datetime) -> bool:
         found = shared.book.lines[key].get('id')
         status = shared.status(key, found) if found else 'not found'
         if status in ('active', 'available'):
@@ -111,7 +111,7 @@ class TakeSnapshots(Step):
             raise exception.TaskFailed(
                 reason=f'Server {self.run.server_id} was not cloned: the '
                        f'{what} has the status {status}.')
-        if items.seconds_since(begun) > CONF.server_tasks.clone_timeout:
+        if clock.seconds_since(begun) > CONF.server_tasks.clone_timeout:
             raise exception.TaskFailed(
                 reason=f'Server {self.run.server_id} was not cloned: the '
                        f'{what} was still {status} after '
@@ -168,7 +168,7 @@ def clear_up(step: Step) -> None:
     if 'clone' not in step.run.memory:
         return
     shared = templates.Templates(step.run, step.tools)
-    begun = clock.utcnow().isoformat()
+    begun = clock.utcnow()
     waiting = [key for key in shared.book.lines if shared.book.is_open(key)]
     while waiting:
         for key in waiting:
@@ -183,7 +183,7 @@ def clear_up(step: Step) -> None:
         waiting = [key for key in waiting if shared.book.is_open(key)]
         if not waiting:
             break
-        if items.seconds_since(begun) > CONF.server_tasks.clear_timeout:
+        if clock.seconds_since(begun) > CONF.server_tasks.clear_timeout:
             _leave(step, shared, waiting)
             break
         step.run.pause(CONF.host_tasks.poll_interval)

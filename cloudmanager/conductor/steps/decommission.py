@@ -14,7 +14,6 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.hosts import occupancy
-from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.moves import migrations
 from cloudmanager.conductor.steps.base import HostStep
 from cloudmanager.db import nodes as db_nodes
@@ -46,14 +45,14 @@ class AwaitMigrations(HostStep):
     """Wait for the open migrations of the host, if that is wanted."""
 
     def do(self) -> None:
-        begun = clock.utcnow().isoformat()
+        begun = clock.utcnow()
         while True:
             self.run.checkpoint()
             found = self.tools.nova.open_migrations(self.run.host)
             if not found:
                 return
             if (not self.run.params.get('wait')
-                    or items.seconds_since(begun)
+                    or clock.seconds_since(begun)
                     > CONF.host_tasks.open_migration_timeout):
                 raise exception.OpenMigrations(
                     host=self.run.host, migrations=migrations.describe(found))

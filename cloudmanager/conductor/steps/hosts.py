@@ -21,6 +21,7 @@ from cloudmanager.conductor.moves import mover
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.moves import requests
 from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.steps.base import HostStep
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import tasks as db_tasks
@@ -148,15 +149,14 @@ def _wait_for_others(step: HostStep) -> None:
     Such a task writes first and looks then, as this one does: one of the
     two sees the other, whichever comes first.
     """
-    waiting = {f'server:{item["object_id"]}': item
-               for item in step.run.items()
-               if item['state'] == ItemState.PENDING
-               and item['kind'] == 'server'}
+    waiting = {f'server:{item.object_id}': item
+               for item in step.run.items(MoveItem)
+               if item.state == ItemState.PENDING}
     holders = db_tasks.find_holders(step.run.context, waiting)
     for target, task_id in holders.items():
         item = waiting[target]
-        step.run.update_item(item, memory={
-            **item['memory'], 'wait': True, 'task': task_id})
+        item.wait, item.task = True, task_id
+        step.run.save(item)
 
 
 class MoveServers(HostStep):
@@ -173,7 +173,8 @@ class MoveServers(HostStep):
         while True:
             mover.Mover(self.run, self.tools, DRAIN_ACTIONS,
                         source=self.run.host).drive()
-            known = {item['object_id']: item for item in self.run.items()}
+            known = {item.object_id: item
+                     for item in self.run.items(MoveItem)}
             present = {server.id: server for server in
                        self.tools.nova.servers_on(self.run.host)}
             changed = [known[key] for key, server in present.items()
@@ -187,21 +188,21 @@ class MoveServers(HostStep):
             if not (new or changed):
                 return
 
-    def _decide_anew(self, item: dict[str, Any]) -> None:
+    def _decide_anew(self, item: MoveItem) -> None:
         """Have a server looked at again that failed as something else."""
-        self.run.update_item(item, state=ItemState.PENDING, memory={
-            **item['memory'], 'wait': True,
-            'waiting_since': clock.utcnow().isoformat()})
+        item.state, item.wait = ItemState.PENDING, True
+        item.waiting_since = clock.utcnow()
+        self.run.save(item)
 
 
-def _failed_otherwise(item: dict[str, Any],
+def _failed_otherwise(item: MoveItem,
                       server: nova_records.Server) -> bool:
     """Tell whether what a server failed by is no longer true of it.
 
     An old half came back, a suspended server was resumed.
     """
-    in_error = item['memory'].get('in_error') and server.status == 'ERROR'
-    return (item['state'] == ItemState.FAILED and not in_error
+    in_error = item.in_error and server.status == 'ERROR'
+    return (item.state == ItemState.FAILED and not in_error
             and server.task_state is None
             and task_items.has_changed(item, server))
 
@@ -216,16 +217,16 @@ class EvacuateServers(HostStep):
 
     def undo(self, causes: list[Any]) -> None:
         """Remove locks of ours that are left, whatever went wrong."""
-        for item in self.run.items():
-            if not item['memory'].get('lock') or not item['attempts']:
+        for item in self.run.items(MoveItem):
+            if not item.lock or not item.attempts:
                 continue
             try:
                 requests.unlock(self.run, self.tools.nova,
-                                self.tools.nova.server(item['object_id']))
+                                self.tools.nova.server(item.object_id))
             except exception.CloudManagerException as exc:
                 LOG.error('Server %(server)s may still be locked by task '
                           '%(task)s: %(why)s', {
-                              'server': item['object_id'],
+                              'server': item.object_id,
                               'task': self.run.task_id, 'why': exc})
 
 
@@ -292,8 +293,8 @@ class Fence(HostStep):
         raise exception.TaskFailed(
             reason=f'Host {host} is not fenced, as nothing on it can be '
                    'rebuilt; ' + _names(host, [
-                       item for item in self.run.items()
-                       if item['state'] == ItemState.FAILED]))
+                       item for item in self.run.items(MoveItem)
+                       if item.state == ItemState.FAILED]))
 
 
 class ForceDown(HostStep):
@@ -307,50 +308,50 @@ class VerifyItems(HostStep):
     """End the task as failed, and name them, if any server failed."""
 
     def do(self) -> None:
-        items = self.run.items()
+        items = self.run.items(MoveItem)
         for item in items:
-            if item['state'] in (ItemState.PENDING,
-                                 ItemState.FAILED):
+            if item.state in (ItemState.PENDING, ItemState.FAILED):
                 self._judge(item)
-        failed = [item for item in items
-                  if item['state'] == ItemState.FAILED]
-        moved = sum(item['state'] == ItemState.DONE for item in items)
+        failed = [item for item in items if item.state == ItemState.FAILED]
+        moved = sum(item.state == ItemState.DONE for item in items)
         self.run.result = (f'{moved} of {len(items)} server(s) moved from '
                            f'{self.run.host}{_deleting(items)}')
         if failed:
             raise exception.TaskFailed(reason=_names(self.run.host, failed))
 
-    def _judge(self, item: dict[str, Any]) -> None:
+    def _judge(self, item: MoveItem) -> None:
         """Look once more: some failures turn out well, but late."""
-        server = self.tools.nova.server(item['object_id'])
+        server = self.tools.nova.server(item.object_id)
         if server is None or (server.status in verdicts.GONE
-                              and server.status != item['memory']['status']):
-            self.run.update_item(item, state=ItemState.SKIPPED,
-                                 error='The server was deleted.')
+                              and server.status != item.status):
+            item.state, item.error = (
+                ItemState.SKIPPED, 'The server was deleted.')
         elif verdicts.came_through(server, self.run.host):
             requests.unlock(self.run, self.tools.nova, server)
-            self.run.update_item(item, state=ItemState.DONE, error=None,
-                                 destination=server.host)
-        elif item['state'] == ItemState.PENDING:
+            item.state, item.error = ItemState.DONE, None
+            item.destination = server.host
+        elif item.state == ItemState.PENDING:
             # Nothing on its ladder was left that may be done.
-            self.run.update_item(
-                item, state=ItemState.FAILED,
-                error=item['error'] or 'no allowed action is left')
+            item.state = ItemState.FAILED
+            item.error = item.error or 'no allowed action is left'
+        else:
+            return
+        self.run.save(item)
 
 
-def _deleting(found: list[dict[str, Any]]) -> str:
+def _deleting(found: list[MoveItem]) -> str:
     """Return which servers are being deleted, as the end of a sentence."""
-    names = [f'{item["name"]} ({item["object_id"]})' for item in found
-             if item['memory'].get('deleting')]
+    names = [f'{item.name} ({item.object_id})' for item in found
+             if item.deleting]
     if not names:
         return ''
     return (f'; the deletion of {len(names)} does not end, which is no '
             f'failure of the move: {", ".join(names)}')
 
 
-def _names(host: str, failed: list[dict[str, Any]]) -> str:
-    listed = '; '.join(f'{item["name"]} ({item["object_id"]}): '
-                       f'{item["error"]}' for item in failed)
+def _names(host: str, failed: list[MoveItem]) -> str:
+    listed = '; '.join(f'{item.name} ({item.object_id}): {item.error}'
+                       for item in failed)
     return f'{len(failed)} server(s) of {host} failed: {listed}'
 
 

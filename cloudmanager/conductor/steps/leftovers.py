@@ -15,6 +15,7 @@ from cloudmanager.common import clock
 from cloudmanager.conductor.hosts import fencing
 from cloudmanager.conductor.moves import items as task_items
 from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.servers import examine
 from cloudmanager.conductor.steps import hosts as host_steps
 from cloudmanager.db import tasks as db_tasks
@@ -30,9 +31,6 @@ _OPEN = (ItemState.PENDING, ItemState.RUNNING)
 _OVER = (ItemState.DONE, ItemState.SKIPPED)
 # What is left keeps changing if it does so in so many looks.
 LOOKS = 4
-# What of an item's memory follows from its entry in a plan.
-_RENEWED = ('ladder', 'status', 'wait', 'half', 'blockers', 'reset_state',
-            'locked', 'force')
 
 
 class EvacuateLeftovers(host_steps.EvacuateServers):
@@ -60,7 +58,7 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
             return False
         why = 'its servers keep changing'
         for look in range(LOOKS):
-            if all(item['state'] in _OVER for item in self.run.items()):
+            if all(item.state in _OVER for item in self.run.items(MoveItem)):
                 return False
             if look:
                 self.run.pause(CONF.host_tasks.poll_interval_max)
@@ -93,17 +91,16 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
               server.power_state) for server in nova.servers_on(host)]
             + [(server.id, 'half') for server in nova.halves_on(host)])
 
-    def _tried(self) -> dict[str, frozenset[str]]:
+    def _tried(self) -> dict[str, frozenset[Action]]:
         """Return the actions that have failed, by server."""
-        return {item['object_id']: frozenset(
-            action for action, count in
-            item['memory'].get('tries', {}).items()
+        return {item.object_id: frozenset(
+            action for action, count in item.tries.items()
             if count > task_items.retries(action))
-                for item in self.run.items()}
+                for item in self.run.items(MoveItem)}
 
-    def _waiting(self) -> list[dict[str, Any]]:
-        return [item for item in self.run.items()
-                if item['state'] in _OPEN]
+    def _waiting(self) -> list[MoveItem]:
+        return [item for item in self.run.items(MoveItem)
+                if item.state in _OPEN]
 
     def _take_over(self, plan: planning_plan.Plan) -> bool:
         """Bring the items in line with a plan.
@@ -112,20 +109,20 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
         """
         host_steps.add_planned(self, plan)
         entries = {entry.id: entry for entry in plan.servers}
-        items = [item for item in self.run.items()
-                 if item['state'] not in _OVER]
+        items = [item for item in self.run.items(MoveItem)
+                 if item.state not in _OVER]
         held = db_tasks.find_holders(
             self.run.context,
-            [f'server:{item["object_id"]}' for item in items])
+            [f'server:{item.object_id}' for item in items])
         self._usable = frozenset(
             service.host for service in self.tools.nova.services()
             if service.status == 'enabled' and service.state == 'up')
         # A list: all of them are to be renewed.
         return any([self._renew(
-            item, entries.get(item['object_id']),
-            held=f'server:{item["object_id"]}' in held) for item in items])
+            item, entries.get(item.object_id),
+            held=f'server:{item.object_id}' in held) for item in items])
 
-    def _renew(self, item: dict[str, Any],
+    def _renew(self, item: MoveItem,
                entry: planning_plan.Entry | None, *, held: bool) -> bool:
         """Bring an item in line with its entry in a plan made now.
 
@@ -133,56 +130,56 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
         :param held: another task acts on the server
         :returns: whether there is something to move or to wait for
         """
-        failed = item['state'] == ItemState.FAILED
-        if item['memory']['wait'] and not failed:
+        failed = item.state == ItemState.FAILED
+        if item.wait and not failed:
             return True
         if entry is None:
             return not failed and self._wait(item)
         if entry.fits and entry.action == Action.EVACUATE:
-            if not (failed and (held or item['memory'].get('in_error'))):
+            if not (failed and (held or item.in_error)):
                 self._plan(item, entry)
             return False
         return not failed and self._plan_anew(item, entry)
 
-    def _wait(self, item: dict[str, Any]) -> bool:
+    def _wait(self, item: MoveItem) -> bool:
         """Have it decided where a server is that has left."""
-        self.run.update_item(item, memory={
-            **item['memory'], 'wait': True,
-            'waiting_since': clock.utcnow().isoformat()})
+        item.wait, item.waiting_since = True, clock.utcnow()
+        self.run.save(item)
         return True
 
-    def _plan(self, item: dict[str, Any],
+    def _plan(self, item: MoveItem,
               entry: planning_plan.Entry) -> None:
         planned = plans.item_of(entry, self.run.params)
-        destination = self._destination(item, entry)
-        kept = {key: planned['memory'][key] for key in _RENEWED}
-        self.run.update_item(
-            item, state=planned['state'], destination=destination,
-            memory={**item['memory'], **kept})
+        item.destination = self._destination(item, entry)
+        item.state = planned.state
+        item.ladder, item.status = planned.ladder, planned.status
+        item.wait, item.half = planned.wait, planned.half
+        item.blockers, item.force = planned.blockers, planned.force
+        item.reset_state = planned.reset_state
+        item.locked = planned.locked
+        self.run.save(item)
 
-    def _destination(self, item: dict[str, Any],
+    def _destination(self, item: MoveItem,
                      entry: planning_plan.Entry) -> str | None:
         """Keep what was planned for an evacuation while it is in use."""
-        if (task_items.next_action(item) == Action.EVACUATE
-                and item['destination'] in self._usable):
-            return str(item['destination'])
-        if entry.destination in item['memory'].get('refused', ()):
+        if (item.next_action == Action.EVACUATE
+                and item.destination in self._usable):
+            return item.destination
+        if entry.destination in item.refused:
             # Nova may know a better one.
             return None
         return entry.destination
 
-    def _plan_anew(self, item: dict[str, Any],
+    def _plan_anew(self, item: MoveItem,
                    entry: planning_plan.Entry) -> bool:
         """Plan a server that is not to be evacuated after all.
 
         :returns: whether there is something to move or to wait for
         """
         blockers = '; '.join(found.text for found in entry.blockers)
-        replans = item['memory'].get('replans', 0)
-        if entry.fits and replans < task_items.MAX_REPLANS:
-            item['memory'] |= {
-                'replans': replans + 1,
-                'waiting_since': clock.utcnow().isoformat()}
+        if entry.fits and item.replans < task_items.MAX_REPLANS:
+            item.replans += 1
+            item.waiting_since = clock.utcnow()
             self._plan(item, entry)
             return True
         self._keep([item], blockers or 'its state keeps changing')
@@ -190,25 +187,25 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
 
     def _stay(self, plan: planning_plan.Plan) -> list[str]:
         """Return the names of the servers that a fence must not cut off."""
-        waiting = {item['object_id'] for item in self._waiting()}
-        unwanted = {item['object_id'] for item in self.run.items()
-                    if item['memory'].get('deleting')}
+        waiting = {item.object_id for item in self._waiting()}
+        unwanted = {item.object_id for item in self.run.items(MoveItem)
+                    if item.deleting}
         return [entry.name or entry.id for entry in plan.servers
                 if entry.action != Action.SKIP and entry.id not in unwanted
                 and not (entry.fits and entry.action == Action.EVACUATE
                          and entry.id in waiting)]
 
-    def _busy(self, waiting: list[dict[str, Any]]) -> str:
+    def _busy(self, waiting: list[MoveItem]) -> str:
         """Return what Nova works on, by its records, or nothing."""
         for item in waiting:
-            _, seen = examine.look(self.tools, item['object_id'])
+            _, seen = examine.look(self.tools, item.object_id)
             if seen.busy:
-                return f'{item["name"]}: {seen.busy}'
+                return f'{item.name}: {seen.busy}'
         return ''
 
-    def _keep(self, waiting: list[dict[str, Any]], why: str) -> None:
+    def _keep(self, waiting: list[MoveItem], why: str) -> None:
         """Give servers up that the host is not fenced for."""
         for item in waiting:
-            error = f'{item["error"]}; {why}' if item['error'] else why
-            self.run.update_item(item, state=ItemState.FAILED,
-                                 error=error)
+            item.state = ItemState.FAILED
+            item.error = f'{item.error}; {why}' if item.error else why
+            self.run.save(item)

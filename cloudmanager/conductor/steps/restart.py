@@ -13,12 +13,13 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.hosts import liveness
 from cloudmanager.conductor.hosts import occupancy
-from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.moves import mover
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.power import nodes as power_steps
 from cloudmanager.conductor.records.hosts import NO_HEARTBEAT
+from cloudmanager.conductor.records.moves import Attempt
+from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.steps.base import HostStep
 from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning.terms import Action
@@ -112,7 +113,7 @@ class AwaitHost(HostStep):
             settle = self.run.params.get('settle_seconds') or 0
             if well_since is not None and now - well_since >= settle:
                 return
-            if items.seconds_since(since) > (
+            if clock.seconds_since(since) > (
                     CONF.host_tasks.restart_timeout + settle):
                 raise exception.TaskFailed(
                     reason=f'Host {self.run.host} did not come back within '
@@ -207,44 +208,45 @@ class ReturnServers(HostStep):
         if not (self.run.params.get('return_servers')
                 and self.memory.was_enabled):
             return
-        for item in self.run.items():
-            if (item['state'] == ItemState.DONE and item['destination']
-                    and item['source'] == self.run.host):
-                self._turn(item)
-        sources = sorted({item['source'] for item in self.run.items()
-                          if item['source'] != self.run.host})
+        for item in self.run.items(MoveItem):
+            if (item.state == ItemState.DONE and item.destination
+                    and item.source == self.run.host):
+                self._turn(item, item.destination)
+        sources = sorted({item.source or '' for item
+                          in self.run.items(MoveItem)} - {self.run.host})
         for source in sources:
             mover.Mover(self.run, self.tools, RETURN_ACTIONS,
                         source=source, destination=self.run.host).drive()
         self._verify()
 
-    def _turn(self, item: dict[str, Any]) -> None:
-        """Make the way back of a server that is where we moved it."""
-        server = self.tools.nova.server(item['object_id'])
-        if (not verdicts.exists(server)
-                or server.host != item['destination']):
+    def _turn(self, item: MoveItem, place: str) -> None:
+        """Make the way back of a server that is where we moved it.
+
+        :param place: where that is
+        """
+        server = self.tools.nova.server(item.object_id)
+        if not verdicts.exists(server) or server.host != place:
             return
-        found = plans.ladder_of(server, {}, item['destination'])
-        memory = {**items.with_attempt(item, {}), 'ladder': found['ladder'],
-                  'status': found['status'], 'wait': False, 'tries': {},
-                  'replans': 0, 'refused': [], 'known_request': None,
-                  'force': False}
-        # The baseline of the other host counts from here on.
-        memory.pop('after_migration', None)
-        if found['error'] or found['wait']:
+        found = plans.ladder_of(server, {}, place)
+        if found.error or found.wait:
             # Not as it was; it is left where it is well.
             return
-        self.run.update_item(
-            item, state=ItemState.PENDING, source=item['destination'],
-            destination=self.run.host, attempts=0, memory=memory)
+        item.state, item.attempts = ItemState.PENDING, 0
+        item.source, item.destination = place, self.run.host
+        item.ladder, item.status, item.wait = found.ladder, found.status, False
+        item.force, item.refused, item.tries, item.replans = False, [], {}, 0
+        # The baseline of the other host counts from here on.
+        item.known_request = item.after_migration = None
+        item.attempt = Attempt()
+        self.run.save(item)
 
     def _verify(self) -> None:
-        away = [item for item in self.run.items()
-                if item['source'] != self.run.host
-                and item['state'] == ItemState.FAILED]
+        away = [item for item in self.run.items(MoveItem)
+                if item.source != self.run.host
+                and item.state == ItemState.FAILED]
         if away:
             raise exception.TaskFailed(
                 reason=f'Host {self.run.host} is in use again, but '
                        f'{len(away)} server(s) did not come back: '
-                       + '; '.join(f'{item["name"]} ({item["object_id"]}): '
-                                   f'{item["error"]}' for item in away))
+                       + '; '.join(f'{item.name} ({item.object_id}): '
+                                   f'{item.error}' for item in away))

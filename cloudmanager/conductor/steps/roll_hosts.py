@@ -17,7 +17,6 @@ from oslo_utils import uuidutils
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.hosts import rolling
-from cloudmanager.conductor.moves import items as task_items
 from cloudmanager.conductor.moves import migrations
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.steps.base import Step
@@ -52,7 +51,7 @@ class RollHosts(Step):
              'state': ItemState.PENDING, 'priority': 5,
              'created_at': clock.utcnow(), 'memory': {}}
             for name in self.run.params['hosts']])
-        self._short_since: str | None = None
+        self._short_since: datetime.datetime | None = None
         while self._round():
             self.run.pause(CONF.host_tasks.gate_interval)
         self._conclude()
@@ -177,9 +176,8 @@ class RollHosts(Step):
         if busy or held:
             self._short_since = None
             return
-        now = clock.utcnow().isoformat()
-        self._short_since = self._short_since or now
-        waited = task_items.seconds_since(self._short_since)
+        self._short_since = self._short_since or clock.utcnow()
+        waited = clock.seconds_since(self._short_since)
         if waited > CONF.host_tasks.restart_timeout:
             for item in pending:
                 self._end(item, ItemState.FAILED,

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all steps on single servers have in common."""
 
-from typing import Any
 from typing import NoReturn
 
 from oslo_config import cfg
@@ -10,19 +9,20 @@ from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
-from cloudmanager.conductor.moves import items
+from cloudmanager.conductor.records.item import Item
+from cloudmanager.conductor.records.servers import ServerItem
 from cloudmanager.conductor.steps.base import Step
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import ItemKind
 from cloudmanager.domain.task_states import ItemState
 
 CONF = cfg.CONF
 
 
-def item_of(server: nova_records.Server) -> dict[str, Any]:
-    """Return the row of ``task_items`` for a server that is acted on."""
-    return {'kind': 'server', 'object_id': server.id, 'name': server.name,
-            'state': ItemState.PENDING, 'source': server.host,
-            'attempts': 0, 'created_at': clock.utcnow(), 'memory': {}}
+def item_of(server: nova_records.Server) -> ServerItem:
+    """Return the item of a server that is acted on."""
+    return ServerItem(kind=ItemKind.SERVER, object_id=server.id,
+                      name=server.name, source=server.host)
 
 
 class ServerStep(Step):
@@ -32,56 +32,56 @@ class ServerStep(Step):
     def server_id(self) -> str:
         return self.run.server_id
 
-    def item(self) -> dict[str, Any]:
-        """Return the item of the server, made when there is none.
+    def item(self) -> ServerItem:
+        """Return the item of the server as it is now, made if there is none.
 
         :raises TaskConflict: a task of its host works on it, too
         :raises ServerNotFound: it was deleted
         """
-        found = self.run.items()
+        found = self.run.items(ServerItem)
         if not found:
             server = self.tools.nova.server(self.server_id)
             if server is None:
                 raise exception.ServerNotFound(server=self.server_id)
             self.run.add_items([item_of(server)])
-            found = self.run.items()
-        if not found[0]['memory']:
-            # Nothing was done yet. That a task of the host may begin at
-            # the same moment does not matter: both write first, then look.
+            found = self.run.items(ServerItem)
+        if found[0].is_untouched:
+            # That a task of the host may begin at the same moment does not
+            # matter: both write first, then look.
             check_free(self.run.context, self.server_id, self.run.task_id)
         return found[0]
 
-    def wait(self, item: dict[str, Any], what: str) -> None:
+    def wait(self, item: ServerItem, what: str) -> None:
         """Wait for what Nova is doing, but not for ever.
 
         :raises TaskFailed: it takes too long
         """
-        since = item['memory'].get('waiting_since')
-        if since is None:
-            self.run.update_item(item, state=ItemState.RUNNING, memory={
-                **item['memory'],
-                'waiting_since': clock.utcnow().isoformat()})
-        elif items.seconds_since(since) > CONF.host_tasks.settle_timeout:
+        if item.waiting_since is None:
+            item.state, item.waiting_since = ItemState.RUNNING, clock.utcnow()
+            self.run.save(item)
+        elif (clock.seconds_since(item.waiting_since)
+                > CONF.host_tasks.settle_timeout):
             self.fail(item, self.story(
                 item, f'{what} and did not end within '
                       f'{CONF.host_tasks.settle_timeout} s'))
         self.run.pause(CONF.host_tasks.poll_interval)
 
-    def story(self, item: dict[str, Any], end: str) -> str:
+    def story(self, item: ServerItem, end: str) -> str:
         """Return what was done and how it ended, in words.
 
         :param end: the last thing to say
         """
         return end
 
-    def fail(self, item: dict[str, Any], text: str) -> NoReturn:
+    def fail(self, item: Item, text: str) -> NoReturn:
         """End the task as failed.
 
         :raises TaskFailed: always
         """
-        self.run.update_item(item, state=ItemState.FAILED, error=text)
+        item.state, item.error = ItemState.FAILED, text
+        self.run.save(item)
         raise exception.TaskFailed(
-            reason=f'Server {item["name"]} ({item["object_id"]}): '
+            reason=f'Server {item.name} ({item.object_id}): '
                    f'{text.rstrip(".")}.')
 
 

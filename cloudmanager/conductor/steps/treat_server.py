@@ -12,6 +12,8 @@ from oslo_log import log as logging
 
 from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
+from cloudmanager.conductor.records.moves import MoveItem
+from cloudmanager.conductor.records.servers import ServerItem
 from cloudmanager.conductor.servers import evacuation
 from cloudmanager.conductor.servers import examine
 from cloudmanager.conductor.servers import operations
@@ -22,6 +24,7 @@ from cloudmanager.planning import remedies
 
 LOG = logging.getLogger(__name__)
 
+
 class TreatServer(server_step.ServerStep):
     """Take the steps that the action of the task decides on."""
 
@@ -29,12 +32,16 @@ class TreatServer(server_step.ServerStep):
         item = self.item()
         decide = treatment.decider(self.run.name, self.run.params)
         while True:
-            if item['memory'].get('step'):
-                self._end_step(item, self._take(item))
+            step = item.step
+            if step is not None:
+                error = self._take(item, step)
+                # To move it writes to its item, too.
+                item = self.item()
+                self._end_step(item, step, error)
             self.run.checkpoint()
             server, seen = examine.look(
                 self.tools, self.server_id, ask_guest=True)
-            decision = decide(seen, self._history(item))
+            decision = decide(seen, item.history)
             if decision.end is remedies.End.STEP:
                 self._begin_step(item, server, decision)
             elif decision.end is remedies.End.WAIT:
@@ -43,38 +50,30 @@ class TreatServer(server_step.ServerStep):
                 self._end(item, server, decision)
                 return
 
-    @staticmethod
-    def _history(item: dict[str, Any]) -> list[remedies.Tried]:
-        return [remedies.Tried(**values) for values in
-                item['memory'].get('history', ())]
-
-    def _begin_step(self, item: dict[str, Any], server: nova_records.Server,
+    def _begin_step(self, item: ServerItem, server: nova_records.Server,
                     decision: remedies.Decision) -> None:
         """Write down which step is about to be taken."""
         LOG.info('Server %(server)s: %(why)s; next is %(step)s.', {
             'server': server.id, 'why': decision.text,
             'step': decision.step})
-        memory = item['memory']
-        self.run.update_item(
-            item, state=ItemState.RUNNING, action=decision.step,
-            source=server.host, attempts=item['attempts'] + 1,
-            memory={**memory, 'step': decision.step, 'asked': None,
-                    'waiting_since': None, 'diagnosis': memory.get(
-                        'diagnosis') or decision.text})
+        item.state, item.action = ItemState.RUNNING, decision.step
+        item.source = server.host
+        item.attempts += 1
+        item.step, item.asked, item.waiting_since = decision.step, None, None
+        item.diagnosis = item.diagnosis or decision.text
+        self.run.save(item)
 
-    def _take(self, item: dict[str, Any]) -> str:
+    def _take(self, item: ServerItem, step: remedies.Step) -> str:
         """Take the step that is written down, or go on with it.
 
         :returns: why it failed; empty when it did not
         """
-        step = item['memory']['step']
-        if step == remedies.EVACUATE:
+        if step == remedies.Step.EVACUATE:
             try:
-                return evacuation.evacuate(self.run, self.tools,
-                                           item)
+                return evacuation.evacuate(self.run, self.tools)
             except exception.Conflict as exc:
                 return str(exc)
-        if step == remedies.RESET:
+        if step == remedies.Step.RESET:
             return self._reset()
         return operations.Asker(self.run, self.tools.nova, item,
                                 step).carry_out()
@@ -87,36 +86,35 @@ class TreatServer(server_step.ServerStep):
             return str(exc)
         return ''
 
-    def _end_step(self, item: dict[str, Any], error: str) -> None:
-        memory = item['memory']
-        tried = {'step': memory['step'], 'error': error}
-        self.run.update_item(
-            item, state=ItemState.RUNNING, error=error or None,
-            memory={**memory, 'step': None, 'history': [
-                *memory.get('history', ()), tried]})
+    def _end_step(self, item: ServerItem, step: remedies.Step,
+                  error: str) -> None:
+        item.state, item.error = ItemState.RUNNING, error or None
+        item.step = None
+        item.history = [*item.history, remedies.Tried(step, error)]
+        self.run.save(item)
 
-    def _end(self, item: dict[str, Any], server: nova_records.Server,
+    def _end(self, item: ServerItem, server: nova_records.Server,
              decision: remedies.Decision) -> None:
         text = self.story(item, decision.text)
         if decision.end is remedies.End.FAILED:
             self.fail(item, text)
-        self.run.update_item(item, state=ItemState.DONE, error=None,
-                             destination=server.host)
+        item.state, item.error = ItemState.DONE, None
+        item.destination = server.host
+        self.run.save(item)
         self.run.result = f'Server {server.name} ({server.id}): {text}.'
 
-    def story(self, item: dict[str, Any], end: str) -> str:
+    def story(self, item: ServerItem, end: str) -> str:
         """Return the diagnosis, the steps, and the end, in words."""
-        history = self._history(item)
-        if not history:
+        if not item.history:
             return end
         # What it failed by in the end need not be said twice.
         steps = [f'{tried.step} failed ({tried.error})' if tried.error
-                 else tried.step for tried in history
+                 else tried.step for tried in item.history
                  if not tried.error or tried.error not in end]
         return '; '.join(text for text in (
-            item['memory']['diagnosis'], ', '.join(steps), end) if text)
+            item.diagnosis, ', '.join(steps), end) if text)
 
     def undo(self, causes: list[Any]) -> None:
         """Take a lock of ours off; all else is left for another try."""
-        for item in self.run.items():
+        for item in self.run.items(MoveItem):
             evacuation.release(self.run, self.tools, item)

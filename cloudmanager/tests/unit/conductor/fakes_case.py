@@ -15,6 +15,7 @@ from cloudmanager.conductor.engine import worker as engine_worker
 from cloudmanager.conductor.moves import mover
 from cloudmanager.conductor.power import nodes as power_steps
 from cloudmanager.conductor.records.hosts import HostMemory
+from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.steps import hosts as host_steps
 from cloudmanager.db import api as db_api
 from cloudmanager.db import nodes as db_nodes
@@ -68,6 +69,10 @@ class MortalRun(engine_run.Run):
         self._count()
         super().update_item(item, **values)
 
+    def save(self, changed):
+        self._count()
+        super().save(changed)
+
 
 class ConductorCase(base.DbTestCase):
     """One task at a time, on the hosts src, dst1 and dst2."""
@@ -119,6 +124,15 @@ class ConductorCase(base.DbTestCase):
         """Return the items of the task by server."""
         found = db_tasks.items(self.context, [self.task_id])[self.task_id]
         return {item['object_id']: item for item in found}
+
+    def rewrite(self, item_id, **values):
+        """Write to an item what its row may have had before."""
+        db_tasks.update_item(self.context, self.task_id,
+                             self.row()['generation'], item_id, values)
+
+    def move(self, server_id='vm1'):
+        """Return what is remembered of the move of a server."""
+        return MoveItem.from_row(self.items()[server_id])
 
     def states(self):
         return {key: item['state'] for key, item in self.items().items()}

@@ -6,6 +6,7 @@ import dataclasses
 import testtools
 
 from cloudmanager.planning import remedies
+from cloudmanager.planning.remedies import Step
 
 DONE, FAILED = remedies.End.DONE, remedies.End.FAILED
 STEP, WAIT = remedies.End.STEP, remedies.End.WAIT
@@ -56,10 +57,10 @@ class TableCase(testtools.TestCase):
 class WakeupTestCase(TableCase):
 
     TABLE = {
-        'ACTIVE': DONE, 'SHUTOFF': remedies.START,
-        'PAUSED': remedies.UNPAUSE, 'SUSPENDED': remedies.RESUME,
-        'RESCUED': remedies.UNRESCUE, 'SHELVED': remedies.UNSHELVE,
-        'SHELVED_OFFLOADED': remedies.UNSHELVE, 'VERIFY_RESIZE': DONE,
+        'ACTIVE': DONE, 'SHUTOFF': Step.START,
+        'PAUSED': Step.UNPAUSE, 'SUSPENDED': Step.RESUME,
+        'RESCUED': Step.UNRESCUE, 'SHELVED': Step.UNSHELVE,
+        'SHELVED_OFFLOADED': Step.UNSHELVE, 'VERIFY_RESIZE': DONE,
         'ERROR': FAILED, 'BUILD': FAILED, 'SOFT_DELETED': FAILED,
         'DELETED': FAILED, 'ALIEN': FAILED}
 
@@ -70,16 +71,16 @@ class WakeupTestCase(TableCase):
         """EV10: what runs is what was wanted, whoever made it run."""
         for error in ('', 'refused'):
             self.assertIs(DONE, remedies.wakeup(
-                seen(), [Tried(remedies.START, error)]).end)
+                seen(), [Tried(Step.START, error)]).end)
 
     def test_step_failed(self):
         found = self.says(remedies.wakeup, 'no valid host', Tried(
-            remedies.UNSHELVE, 'no valid host'), status='SHELVED_OFFLOADED')
+            Step.UNSHELVE, 'no valid host'), status='SHELVED_OFFLOADED')
         self.assertIs(FAILED, found.end)
         self.assertIn('repair', found.text)
 
     def test_stopped_again_and_again(self):
-        history = [Tried(remedies.START)] * remedies.MAX_STEPS
+        history = [Tried(Step.START)] * remedies.MAX_STEPS
         self.assertIs(FAILED, remedies.wakeup(seen('SHUTOFF'),
                                               history).end)
         self.assertIs(STEP, remedies.wakeup(seen('SHUTOFF'),
@@ -87,8 +88,8 @@ class WakeupTestCase(TableCase):
 
     def test_several_steps(self):
         """What it is now decides, not what it was."""
-        found = remedies.wakeup(seen('PAUSED'), [Tried(remedies.START)])
-        self.assertEqual(remedies.UNPAUSE, found.step)
+        found = remedies.wakeup(seen('PAUSED'), [Tried(Step.START)])
+        self.assertEqual(Step.UNPAUSE, found.step)
 
     def test_error_names_repair(self):
         found = self.says(remedies.wakeup, 'disk is full: repair it',
@@ -121,7 +122,7 @@ class WakeupTestCase(TableCase):
             self.assertIs(FAILED, self.says(
                 remedies.wakeup, 'cmp1 is down', status=status,
                 host_up=False).end)
-        self.assertEqual(remedies.UNSHELVE, remedies.wakeup(
+        self.assertEqual(Step.UNSHELVE, remedies.wakeup(
             seen('SHELVED_OFFLOADED', host_up=False), []).step)
 
 
@@ -129,7 +130,7 @@ class ResetTestCase(TableCase):
 
     TABLE = {
         **dict.fromkeys(('ACTIVE', 'SHUTOFF', 'PAUSED', 'SUSPENDED',
-                         'RESCUED', 'ERROR', 'ALIEN'), remedies.RESET),
+                         'RESCUED', 'ERROR', 'ALIEN'), Step.RESET),
         **dict.fromkeys(('SHELVED', 'SHELVED_OFFLOADED', 'VERIFY_RESIZE',
                          'BUILD', 'SOFT_DELETED', 'DELETED'), FAILED)}
 
@@ -148,15 +149,15 @@ class ResetTestCase(TableCase):
 
     def test_reset_and_no_more(self):
         self.assertIs(DONE, remedies.reset_only(
-            seen(), [Tried(remedies.RESET)]).end)
+            seen(), [Tried(Step.RESET)]).end)
         self.assertIs(FAILED, remedies.reset_only(
-            seen('ERROR'), [Tried(remedies.RESET, 'refused')]).end)
+            seen('ERROR'), [Tried(Step.RESET, 'refused')]).end)
 
     def test_stuck_task(self):
         """That is what a reset is for."""
         for decide in (remedies.reset_only, remedies.reset_and_reboot,
                        remedies.recover):
-            self.assertEqual(remedies.RESET, decide(
+            self.assertEqual(Step.RESET, decide(
                 seen(task_state='rebooting', busy='it is under way'),
                 []).step)
 
@@ -169,21 +170,21 @@ class ResetTestCase(TableCase):
                 busy='its migration is under way', guarded=True).end)
 
     def test_reboot(self):
-        history = [Tried(remedies.RESET)]
+        history = [Tried(Step.RESET)]
         for decide in (remedies.reset_and_reboot, remedies.recover):
-            self.assertEqual(remedies.REBOOT, decide(seen(), history).step)
+            self.assertEqual(Step.REBOOT, decide(seen(), history).step)
             self.assertIs(WAIT, decide(seen(busy='x'), history).end)
-            done = [*history, Tried(remedies.REBOOT)]
+            done = [*history, Tried(Step.REBOOT)]
             self.assertIs(DONE, decide(seen(), done).end)
             self.assertIs(WAIT, decide(seen(busy='x'), done).end)
             self.assertIs(FAILED, decide(seen(guest='paused'), done).end)
             self.assertIs(FAILED, decide(seen('ERROR'), done).end)
             self.assertIs(FAILED, self.says(
                 decide, 'no disk', *history,
-                Tried(remedies.REBOOT, 'no disk')).end)
+                Tried(Step.REBOOT, 'no disk')).end)
 
     def test_host_down(self):
-        self.assertEqual(remedies.RESET, remedies.reset_only(
+        self.assertEqual(Step.RESET, remedies.reset_only(
             seen('ERROR', host_up=False), []).step)
         self.assertIs(FAILED, remedies.reset_and_reboot(
             seen('ERROR', host_up=False), []).end)
@@ -196,43 +197,43 @@ class RecoverTestCase(TableCase):
         self.check(remedies.recover, {
             **dict.fromkeys(set(STATUSES) - set(
                 ('SHELVED_OFFLOADED', 'BUILD', 'SOFT_DELETED', 'DELETED')),
-                remedies.EVACUATE),
+                Step.EVACUATE),
             **dict.fromkeys(('SHELVED_OFFLOADED', 'BUILD', 'SOFT_DELETED',
                              'DELETED'), FAILED)}, host_up=False)
 
     def test_host_dies_meanwhile(self):
-        self.assertEqual(remedies.EVACUATE, remedies.recover(
-            seen(host_up=False), [Tried(remedies.RESET)]).step)
+        self.assertEqual(Step.EVACUATE, remedies.recover(
+            seen(host_up=False), [Tried(Step.RESET)]).step)
 
     def test_arrived(self):
-        history = [Tried(remedies.EVACUATE)]
+        history = [Tried(Step.EVACUATE)]
         self.assertIs(DONE, remedies.recover(seen(), history).end)
-        self.assertEqual(remedies.START, remedies.recover(
+        self.assertEqual(Step.START, remedies.recover(
             seen('SHUTOFF'), history).step)
         self.assertIs(FAILED, remedies.recover(seen('ERROR'), history).end)
         self.assertIs(WAIT, remedies.recover(
             seen('SHUTOFF', busy='x'), history).end)
         self.assertIs(FAILED, remedies.recover(seen('SHUTOFF'), [
-            *history, Tried(remedies.START)]).end)
+            *history, Tried(Step.START)]).end)
 
     def test_evacuation_failed(self):
         self.assertIs(FAILED, self.says(
             remedies.recover, 'not proven', Tried(
-                remedies.EVACUATE, 'not proven'), host_up=False).end)
+                Step.EVACUATE, 'not proven'), host_up=False).end)
 
     def test_never_evacuated_twice(self):
         self.assertIs(FAILED, remedies.recover(
             seen(host='cmp2', host_up=False),
-            [Tried(remedies.EVACUATE)]).end)
+            [Tried(Step.EVACUATE)]).end)
 
 
 class RepairTestCase(TableCase):
 
     TABLE = {
-        'ACTIVE': DONE, 'SHUTOFF': remedies.START, 'PAUSED': DONE,
+        'ACTIVE': DONE, 'SHUTOFF': Step.START, 'PAUSED': DONE,
         'SUSPENDED': DONE, 'RESCUED': DONE, 'SHELVED': DONE,
-        'SHELVED_OFFLOADED': DONE, 'VERIFY_RESIZE': remedies.CONFIRM,
-        'ERROR': remedies.RESET, 'BUILD': FAILED, 'SOFT_DELETED': FAILED,
+        'SHELVED_OFFLOADED': DONE, 'VERIFY_RESIZE': Step.CONFIRM,
+        'ERROR': Step.RESET, 'BUILD': FAILED, 'SOFT_DELETED': FAILED,
         'DELETED': FAILED, 'ALIEN': FAILED}
 
     def test_statuses(self):
@@ -247,46 +248,46 @@ class RepairTestCase(TableCase):
     def test_stuck_tasks(self):
         for status in set(STATUSES) - {'SHELVED_OFFLOADED', 'BUILD',
                                        'SOFT_DELETED', 'DELETED'}:
-            self.assertEqual(remedies.RESET, self.says(
+            self.assertEqual(Step.RESET, self.says(
                 remedies.repair, 'powering-off is stuck', status=status,
                 task_state='powering-off').step)
         self.assertIs(FAILED, remedies.repair(seen(
             'SHELVED_OFFLOADED', task_state='unshelving'), []).end)
         self.assertIs(FAILED, remedies.repair(seen(
-            task_state='x'), [Tried(remedies.RESET)]).end)
+            task_state='x'), [Tried(Step.RESET)]).end)
 
     def test_after_a_reset(self):
         """It goes no further than it must."""
-        history = [Tried(remedies.RESET)]
+        history = [Tried(Step.RESET)]
         self.assertIs(DONE, remedies.repair(seen(), history).end)
         for values in ({'power': 4}, {'power': 3}, {'guest': 'not running'}):
-            self.assertEqual(remedies.REBOOT, remedies.repair(
+            self.assertEqual(Step.REBOOT, remedies.repair(
                 seen(**values), history).step)
-        self.assertEqual(remedies.REBOOT, remedies.repair(
+        self.assertEqual(Step.REBOOT, remedies.repair(
             seen('ERROR'), history).step)
 
     def test_error_in_spite_of_all(self):
-        history = [Tried(remedies.RESET), Tried(remedies.REBOOT, 'no disk')]
+        history = [Tried(Step.RESET), Tried(Step.REBOOT, 'no disk')]
         self.assertIs(FAILED, self.says(remedies.repair, 'no disk', *history,
                                         status='ERROR').end)
         self.assertIs(FAILED, self.says(
             remedies.repair, 'reboot failed', *history, power=4).end)
 
     def test_off(self):
-        history = [Tried(remedies.START, 'no network')]
-        self.assertEqual(remedies.REBOOT, remedies.repair(
+        history = [Tried(Step.START, 'no network')]
+        self.assertEqual(Step.REBOOT, remedies.repair(
             seen('SHUTOFF'), history).step)
-        self.assertEqual(remedies.REBOOT, remedies.repair(
-            seen('SHUTOFF'), [Tried(remedies.START)]).step)
+        self.assertEqual(Step.REBOOT, remedies.repair(
+            seen('SHUTOFF'), [Tried(Step.START)]).step)
         self.assertIs(FAILED, remedies.repair(
-            seen('SHUTOFF'), [*history, Tried(remedies.REBOOT)]).end)
+            seen('SHUTOFF'), [*history, Tried(Step.REBOOT)]).end)
 
     def test_resizes(self):
         """Placement tells which half is the good one."""
         for resize, expected in (
-                (RESIZE, remedies.CONFIRM),
+                (RESIZE, Step.CONFIRM),
                 (dataclasses.replace(RESIZE, allocated=False),
-                 remedies.REVERT),
+                 Step.REVERT),
                 (dataclasses.replace(RESIZE, stuck=False), DONE),
                 (dataclasses.replace(RESIZE, source_up=False), FAILED),
                 (None, FAILED)):
@@ -295,24 +296,24 @@ class RepairTestCase(TableCase):
 
     def test_after_a_resize(self):
         """A server that was off before stays off."""
-        for step in (remedies.CONFIRM, remedies.REVERT):
+        for step in (Step.CONFIRM, Step.REVERT):
             for status in ('SHUTOFF', 'ACTIVE'):
                 self.assertIs(DONE, remedies.repair(
                     seen(status), [Tried(step)]).end)
             self.assertIs(FAILED, remedies.repair(seen(
                 'VERIFY_RESIZE', resize=dataclasses.replace(
-                    RESIZE, allocated=step == remedies.CONFIRM)),
+                    RESIZE, allocated=step == Step.CONFIRM)),
                 [Tried(step, 'refused')]).end)
-            self.assertEqual(remedies.RESET, remedies.repair(
+            self.assertEqual(Step.RESET, remedies.repair(
                 seen('ERROR'), [Tried(step, 'broke')]).step)
 
     def test_host_down(self):
         for status in set(STATUSES) - {'SHELVED_OFFLOADED', 'BUILD',
                                        'SOFT_DELETED', 'DELETED'}:
-            self.assertEqual(remedies.EVACUATE, remedies.repair(
+            self.assertEqual(Step.EVACUATE, remedies.repair(
                 seen(status, host_up=False), []).step)
         self.assertIs(FAILED, remedies.repair(
-            seen(host_up=False), [Tried(remedies.EVACUATE, 'x')]).end)
+            seen(host_up=False), [Tried(Step.EVACUATE, 'x')]).end)
 
     def test_comes_to_an_end(self):
         """Whatever a server does, the steps are bounded."""

@@ -3,8 +3,8 @@
 
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
-from cloudmanager.conductor.moves import items
-from cloudmanager.planning.terms import Action
+from cloudmanager.conductor.records import stored
+from cloudmanager.conductor.records.moves import Attempt
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
 
@@ -96,8 +96,7 @@ class AttemptTestCase(fakes_case.ConductorCase):
         self.drain()
         self.assertEqual({'phase', 'asked_at', 'lock_taken'},
                          set(seen[0]['attempt']))
-        self.assertEqual([], [key for key in seen[0]
-                              if key in items.Attempt.__annotations__])
+        self.assertEqual(set(), stored.kinds(Attempt).keys() & seen[0])
 
     def test_stalled_twice(self):
         """A second try that gets stuck is aborted like the first (FD2)."""
@@ -189,11 +188,11 @@ class CancelTestCase(fakes_case.ConductorCase):
 class StoredTestCase(fakes_case.ConductorCase):
     """Rows of before an upgrade have the values of the attempt flat."""
 
-    def flatten(self, run):
-        for item in run.items():
+    def flatten(self):
+        for item in self.items().values():
             memory = dict(item['memory'])
             memory.update(memory.pop('attempt'))
-            run.update_item(item, memory=memory)
+            self.rewrite(item['id'], memory=memory)
 
     def adopt(self, after, **params):
         """Kill the conductor after a while; another adopts old rows."""
@@ -202,7 +201,7 @@ class StoredTestCase(fakes_case.ConductorCase):
         self.clock.at(after, run.stopping.set)
         self.assertRaises(engine_run.HandOver, self.drive, run)
         successor = self.run_of()
-        self.flatten(successor)
+        self.flatten()
         return successor
 
     def test_goes_on(self):
@@ -220,8 +219,7 @@ class StoredTestCase(fakes_case.ConductorCase):
         self.nova.script[LIVE, 'vm1'] = [fakes.STUCK]
         self.nova.remaining['vm1'] = lambda: 100
         run = self.adopt(50)
-        item = run.items()[0]
-        self.assertEqual(100, item['memory']['least'])
+        self.assertEqual(100, self.items()['vm1']['memory']['least'])
         self.nova._broken(LIVE, self.nova.records[-1], self.nova.log[-1],
                           'It broke.')
         self.drive(run)
@@ -229,14 +227,3 @@ class StoredTestCase(fakes_case.ConductorCase):
         self.assertEqual('DONE', self.states()['vm1'])
         self.assertNotIn('least', memory)
         self.assertNotIn('least', memory['attempt'])
-
-    def test_read(self):
-        """The flat values are the record of the attempt."""
-        item = {'action': Action.LIVE, 'memory': {
-            'ladder': [], 'phase': 'follow', 'asked_at': 'x', 'least': 5}}
-        self.assertEqual({'phase': 'follow', 'asked_at': 'x', 'least': 5},
-                         items.attempt(item))
-        self.assertEqual({'ladder': [], 'attempt': {}},
-                         items.with_attempt(item, {}))
-        self.assertEqual({}, items.attempt({'memory': {
-            'attempt': {}, 'phase': 'ask'}}))

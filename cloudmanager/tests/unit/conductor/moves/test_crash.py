@@ -170,9 +170,7 @@ class RestartTestCase(fakes_case.ConductorCase):
         self.assertRaises(engine_run.HandOver, self.drive, former)
         self.assertTrue(former.lost.is_set())
         self.assertFalse(former.is_owned())
-        item = self.items()['vm1']
-        self.assertRaises(exception.LeaseLost, former.update_item, item,
-                          state='FAILED')
+        self.assertRaises(exception.LeaseLost, former.save, self.move())
         self.drive(self.run_of())
         self.assertEqual(2, self.nova.count('live_migrate'))
         self.assertEqual({'DONE'}, set(self.states().values()))

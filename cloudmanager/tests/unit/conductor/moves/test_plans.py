@@ -3,8 +3,10 @@
 
 from cloudmanager.common import exception
 from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.db import inventory as db_inventory
 from cloudmanager.db import nodes as db_nodes
+from cloudmanager.domain.task_states import ItemKind
 from cloudmanager.planning.terms import Action
 from cloudmanager.tests.unit.conductor import fakes_case
 
@@ -29,6 +31,10 @@ LADDERS = {
 }
 
 
+def move(server_id, **values):
+    return MoveItem(kind=ItemKind.SERVER, object_id=server_id, **values)
+
+
 class LadderTestCase(fakes_case.ConductorCase):
 
     def ladder(self, params, **values):
@@ -41,20 +47,20 @@ class LadderTestCase(fakes_case.ConductorCase):
             for params, expected in zip(({}, OFF, REBUILD, BOTH), ladders,
                                         strict=True):
                 found = self.ladder(params, vm_state=state)
-                self.assertEqual(expected, found['ladder'], (state, params))
-                self.assertEqual(not expected, bool(found['error']),
+                self.assertEqual(expected, found.ladder, (state, params))
+                self.assertEqual(not expected, bool(found.error),
                                  (state, params))
-                self.assertFalse(found['wait'])
+                self.assertFalse(found.wait)
 
     def test_busy(self):
         found = self.ladder({}, task_state='rebooting')
         self.assertEqual((True, [LIVE], None),
-                         (found['wait'], found['ladder'], found['error']))
+                         (found.wait, found.ladder, found.error))
 
     def test_leaving(self):
         found = self.ladder({}, task_state='migrating')
         self.assertEqual((True, [], None),
-                         (found['wait'], found['ladder'], found['error']))
+                         (found.wait, found.ladder, found.error))
 
 
 class ItemTestCase(fakes_case.ConductorCase):
@@ -73,12 +79,12 @@ class ItemTestCase(fakes_case.ConductorCase):
         self.assertEqual(
             {'runs': 'PENDING', 'error': 'FAILED', 'busy': 'PENDING',
              'never': 'PENDING'},
-            {key: item['state'] for key, item in found.items()})
-        self.assertIn('repair it', found['error']['error'])
-        self.assertTrue(found['busy']['memory']['wait'])
-        self.assertIn(found['runs']['destination'], ('dst1', 'dst2'))
+            {key: item.state for key, item in found.items()})
+        self.assertIn('repair it', found['error'].error)
+        self.assertTrue(found['busy'].wait)
+        self.assertIn(found['runs'].destination, ('dst1', 'dst2'))
         self.assertEqual('SKIPPED',
-                         self.items_of('evacuate')['never']['state'])
+                         self.items_of('evacuate')['never'].state)
 
     def test_locks(self):
         """EV8: what may come to be evacuated is locked then."""
@@ -86,14 +92,13 @@ class ItemTestCase(fakes_case.ConductorCase):
         for locked in (True, False):
             self.config(group='host_tasks', lock_servers=locked)
             for action in ('shutdown', 'evacuate'):
-                self.assertEqual(locked, self.items_of(action)['vm1'][
-                    'memory']['lock'])
+                self.assertEqual(locked, self.items_of(action)['vm1'].lock)
 
     def test_priority_key(self):
         self.config(group='host_tasks', priority_key='urgency')
         self.nova.add('vm1', metadata={'urgency': '9',
                                        'recovery_priority': '1'})
-        self.assertEqual(9, self.items_of('evacuate')['vm1']['priority'])
+        self.assertEqual(9, self.items_of('evacuate')['vm1'].priority)
 
     def test_nothing_is_touched(self):
         self.nova.add('vm1')
@@ -112,7 +117,7 @@ class ItemTestCase(fakes_case.ConductorCase):
             for refused, expected in (
                     (['dst1'], 'dst2'), (['dst2'], 'dst1'),
                     (['dst1', 'dst2'], None)):
-                item = {'object_id': 'vm1', 'memory': {'refused': refused}}
+                item = move('vm1', refused=refused)
                 self.assertEqual(expected, plans.destinations(
                     self.tools, run, 'src', [item],
                     evacuating=evacuating).get('vm1'))
@@ -122,7 +127,7 @@ class ItemTestCase(fakes_case.ConductorCase):
         self.nova.outages = [(0, 10 ** 9)]
         self.assertEqual({}, plans.destinations(
             self.tools, self.run_of(), 'src',
-            [{'object_id': 'vm1', 'memory': {}}], evacuating=False))
+            [move('vm1')], evacuating=False))
 
 
 class ReservedTestCase(fakes_case.ConductorCase):

@@ -310,8 +310,7 @@ class LeftoversTestCase(StepCase):
         self.nova.add('vm2')
         self.nova.script['live_migrate', 'vm2'] = [fakes.REFUSED] * 9
         self.plan(run)
-        item = self.items()['vm2']
-        run.update_item(item, state='FAILED')
+        self.rewrite(self.items()['vm2']['id'], state='FAILED')
         self.step(leftovers.EvacuateLeftovers, run).execute()
         self.assertEqual({'vm1': 'FAILED', 'vm2': 'FAILED'}, self.states())
         self.assertEqual(['power_on'], self.power_states(self.node))
@@ -340,8 +339,8 @@ class VerifyTestCase(StepCase):
         self.nova.add('vm1')
         run = self.run_of('host.evacuate')
         self.plan(run)
-        run.update_item(self.items()['vm1'], state='FAILED', error='slow',
-                        attempts=1)
+        self.rewrite(self.items()['vm1']['id'], state='FAILED',
+                     error='slow', attempts=1)
         self.nova.set('vm1', **values)
         return run
 

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A living host is fenced for what is on it and cannot leave otherwise."""
 
+import datetime
+
 from cloudmanager.conductor.engine import run as engine_run
-from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.records.moves import Attempt
+from cloudmanager.conductor.records.moves import Phase
+from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import drain
+from cloudmanager.planning.terms import Action
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
 
@@ -114,11 +119,12 @@ class ResizedTestCase(LeftoversCase):
         self.nova.set('vm1', task_state='resize_finish')
         run = self.run_of(allow_evacuate=True)
         self.plan(run)
-        item = self.items()['vm1']
-        run.update_item(item, state='RUNNING', action='live-migrate',
-                        memory=items.with_attempt(item, {
-                            'phase': items.Phase.ASK,
-                            'asked_at': '2031-05-06T00:10:00'}))
+        item = self.move()
+        item.state, item.action = ItemState.RUNNING, Action.LIVE
+        item.attempt = Attempt(
+            phase=Phase.ASK,
+            asked_at=datetime.datetime(2031, 5, 6, 0, 10))
+        run.save(item)
         self.nova.set('vm1', host='dst2', vm_state='resized',
                       task_state=None)
         self.nova.resize_off('vm1', host='dst2')

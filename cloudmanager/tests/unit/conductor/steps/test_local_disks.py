@@ -5,6 +5,8 @@ from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.moves import requests
+from cloudmanager.conductor.records.moves import MoveItem
+from cloudmanager.domain.task_states import ItemKind
 from cloudmanager.planning.terms import Action
 from cloudmanager.power import states
 from cloudmanager.tests.unit.conductor import fakes
@@ -193,24 +195,24 @@ class ConfiguredTestCase(fakes_case.ConductorCase):
 
 class RequestTestCase(LocalDisksCase):
 
-    def send(self, destination='dst1', action=Action.EVACUATE, **memory):
+    def send(self, destination='dst1', **values):
         self.nova.add('vm1')
-        item = {'object_id': 'vm1', 'destination': destination, 'memory': {
-            'locked': False, 'reset_state': '', **memory}}
         self.dead_host()
-        requests.send(self.nova, item, action, 'src', 'why', True)
+        requests.send(self.nova, MoveItem(
+            kind=ItemKind.SERVER, object_id='vm1', destination=destination,
+            action=Action.EVACUATE, **values), 'src', 'why', True)
 
     def test_nova_does_not_choose(self):
         """No request leaves that may lose data (FD24)."""
         pool = {'disks': ['root disk'], 'storage': ['aggregate a']}
-        for destination, chosen_for in ((None, 'evacuate'),
-                                        ('dst1', 'live-migrate'),
+        for destination, chosen_for in ((None, Action.EVACUATE),
+                                        ('dst1', Action.LIVE),
                                         ('dst1', None)):
             self.assertRaises(
                 exception.CloudRequestRefused, self.send, destination,
                 chosen_for=chosen_for, **pool)
         self.assertEqual([], self.nova.sent)
-        self.send(chosen_for='evacuate', **pool)
+        self.send(chosen_for=Action.EVACUATE, **pool)
         self.assertEqual(1, self.nova.count('evacuate'))
 
     def test_rows_of_before(self):

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is left to do with a server that Nova has moved.
+
+A cold migration has to be confirmed, the server must be seen to be elsewhere
+and well, and a lock of ours is taken off it.
+"""
+
+from cloudmanager.clients import nova_records
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.moves import calls as nova_calls
+from cloudmanager.conductor.moves import endings
+from cloudmanager.conductor.moves import looks
+from cloudmanager.conductor.moves import migrations
+from cloudmanager.conductor.moves import slow
+from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.records.moves import MoveItem
+from cloudmanager.conductor.records.moves import Phase
+from cloudmanager.conductor.tools import Tools
+from cloudmanager.planning import order
+
+
+class Arrivals:
+    """Takes servers to the ends of their moves.
+
+    :param source: the host that the servers leave
+    :param calls: where Nova is asked in threads
+    :param slots: of the moves under way; freed when one is over
+    :param record: what Nova says of the moves
+    :param ends: what becomes of moves that are over
+    """
+
+    def __init__(self, run: engine_run.Run, tools: Tools, source: str,
+                 calls: nova_calls.Calls, slots: order.Slots,
+                 record: migrations.MoveRecord,
+                 ends: endings.Endings) -> None:
+        self._run = run
+        self._nova = tools.nova
+        self._source = source
+        self._calls = calls
+        self._slots = slots
+        self._record = record
+        self._ends = ends
+        self._looks = looks.Looks(tools.nova, calls, ends)
+        # When the move of a server was seen to be over.
+        self._over_at: dict[str, float] = {}
+
+    def forget(self, item: MoveItem) -> None:
+        """Forget the last move of a server: another one begins."""
+        self._over_at.pop(item.object_id, None)
+
+    # Confirmation
+
+    def confirm(self, item: MoveItem,
+                migration: nova_records.Migration) -> None:
+        """Confirm a cold migration; Nova's record shows when it is."""
+        if slow.decide(item, migration) is slow.Decision.OVERDUE:
+            self._ends.overdue(item, 'its move was not confirmed in time',
+                               migration)
+            return
+        if item.attempt.phase != Phase.CONFIRM:
+            item.attempt.phase = Phase.CONFIRM
+            self._run.save(item)
+        self._looks.look(item, self._confirm_resize)
+
+    def _confirm_resize(self, item: MoveItem,
+                        server: nova_records.Server) -> None:
+        if server.status == 'VERIFY_RESIZE' and server.task_state is None:
+            self._calls.ask(server.id, self._nova.confirm_resize, server.id)
+        elif server.status == 'ERROR' and verdicts.left(server, self._source):
+            self._ends.came(item, server)
+
+    # Elsewhere and well
+
+    def over(self, item: MoveItem, destination: str | None) -> None:
+        """See that a server is elsewhere, now that Nova is done with it."""
+        server_id = item.object_id
+        # Another one may begin meanwhile.
+        self._slots.finish(server_id)
+        left: bool | None = False
+        over_at = self._over_at.setdefault(server_id,
+                                           self._record.answered_at)
+        if item.attempt.lock_taken is False:
+            left = self._record.has_left(server_id, over_at,
+                                         soon=not len(self._slots))
+        if left and not self._record.is_in_error(server_id, over_at):
+            self._ends.count(item)
+            self._ends.done(item, destination)
+        elif left is not None:
+            # What a list does not tell: whose lock is on it, why it stays,
+            # what is wrong with it.
+            self._looks.look(item, self._arrive)
+
+    def _arrive(self, item: MoveItem, server: nova_records.Server) -> None:
+        if verdicts.arrived(server, self._source):
+            self._ends.came(item, server)
+        elif item.attempt.age > slow.limit(item):
+            self._ends.failed(
+                item, 'Nova says that the migration is over, but the server '
+                      f'is still on {server.host}')
+
+    # Our lock
+
+    def unlock(self, item: MoveItem) -> None:
+        """Take our lock off a server that has arrived, if it is there."""
+        self._looks.look(item, self._unlock)
+
+    def _unlock(self, item: MoveItem, server: nova_records.Server) -> None:
+        if self._ends.is_locked(server):
+            self._ends.unlock(item)
+        else:
+            self._ends.done(item, server.host)
