@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 import gzip
 import logging
+import socket
 import time
+import warnings
 
 import fixtures
 from requests import auth as requests_auth
@@ -9,6 +11,7 @@ from requests import auth as requests_auth
 from cloudmanager.power import exceptions
 from cloudmanager.power import network
 from cloudmanager.power import web
+from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.unit.power import base
 from cloudmanager.tests.unit.power import peers
 
@@ -67,7 +70,36 @@ class RequestTestCase(WebTestCase):
         self.assertEqual(['GET /a/b?c=d'], peer.asked)
         headers = peer.seen[0][2]
         self.assertEqual(f'127.0.0.1:{peer.port}', headers['Host'])
-        self.assertEqual('identity', headers['Accept-Encoding'])
+        self.assertEqual(('identity', 'cloudmanager'), (
+            headers['Accept-Encoding'], headers['User-Agent']))
+
+    def test_request(self):
+        """Headers and body of the caller go with it."""
+        peer = self.serve(lambda request: (200, {}, b''))
+        self.client(peer.port).request(
+            'a test', 'POST', '/a', headers={'If-Match': '"1"'},
+            body=b'{"on": true}')
+        _, _, headers, body = peer.seen[0]
+        self.assertEqual((f'127.0.0.1:{peer.port}', '"1"', b'{"on": true}'), (
+            headers['Host'], headers['If-Match'], body))
+
+    def test_host(self):
+        """It is as a browser would say it, whatever the address is."""
+        for scheme, host, port, expected in (
+                ('http', 'bmc', 80, 'bmc'), ('http', 'bmc', 443, 'bmc:443'),
+                ('https', 'bmc', 443, 'bmc'),
+                ('http', '2001:db8::1', 8000, '[2001:db8::1]:8000'),
+                ('https', '2001:db8::1', 443, '[2001:db8::1]')):
+            client = web.Client(base.device(host, port), scheme, {}, 0, 0)
+            self.assertEqual(expected, client._host())
+
+    def test_text(self):
+        """It is UTF-8, with a mark at its beginning or without."""
+        for mark in (b'', b'\xef\xbb\xbf'):
+            peer = self.serve(lambda request, mark=mark: (
+                200, {'Content-Type': 'text/plain; charset=latin-1'},
+                mark + 'läuft'.encode()))
+            self.assertEqual('läuft', self.get(peer.port).text)
 
     def test_one_connection_for_several_requests(self):
         peer = self.serve(lambda request: (200, {}, b'ok'))
@@ -75,6 +107,23 @@ class RequestTestCase(WebTestCase):
         for _ in range(3):
             client.request('a test', 'GET', '/')
         self.assertEqual(1, peer.connections)
+
+    def test_no_connection_is_left(self):
+        """Devices have few of them: each is closed with its client."""
+        closed = []
+
+        def serve(connection):
+            connection.recv(4096)
+            connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n'
+                               b'\r\n')
+            closed.append(connection.recv(4096))
+
+        peer = self.useFixture(peers.RawPeer(serve))
+        with self.client(peer.port) as client:
+            client.request('a test', 'GET', '/')
+            self.assertEqual([], closed)
+        tests_base.wait_for(lambda: closed)
+        self.assertEqual([b''], closed)
 
     def test_digest(self):
         def answer(request):
@@ -112,11 +161,12 @@ class LinksTestCase(WebTestCase):
         def answer(request):
             if request.path == '/new?x=1':
                 return 200, {}, b'here'
-            return 308, {'Location': 'new?x=1'}, b''
+            return code, {'Location': 'new?x=1'}, b''
 
-        peer = self.serve(answer)
-        self.assertEqual(b'here', self.get(peer.port, '/old').content)
-        self.assertEqual(['GET /old', 'GET /new?x=1'], peer.asked)
+        for code in (301, 302, 303, 307, 308):
+            peer = self.serve(answer)
+            self.assertEqual(b'here', self.get(peer.port, '/old').content)
+            self.assertEqual(['GET /old', 'GET /new?x=1'], peer.asked)
 
     def test_no_redirect_leads_elsewhere(self):
         other = self.serve(lambda request: (200, {}, b'other'))
@@ -132,7 +182,7 @@ class LinksTestCase(WebTestCase):
         peer = self.serve(lambda request: (302, {'Location': '/'}, b''))
         self.assertIn('redirect', str(self.fails(exceptions.PowerProtocol,
                                                  peer.port)))
-        self.assertEqual(web.REDIRECTS + 1, len(peer.seen))
+        self.assertEqual(4, len(peer.seen))
 
     def test_a_change_is_not_redirected(self):
         peer = self.serve(lambda request: (307, {'Location': '/x'}, b''))
@@ -147,11 +197,65 @@ class LinksTestCase(WebTestCase):
             'x', 'Systems/1?a=b#c', '/redfish/v1/'))
         self.assertEqual('/x', client.path_of(
             'x', 'http://127.0.0.1:8000/x'))
+        self.assertEqual('/?page=2', client.path_of('x', '?page=2'))
+
+    def test_links_that_lead_elsewhere(self):
+        """It would lead there the next time, too, so that is the end."""
+        client = self.client(8000)
         for link in ('http://127.0.0.1/x', 'http://127.0.0.2:8000/x',
-                     '//other/x', 'https://127.0.0.1:8000/x',
-                     'http://127.0.0.1:x/', 'mailto:x', 7, None, b'/x'):
-            self.assertRaises(exceptions.PowerProtocol, client.path_of,
-                              'x', link)
+                     '//other/x', 'https://127.0.0.1:8000/x', 'mailto:x',
+                     'other:/x'):
+            self.assertRaises(exceptions.PowerStrange, client.path_of, 'x',
+                              link)
+
+    def test_links_that_are_none(self):
+        """A device that is starting may send such things."""
+        client = self.client(8000)
+        for link in ('http://127.0.0.1:x/', 'http://[', 7, None, b'/x'):
+            error = self.assertRaises(exceptions.PowerProtocol,
+                                      client.path_of, 'x', link)
+            self.assertNotIsInstance(error, exceptions.PowerStrange)
+
+    def test_links_without_a_port(self):
+        """They mean the one that belongs to http or https, and names of
+        hosts are written in any case."""
+        for scheme, port in (('http', 80), ('https', 443)):
+            client = web.Client(base.device('BMC.example', port), scheme, {},
+                                0, 0)
+            for link in (f'{scheme}://bmc.example/x',
+                         f'{scheme}://BMC.EXAMPLE:{port}/x'):
+                self.assertEqual('/x', client.path_of('x', link))
+            self.assertRaises(exceptions.PowerStrange, client.path_of, 'x',
+                              f'{scheme}://bmc.example:8000/x')
+
+
+class SocketTestCase(WebTestCase):
+
+    def test_each_operation_knows_the_deadline(self):
+        """None waits longer than to the end of the whole request."""
+        here, there = socket.socketpair()
+        self.addCleanup(there.close)
+        timed = web._TimedSocket(fileno=here.detach())
+        self.addCleanup(timed.close)
+        timed.limits = web.Limits(0, MOST_BYTES)
+        there.sendall(b'x')
+        for seconds, operation, argument in (
+                (7, timed.recv_into, bytearray(1)), (5, timed.send, b'a'),
+                (3, timed.sendall, b'b')):
+            self.patch(network, 'left', lambda deadline, left=seconds: left)
+            operation(argument)
+            self.assertEqual(seconds, timed.gettimeout())
+        self.assertEqual(b'ab', there.recv(9))
+
+    def test_connection(self):
+        """It is good for a handshake, and sends without delay."""
+        peer = self.serve(lambda request: (200, {}, b''))
+        made = web._Plain('127.0.0.1', peer.port, limits=web.Limits(
+            time.monotonic() + 50, MOST_BYTES))._new_conn()
+        self.addCleanup(made.close)
+        self.assertGreater(made.gettimeout(), 40)
+        self.assertTrue(made.getsockopt(socket.IPPROTO_TCP,
+                                        socket.TCP_NODELAY))
 
 
 class DeadlineTestCase(WebTestCase):
@@ -249,9 +353,22 @@ class NonsenseTestCase(WebTestCase):
                        self.useFixture(peers.RawPeer(serve)).port)
 
     def test_too_much(self):
-        peer = self.serve(lambda request: (200, {},
-                                           b'x' * (MOST_BYTES + 1)))
-        error = self.fails(exceptions.PowerProtocol, peer.port, seconds=5)
+        """All bytes that a device sends count, and only they do."""
+        head = b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n'
+        length = MOST_BYTES - len(head) - 3
+        body = b'x' * (length)
+
+        def serve(connection):
+            connection.recv(4096)
+            connection.sendall(head % length + body)
+            peer.silence(connection)
+
+        peer = self.useFixture(peers.RawPeer(serve))
+        self.assertEqual(MOST_BYTES, len(head % length + body))
+        self.assertEqual(body, self.get(peer.port, seconds=5).content)
+        length += 1
+        body += b'x'
+        error = self.fails(exceptions.PowerStrange, peer.port, seconds=5)
         self.assertIn('more than 20000 bytes', str(error))
 
     def test_a_bomb_is_not_unfolded(self):
@@ -262,19 +379,58 @@ class NonsenseTestCase(WebTestCase):
 
     def test_se2_what_it_repeats_is_not_logged(self):
         """A device that puts the password into headers nobody expects."""
-        def serve(connection):
-            connection.recv(4096)
-            connection.sendall(
-                b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nno header: '
-                + base.PASSWORD.encode() + b'\r\n' + base.PASSWORD.encode()
-                + b'\r\n\r\nok')
+        word = base.PASSWORD.encode()
+        for headers in (b'no header: ' + word + b'\r\n' + word,
+                        b' ' + word + b'\r\nX: y'):
+            def serve(connection, headers=headers):
+                connection.recv(4096)
+                connection.sendall(b'HTTP/1.1 200 OK\r\n' + headers
+                                   + b'\r\nContent-Length: 2\r\n\r\nok')
 
-        peer = self.useFixture(peers.RawPeer(serve))
-        try:
-            self.get(peer.port)
-        except exceptions.PowerError as exc:
-            self.assertNotIn(base.PASSWORD, base.everything_of(exc))
-        self.assertNotIn(base.PASSWORD, self.logger.output)
+            peer = self.useFixture(peers.RawPeer(serve))
+            try:
+                self.get(peer.port)
+            except exceptions.PowerError as exc:
+                self.assertNotIn(base.PASSWORD, base.everything_of(exc))
+            self.assertNotIn(base.PASSWORD, self.logger.output)
+            self.assertNotIn('parse headers', self.logger.output)
+
+
+class CausesTestCase(WebTestCase):
+    """What is told of an error that is made of others."""
+
+    def causes(self, exc):
+        return list(web._causes(exc))
+
+    def test_all_of_them(self):
+        """Wherever libraries put what they caught, it is found."""
+        outer, cause, context = ValueError(), KeyError(), IndexError()
+        outer.reason = OSError()
+        outer.args = ('text', EOFError())
+        outer.__cause__, outer.__context__ = cause, context
+        self.assertEqual(
+            [ValueError, EOFError, OSError, KeyError, IndexError],
+            [type(each) for each in self.causes(outer)])
+
+    def test_circle(self):
+        """Each is told once, and the search has an end."""
+        outer, inner = ValueError(), KeyError()
+        outer.__context__, inner.args = inner, (outer,)
+        self.assertEqual([outer, inner], self.causes(outer))
+
+    def test_the_clearest_counts(self):
+        """A name that does not resolve, then nobody there, then silence."""
+        unknown = socket.gaierror(socket.EAI_NONAME, 'x')
+        for causes, kind in (
+                ((OSError(), TimeoutError()), exceptions.PowerSilent),
+                ((OSError(), TimeoutError(), network.NoConnection()),
+                 exceptions.PowerUnreachable),
+                ((network.NoConnection(), OSError(), unknown),
+                 exceptions.PowerUnresolvable),
+                ((ValueError(), OSError()), exceptions.PowerUnreachable),
+                ((ValueError(), KeyError()), exceptions.PowerProtocol)):
+            found = self.client(80)._translate('x', Exception(*causes))
+            self.assertIs(kind, type(found))
 
 
 class TLSTestCase(WebTestCase):
@@ -307,6 +463,17 @@ class TLSTestCase(WebTestCase):
             ca_file.write(peers.Authority(path).pem)
         self.fails(exceptions.PowerUntrusted, peer.port, seconds=5)
 
+    def test_ca_of_the_system(self):
+        """Without a CA of its own those of the system are asked."""
+        peer = self.device()
+        path = f'{self.useFixture(fixtures.TempDir()).path}/ca.pem'
+        with open(path, 'w') as ca_file:
+            ca_file.write(self.authority.pem)
+        web._context.cache_clear()
+        self.addCleanup(web._context.cache_clear)
+        self.useFixture(fixtures.EnvironmentVariable('SSL_CERT_FILE', path))
+        self.assertEqual(b'ok', self.get(peer.port, seconds=5).content)
+
     def test_fingerprint(self):
         peer = self.device()
         for fingerprint in (self.authority.fingerprint,
@@ -332,20 +499,36 @@ class TLSTestCase(WebTestCase):
         peer = self.device(address='127.0.0.2')
         self.fails(exceptions.PowerUntrusted, peer.port,
                    ca=self.authority.pem, seconds=5)
-        self.assertEqual(b'ok', self.get(
-            peer.port, verify=False, seconds=5).content)
-        self.assertNotIn('InsecureRequest', self.logger.output)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter('always')
+            self.assertEqual(b'ok', self.get(
+                peer.port, verify=False, seconds=5).content)
+        self.assertEqual([], [each for each in warned if 'InsecureRequest'
+                              in each.category.__name__])
 
     def test_ca_that_is_none(self):
         peer = self.device()
-        self.fails(exceptions.PowerError, peer.port, ca='nonsense')
+        error = self.fails(exceptions.PowerError, peer.port, ca='nonsense')
+        self.assertIs(exceptions.PowerError, type(error))
+        self.assertIn('the certificates of its CA', str(error))
         self.conf.config(group='power', ca_file='/nonexistent')
-        self.fails(exceptions.PowerError, peer.port)
+        error = self.fails(exceptions.PowerError, peer.port)
+        self.assertIn('the certificates of its CA', str(error))
+        self.assertEqual(0, peer.connections)
 
     def test_no_tls(self):
         peer = self.serve(lambda request: (200, {}, b'ok'))
         error = self.fails(exceptions.PowerProtocol, peer.port, seconds=5)
-        self.assertIn('TLS failed', str(error))
+        self.assertRegex(str(error), r': TLS failed \([A-Z_]+\)$')
+
+    def test_connection_lost(self):
+        """A device that hangs up in the handshake is not there, which
+        may pass."""
+        def serve(connection):
+            connection.recv(4096)
+
+        peer = self.useFixture(peers.RawPeer(serve))
+        self.fails(exceptions.PowerUnreachable, peer.port, seconds=5)
 
     def test_silent_and_slow_handshakes(self):
         for function in ('silence', 'drip'):
