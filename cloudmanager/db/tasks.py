@@ -81,13 +81,15 @@ def _insert(context: api.Context, values: models.Row,
     task_targets.lock(context, targets)
     task_id, connection = values['id'], context.session.connection()
     connection.execute(sa.insert(models.Task), values)
-    nodes = task_targets.nodes(targets)
-    if nodes:
-        connection.execute(sa.insert(models.TaskNode), [
-            {'task_id': task_id, 'node_id': key} for key in sorted(nodes)])
-    connection.execute(sa.insert(models.TaskTarget), [
-        {'target': target, 'task_id': task_id}
-        for target in sorted(set(targets))])
+    nodes = sorted(task_targets.nodes(targets))
+    for model, rows in (
+            (models.TaskNode, [{'task_id': task_id, 'node_id': key}
+                               for key in nodes]),
+            (models.TaskTarget, [{'target': target, 'task_id': task_id}
+                                 for target in sorted(set(targets))])):
+        # Without rows one of defaults would be inserted.
+        if rows:
+            connection.execute(sa.insert(model), rows)
     return values
 
 

@@ -84,6 +84,16 @@ class CreateTestCase(TaskCase):
         self.assertRaises(exception.TaskConflict, self.create,
                           name='host.evacuate')
 
+    def test_without_targets(self):
+        """What acts on nothing keeps nobody off, and is kept off by none."""
+        row, new = db_tasks.create_task(self.context, 'demo', targets=[],
+                                        params={})
+        self.assertTrue(new)
+        self.assertEqual([], self.execute(
+            sa.select(models.TaskTarget.target)))
+        self.assertEqual('demo', db_tasks.get_task(self.context,
+                                                   row['id'])['name'])
+
     def test_one_shared_target_conflicts(self):
         """Nothing of the second task stays behind."""
         self.create()
