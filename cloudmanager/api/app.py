@@ -2,10 +2,11 @@
 """The WSGI application: Pecan inside of middleware."""
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 import functools
-from typing import Any
 import urllib.parse
+from wsgiref import types as wsgi
 
 from oslo_config import cfg
 from oslo_middleware import cors
@@ -37,7 +38,7 @@ HEADERS = ['X-Auth-Token', 'X-OpenStack-Request-ID']
 core.getargspec = functools.cache(core.getargspec)
 
 
-class Request(webob.BaseRequest):
+class Request(webob.BaseRequest):  # type: ignore[misc]
     """A request that has no arguments but those in its path.
 
     Pecan would fill what a controller takes from the query string, a form or
@@ -49,19 +50,21 @@ class Request(webob.BaseRequest):
     :ivar call: which operation is meant, and what for
     """
 
-    context: Any = None
-    call: routing.Call | None = None
-    pecan: Any = None
+    context: context.RequestContext
+    call: routing.Call
+    #: Pecan's own.
+    pecan: dict[str, object] = {}
     # The names by which Pecan asks for arguments.
     GET = params = multidict.NestedMultiDict()
-    json: Mapping[str, Any] = {}
+    json: Mapping[str, object] = {}
 
 
-class Application(pecan.Pecan):
+class Application(pecan.Pecan):  # type: ignore[misc]
     """Pecan with a table of routes in the place of its object dispatch."""
 
     def route(self, req: Request, node: routing.Table,
-              path: str) -> tuple[Callable[..., Any], list[Any]]:
+              path: str
+              ) -> tuple[routing.Operation, list[routing.Call | str]]:
         """Return the operation that a request means, and its arguments."""
         route, params = node.find(req.method, path)
         req.call = routing.Call(route, req.context, req.path_url)
@@ -86,18 +89,18 @@ class _PlainLocation:
     address, which need not be the one that callers use.
     """
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: wsgi.WSGIApplication) -> None:
         self._application = application
 
-    def __call__(self, environ: dict[str, Any],
-                 start_response: Any) -> Any:
+    def __call__(self, environ: wsgi.WSGIEnvironment,
+                 start_response: wsgi.StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]],
-                  *more: Any) -> Any:
+                  exc_info: object = None) -> Callable[[bytes], object]:
             plain = [
                 (name, urllib.parse.urlsplit(value).path
                  if name.lower() == 'location' else value)
                 for name, value in headers]
-            return start_response(status, plain, *more)
+            return start_response(status, plain)
         return self._application(environ, start)
 
 
@@ -109,18 +112,18 @@ class _Door:
     refused before it has a context of its own.
     """
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: wsgi.WSGIApplication) -> None:
         self._application = application
 
-    def __call__(self, environ: dict[str, Any],
-                 start_response: Any) -> Any:
+    def __call__(self, environ: wsgi.WSGIEnvironment,
+                 start_response: wsgi.StartResponse) -> Iterable[bytes]:
         # The newest context of a thread is that of its log.
         context.RequestContext(
             request_id=environ.get(request_id.ENV_REQUEST_ID))
         return self._application(environ, start_response)
 
 
-def build() -> Any:
+def build() -> wsgi.WSGIApplication:
     """Build the application; options must have been read before.
 
     :raises Misconfigured: a file that options name cannot be used
@@ -130,7 +133,7 @@ def build() -> Any:
     cors.set_defaults(
         allow_headers=HEADERS, expose_headers=[*HEADERS, 'Location'],
         allow_methods=['GET', 'PUT', 'POST', 'DELETE'])
-    application: Any = Application(
+    application: wsgi.WSGIApplication = Application(
         routing.TABLE, hooks=hooks.all_hooks, request_cls=Request,
         custom_renderers=renderers.ALL, guess_content_type_from_ext=False)
     application = auth.AuthMiddleware(application)

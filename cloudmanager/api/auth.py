@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who calls: Keystone, a file of passwords, or nobody in particular."""
 
+from collections.abc import Callable
+from collections.abc import Iterable
 import functools
-from typing import Any
+from wsgiref import types as wsgi
 
 from keystoneauth1 import exceptions as ks_exc
 from keystonemiddleware import auth_token
@@ -46,11 +48,11 @@ def is_public(path: str) -> bool:
 class _Administrator:
     """Makes callers that were let in administrators."""
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: wsgi.WSGIApplication) -> None:
         self._application = application
 
-    def __call__(self, environ: dict[str, Any],
-                 start_response: Any) -> Any:
+    def __call__(self, environ: wsgi.WSGIEnvironment,
+                 start_response: wsgi.StartResponse) -> Iterable[bytes]:
         user = (environ.get('REMOTE_USER') or 'admin')[:_MAX_USER]
         for name in [each for each in environ if each.startswith(_IDENTITY)]:
             del environ[name]
@@ -67,26 +69,28 @@ class _Keystone:
     it is.
     """
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: wsgi.WSGIApplication) -> None:
         self._application = application
         self._protected = auth_token.AuthProtocol(self._admitted, {})
 
-    def _admitted(self, environ: dict[str, Any],
-                  start_response: Any) -> Any:
+    def _admitted(self, environ: wsgi.WSGIEnvironment,
+                  start_response: wsgi.StartResponse) -> Iterable[bytes]:
         environ[_ADMITTED] = True
         return self._application(environ, start_response)
 
-    def __call__(self, environ: dict[str, Any],
-                 start_response: Any) -> Any:
-        def start(status: str, *more: Any) -> Any:
+    def __call__(self, environ: wsgi.WSGIEnvironment,
+                 start_response: wsgi.StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]],
+                  exc_info: object = None) -> Callable[[bytes], object]:
             if status.startswith('503') and _ADMITTED not in environ:
                 raise exception.Unavailable(
                     reason='Keystone cannot be asked about the token now: '
                            'check [keystone_authtoken].')
-            return start_response(status, *more)
+            return start_response(status, headers)
 
         try:
-            return self._protected(environ, start)
+            sent: Iterable[bytes] = self._protected(environ, start)
+            return sent
         except ks_exc.ClientException as exc:
             if _ADMITTED in environ:
                 raise
@@ -108,7 +112,7 @@ def _not_asked(exc: Exception) -> exception.Unavailable:
         reason='Keystone could not be asked about the token')
 
 
-def _peer(environ: dict[str, Any]) -> str | None:
+def _peer(environ: wsgi.WSGIEnvironment) -> str | None:
     """Return the address of a client, as the nearest proxy knows it.
 
     What stands before it in the header the client may have written itself.
@@ -127,13 +131,13 @@ class _HttpBasic:
     consists of is used here instead.
     """
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: wsgi.WSGIApplication) -> None:
         self._application = _Administrator(application)
         self._passwords = passwords.Passwords(
             CONF.api.http_basic_auth_user_file, CONF.api.failed_logins)
 
-    def __call__(self, environ: dict[str, Any],
-                 start_response: Any) -> Any:
+    def __call__(self, environ: wsgi.WSGIEnvironment,
+                 start_response: wsgi.StartResponse) -> Iterable[bytes]:
         try:
             user, password = basic_auth.parse_token(
                 basic_auth.parse_header(environ))
@@ -144,12 +148,14 @@ class _HttpBasic:
         if not known:
             answer = errors.of_status(
                 401, environ.get('openstack.request_id'), CHALLENGE)
-            return answer(environ, start_response)
+            sent: Iterable[bytes] = answer(environ, start_response)
+            return sent
         environ['REMOTE_USER'] = user
         return self._application(environ, start_response)
 
 
-_STRATEGIES: dict[str, Any] = {
+_STRATEGIES: dict[
+    str, Callable[[wsgi.WSGIApplication], wsgi.WSGIApplication]] = {
     'keystone': _Keystone, 'http_basic': _HttpBasic,
     'noauth': _Administrator}
 
@@ -157,12 +163,12 @@ _STRATEGIES: dict[str, Any] = {
 class AuthMiddleware:
     """Authenticates by ``[api] auth_strategy``, but for public paths."""
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: wsgi.WSGIApplication) -> None:
         self._public = application
         self._protected = _STRATEGIES[CONF.api.auth_strategy](application)
 
-    def __call__(self, environ: dict[str, Any],
-                 start_response: Any) -> Any:
+    def __call__(self, environ: wsgi.WSGIEnvironment,
+                 start_response: wsgi.StartResponse) -> Iterable[bytes]:
         chosen = (self._public if is_public(environ['PATH_INFO'])
                   else self._protected)
         return chosen(environ, start_response)

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import threading
 from typing import Any
+from typing import TypeVar
 
 from oslo_config import cfg
 
@@ -29,6 +30,9 @@ WORKERS = 8
 #: Placement has them.
 _AMOUNTS = (('vcpus', ('VCPU', 'PCPU')), ('memory_mb', ('MEMORY_MB',)),
             ('local_gb', ('DISK_GB',)))
+T = TypeVar('T')
+#: An object that another service has answered.
+Answer = dict[str, Any]
 _FREE = {'memory_mb': 'free_ram_mb', 'local_gb': 'free_disk_gb'}
 
 
@@ -41,11 +45,11 @@ class Found:
     :ivar warnings: what could not be read, or is not fresh
     """
 
-    fields: Mapping[str, dict[str, Any] | None]
-    missing: dict[str, Any]
+    fields: Mapping[str, Mapping[str, object] | None]
+    missing: Mapping[str, object]
     warnings: list[str]
 
-    def of(self, hypervisor_id: str | None) -> dict[str, Any]:
+    def of(self, hypervisor_id: str | None) -> Mapping[str, object]:
         """Return what is added to a node, known or not."""
         return self.fields.get(hypervisor_id or '') or self.missing
 
@@ -61,7 +65,7 @@ class Backends:
         self.usages = refreshed.Refreshed('Usages', self._read_usages)
         # Inventories with the generation of their provider: what was not
         # changed since need not be read again.
-        self._known: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._known: dict[str, tuple[int, Answer]] = {}
 
     @functools.cached_property
     def _nova(self) -> nova.Nova:
@@ -80,7 +84,7 @@ class Backends:
         :param wait: wait ``[inventory] read_timeout`` seconds for what was
             not read lately
         """
-        missing: dict[str, Any] = dict.fromkeys(
+        missing: Answer = dict.fromkeys(
             ('cpu_allocation_ratio', 'ram_allocation_ratio'))
         if with_hypervisors:
             missing['os_hypervisor'] = None
@@ -102,18 +106,18 @@ class Backends:
         return Found(fields, missing, warnings)
 
     def _add_hypervisors(self, ids: Collection[str],
-                         fields: dict[str, dict[str, Any]],
-                         missing: dict[str, Any],
+                         fields: dict[str, Answer],
+                         missing: Answer,
                          deadline: float) -> list[str]:
         """Add ``os_hypervisor``; return what is worth a warning."""
         found = self.hypervisors.get(ids, deadline)
         bare = {key for key, value in found.values.items()
                 if value is not None and value['memory_mb'] is None}
-        usages: Mapping[str, Any] = {}
+        usages: Mapping[str, dict[str, int] | None] = {}
         if bare:
             usages = self.usages.get(bare, deadline).values
         for key, value in found.values.items():
-            if key in bare:
+            if value is not None and key in bare:
                 value = complete(value, self._known.get(key, (0, None))[1],
                                  usages.get(key))
             fields[key] = fields.get(key, missing) | {'os_hypervisor': value}
@@ -122,7 +126,7 @@ class Backends:
     # What threads do
 
     def _read_hypervisors(
-            self, keys: frozenset[str]) -> dict[str, dict[str, Any] | None]:
+            self, keys: frozenset[str]) -> dict[str, Answer | None]:
         """Read all in one list, or a single one by itself."""
         if len(keys) == 1:
             (key,) = keys
@@ -131,7 +135,7 @@ class Backends:
                 for item in self._nova.describe_hypervisors()}
 
     def _read_inventories(
-            self, keys: frozenset[str]) -> dict[str, dict[str, Any]]:
+            self, keys: frozenset[str]) -> dict[str, Answer]:
         """Read the inventories of those that have changed.
 
         :returns: the ratios of all
@@ -155,13 +159,14 @@ class Backends:
         self._known = known
         return {key: _ratios(known[key][1]) for key in keys if key in known}
 
-    def _inventories(self, uuid: str) -> dict[str, Any] | None:
+    def _inventories(self, uuid: str) -> Answer | None:
         try:
             return self._placement.inventories(uuid)
         except exception.NotFound:
             return None
 
-    def _read_usages(self, keys: frozenset[str]) -> dict[str, Any]:
+    def _read_usages(
+            self, keys: frozenset[str]) -> dict[str, dict[str, int] | None]:
         def read(uuid: str) -> dict[str, int] | None:
             try:
                 return self._placement.usages(uuid)
@@ -172,7 +177,7 @@ class Backends:
                         strict=True))
 
 
-def _ratios(inventories: dict[str, Any]) -> dict[str, float | None]:
+def _ratios(inventories: Answer) -> dict[str, float | None]:
     """Return the allocation ratios of a provider.
 
     A host whose processors are all dedicated has no ``VCPU``.
@@ -185,9 +190,9 @@ def _ratios(inventories: dict[str, Any]) -> dict[str, float | None]:
             'ram_allocation_ratio': ratio('MEMORY_MB')}
 
 
-def complete(hypervisor: dict[str, Any],
-             inventories: dict[str, Any] | None,
-             usages: dict[str, int] | None) -> dict[str, Any]:
+def complete(hypervisor: Answer,
+             inventories: Answer | None,
+             usages: dict[str, int] | None) -> Answer:
     """Fill what a newer Nova does not tell from what Placement has.
 
     What neither of them has stays ``None``: ``cpu_info``,
@@ -213,7 +218,7 @@ def complete(hypervisor: dict[str, Any],
     return found
 
 
-def _warnings(name: str, reading: refreshed.Reading) -> list[str]:
+def _warnings(name: str, reading: refreshed.Reading[T]) -> list[str]:
     """Say what is not there, or old because it cannot be read."""
     if not reading.complete:
         why = ('the service did not answer' if reading.error is not None

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Telling conductors that the boot file of a node may be out of date."""
 
-from typing import Any
-
 from oslo_log import log as logging
 
+from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.conductor import rpcapi
 
 LOG = logging.getLogger(__name__)
 
 
-def changed(context: Any, *macs: str | None) -> None:
+def changed(context: cm_context.RequestContext, *macs: str | None) -> None:
     """Tell conductors that something of nodes has changed.
 
     A message that cannot be sent is only a delay: conductors compare

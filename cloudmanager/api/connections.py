@@ -9,7 +9,6 @@ refused connections that lets the client read why.
 
 import socket
 import time
-from typing import Any
 
 from oslo_context import context
 from waitress import channel
@@ -24,7 +23,7 @@ MAX_HEADERS = 100
 _MAX_DETAIL = 200
 
 
-class Request(parser.HTTPRequestParser):
+class Request(parser.HTTPRequestParser):  # type: ignore[misc]
     """Refuses what HTTP forbids and Waitress lets through."""
 
     path: str
@@ -62,7 +61,7 @@ class Request(parser.HTTPRequestParser):
             raise parser.ParsingError('The target must begin with a slash')
 
 
-class Answer(task.WSGITask):
+class Answer(task.WSGITask):  # type: ignore[misc]
     """Keeps connections open after answers that have no body."""
 
     def set_close_on_finish(self) -> None:
@@ -72,7 +71,7 @@ class Answer(task.WSGITask):
             super().set_close_on_finish()
 
 
-class Refusal(task.ErrorTask):
+class Refusal(task.ErrorTask):  # type: ignore[misc]
     """Answers what is no proper HTTP."""
 
     def execute(self) -> None:
@@ -89,7 +88,7 @@ class Refusal(task.ErrorTask):
         self.channel.refused = True
 
 
-class Connection(channel.HTTPChannel):
+class Connection(channel.HTTPChannel):  # type: ignore[misc]
     """A connection that knows since when its client lets us wait.
 
     :ivar refused: its last request was refused, and the rest of what the
@@ -101,10 +100,10 @@ class Connection(channel.HTTPChannel):
     task_class = Answer
     error_task_class = Refusal
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         self.refused = False
         self._ended = False
-        self._partial: Any = None
+        self._partial: Request | None = None
         self._began = time.time()
         super().__init__(*args, **kwargs)
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """One body for every error, whatever raised it."""
 
+from collections.abc import Callable
+from collections.abc import Iterable
 import http
 import json
-from typing import Any
 import urllib.parse
+from wsgiref import types as wsgi
 
 from oslo_db import exception as db_exc
 from oslo_log import log as logging
@@ -49,7 +51,7 @@ class MethodNotAllowed(exception.CloudManagerException):
 
 
 # Status, code and detail of an error, and what else it tells.
-_Found = tuple[int, str, str, dict[str, Any]]
+_Found = tuple[int, str, str, dict[str, object]]
 InLine = tuple[int, exception.CloudManagerException]
 
 
@@ -94,7 +96,7 @@ def _title(status: int) -> str:
 
 def response(status: int, code: str, detail: str, request_id: str | None,
              headers: dict[str, str] | None = None,
-             **more: Any) -> webob.Response:
+             **more: object) -> webob.Response:
     """Make the answer of an error.
 
     :param status: HTTP status
@@ -157,7 +159,7 @@ def from_exception(exc: Exception,
         headers['Allow'] = exc.kwargs['allowed']
     if exc.retry_after is not None:
         headers['Retry-After'] = str(exc.retry_after)
-    more = {}
+    more: dict[str, object] = {}
     if isinstance(exc, exception.NoPlace) and exc.kwargs.get('plan'):
         more['plan'] = json.loads(exc.kwargs['plan'])
     return response(exc.code, exc.error_code, exc.message, request_id,
@@ -202,16 +204,19 @@ class ErrorsMiddleware:
     libraries (keystonemiddleware) answer in forms of their own.
     """
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: wsgi.WSGIApplication) -> None:
         self._application = application
 
-    def __call__(self, environ: dict[str, Any],
-                 start_response: Any) -> Any:
+    def __call__(self, environ: wsgi.WSGIEnvironment,
+                 start_response: wsgi.StartResponse) -> Iterable[bytes]:
         request_id = environ.get('openstack.request_id')
-        begun: list[Any] = []
+        begun: list[tuple[str, list[tuple[str, str]]]] = []
 
-        def start(*given: Any) -> None:
-            begun[:] = given
+        def start(status: str, headers: list[tuple[str, str]],
+                  exc_info: object = None) -> Callable[[bytes], object]:
+            begun[:] = [(status, headers)]
+            # It is what WSGI calls deprecated, and nobody here uses it.
+            return lambda data: None
 
         try:
             # What is not UTF-8 would fail deep inside of libraries.
@@ -220,20 +225,28 @@ class ErrorsMiddleware:
                 environ.get('QUERY_STRING', '')).decode('utf-8')
             body = self._application(environ, start)
         except UnicodeDecodeError:
-            return response(400, _CODES[400], 'The URL is not UTF-8.',
-                            request_id)(environ, start_response)
+            told = response(400, _CODES[400], 'The URL is not UTF-8.',
+                            request_id)
+            return _send(told, environ, start_response)
         except Exception as exc:
             # The boundary of the service: whatever went wrong, the caller
             # gets no internal text.
-            return answer(exc, request_id)(environ, start_response)
-        if begun[0] < '400':
-            start_response(*begun)
+            return _send(answer(exc, request_id), environ, start_response)
+        ((status, headers),) = begun
+        if status < '400':
+            start_response(status, headers)
             return body
-        found = webob.Response(status=begun[0], headerlist=begun[1],
+        found = webob.Response(status=status, headerlist=headers,
                                app_iter=body)
         if not found.body.startswith(b'{"errors":['):
             found = _translate(found, request_id)
-        return found(environ, start_response)
+        return _send(found, environ, start_response)
+
+
+def _send(told: webob.Response, environ: wsgi.WSGIEnvironment,
+          start_response: wsgi.StartResponse) -> Iterable[bytes]:
+    sent: Iterable[bytes] = told(environ, start_response)
+    return sent
 
 
 def _translate(found: webob.Response,

@@ -4,17 +4,17 @@
 from collections.abc import Iterator
 import csv
 import io
-from typing import Any
 
 from cloudmanager.api import rendering
 from cloudmanager.api.types import fields
 from cloudmanager.common import exception
+from cloudmanager.db import models
 
 JSON_LINES = ('application/x-ndjson', 'application/jsonl',
               'application/json-lines')
 CONTENT_TYPES = (rendering.CSV, *JSON_LINES)
 #: A number of a line, and what stands in it or what is wrong with it.
-Line = tuple[int, dict[str, Any] | exception.Invalid]
+Line = tuple[int, models.Row | exception.Invalid]
 
 
 def read(resource: type[fields.Resource], body: bytes,
@@ -64,7 +64,7 @@ def _csv(resource: type[fields.Resource], text: str) -> Iterator[Line]:
 
 
 def _row(resource: type[fields.Resource], header: list[str],
-         row: list[str]) -> dict[str, Any] | exception.Invalid:
+         row: list[str]) -> models.Row | exception.Invalid:
     if len(row) != len(header):
         return exception.Invalid(
             reason=f'There are {len(row)} values for {len(header)} columns.')
@@ -76,7 +76,7 @@ def _row(resource: type[fields.Resource], header: list[str],
         return exc
 
 
-def _value(field: fields.Field | None, name: str, cell: str) -> Any:
+def _value(field: fields.Field | None, name: str, cell: str) -> object:
     """Return the value that a cell stands for, as JSON would have it."""
     kind = None if field is None else field.given
     if kind is None or kind.json == 'string':

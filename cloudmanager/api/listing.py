@@ -2,18 +2,21 @@
 """Lists and counts, the same way for every resource."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import dataclasses
-from typing import Any
 
 from cloudmanager.api import routing
 from cloudmanager.api.filters import paging
+from cloudmanager.common import context
+from cloudmanager.db import models
 from cloudmanager.domain import query as common_query
 
-Rows = list[dict[str, Any]]
+Rows = list[models.Row]
+Fetch = Callable[[context.RequestContext, common_query.Query], Rows]
 
 
-def page(call: routing.Call, fetch: Callable[..., Rows],
-         render: Callable[[Rows], list[Any]]) -> dict[str, Any]:
+def page(call: routing.Call, fetch: Fetch,
+         render: Callable[[Rows], Sequence[object]]) -> models.Row:
     """Answer one page of a list.
 
     :param fetch: gets the context and the query, returns rows
@@ -28,14 +31,14 @@ def page(call: routing.Call, fetch: Callable[..., Rows],
     more = len(rows) > limit
     rows = rows[:limit]
     name = call.listed.about().collection
-    document: dict[str, Any] = {name: render(rows)}
+    document: models.Row = {name: render(rows)}
     if more and rows:
         document[f'{name}_links'] = [paging.next_link(
             call.url, call.params, rows[-1]['id'])]
     return document
 
 
-def _check_marker(call: routing.Call, fetch: Callable[..., Rows]) -> None:
+def _check_marker(call: routing.Call, fetch: Fetch) -> None:
     """Check that the last entry of the page before is still there.
 
     Without it nobody knows where to go on; an empty page would look like
@@ -51,6 +54,7 @@ def _check_marker(call: routing.Call, fetch: Callable[..., Rows]) -> None:
 
 
 def count(call: routing.Call,
-          fetch: Callable[..., int]) -> dict[str, Any]:
+          fetch: Callable[[context.RequestContext, common_query.Query],
+                          int]) -> models.Row:
     """Answer how many there are, with the filters of the list."""
     return {'count': fetch(call.context, call.query)}

@@ -9,7 +9,6 @@ import http
 import inspect
 import re
 import sys
-from typing import Any
 
 from oslo_policy import policy as oslo_policy
 
@@ -21,6 +20,7 @@ from cloudmanager.api import routing
 from cloudmanager.api.types import answers as forms
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import paths
+from cloudmanager.api.types.values import Schema
 
 _ERROR = 'Error'
 _REQUEST_ID = 'X-OpenStack-Request-ID'
@@ -44,10 +44,10 @@ _SUCCESS = {200: 'Done.', 201: 'The object was created.',
             204: 'Done; there is no body.'}
 
 
-def document() -> dict[str, Any]:
+def document() -> Schema:
     """Return the document of all operations."""
     made = _Document()
-    operations: dict[str, dict[str, Any]] = {}
+    operations: dict[str, Schema] = {}
     for route in routing.TABLE:
         operations.setdefault(route.path, {})[
             route.method.lower()] = made.operation(route)
@@ -75,7 +75,7 @@ def document() -> dict[str, Any]:
                                'configured for other authentication.'}}}}
 
 
-_HEADERS: dict[str, Any] = {
+_HEADERS: Schema = {
     _REQUEST_ID: {'description': 'Id of the request, as in the logs.',
                   'schema': {'type': 'string'}, 'required': True},
     'Retry-After': {'description': 'Seconds after which trying again may '
@@ -90,7 +90,7 @@ def _name(status: int) -> str:
     return http.HTTPStatus(status).phrase.title().replace(' ', '')
 
 
-def _error(status: int, text: str) -> dict[str, Any]:
+def _error(status: int, text: str) -> Schema:
     headers = _header(_REQUEST_ID)
     if status in _PASSING:
         headers |= _header('Retry-After')
@@ -98,11 +98,11 @@ def _error(status: int, text: str) -> dict[str, Any]:
             'content': {rendering.JSON: {'schema': _refer(_ERROR)}}}
 
 
-def _header(name: str) -> dict[str, Any]:
+def _header(name: str) -> Schema:
     return {name: {'$ref': f'#/components/headers/{name}'}}
 
 
-def _refer(name: str) -> dict[str, Any]:
+def _refer(name: str) -> Schema:
     return {'$ref': f'#/components/schemas/{name}'}
 
 
@@ -127,18 +127,18 @@ class _Document:
     """Collects schemas and tags while operations are described."""
 
     def __init__(self) -> None:
-        self.schemas: dict[str, Any] = {_ERROR: ERROR}
+        self.schemas: Schema = {_ERROR: ERROR}
         self.tags: list[dict[str, str]] = []
         self._names: set[str] = set()
         self._rules = {
             rule.name: rule for rule in policies.list_rules()
             if isinstance(rule, oslo_policy.DocumentedRuleDefault)}
 
-    def operation(self, route: routing.Route) -> dict[str, Any]:
+    def operation(self, route: routing.Route) -> Schema:
         """Describe an operation."""
         summary, _, more = inspect.cleandoc(
             route.text or route.function.__doc__ or '').partition('\n')
-        result: dict[str, Any] = {
+        result: Schema = {
             'operationId': self._operation_id(route),
             'tags': [self._tag(route)],
             'summary': summary.rstrip('.'),
@@ -183,7 +183,7 @@ class _Document:
         return (f'Policy {route.rule}: '
                 f'{self._rules[route.rule].description}')
 
-    def _body(self, route: routing.Route) -> dict[str, Any]:
+    def _body(self, route: routing.Route) -> Schema:
         if route.lines is not None:
             return {'required': True, 'content': {
                 kind: {'schema': {'type': 'string', 'minLength': 1}}
@@ -204,7 +204,7 @@ class _Document:
         return {'required': required,
                 'content': {rendering.JSON: {'schema': schema}}}
 
-    def _responses(self, route: routing.Route) -> dict[str, Any]:
+    def _responses(self, route: routing.Route) -> dict[str, Schema]:
         listed = route.query.paged
         result = {str(status): self._answer(status, form, listed)
                   for status, form in route.answers.items()}
@@ -214,7 +214,7 @@ class _Document:
         return result
 
     def _answer(self, status: int, form: forms.Form | None,
-                listed: bool) -> dict[str, Any]:
+                listed: bool) -> Schema:
         """Describe an answer.
 
         :param listed: whether it is a list, which there is as CSV, too
@@ -222,21 +222,20 @@ class _Document:
         headers = _header(_REQUEST_ID)
         if status == http.HTTPStatus.ACCEPTED:
             headers |= _header('Location')
-        result: dict[str, Any] = {'description': _SUCCESS[status],
-                                  'headers': headers}
-        if form is not None:
-            result['content'] = {rendering.JSON: {'schema': self._form(form)}}
-            if listed and status == http.HTTPStatus.OK:
-                result['content'][rendering.CSV] = {
-                    'schema': {'type': 'string'}}
-        return result
+        result: Schema = {'description': _SUCCESS[status], 'headers': headers}
+        if form is None:
+            return result
+        content = {rendering.JSON: {'schema': self._form(form)}}
+        if listed and status == http.HTTPStatus.OK:
+            content[rendering.CSV] = {'schema': {'type': 'string'}}
+        return result | {'content': content}
 
-    def _form(self, form: forms.Form) -> dict[str, Any]:
+    def _form(self, form: forms.Form) -> Schema:
         if isinstance(form, forms.Array):
             return {'type': 'array', 'items': self._resource(form.of)}
         return self._resource(form)
 
-    def _resource(self, resource: type[fields.Resource]) -> dict[str, Any]:
+    def _resource(self, resource: type[fields.Resource]) -> Schema:
         """Return a resource's schema, or a reference if it has a name."""
         name = resource.about().schema_name
         if not name:
@@ -248,15 +247,16 @@ class _Document:
         return _refer(name)
 
 
-def _path_parameters(route: routing.Route) -> list[dict[str, Any]]:
+def _path_parameters(route: routing.Route) -> list[Schema]:
     return [{'name': name, 'in': 'path', 'required': True,
              **paths.PARAMETERS[name]}
             for name in re.findall(r'{(\w+)}', route.path)]
 
 
-def _query_parameters(route: routing.Route) -> list[dict[str, Any]]:
-    return [{'name': name, 'in': 'query', 'required': False, **rest}
-            for name, rest in route.query.described().items()]
+def _query_parameters(route: routing.Route) -> list[Schema]:
+    return [{'name': name, 'in': 'query', 'required': False,
+             'description': told['description'], 'schema': told['schema']}
+            for name, told in route.query.described().items()]
 
 
 def _errors(route: routing.Route) -> list[int]:

@@ -11,7 +11,8 @@ from collections.abc import Collection
 from collections.abc import Mapping
 import dataclasses
 import threading
-from typing import Any
+from typing import Generic
+from typing import TypeVar
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -22,10 +23,11 @@ CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 #: Seconds between attempts to reach a service that is out of reach.
 MIN_RETRY = 1.0
+T = TypeVar('T')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Generic[T]):
     """What is known.
 
     :ivar values: by key; ``None`` for keys that the service does not know
@@ -34,13 +36,13 @@ class Reading:
     :ivar error: why the last attempt to read failed, if it did
     """
 
-    values: Mapping[str, Any]
+    values: Mapping[str, T | None]
     complete: bool
     age: float
     error: Exception | None
 
 
-class Refreshed:
+class Refreshed(Generic[T]):
     """Values by key, each kept for ``[inventory] cache_seconds``.
 
     :param name: of what is read, for messages
@@ -49,11 +51,12 @@ class Refreshed:
     """
 
     def __init__(self, name: str, read: Callable[[frozenset[str]],
-                                                 Mapping[str, Any]]) -> None:
+                                                 Mapping[str, T | None]]
+                 ) -> None:
         self._name = name
         self._read = read
         self._changed = threading.Condition()
-        self._entries: dict[str, tuple[Any, float]] = {}
+        self._entries: dict[str, tuple[T | None, float]] = {}
         self._wanted: set[str] = set()
         self._running: frozenset[str] = frozenset()
         self._thread: threading.Thread | None = None
@@ -86,7 +89,7 @@ class Refreshed:
                 name=f'refresh-{self._name}')
             self._thread.start()
 
-    def get(self, keys: Collection[str], deadline: float) -> Reading:
+    def get(self, keys: Collection[str], deadline: float) -> Reading[T]:
         """Return what is known of some keys.
 
         :param deadline: time by ``clock.monotonic`` until which it is waited
@@ -109,7 +112,8 @@ class Refreshed:
         return Reading({key: entry[0] for key, entry in usable.items()},
                        len(usable) == len(set(keys)), now - oldest, error)
 
-    def _usable(self, keys: Collection[str]) -> dict[str, tuple[Any, float]]:
+    def _usable(self, keys: Collection[str]
+                ) -> dict[str, tuple[T | None, float]]:
         """Return what is not too old to be answered."""
         oldest = clock.monotonic() - CONF.inventory.stale_seconds
         entries = self._entries
@@ -117,7 +121,7 @@ class Refreshed:
                 if key in entries and entries[key][1] >= oldest}
 
     def _is_worth_waiting(self, keys: Collection[str],
-                          usable: Mapping[str, Any]) -> bool:
+                          usable: Collection[str]) -> bool:
         """Tell whether a reading is on its way that is not late."""
         if (self._late or self._error is not None
                 or len(usable) == len(keys)):
@@ -145,7 +149,7 @@ class Refreshed:
             else:
                 self._take(found)
 
-    def _take(self, found: Mapping[str, Any]) -> None:
+    def _take(self, found: Mapping[str, T | None]) -> None:
         with self._changed:
             now = clock.monotonic()
             if self._error is not None:

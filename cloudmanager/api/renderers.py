@@ -5,11 +5,9 @@ WSME could do it from the same types, and takes tens of times longer
 (``tools/bench/request_cost.py``).
 """
 
-from collections.abc import Mapping
 import csv
 import datetime
 import io
-from typing import Any
 
 import pecan
 
@@ -18,12 +16,13 @@ from cloudmanager.api import routing
 from cloudmanager.api.filters import parameters
 from cloudmanager.api.types import fields
 from cloudmanager.common import clock
+from cloudmanager.db import models
 
 
 class _Renderer:
     """In the form that Pecan wants; it has one of each class."""
 
-    def __init__(self, path: str, extra_vars: Any) -> None:
+    def __init__(self, path: str, extra_vars: object) -> None:
         pass
 
 
@@ -31,7 +30,7 @@ class JSONRenderer(_Renderer):
     """Writes a document, with the fields that were chosen."""
 
     def render(self, template_path: str,
-               namespace: Mapping[str, Any]) -> bytes:
+               namespace: models.Row) -> bytes:
         call: routing.Call = pecan.request.call
         resource = call.route.query.chosen
         if call.chosen is not None and resource is not None:
@@ -43,7 +42,7 @@ class CSVRenderer(_Renderer):
     """Writes the list of a document, its link as a header."""
 
     def render(self, template_path: str,
-               namespace: Mapping[str, Any]) -> bytes:
+               namespace: models.Row) -> bytes:
         call: routing.Call = pecan.request.call
         collection = call.listed.about().collection
         for link in namespace.get(f'{collection}_links', ()):
@@ -56,8 +55,8 @@ class CSVRenderer(_Renderer):
 ALL = {'json_fast': JSONRenderer, 'csv': CSVRenderer}
 
 
-def _narrow(document: Mapping[str, Any], resource: type[fields.Resource],
-            chosen: parameters.Chosen) -> dict[str, Any]:
+def _narrow(document: models.Row, resource: type[fields.Resource],
+            chosen: parameters.Chosen) -> models.Row:
     """Leave only some fields in the objects of an answer.
 
     :param document: the answer, with one object or a list in its envelope
@@ -72,12 +71,11 @@ def _narrow(document: Mapping[str, Any], resource: type[fields.Resource],
     return found
 
 
-def _narrowed(row: dict[str, Any],
-              chosen: parameters.Chosen) -> dict[str, Any]:
+def _narrowed(row: models.Row, chosen: parameters.Chosen) -> models.Row:
     return {name: row[name] for name in chosen if name in row}
 
 
-def _to_csv(rows: list[Any], resource: type[fields.Resource],
+def _to_csv(rows: list[models.Row | str], resource: type[fields.Resource],
             chosen: parameters.Chosen | None) -> bytes:
     """Return rows as CSV (RFC 4180) with a header.
 
@@ -95,15 +93,15 @@ def _to_csv(rows: list[Any], resource: type[fields.Resource],
     else:
         writer.writerow(names)
         writer.writerows([_cell(row.get(name)) for name in names]
-                         for row in rows)
+                         for row in rows if isinstance(row, dict))
     return text.getvalue().encode()
 
 
-def _among(rows: list[Any], name: str) -> bool:
+def _among(rows: list[models.Row | str], name: str) -> bool:
     return any(isinstance(row, dict) and name in row for row in rows)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     """Return a value as a cell: JSON where it is no plain value."""
     if value is None:
         return ''

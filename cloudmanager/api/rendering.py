@@ -2,7 +2,6 @@
 """JSON in and out: strict in, fast out."""
 
 import json
-from typing import Any
 
 import orjson
 
@@ -14,12 +13,12 @@ JSON, CSV = 'application/json', 'text/csv'
 _MAX_WHOLE = 2 ** 53
 
 
-def dumps(document: Any) -> bytes:
+def dumps(document: object) -> bytes:
     """Return a document as JSON; times are written to the second."""
     return orjson.dumps(document, option=orjson.OPT_OMIT_MICROSECONDS)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError('a key is given twice')
@@ -37,7 +36,7 @@ def _number(text: str) -> int | float:
     return value
 
 
-def _check(value: Any) -> None:
+def _check(value: object) -> None:
     """Refuse what databases cannot store."""
     if isinstance(value, str):
         if '\x00' in value:
@@ -51,7 +50,7 @@ def _check(value: Any) -> None:
             _check(element)
 
 
-def loads(body: bytes) -> Any:
+def loads(body: bytes) -> object:
     """Return the document of a request's body.
 
     orjson refuses what is not JSON to the letter (NaN, lone surrogates,
@@ -61,8 +60,8 @@ def loads(body: bytes) -> Any:
     """
     try:
         orjson.loads(body)
-        document = json.loads(body, object_pairs_hook=_unique,
-                              parse_float=_number)
+        document: object = json.loads(
+            body, object_pairs_hook=_unique, parse_float=_number)
         _check(document)
     except (ValueError, RecursionError) as exc:
         raise exception.Invalid(

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 import dataclasses
 import functools
 import inspect
-from typing import Any
+from typing import TypeVar
 
 import pecan
 
-from cloudmanager.api import errors
+from cloudmanager.api import errors as api_errors
 from cloudmanager.api import lines as body_lines
 from cloudmanager.api import rendering
 from cloudmanager.api.filters import parameters
@@ -25,12 +25,18 @@ from cloudmanager.api.types import answers as forms
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import formats
 from cloudmanager.api.types import reading
+from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
+from cloudmanager.db import models
 from cloudmanager.domain import query as common_query
 
 WITH_BODY = ('POST', 'PUT', 'PATCH')
 _UUID = formats.UUID()
 Answers = Mapping[int, forms.Form | None]
+#: What a function returns: the document of an answer, or nothing.
+Document = Mapping[str, object]
+Operation = Callable[..., Document | None]
+_Declared = TypeVar('_Declared', bound=Operation)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Route:
     method: str
     path: str
     rule: str | None
-    function: Callable[..., Any]
+    function: Operation
     answers: Answers
     body: type[fields.Resource] | None = None
     lines: type[fields.Resource] | None = None
@@ -137,14 +143,14 @@ class Call:
     """
 
     route: Route
-    context: Any
+    context: cm_context.RequestContext
     url: str
     params: list[tuple[str, str]] = dataclasses.field(default_factory=list)
-    body: dict[str, Any] = dataclasses.field(default_factory=dict)
+    body: models.Row = dataclasses.field(default_factory=dict)
     query: common_query.Query = common_query.Query()
     flags: Mapping[str, bool] = dataclasses.field(default_factory=dict)
     chosen: parameters.Chosen | None = None
-    values: dict[str, Any] = dataclasses.field(default_factory=dict)
+    values: models.Row = dataclasses.field(default_factory=dict)
     lines: list[body_lines.Line] = dataclasses.field(default_factory=list)
 
     @property
@@ -155,13 +161,18 @@ class Call:
         return self.route.query.resource
 
 
+# The length of a path and its first two segments.
+_Likeness = tuple[int, tuple[str, ...]]
+
+
 class Table:
     """All routes, in the order of their declaration."""
 
     def __init__(self) -> None:
         self._routes: list[Route] = []
         # The same by what is the same in all paths that could be meant.
-        self._alike: dict[Any, list[Route]] = collections.defaultdict(list)
+        self._alike: dict[_Likeness, list[Route]] = (
+            collections.defaultdict(list))
 
     def __iter__(self) -> Iterator[Route]:
         return iter(self._routes)
@@ -196,7 +207,7 @@ class Table:
         allowed = sorted({candidate.method for candidate, _ in matches}
                          | {'HEAD' for candidate, _ in matches
                             if candidate.method == 'GET'})
-        raise errors.MethodNotAllowed(allowed=', '.join(allowed))
+        raise api_errors.MethodNotAllowed(allowed=', '.join(allowed))
 
     def _missing(self, given: tuple[str, ...]) -> exception.NotFound:
         """Return the error for a path that there is not.
@@ -221,7 +232,11 @@ TABLE = Table()
 
 
 def route(method: str, path: str, rule: str | None, *, answers: Answers,
-          **declared: Any) -> Callable[..., Any]:
+          body: type[fields.Resource] | None = None,
+          lines: type[fields.Resource] | None = None,
+          query: parameters.Parameters = parameters.Parameters(),
+          errors: tuple[int, ...] = (), title: str = '',
+          text: str = '') -> Callable[[_Declared], _Declared]:
     """Make a function answer a method and a path.
 
     It is called with the ``Call`` and the path's parameters, and returns a
@@ -231,8 +246,9 @@ def route(method: str, path: str, rule: str | None, *, answers: Answers,
     :param answers: and what else a ``Route`` says of it is what requests
         are checked by, and what the OpenAPI document tells
     """
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        made = Route(method, path, rule, function, answers, **declared)
+    def register(function: _Declared) -> _Declared:
+        made = Route(method, path, rule, function, answers, body, lines,
+                     query, errors, title, text)
         made.expose()
         TABLE.add(made)
         return function
@@ -244,7 +260,7 @@ def split(path: str) -> tuple[str, ...]:
     return tuple(path.strip('/').split('/')) if path.strip('/') else ()
 
 
-def _likeness(segments: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+def _likeness(segments: tuple[str, ...]) -> _Likeness:
     """Return what paths have in common that one request can mean.
 
     None has a parameter in its first two segments.

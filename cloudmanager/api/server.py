@@ -7,7 +7,7 @@ In production the application runs in uWSGI or another WSGI server.
 import socket
 import threading
 import time
-from typing import Any
+from wsgiref import types as wsgi
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -61,7 +61,7 @@ class _Dispatcher:
             one.shutdown(timeout=seconds)
 
 
-class _Listener(server.TcpWSGIServer):
+class _Listener(server.TcpWSGIServer):  # type: ignore[misc]
     """Accepts connections, and closes those of slow clients."""
 
     channel_class = connections.Connection
@@ -132,7 +132,7 @@ def _listen(host: str, port: int) -> socket.socket:
                                 dualstack_ipv6=both)
 
 
-def _limits(host: str, listening: socket.socket) -> Any:
+def _limits(host: str, listening: socket.socket) -> adjustments.Adjustments:
     return adjustments.Adjustments(
         sockets=[listening], server_name=host, ident='cloudmanager',
         backlog=BACKLOG, asyncore_use_poll=True, log_socket_errors=False,
@@ -156,13 +156,14 @@ class Server:
     :param port: 0 lets the system choose one
     """
 
-    def __init__(self, application: Any, host: str, port: int) -> None:
+    def __init__(self, application: wsgi.WSGIApplication, host: str,
+                 port: int) -> None:
         self._application = application
         self._address = (host, port)
         self._listener: _Listener | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
-        self._map: dict[int, Any] = {}
+        self._map: dict[int, wasyncore.dispatcher] = {}
 
     @property
     def port(self) -> int:

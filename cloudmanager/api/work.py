@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starting work: a row in the database, a message to the conductors."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from oslo_log import log as logging
 import pecan
@@ -9,28 +9,36 @@ import pecan
 from cloudmanager.api import routing
 from cloudmanager.common import exception
 from cloudmanager.conductor import rpcapi
+from cloudmanager.db import models
 from cloudmanager.db import tasks as db_tasks
 
 LOG = logging.getLogger(__name__)
 
 
-def start(call: routing.Call, name: str, **values: Any) -> str:
+def start(call: routing.Call, name: str, *, targets: list[str],
+          params: models.Row, host: str | None = None,
+          server_id: str | None = None,
+          defaults: Mapping[str, object] | None = None) -> str:
     """Create a task, or find the equal one that runs, and return its id.
 
     A message that cannot be sent is only a delay: conductors look for
     tasks that nobody told them of.
 
-    :param values: see ``cloudmanager.db.tasks.create_task``
+    For the rest see ``cloudmanager.db.tasks.create_task``.
+
     :raises TaskConflict: another task is in the way
     """
-    task, new = db_tasks.create_task(call.context, name, **values)
+    task, new = db_tasks.create_task(
+        call.context, name, targets=targets, params=params, host=host,
+        server_id=server_id, defaults=defaults)
     if new:
         try:
             rpcapi.ConductorAPI().run_task(call.context, task['id'])
         except exception.Unavailable as exc:
             LOG.warning('Conductors were not told of task %(task)s: '
                         '%(why)s', {'task': task['id'], 'why': exc})
-    return task['id']
+    task_id: str = task['id']
+    return task_id
 
 
 def accepted(task_id: str) -> None:

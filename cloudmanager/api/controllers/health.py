@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """GET /healthcheck: whether this process reaches what it needs."""
 
-from typing import Any
-
 from oslo_db import exception as db_exc
 from oslo_log import log as logging
 import sqlalchemy as sa
@@ -38,7 +36,7 @@ def _messaging() -> bool:
 
 @routing.route('GET', PATH, None,
                answers={200: info_types.Health})
-def healthcheck(call: routing.Call) -> Any:
+def healthcheck(call: routing.Call) -> routing.Document:
     """Answer 200 if all is reached, else 503 with what is not.
 
     :raises Unavailable: something is not

@@ -1,30 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who asks, and whether he may."""
 
-from typing import Any
-
+from pecan import core
 from pecan import hooks
 
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import policy
 
 
-class ContextHook(hooks.PecanHook):
+class ContextHook(hooks.PecanHook):  # type: ignore[misc]
     """Gives a request its context before its operation is looked for."""
 
     priority = 10
 
-    def on_route(self, state: Any) -> None:
+    def on_route(self, state: core.RoutingState) -> None:
         state.request.context = cm_context.RequestContext.from_environ(
             state.request.environ)
 
 
-class PolicyHook(hooks.PecanHook):
+class PolicyHook(hooks.PecanHook):  # type: ignore[misc]
     """Lets those go on whom the policy of the operation allows to."""
 
     priority = 20
 
-    def before(self, state: Any) -> None:
+    def before(self, state: core.RoutingState) -> None:
         call = state.request.call
         if call.route.rule is not None:
             policy.authorize(call.context, call.route.rule)

@@ -4,11 +4,12 @@
 Neither is looked at before the caller is known to be allowed to ask.
 """
 
-from typing import Any
 import urllib.parse
 
 from oslo_config import cfg
+from pecan import core
 from pecan import hooks
+import webob
 
 from cloudmanager.api import errors
 from cloudmanager.api import lines
@@ -16,12 +17,13 @@ from cloudmanager.api import rendering
 from cloudmanager.api import routing
 from cloudmanager.api.types import fields
 from cloudmanager.common import exception
+from cloudmanager.db import models
 
 CONF = cfg.CONF
 _MAX_PARAMS = 1000
 
 
-class BodyHook(hooks.PecanHook):
+class BodyHook(hooks.PecanHook):  # type: ignore[misc]
     """Reads the body as a JSON object, or as the lines of one that has them.
 
     Nothing else is taken for a body: no form, no XML, no JSON that is not
@@ -30,7 +32,7 @@ class BodyHook(hooks.PecanHook):
 
     priority = 30
 
-    def before(self, state: Any) -> None:
+    def before(self, state: core.RoutingState) -> None:
         call = state.request.call
         if call.route.method not in routing.WITH_BODY:
             return
@@ -40,18 +42,18 @@ class BodyHook(hooks.PecanHook):
             call.lines = _lines(state.request, call.route.lines)
 
 
-class ParametersHook(hooks.PecanHook):
+class ParametersHook(hooks.PecanHook):  # type: ignore[misc]
     """Reads what the operation declares of its query string and body."""
 
     priority = 40
 
-    def before(self, state: Any) -> None:
+    def before(self, state: core.RoutingState) -> None:
         call = state.request.call
         call.params = _params(state.request)
         call.route.read(call)
 
 
-def _read(request: Any) -> bytes:
+def _read(request: webob.BaseRequest) -> bytes:
     """Read a body, never more than is allowed.
 
     :raises BodyTooLarge: it is larger
@@ -65,21 +67,21 @@ def _read(request: Any) -> bytes:
             reason='The body did not arrive as a whole.') from exc
 
 
-def _read_some(request: Any, limit: int) -> bytes:
+def _read_some(request: webob.BaseRequest, limit: int) -> bytes:
     too_large = errors.BodyTooLarge(limit=limit)
     if request.content_length is not None:
         if request.content_length > limit:
             raise too_large
-        return request.body
+        return bytes(request.body)
     if request.headers.get('Transfer-Encoding', '').lower() != 'chunked':
         return b''
-    found = request.environ['wsgi.input'].read(limit + 1)
+    found: bytes = request.environ['wsgi.input'].read(limit + 1)
     if len(found) > limit:
         raise too_large
     return found
 
 
-def _document(request: Any) -> dict[str, Any]:
+def _document(request: webob.BaseRequest) -> models.Row:
     """Return the body of a request as a document.
 
     :raises UnsupportedMediaType: it is no JSON
@@ -96,7 +98,7 @@ def _document(request: Any) -> dict[str, Any]:
     return document
 
 
-def _lines(request: Any,
+def _lines(request: webob.BaseRequest,
            resource: type[fields.Resource]) -> list[lines.Line]:
     """Return the lines of the body of a request.
 
@@ -110,7 +112,7 @@ def _lines(request: Any,
     return lines.read(resource, _read(request), kind)
 
 
-def _params(request: Any) -> list[tuple[str, str]]:
+def _params(request: webob.BaseRequest) -> list[tuple[str, str]]:
     """Return names and values of a query string.
 
     Between parameters stands an ampersand and nothing else: WebOb takes a

@@ -2,7 +2,6 @@
 """Objects in bodies of which only a JSON schema says what they contain."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import jsonschema
 
@@ -30,7 +29,7 @@ _TEXTS = {
 
 
 def check(value: object, field: str,
-          properties: Mapping[str, Mapping[str, Any]]) -> None:
+          properties: Mapping[str, Mapping[str, object]]) -> None:
     """Check an object inside of a body.
 
     :param field: its name in the body

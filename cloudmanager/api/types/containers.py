@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
 from cloudmanager.api.types import texts
 from cloudmanager.api.types import wrong
@@ -35,24 +35,25 @@ class List(Type):
         self._minimum, self._maximum = minimum, maximum
         self._unique, self._once = unique, once
 
-    def stored(self, value: Any) -> list[Any]:
-        if len(value) < self._minimum:
+    def stored(self, value: object) -> list[object]:
+        elements = cast(list[object], value)
+        if len(elements) < self._minimum:
             raise ValueError(f'must have at least {self._minimum} elements')
-        if self._maximum is not None and len(value) > self._maximum:
+        if self._maximum is not None and len(elements) > self._maximum:
             raise ValueError(
                 f'must not have more than {self._maximum} elements')
         found = [wrong.inside(str(number), self.item.validate, element)
-                 for number, element in enumerate(value)]
+                 for number, element in enumerate(elements)]
         kept = list(dict.fromkeys(found)) if self._once or self._unique else (
             found)
         if self._unique and len(kept) < len(found):
             raise ValueError('must not contain an element twice')
         return kept
 
-    def parse(self, text: str) -> Any:
+    def parse(self, text: str) -> object:
         return self.item.parse(text)
 
-    def sought(self, text: str) -> Any:
+    def sought(self, text: str) -> object:
         return self.item.sought(text)
 
     def known(self) -> str | None:
@@ -87,7 +88,7 @@ class Object(Type):
     def __init__(self, *, lines: bool = False) -> None:
         self._lines = lines
 
-    def stored(self, value: Any) -> Any:
+    def stored(self, value: object) -> object:
         texts.check_all(value, self._lines)
         return value
 
@@ -109,21 +110,21 @@ class Map(Type):
         self.value = value
         self._minimum, self._maximum = minimum, maximum
 
-    def stored(self, value: Mapping[str, object]) -> dict[str, Any]:
+    def stored(self, value: object) -> dict[str, object]:
         return dict(self.pairs(value))
 
-    def pairs(self, value: Mapping[str, object]
-              ) -> Iterator[tuple[str, Any]]:
+    def pairs(self, value: object) -> Iterator[tuple[str, object]]:
         """Give the names and values in their stored form.
 
         :raises ValueError: something is wrong with them
         """
-        if len(value) < self._minimum:
+        given = cast(Mapping[str, object], value)
+        if len(given) < self._minimum:
             raise ValueError(f'must have at least {self._minimum} fields')
-        if len(value) > self._maximum:
+        if len(given) > self._maximum:
             raise ValueError(f'must not have more than {self._maximum} '
                              'fields')
-        for name, element in value.items():
+        for name, element in given.items():
             yield self._key(name), wrong.inside(name, self.value.validate,
                                                 element)
 

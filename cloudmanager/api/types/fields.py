@@ -11,7 +11,6 @@ import copy
 import dataclasses
 import operator
 import types
-from typing import Any
 from typing import cast
 from typing import ClassVar
 from typing import Self
@@ -24,6 +23,7 @@ from cloudmanager.api.types import values
 from cloudmanager.api.types import wrong
 from cloudmanager.api.types.containers import Map
 from cloudmanager.api.types.values import Schema
+from cloudmanager.db import models
 
 Datatype: TypeAlias = (values.Type | type['Resource']
                        | list[type['Resource']])
@@ -223,7 +223,7 @@ class Resource(wtypes.Base):  # type: ignore[misc]  # WSME has no types
     _sort_keys: ClassVar[dict[str, Field]] = {}
     _bodies: ClassVar[dict[str, type['Resource']]] = {}
     _columns: ClassVar[dict[str, str]] = {}
-    _take: ClassVar[Callable[[Mapping[str, Any]], tuple[Any, ...]]]
+    _take: ClassVar[Callable[[models.Row], tuple[object, ...]]]
 
     def __init_subclass__(cls) -> None:
         found: dict[str, Field] = {}
@@ -287,13 +287,13 @@ class Resource(wtypes.Base):  # type: ignore[misc]  # WSME has no types
         return cls._bodies[purpose]
 
     @classmethod
-    def defaults(cls) -> dict[str, Any]:
+    def defaults(cls) -> models.Row:
         """Return what it means not to set fields, by column."""
         return {field.attribute: field.default for field in cls._fields
                 if field.default is not wtypes.Unset}
 
     @classmethod
-    def render(cls, row: Mapping[str, Any]) -> dict[str, Any]:
+    def render(cls, row: models.Row) -> models.Row:
         """Return the fields of a row as the API answers them.
 
         Times stay what they are; ``rendering.dumps`` writes them.
@@ -332,7 +332,7 @@ class Resource(wtypes.Base):  # type: ignore[misc]  # WSME has no types
 
 
 def _taker(columns: tuple[str, ...]
-           ) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+           ) -> Callable[[models.Row], tuple[object, ...]]:
     """Return what gets columns out of a row all at once."""
     if len(columns) > 1:
         return operator.itemgetter(*columns)

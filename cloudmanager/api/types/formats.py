@@ -6,7 +6,7 @@ The patterns name values of the common form; some types take more than that.
 
 import ipaddress
 import re
-from typing import Any
+from typing import cast
 import uuid
 
 from cloudmanager.api.types import texts
@@ -260,12 +260,12 @@ class Targets(Map):
                          List(TARGET_NAME, 1, targets, once=True),
                          1, portals)
 
-    def stored(self, value: Any) -> dict[str, list[str]]:
+    def stored(self, value: object) -> dict[str, object]:
         """Return them by the canonical forms of the addresses."""
         found: dict[str, list[str]] = {}
         for address, names in self.pairs(value):
-            found.setdefault(address, []).extend(names)
-        return found
+            found.setdefault(address, []).extend(cast(list[str], names))
+        return dict(found)
 
 
 def _portal(text: str) -> str:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bodies of the actions on compute hosts."""
 
-from typing import Any
-
 from cloudmanager.api.types import answers
 from cloudmanager.api.types.common import flag
 from cloudmanager.api.types.containers import List
@@ -12,6 +10,7 @@ from cloudmanager.api.types.fields import Resource
 from cloudmanager.api.types.values import Choice
 from cloudmanager.api.types.values import Integer
 from cloudmanager.api.types.values import Text
+from cloudmanager.db import models
 
 MAX_HOSTS = 1000
 
@@ -93,7 +92,7 @@ ACTIONS: dict[str, type[Resource]] = {
     'restart': Restart}
 
 
-def defaults(action: str) -> dict[str, Any]:
+def defaults(action: str) -> models.Row:
     """Return what the flags of an action mean that are not given, by name.
 
     One that is no flag, such as a number, has its default in the conductor

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes."""
 
-from typing import Any
-
 from cloudmanager.api import rendering
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import checks
@@ -122,7 +120,7 @@ class _Metadata(Object):
     _MAX = 4096
     _PROPERTIES = {'cpu_benchmark': {'type': 'string', 'maxLength': 255}}
 
-    def stored(self, value: Any) -> Any:
+    def stored(self, value: object) -> object:
         if isinstance(value, str):
             if len(value) > self._MAX:
                 raise ValueError(f'must not have more than {self._MAX} '

@@ -1,29 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the parameters in paths are."""
 
-from typing import Any
-
 from cloudmanager.api.types import formats
 from cloudmanager.api.types import values
 
 
-def _integer(description: str) -> dict[str, Any]:
+def _integer(description: str) -> values.Schema:
     return {'description': description,
             'schema': {'type': 'integer', 'minimum': 1,
                        'maximum': values.MAX_INTEGER}}
 
 
-def _uuid(description: str) -> dict[str, Any]:
+def _uuid(description: str) -> values.Schema:
     return {'description': description,
             'schema': {'type': 'string', 'pattern': formats.UUID_PATTERN}}
 
 
-def _string(description: str) -> dict[str, Any]:
+def _string(description: str) -> values.Schema:
     return {'description': description,
             'schema': {'type': 'string', 'minLength': 1}}
 
 
-PARAMETERS = {
+PARAMETERS: dict[str, values.Schema] = {
     'aggregate_id': _integer('Id of the host aggregate in Nova.'),
     'availability_storage_id': _integer('Id of the availability storage.'),
     'class_id': _integer('Id of the node class.'),

@@ -6,8 +6,6 @@ through it, refuses what it does not know and misses what it must have; each
 value is looked at by the type of its field (``values.py``).
 """
 
-from typing import Any
-
 import wsme.exc
 from wsme.rest import json as wsme_json
 
@@ -15,10 +13,11 @@ from cloudmanager.api.types import containers
 from cloudmanager.api.types import fields
 from cloudmanager.api.types import wrong
 from cloudmanager.common import exception
+from cloudmanager.db import models
 
 
-def read(resource: type[fields.Resource], document: dict[str, Any],
-         purpose: str) -> dict[str, Any]:
+def read(resource: type[fields.Resource], document: models.Row,
+         purpose: str) -> models.Row:
     """Check a body and return its values by column.
 
     :param purpose: ``fields.CREATE`` or ``fields.UPDATE``
@@ -30,8 +29,8 @@ def read(resource: type[fields.Resource], document: dict[str, Any],
     return read_fields(resource, _open(about.envelope, document), purpose)
 
 
-def read_fields(resource: type[fields.Resource], document: dict[str, Any],
-                purpose: str) -> dict[str, Any]:
+def read_fields(resource: type[fields.Resource], document: models.Row,
+                purpose: str) -> models.Row:
     """Check the fields of an object without its envelope; see ``read``."""
     kind = resource.body(purpose)
     try:
@@ -50,14 +49,13 @@ def read_fields(resource: type[fields.Resource], document: dict[str, Any],
 
 
 def _read_map(kind: containers.Map,
-              document: dict[str, Any]) -> dict[str, Any]:
+              document: models.Row) -> models.Row:
     try:
-        found: dict[str, Any] = kind.validate(document)
+        return dict(kind.pairs(document))
     except wrong.Wrong as exc:
         raise _invalid(exc) from exc
     except ValueError as exc:
         raise exception.Invalid(reason=f'The body {exc}.') from exc
-    return found
 
 
 def _invalid(exc: wrong.Wrong) -> exception.Invalid:
@@ -69,7 +67,7 @@ def _unknown(names: set[str]) -> exception.Invalid:
         reason=f'Unknown field: {", ".join(sorted(names))[:255]}.')
 
 
-def _open(envelope: str, document: dict[str, Any]) -> dict[str, Any]:
+def _open(envelope: str, document: models.Row) -> models.Row:
     """Take a body out of its envelope."""
     if not envelope:
         return document

@@ -8,7 +8,7 @@ They are user types of WSME. WSME by itself would take "1" for a number and
 import datetime
 import functools
 import re
-from typing import Any
+from typing import cast
 
 from wsme import types as wtypes
 from wsme.rest import json as wsme_json
@@ -71,7 +71,7 @@ class Type(wtypes.UserType):  # type: ignore[misc]  # WSME has no types
         """What is wrong with a value of another type."""
         return f'must be of type {" or ".join(self.given)}'
 
-    def validate(self, value: object) -> Any:
+    def validate(self, value: object) -> object:
         """Return the stored form of a value of a body.
 
         :raises ValueError: it is none
@@ -80,18 +80,18 @@ class Type(wtypes.UserType):  # type: ignore[misc]  # WSME has no types
             raise ValueError(self.expected)
         return self.stored(value)
 
-    def stored(self, value: Any) -> Any:
+    def stored(self, value: object) -> object:
         """Do the same for a value of the right JSON type."""
         return value
 
-    def parse(self, text: str) -> Any:
+    def parse(self, text: str) -> object:
         """Read a value of a query string.
 
         :raises ValueError: it is none
         """
         raise ValueError('cannot be asked for')
 
-    def sought(self, text: str) -> Any:
+    def sought(self, text: str) -> object:
         """Read a value of a query string that a field must equal.
 
         It goes the way of values in bodies. What no body could have set is
@@ -136,12 +136,19 @@ class Integer(Type):
     def __init__(self, minimum: int = 0, maximum: int = MAX_INTEGER) -> None:
         self.minimum, self.maximum = minimum, maximum
 
-    def stored(self, value: Any) -> Any:
-        if value < self.minimum:
+    def stored(self, value: object) -> int:
+        return self.within(cast(int, value))
+
+    def within(self, number: int) -> int:
+        """Return a number, unless it is too small or too large.
+
+        :raises ValueError: it is
+        """
+        if number < self.minimum:
             raise ValueError(f'must not be less than {self.minimum}')
-        if value > self.maximum:
+        if number > self.maximum:
             raise ValueError(f'must not be more than {self.maximum}')
-        return value
+        return number
 
     def parse(self, text: str) -> int:
         digits = text[1:] if text.startswith('-') else text
@@ -166,15 +173,16 @@ class Numeral(Integer):
         super().__init__(minimum, maximum)
         self._pattern = pattern
 
-    def stored(self, value: Any) -> int:
+    def stored(self, value: object) -> int:
         if isinstance(value, int):
-            return int(super().stored(value))
-        if not (value.isascii() and value.isdigit()
-                and len(value) <= len(str(self.maximum))
-                and self.minimum <= int(value) <= self.maximum):
+            return self.within(value)
+        text = str(value)
+        if not (text.isascii() and text.isdigit()
+                and len(text) <= len(str(self.maximum))
+                and self.minimum <= int(text) <= self.maximum):
             raise ValueError(f'must be a number from {self.minimum} to '
                              f'{self.maximum}')
-        return int(value)
+        return int(text)
 
     def keywords(self) -> Schema:
         return {**super().keywords(), 'pattern': self._pattern}
@@ -226,7 +234,7 @@ class Text(Type):
         if numbers:
             self.given = ('string', 'integer')
 
-    def stored(self, value: Any) -> Any:
+    def stored(self, value: object) -> str:
         text = str(value)
         if len(text) < self._minimum:
             raise ValueError(f'must have at least {self._minimum} '
@@ -237,7 +245,7 @@ class Text(Type):
         texts.check(text, self._lines)
         return self.convert(text)
 
-    def convert(self, value: str) -> Any:
+    def convert(self, value: str) -> str:
         """Return the stored form of a text.
 
         :raises ValueError: it is not what it should be
@@ -249,12 +257,12 @@ class Text(Type):
             raise ValueError('must not contain a NUL character')
         return text
 
-    def sought(self, text: str) -> Any:
+    def sought(self, text: str) -> str:
         return self.convert(self.parse(text))
 
     def known(self) -> str | None:
-        options = self.described.get('anyOf', ())
-        for form in (self.described, *options):  # type: ignore[misc]
+        options = cast(list[Schema], self.described.get('anyOf', []))
+        for form in (self.described, *options):
             if 'pattern' in form:
                 return str(form['pattern']).removeprefix('^').removesuffix(
                     '$')
@@ -278,7 +286,7 @@ class Choice(Type):
     def __init__(self, *choices: str) -> None:
         self.choices = tuple(map(str, choices))
 
-    def stored(self, value: Any) -> str:
+    def stored(self, value: object) -> str:
         if value not in self.choices:
             raise ValueError(f'must be one of {", ".join(self.choices)}')
         return str(value)
@@ -308,9 +316,9 @@ class Time(Type):
     def accepts(self, value: object) -> bool:
         return isinstance(value, datetime.datetime) or super().accepts(value)
 
-    def stored(self, value: Any) -> datetime.datetime:
+    def stored(self, value: object) -> datetime.datetime:
         return (value if isinstance(value, datetime.datetime)
-                else self.parse(value))
+                else self.parse(str(value)))
 
     def parse(self, text: str) -> datetime.datetime:
         try:

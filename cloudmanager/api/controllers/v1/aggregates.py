@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Audits of host aggregates: whether and how to balance their load."""
 
-from typing import Any
-
 from cloudmanager.api import routing
 from cloudmanager.api.types import aggregates as aggregate_types
 from cloudmanager.common import exception
@@ -22,7 +20,7 @@ def _key(aggregate_id: str) -> int:
                body=aggregate_types.Execute,
                answers={200: aggregate_types.ONE_AUDIT},
                errors=(409, 501, 503))
-def execute_audit(call: routing.Call, aggregate_id: str) -> Any:
+def execute_audit(call: routing.Call, aggregate_id: str) -> routing.Document:
     """Find out what moves would balance the load of an aggregate."""
     _key(aggregate_id)
     raise exception.OperationNotImplemented(
@@ -32,7 +30,7 @@ def execute_audit(call: routing.Call, aggregate_id: str) -> Any:
 @routing.route('POST', f'{_PATH}/apply-audit', policies.APPLY_AUDIT,
                body=aggregate_types.Chosen, answers={202: None},
                errors=(409, 501, 503))
-def apply_audit(call: routing.Call, aggregate_id: str) -> Any:
+def apply_audit(call: routing.Call, aggregate_id: str) -> routing.Document:
     """Carry out the moves of an audit."""
     db_audits.get_audit(call.context, _key(aggregate_id),
                         call.values['audit_id'])
@@ -42,7 +40,8 @@ def apply_audit(call: routing.Call, aggregate_id: str) -> Any:
 @routing.route('POST', f'{_PATH}/get-audit-status',
                policies.GET_AUDIT_STATUS, body=aggregate_types.Chosen,
                answers={200: aggregate_types.ONE_AUDIT})
-def get_audit_status(call: routing.Call, aggregate_id: str) -> Any:
+def get_audit_status(call: routing.Call,
+                     aggregate_id: str) -> routing.Document:
     """Show how far an audit is."""
     row = db_audits.get_audit(call.context, _key(aggregate_id),
                               call.values['audit_id'])

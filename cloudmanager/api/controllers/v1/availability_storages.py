@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Availability storages, and the nodes that they are assigned to."""
 
-from typing import Any
-
 from cloudmanager.api import listing
 from cloudmanager.api import routing
 from cloudmanager.api.controllers.v1 import nodes
@@ -11,6 +9,7 @@ from cloudmanager.api.types import answers
 from cloudmanager.api.types import availability_storages as storage_types
 from cloudmanager.common import exception
 from cloudmanager.db import availability_storages as db_storages
+from cloudmanager.db import models
 from cloudmanager.policies import availability_storages as policies
 
 Storage, ONE_STORAGE = storage_types.Storage, storage_types.ONE_STORAGE
@@ -26,7 +25,7 @@ def storage_key(storage_id: str) -> int:
         exception.AvailabilityStorageNotFound(storage=storage_id))
 
 
-def render(row: dict[str, Any]) -> dict[str, Any]:
+def render(row: models.Row) -> models.Row:
     """Return a storage as it is answered."""
     return Storage.render(row) | {'nodes': row['nodes']}
 
@@ -34,7 +33,7 @@ def render(row: dict[str, Any]) -> dict[str, Any]:
 @routing.route('GET', _LIST, policies.LIST,
                query=Parameters(Storage, paged=True),
                answers={200: answers.page(Storage)})
-def list_storages(call: routing.Call) -> Any:
+def list_storages(call: routing.Call) -> routing.Document:
     """List availability storages."""
     return listing.page(call, db_storages.list_storages,
                         lambda rows: [render(row) for row in rows])
@@ -42,21 +41,22 @@ def list_storages(call: routing.Call) -> Any:
 
 @routing.route('GET', f'{_LIST}/count', policies.LIST,
                query=Parameters(Storage), answers={200: answers.Count})
-def count_storages(call: routing.Call) -> Any:
+def count_storages(call: routing.Call) -> routing.Document:
     """Count availability storages."""
     return listing.count(call, db_storages.count_storages)
 
 
 @routing.route('POST', _LIST, policies.CREATE, body=Storage,
                answers={201: ONE_STORAGE}, errors=(409,))
-def create_storage(call: routing.Call) -> Any:
+def create_storage(call: routing.Call) -> routing.Document:
     """Create an availability storage."""
     row = db_storages.create_storage(call.context, call.values)
     return {'availability_storage': render(row)}
 
 
 @routing.route('GET', _ONE, policies.GET, answers={200: ONE_STORAGE})
-def show_storage(call: routing.Call, availability_storage_id: str) -> Any:
+def show_storage(call: routing.Call,
+                 availability_storage_id: str) -> routing.Document:
     """Show an availability storage."""
     row = db_storages.get_storage(call.context,
                                   storage_key(availability_storage_id))
@@ -65,7 +65,8 @@ def show_storage(call: routing.Call, availability_storage_id: str) -> Any:
 
 @routing.route('PUT', _ONE, policies.UPDATE, body=Storage,
                answers={200: ONE_STORAGE}, errors=(409,))
-def update_storage(call: routing.Call, availability_storage_id: str) -> Any:
+def update_storage(call: routing.Call,
+                   availability_storage_id: str) -> routing.Document:
     """Change an availability storage; what is left out stays."""
     row = db_storages.update_storage(
         call.context, storage_key(availability_storage_id), call.values)

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Domains of Keystone."""
 
-from typing import Any
-
 from oslo_config import cfg
 
 from cloudmanager.api import routing
@@ -20,7 +18,7 @@ _MAX_ID = 64
                answers={200: types.Store})
 @routing.route('POST', '/domains/actions/get-store', policies.GET_STORE,
                answers={200: types.Store})
-def get_store(call: routing.Call) -> Any:
+def get_store(call: routing.Call) -> routing.Document:
     """Show where Keystone keeps the configuration of domains."""
     return {'store': rpcapi.ConductorAPI().show_domain_store(call.context)}
 
@@ -39,6 +37,6 @@ def configure(call: routing.Call, domain_id: str) -> None:
 
 @routing.route('GET', '/v1/domains/totp-allowed', policies.TOTP_ALLOWED,
                answers={200: types.TOTPAllowed})
-def totp_allowed(call: routing.Call) -> Any:
+def totp_allowed(call: routing.Call) -> routing.Document:
     """Show whether one-time passwords may be sent."""
     return {'totp_allowed': CONF.identity.totp_allowed}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Actions on compute hosts."""
 
-from typing import Any
+import functools
 
 import pecan
 
@@ -11,6 +11,7 @@ from cloudmanager.api.types import formats
 from cloudmanager.api.types import hosts as host_types
 from cloudmanager.common import exception
 from cloudmanager.conductor import rpcapi
+from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.policies import hosts as policies
@@ -19,12 +20,11 @@ _NAME = formats.ComputeHost()
 _PATH = '/v1/hosts/{host_name}/actions'
 
 
-def _declared(action: str) -> dict[str, Any]:
-    return {'body': host_types.ACTIONS[action],
-            'answers': host_types.ANSWERS, 'errors': (404, 409, 503)}
+_action = functools.partial(routing.route, 'POST', errors=(404, 409, 503),
+                            answers=host_types.ANSWERS)
 
 
-def _act(call: routing.Call, host: str, action: str) -> Any:
+def _act(call: routing.Call, host: str, action: str) -> routing.Document:
     """Answer the plan of a dry run, or begin the action.
 
     :param host: exact name; what only begins like it is another host
@@ -46,7 +46,7 @@ def _check_name(host: str) -> None:
             host=host[:formats.MAX_COMPUTE_HOST]) from exc
 
 
-def _read(call: routing.Call, action: str) -> tuple[dict[str, Any], bool]:
+def _read(call: routing.Call, action: str) -> tuple[models.Row, bool]:
     """Return the flags of a body, all of them, and whether to plan only."""
     dry_run = call.values.get('dry_run', False)
     flags = {name: call.values.get(name, default)
@@ -55,7 +55,8 @@ def _read(call: routing.Call, action: str) -> tuple[dict[str, Any], bool]:
 
 
 def _begin(call: routing.Call, name: str, hosts: list[str],
-           host: str | None, flags: dict[str, Any], dry_run: bool) -> Any:
+           host: str | None, flags: models.Row,
+           dry_run: bool) -> routing.Document:
     """Check an action on hosts, and begin it.
 
     :param host: the one host that it is about, if it is one
@@ -83,7 +84,7 @@ def _begin(call: routing.Call, name: str, hosts: list[str],
 
 
 def _running(call: routing.Call, name: str, hosts: list[str],
-             flags: dict[str, Any]) -> str | None:
+             flags: models.Row) -> str | None:
     """Return the id of the equal task that runs, if there is one.
 
     :raises TaskConflict: another task acts on one of the hosts
@@ -94,13 +95,14 @@ def _running(call: routing.Call, name: str, hosts: list[str],
         if running is None:
             continue
         if running['name'] == name and _is_equal(running['params'], flags):
-            return running['id']
+            task_id: str = running['id']
+            return task_id
         raise exception.TaskConflict(
             task=running['id'], name=running['name'], target=target)
     return None
 
 
-def _is_equal(asked: dict[str, Any], flags: dict[str, Any]) -> bool:
+def _is_equal(asked: models.Row, flags: models.Row) -> bool:
     """Tell whether two requests ask for the same.
 
     A task that was begun by an older version lacks newer flags, and what is
@@ -110,30 +112,30 @@ def _is_equal(asked: dict[str, Any], flags: dict[str, Any]) -> bool:
                for key, value in flags.items())
 
 
-@routing.route('POST', f'{_PATH}/shutdown', policies.SHUTDOWN,
-               **_declared('shutdown'))
-def shutdown(call: routing.Call, host_name: str) -> Any:
+@_action(f'{_PATH}/shutdown', policies.SHUTDOWN,
+         body=host_types.Shutdown)
+def shutdown(call: routing.Call, host_name: str) -> routing.Document:
     """Empty a living host and switch it off."""
     return _act(call, host_name, 'shutdown')
 
 
-@routing.route('POST', f'{_PATH}/evacuate', policies.EVACUATE,
-               **_declared('evacuate'))
-def evacuate(call: routing.Call, host_name: str) -> Any:
+@_action(f'{_PATH}/evacuate', policies.EVACUATE,
+         body=host_types.Evacuate)
+def evacuate(call: routing.Call, host_name: str) -> routing.Document:
     """Bring the servers of a dead host back elsewhere."""
     return _act(call, host_name, 'evacuate')
 
 
-@routing.route('POST', f'{_PATH}/decommission', policies.DECOMMISSION,
-               **_declared('decommission'))
-def decommission(call: routing.Call, host_name: str) -> Any:
+@_action(f'{_PATH}/decommission', policies.DECOMMISSION,
+         body=host_types.Decommission)
+def decommission(call: routing.Call, host_name: str) -> routing.Document:
     """Empty a living host and take it out of the cloud for good."""
     return _act(call, host_name, 'decommission')
 
 
-@routing.route('POST', '/v1/hosts/actions/restart', policies.RESTART,
-               **_declared('restart'))
-def restart(call: routing.Call) -> Any:
+@_action('/v1/hosts/actions/restart', policies.RESTART,
+         body=host_types.Restart)
+def restart(call: routing.Call) -> routing.Document:
     """Restart hosts, one or some at a time, without losing a server."""
     flags, dry_run = _read(call, 'restart')
     for host in flags['hosts']:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What this service is."""
 
-from typing import Any
-
 from cloudmanager import version
 from cloudmanager.api import routing
 from cloudmanager.api.types import info as info_types
@@ -11,6 +9,6 @@ from cloudmanager.policies import info as policies
 
 @routing.route('GET', '/v1/info', policies.GET,
                answers={200: info_types.INFO})
-def show(call: routing.Call) -> Any:
+def show(call: routing.Call) -> routing.Document:
     """Show the version of the service."""
     return {'info': {'version': version.version_info.version_string()}}

@@ -5,7 +5,6 @@ Each node is on its own: what keeps one from being switched keeps no other.
 """
 
 import itertools
-from typing import Any
 
 from oslo_config import cfg
 
@@ -16,6 +15,7 @@ from cloudmanager.api.types import power as power_forms
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common import waiting
+from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain import power_types
@@ -30,7 +30,7 @@ ENDED = (db_tasks.ITEM_FAILED, db_tasks.ITEM_SKIPPED)
 @routing.route('POST', '/v1/nodes/actions/reset', policies.POWER,
                body=power_forms.ResetNodes,
                answers={200: power_forms.Resets})
-def reset_nodes(call: routing.Call) -> Any:
+def reset_nodes(call: routing.Call) -> routing.Document:
     """Restart nodes at once and wait for them, but not for ever."""
     manner = node_power.manner(call)
     ids = _ids(call)
@@ -52,7 +52,7 @@ def reset_nodes(call: routing.Call) -> Any:
 @routing.route('POST', '/v1/nodes/actions/power-on', policies.POWER,
                body=power_forms.OnNodes,
                answers={202: power_forms.Switched}, errors=(409,))
-def power_on_nodes(call: routing.Call) -> Any:
+def power_on_nodes(call: routing.Call) -> routing.Document:
     """Switch nodes on, in the turns of their racks."""
     return _switch(call, 'power-on')
 
@@ -60,12 +60,12 @@ def power_on_nodes(call: routing.Call) -> Any:
 @routing.route('POST', '/v1/nodes/actions/power-off', policies.POWER,
                body=power_forms.OffNodes,
                answers={202: power_forms.Switched}, errors=(409,))
-def power_off_nodes(call: routing.Call) -> Any:
+def power_off_nodes(call: routing.Call) -> routing.Document:
     """Switch nodes off, softly first if not told otherwise."""
     return _switch(call, 'power-off')
 
 
-def _switch(call: routing.Call, action: str) -> Any:
+def _switch(call: routing.Call, action: str) -> routing.Document:
     manner = node_power.manner(call)
     ids = _ids(call)
     errors = _unable(call, ids)
@@ -105,7 +105,7 @@ def _unable(call: routing.Call, ids: list[int]) -> dict[int, str]:
 
 
 def _start(call: routing.Call, name: str, ids: list[int],
-           params: dict[str, Any], errors: dict[int, str]) -> str | None:
+           params: models.Row, errors: dict[int, str]) -> str | None:
     """Begin a task with those that no other task acts on.
 
     :param ids: of all nodes that were asked for

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Classes of nodes and their types."""
 
-from typing import Any
-
 from cloudmanager.api import listing
 from cloudmanager.api import routing
 from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import node_classes as class_types
 from cloudmanager.common import exception
+from cloudmanager.db import models
 from cloudmanager.db import node_classes as db_node_classes
 from cloudmanager.policies import node_classes as policies
 
@@ -31,7 +30,7 @@ def _type_key(type_id: str) -> int:
         node_type=type_id))
 
 
-def render(row: dict[str, Any]) -> dict[str, Any]:
+def render(row: models.Row) -> models.Row:
     """Return a class as it is answered."""
     return NodeClass.render(row) | {
         'node_types': [NodeType.render(kind) for kind in row['types']]}
@@ -40,7 +39,7 @@ def render(row: dict[str, Any]) -> dict[str, Any]:
 @routing.route('GET', _LIST, policies.LIST,
                query=Parameters(NodeClass, paged=True),
                answers={200: answers.page(NodeClass)})
-def list_classes(call: routing.Call) -> Any:
+def list_classes(call: routing.Call) -> routing.Document:
     """List classes."""
     return listing.page(call, db_node_classes.list_classes,
                         lambda rows: [render(row) for row in rows])
@@ -48,14 +47,14 @@ def list_classes(call: routing.Call) -> Any:
 
 @routing.route('GET', f'{_LIST}/count', policies.LIST,
                query=Parameters(NodeClass), answers={200: answers.Count})
-def count_classes(call: routing.Call) -> Any:
+def count_classes(call: routing.Call) -> routing.Document:
     """Count classes."""
     return listing.count(call, db_node_classes.count_classes)
 
 
 @routing.route('POST', _LIST, policies.CREATE, body=NodeClass,
                answers={201: ONE_CLASS}, errors=(409,))
-def create_class(call: routing.Call) -> Any:
+def create_class(call: routing.Call) -> routing.Document:
     """Create a class."""
     values = call.values
     row = db_node_classes.create_class(call.context, values['name'],
@@ -64,7 +63,7 @@ def create_class(call: routing.Call) -> Any:
 
 
 @routing.route('GET', _ONE, policies.GET, answers={200: ONE_CLASS})
-def show_class(call: routing.Call, class_id: str) -> Any:
+def show_class(call: routing.Call, class_id: str) -> routing.Document:
     """Show a class."""
     row = db_node_classes.get_class(call.context, _class_key(class_id))
     return {'node_class': render(row)}
@@ -72,7 +71,7 @@ def show_class(call: routing.Call, class_id: str) -> Any:
 
 @routing.route('PUT', _ONE, policies.UPDATE, body=NodeClass,
                answers={200: ONE_CLASS}, errors=(409,))
-def update_class(call: routing.Call, class_id: str) -> Any:
+def update_class(call: routing.Call, class_id: str) -> routing.Document:
     """Rename a class, or replace its types."""
     values = call.values
     row = db_node_classes.update_class(
@@ -92,7 +91,7 @@ def delete_class(call: routing.Call, class_id: str) -> None:
 
 @routing.route('GET', _TYPES, policies.GET,
                answers={200: answers.many(NodeType)})
-def list_types(call: routing.Call, class_id: str) -> Any:
+def list_types(call: routing.Call, class_id: str) -> routing.Document:
     """List the types of a class."""
     row = db_node_classes.get_class(call.context, _class_key(class_id))
     return {'node_types': [NodeType.render(kind) for kind in row['types']]}
@@ -100,7 +99,7 @@ def list_types(call: routing.Call, class_id: str) -> Any:
 
 @routing.route('POST', _TYPES, policies.UPDATE, body=NodeType,
                answers={201: ONE_TYPE}, errors=(409,))
-def create_type(call: routing.Call, class_id: str) -> Any:
+def create_type(call: routing.Call, class_id: str) -> routing.Document:
     """Add a type to a class."""
     values = call.values
     row = db_node_classes.create_type(
@@ -111,7 +110,8 @@ def create_type(call: routing.Call, class_id: str) -> Any:
 
 @routing.route('PUT', _TYPE, policies.UPDATE, body=NodeType,
                answers={200: ONE_TYPE}, errors=(409,))
-def update_type(call: routing.Call, class_id: str, type_id: str) -> Any:
+def update_type(call: routing.Call, class_id: str,
+                type_id: str) -> routing.Document:
     """Rename a type of a class."""
     values = call.values
     keys = _class_key(class_id), _type_key(type_id)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What answers about compute hosts have from other services."""
 
-from typing import Any
-
 from cloudmanager.api import backends
 from cloudmanager.api import routing
+from cloudmanager.db import models
 from cloudmanager.domain import conditions
 
 OS_OBJECT, HWINFO = 'with_os_object', 'with_hwinfo'
@@ -12,8 +11,8 @@ OS_OBJECT, HWINFO = 'with_os_object', 'with_hwinfo'
 _OF_AGENTS = '{} could not be read: no agent answers for the node.'
 
 
-def extend(call: routing.Call, nodes: list[dict[str, Any]], *,
-           alone: bool = False, wait: bool = True) -> dict[str, Any]:
+def extend(call: routing.Call, nodes: list[models.Row], *,
+           alone: bool = False, wait: bool = True) -> models.Row:
     """Add what other services know to the nodes of an answer.
 
     A service that is out of reach leaves null in its place.

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hardware of a node, as its power controls know it."""
 
-from typing import Any
-
 from cloudmanager.api import routing
 from cloudmanager.api.controllers.v1 import nodes
 from cloudmanager.api.types import power as power_forms
@@ -15,7 +13,7 @@ from cloudmanager.policies import nodes as policies
 
 @routing.route('GET', '/v1/nodes/{node_id}/health', policies.HEALTH,
                answers={200: power_forms.HEALTH}, errors=(409, 501))
-def show_health(call: routing.Call, node_id: str) -> Any:
+def show_health(call: routing.Call, node_id: str) -> routing.Document:
     """Read sensors and the event log of a node's power controls."""
     node = db_nodes.get_node(call.context, nodes.node_key(call, node_id))
     if not node['controls']:

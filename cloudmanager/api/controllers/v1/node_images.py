@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boot images, and their assignment to nodes."""
 
-from typing import Any
-
 from cloudmanager.api import boot_files
 from cloudmanager.api import listing
 from cloudmanager.api import routing
@@ -28,7 +26,7 @@ def _image_key(image_id: str) -> int:
 @routing.route('GET', _LIST, policies.LIST,
                query=Parameters(NodeImage, paged=True),
                answers={200: answers.page(NodeImage)})
-def list_images(call: routing.Call) -> Any:
+def list_images(call: routing.Call) -> routing.Document:
     """List images."""
     return listing.page(call, db_node_images.list_images,
                         lambda rows: [NodeImage.render(row)
@@ -40,21 +38,21 @@ def list_images(call: routing.Call) -> Any:
                # a number is the number.
                query=Parameters(NodeImage, ignored=('limit', 'offset')),
                answers={200: answers.Count})
-def count_images(call: routing.Call) -> Any:
+def count_images(call: routing.Call) -> routing.Document:
     """Count images."""
     return listing.count(call, db_node_images.count_images)
 
 
 @routing.route('POST', _LIST, policies.CREATE, body=NodeImage,
                answers={201: ONE_IMAGE}, errors=(409,))
-def create_image(call: routing.Call) -> Any:
+def create_image(call: routing.Call) -> routing.Document:
     """Create an image."""
     row = db_node_images.create_image(call.context, call.values)
     return {'node_image': NodeImage.render(row)}
 
 
 @routing.route('GET', _ONE, policies.GET, answers={200: ONE_IMAGE})
-def show_image(call: routing.Call, image_id: str) -> Any:
+def show_image(call: routing.Call, image_id: str) -> routing.Document:
     """Show an image."""
     row = db_node_images.get_image(call.context, _image_key(image_id))
     return {'node_image': NodeImage.render(row)}

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many nodes at once, all of them or none."""
 
-from typing import Any
-
 import pecan
 
 from cloudmanager.api import boot_files
@@ -13,6 +11,7 @@ from cloudmanager.api.types import fields
 from cloudmanager.api.types import nodes as node_types
 from cloudmanager.api.types import reading
 from cloudmanager.common import exception
+from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.policies import nodes as policies
 
@@ -24,7 +23,7 @@ FLAGS = node_types.FORCE | {
                lines=node_types.Node, query=Parameters(flags=FLAGS),
                answers={201: node_types.IMPORTED, 200: node_types.IMPORTED},
                errors=(409,))
-def import_nodes(call: routing.Call) -> Any:
+def import_nodes(call: routing.Call) -> routing.Document:
     """Create many nodes, or none if anything is wrong with one of them.
 
     The body has a node in each line: a JSON object without an envelope, or
@@ -52,11 +51,11 @@ def import_nodes(call: routing.Call) -> Any:
         for node_id, node in zip(created, nodes, strict=True)]}
 
 
-def _read(call: routing.Call) -> tuple[list[int], list[dict[str, Any]],
+def _read(call: routing.Call) -> tuple[list[int], list[models.Row],
                                        list[errors.InLine]]:
     """Return numbers of lines and their nodes, and what is wrong."""
     numbers: list[int] = []
-    nodes: list[dict[str, Any]] = []
+    nodes: list[models.Row] = []
     wrong: list[errors.InLine] = []
     for number, found in call.lines:
         try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Power actions on nodes, and their log."""
 
-from typing import Any
+import functools
 
 from cloudmanager.api import listing
 from cloudmanager.api import routing
@@ -12,6 +12,7 @@ from cloudmanager.api.types import answers
 from cloudmanager.api.types import nodes as node_types
 from cloudmanager.api.types import power as power_forms
 from cloudmanager.common import exception
+from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_actions as db_power_actions
 from cloudmanager.db import power_controls as db_power_controls
@@ -20,15 +21,16 @@ from cloudmanager.policies import nodes as policies
 
 PowerAction = node_types.PowerAction
 _ONE = '/v1/nodes/{node_id}'
-_ACCEPTED: dict[str, Any] = {'answers': {202: None}, 'errors': (409, 501)}
+_action = functools.partial(routing.route, 'POST', answers={202: None},
+                            errors=(409, 501))
 
 
-def manner(call: routing.Call) -> dict[str, Any]:
+def manner(call: routing.Call) -> models.Row:
     """Return how a body wants nodes to be switched off.
 
     :raises Invalid: what it says does not go together
     """
-    found: dict[str, Any] = {
+    found: models.Row = {
         name: call.values[name] for name in ('type', 'soft_timeout')
         if name in call.values}
     if found.get('type') == 'hard' and 'soft_timeout' in found:
@@ -37,7 +39,7 @@ def manner(call: routing.Call) -> dict[str, Any]:
     return found
 
 
-def _switch(call: routing.Call, node_id: str, action: str) -> Any:
+def _switch(call: routing.Call, node_id: str, action: str) -> None:
     wanted = manner(call)
     key = nodes.node_key(call, node_id)
     devices = db_power_controls.devices_of(call.context, key)
@@ -51,32 +53,29 @@ def _switch(call: routing.Call, node_id: str, action: str) -> Any:
         params={'node_id': key, 'action': action, **wanted}))
 
 
-@routing.route('POST', f'{_ONE}/actions/power-on', policies.POWER,
-               **_ACCEPTED)
-def power_on(call: routing.Call, node_id: str) -> Any:
+@_action(f'{_ONE}/actions/power-on', policies.POWER)
+def power_on(call: routing.Call, node_id: str) -> None:
     """Switch a node on."""
-    return _switch(call, node_id, 'power-on')
+    _switch(call, node_id, 'power-on')
 
 
-@routing.route('POST', f'{_ONE}/actions/power-off', policies.POWER,
-               body=power_forms.Off, **_ACCEPTED)
-def power_off(call: routing.Call, node_id: str) -> Any:
+@_action(f'{_ONE}/actions/power-off', policies.POWER, body=power_forms.Off)
+def power_off(call: routing.Call, node_id: str) -> None:
     """Switch a node off, softly first if not told otherwise."""
-    return _switch(call, node_id, 'power-off')
+    _switch(call, node_id, 'power-off')
 
 
-@routing.route('POST', f'{_ONE}/actions/reset', policies.POWER,
-               body=power_forms.Reset, **_ACCEPTED)
-def reset(call: routing.Call, node_id: str) -> Any:
+@_action(f'{_ONE}/actions/reset', policies.POWER, body=power_forms.Reset)
+def reset(call: routing.Call, node_id: str) -> None:
     """Restart a node, at once if not told otherwise."""
-    return _switch(call, node_id, 'reset')
+    _switch(call, node_id, 'reset')
 
 
 @routing.route('GET', f'{_ONE}/power-actions', policies.POWER_ACTIONS,
                query=Parameters(PowerAction, paged=True,
                                 order=(('id', 'desc'),)),
                answers={200: answers.page(PowerAction)})
-def list_actions(call: routing.Call, node_id: str) -> Any:
+def list_actions(call: routing.Call, node_id: str) -> routing.Document:
     """List the power actions on a node, the newest first."""
     key = nodes.node_key(call, node_id)
     return listing.page(
@@ -89,7 +88,7 @@ def list_actions(call: routing.Call, node_id: str) -> Any:
 @routing.route('GET', _ONE + '/power-actions/{power_action_id}',
                policies.POWER_ACTIONS, answers={200: answers.one(PowerAction)})
 def show_action(call: routing.Call, node_id: str,
-                power_action_id: str) -> Any:
+                power_action_id: str) -> routing.Document:
     """Show a power action on a node."""
     key = routing.integer(power_action_id, exception.PowerActionNotFound(
         power_action=power_action_id))

@@ -3,7 +3,6 @@
 
 from collections.abc import Callable
 import functools
-from typing import Any
 
 from cloudmanager.api import boot_files
 from cloudmanager.api import listing
@@ -14,6 +13,7 @@ from cloudmanager.api.types import answers
 from cloudmanager.api.types import nodes as node_types
 from cloudmanager.common import exception
 from cloudmanager.conductor import rpcapi
+from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_controls as db_power_controls
 from cloudmanager.domain import conditions
@@ -40,7 +40,8 @@ def node_key(call: routing.Call, node_id: str) -> int:
     if not node_id.isdigit():
         node = db_nodes.find_by_name(call.context, node_id)
         if node is not None:
-            return node['id']
+            key: int = node['id']
+            return key
     return routing.integer(node_id, exception.NodeNotFound(node=node_id))
 
 
@@ -50,8 +51,8 @@ def control_key(control_id: str) -> int:
         power_control=control_id))
 
 
-def _belongings(row: dict[str, Any],
-                take: Callable[[str], Any]) -> dict[str, Any]:
+def _belongings(row: models.Row,
+                take: Callable[[str], object]) -> models.Row:
     """Return what is answered with a node and is no column of it.
 
     :param take: gives what the row has for it, which answers do not show
@@ -67,7 +68,7 @@ def _belongings(row: dict[str, Any],
             'availability_storages': take('availability_storages')}
 
 
-def render(row: dict[str, Any]) -> dict[str, Any]:
+def render(row: models.Row) -> models.Row:
     """Return a node as it is answered."""
     return Node.render(row) | _belongings(row, row.__getitem__)
 
@@ -82,7 +83,7 @@ def _render_list(rows: listing.Rows) -> listing.Rows:
     return rows
 
 
-def _power_status(row: dict[str, Any]) -> str:
+def _power_status(row: models.Row) -> str:
     """Return the power state of a node in one word."""
     if not row['controls']:
         return 'no-config'
@@ -99,7 +100,7 @@ def _power_status(row: dict[str, Any]) -> str:
                query=Parameters(Node, paged=True,
                                 flags=node_types.EXTENSIONS),
                answers={200: node_types.NODES})
-def list_nodes(call: routing.Call) -> Any:
+def list_nodes(call: routing.Call) -> routing.Document:
     """List nodes."""
     fetch = functools.partial(db_nodes.list_nodes, columns=_COLUMNS)
     document = listing.page(call, fetch, _render_list)
@@ -108,7 +109,7 @@ def list_nodes(call: routing.Call) -> Any:
 
 @routing.route('GET', f'{_LIST}/count', policies.LIST,
                query=Parameters(Node), answers={200: answers.Count})
-def count_nodes(call: routing.Call) -> Any:
+def count_nodes(call: routing.Call) -> routing.Document:
     """Count nodes."""
     return listing.count(call, db_nodes.count_nodes)
 
@@ -116,7 +117,7 @@ def count_nodes(call: routing.Call) -> Any:
 @routing.route('POST', _LIST, policies.CREATE, body=Node,
                query=Parameters(flags=node_types.FORCE),
                answers={201: node_types.ONE_NODE}, errors=(409,))
-def create_node(call: routing.Call) -> Any:
+def create_node(call: routing.Call) -> routing.Document:
     """Create a node."""
     row = db_nodes.create_node(call.context, call.values,
                                force=call.flags['force'])
@@ -124,7 +125,7 @@ def create_node(call: routing.Call) -> Any:
     return _written(call, row)
 
 
-def _written(call: routing.Call, row: dict[str, Any]) -> dict[str, Any]:
+def _written(call: routing.Call, row: models.Row) -> models.Row:
     """Answer a node that was written, with what is known at once."""
     node = render(row)
     return {'node': node} | node_extensions.extend(call, [node], wait=False)
@@ -133,7 +134,7 @@ def _written(call: routing.Call, row: dict[str, Any]) -> dict[str, Any]:
 @routing.route('GET', _ONE, policies.GET,
                query=Parameters(shown=Node, flags=node_types.EXTENSIONS),
                answers={200: node_types.ONE_NODE})
-def show_node(call: routing.Call, node_id: str) -> Any:
+def show_node(call: routing.Call, node_id: str) -> routing.Document:
     """Show a node."""
     node = render(db_nodes.get_node(call.context, node_key(call, node_id)))
     return {'node': node} | node_extensions.extend(call, [node], alone=True)
@@ -142,7 +143,7 @@ def show_node(call: routing.Call, node_id: str) -> Any:
 @routing.route('PUT', _ONE, policies.UPDATE, body=Node,
                query=Parameters(flags=node_types.FORCE),
                answers={200: node_types.ONE_NODE}, errors=(409, 503))
-def update_node(call: routing.Call, node_id: str) -> Any:
+def update_node(call: routing.Call, node_id: str) -> routing.Document:
     """Change a node; fields that are left out keep their values."""
     key, values = node_key(call, node_id), dict(call.values)
     # First what others have a say in: nothing is written when they refuse.
@@ -161,7 +162,7 @@ def update_node(call: routing.Call, node_id: str) -> Any:
     return _written(call, row)
 
 
-def set_reserved(call: routing.Call, row: dict[str, Any],
+def set_reserved(call: routing.Call, row: models.Row,
                  reserved: bool) -> None:
     """Take a node into reserve or out of it.
 
@@ -212,7 +213,7 @@ def require_output(control_type: str, field: str, port: str) -> None:
 
 @routing.route('GET', _CONTROLS, policies.CONTROLS_GET,
                answers={200: answers.many(Assignment)})
-def list_controls(call: routing.Call, node_id: str) -> Any:
+def list_controls(call: routing.Call, node_id: str) -> routing.Document:
     """List the power controls of a node."""
     rows = db_power_controls.list_assignments(call.context,
                                               node_key(call, node_id))
@@ -221,7 +222,7 @@ def list_controls(call: routing.Call, node_id: str) -> Any:
 
 @routing.route('POST', _CONTROLS, policies.CONTROLS_CHANGE,
                body=Assignment, answers={201: _ASSIGNED}, errors=(409,))
-def assign_control(call: routing.Call, node_id: str) -> Any:
+def assign_control(call: routing.Call, node_id: str) -> routing.Document:
     """Assign an output of a power control to a node."""
     values = call.values
     key = node_key(call, node_id)
@@ -235,7 +236,7 @@ def assign_control(call: routing.Call, node_id: str) -> Any:
 @routing.route('GET', _CONTROL, policies.CONTROLS_GET,
                answers={200: _ASSIGNED})
 def show_control(call: routing.Call, node_id: str,
-                 power_control_id: str) -> Any:
+                 power_control_id: str) -> routing.Document:
     """Show a power control of a node."""
     row = db_power_controls.get_assignment(
         call.context, node_key(call, node_id), control_key(power_control_id))
@@ -245,7 +246,7 @@ def show_control(call: routing.Call, node_id: str,
 @routing.route('PUT', _CONTROL, policies.CONTROLS_CHANGE, body=Assignment,
                answers={200: _ASSIGNED}, errors=(409,))
 def update_control(call: routing.Call, node_id: str,
-                   power_control_id: str) -> Any:
+                   power_control_id: str) -> routing.Document:
     """Change the output of a power control of a node, or its default."""
     values = call.values
     keys = node_key(call, node_id), control_key(power_control_id)

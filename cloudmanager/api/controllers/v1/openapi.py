@@ -2,7 +2,6 @@
 """The description of this API, for programs."""
 
 import functools
-from typing import Any
 
 from cloudmanager.api import openapi
 from cloudmanager.api import routing
@@ -10,13 +9,14 @@ from cloudmanager.api.types import info as info_types
 
 
 @functools.cache
-def _document() -> dict[str, Any]:
+def _document() -> routing.Document:
     """Make the document once: the routes are all there by now."""
     return openapi.document()
 
 
 @routing.route('GET', '/v1/openapi.json', None,
                answers={200: info_types.OpenAPI})
-def show(call: routing.Call) -> Any:
+def show(call: routing.Call) -> routing.Document:
     """Show the OpenAPI document."""
-    return _document()
+    document: routing.Document = _document()
+    return document

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Power controls."""
 
-from typing import Any
 
 from cloudmanager.api import listing
 from cloudmanager.api import routing
@@ -12,6 +11,7 @@ from cloudmanager.api.types import checks
 from cloudmanager.api.types import power_controls as control_types
 from cloudmanager.common import exception
 from cloudmanager.common import secrets
+from cloudmanager.db import models
 from cloudmanager.db import node_classes as db_node_classes
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_controls as db_power_controls
@@ -25,7 +25,7 @@ _LIST = '/v1/power-controls'
 _ONE = '/v1/power-controls/{power_control_id}'
 
 
-def render(row: dict[str, Any]) -> dict[str, Any]:
+def render(row: models.Row) -> models.Row:
     """Return a power control as it is answered."""
     outputs = {output['power_control_port']: _output(output)
                for output in row['outputs']}
@@ -37,7 +37,7 @@ def render(row: dict[str, Any]) -> dict[str, Any]:
         'used_coils_count': len(outputs)}
 
 
-def _output(row: dict[str, Any]) -> dict[str, Any]:
+def _output(row: models.Row) -> models.Row:
     found = {name: row[name] for name in (
         'is_default', 'is_initialized', 'node_id', 'node_name',
         'power_control_port', 'power_state')}
@@ -46,8 +46,8 @@ def _output(row: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _complete(values: dict[str, Any],
-              current: dict[str, Any]) -> dict[str, Any]:
+def _complete(values: models.Row,
+              current: models.Row) -> models.Row:
     """Check what belongs together, set the title, encrypt secrets.
 
     :param current: the values that are not changed
@@ -83,7 +83,7 @@ def _complete(values: dict[str, Any],
 
 
 def _check_texts(kind: power_types.PowerType,
-                 values: dict[str, Any]) -> None:
+                 values: models.Row) -> None:
     """Check what no schema of the type can say.
 
     :raises Invalid: something is wrong, with the field named
@@ -101,7 +101,7 @@ def _check_texts(kind: power_types.PowerType,
             raise exception.Invalid(reason=f'Field {path} {exc}.') from exc
 
 
-def _title(values: dict[str, Any]) -> str:
+def _title(values: models.Row) -> str:
     text = (f'{values["protocol_type"]}://{values["control_type"]}@'
             f'{values["host"]}:{values["port_number"]}')
     return text[:255]
@@ -110,7 +110,7 @@ def _title(values: dict[str, Any]) -> str:
 @routing.route('GET', _LIST, policies.LIST,
                query=Parameters(PowerControl, paged=True),
                answers={200: answers.page(PowerControl)})
-def list_controls(call: routing.Call) -> Any:
+def list_controls(call: routing.Call) -> routing.Document:
     """List power controls."""
     return listing.page(call, db_power_controls.list_controls,
                         lambda rows: [render(row) for row in rows])
@@ -118,14 +118,14 @@ def list_controls(call: routing.Call) -> Any:
 
 @routing.route('GET', f'{_LIST}/count', policies.LIST,
                query=Parameters(PowerControl), answers={200: answers.Count})
-def count_controls(call: routing.Call) -> Any:
+def count_controls(call: routing.Call) -> routing.Document:
     """Count power controls."""
     return listing.count(call, db_power_controls.count_controls)
 
 
 @routing.route('GET', f'{_LIST}/types', policies.LIST,
                answers={200: control_types.Types})
-def list_types(call: routing.Call) -> Any:
+def list_types(call: routing.Call) -> routing.Document:
     """List the types of power controls with their protocols."""
     return {'types': [[kind.control_type, kind.protocol_type]
                       for kind in power_types.all_types().values()]}
@@ -133,14 +133,14 @@ def list_types(call: routing.Call) -> Any:
 
 @routing.route('GET', f'{_LIST}/protocols', policies.LIST,
                answers={200: control_types.Protocols})
-def list_protocols(call: routing.Call) -> Any:
+def list_protocols(call: routing.Call) -> routing.Document:
     """List the protocols of power controls."""
     return {'protocols': list(power_types.protocols())}
 
 
 @routing.route('POST', _LIST, policies.CREATE, body=PowerControl,
                answers={201: control_types.ONE_CONTROL}, errors=(409,))
-def create_control(call: routing.Call) -> Any:
+def create_control(call: routing.Call) -> routing.Document:
     """Create a power control."""
     row = db_power_controls.create_control(call.context,
                                            _complete(call.values, {}))
@@ -149,7 +149,8 @@ def create_control(call: routing.Call) -> Any:
 
 @routing.route('GET', _ONE, policies.GET,
                answers={200: control_types.ONE_CONTROL})
-def show_control(call: routing.Call, power_control_id: str) -> Any:
+def show_control(call: routing.Call,
+                 power_control_id: str) -> routing.Document:
     """Show a power control."""
     row = db_power_controls.get_control(
         call.context, nodes.control_key(power_control_id))
@@ -158,7 +159,8 @@ def show_control(call: routing.Call, power_control_id: str) -> Any:
 
 @routing.route('PUT', _ONE, policies.UPDATE, body=PowerControl,
                answers={200: control_types.ONE_CONTROL}, errors=(409,))
-def update_control(call: routing.Call, power_control_id: str) -> Any:
+def update_control(call: routing.Call,
+                   power_control_id: str) -> routing.Document:
     """Change a power control."""
     values = call.values
     key = nodes.control_key(power_control_id)
@@ -185,7 +187,7 @@ def delete_control(call: routing.Call, power_control_id: str) -> None:
 
 @routing.route('GET', f'{_ONE}/nodes', policies.GET,
                answers={200: control_types.FED_NODES})
-def list_nodes(call: routing.Call, power_control_id: str) -> Any:
+def list_nodes(call: routing.Call, power_control_id: str) -> routing.Document:
     """List the nodes that a power control is assigned to."""
     rows = db_nodes.list_by_control(call.context,
                                     nodes.control_key(power_control_id))
@@ -194,8 +196,8 @@ def list_nodes(call: routing.Call, power_control_id: str) -> Any:
     return {'nodes': [_with_managers(row, classes) for row in rows]}
 
 
-def _with_managers(row: dict[str, Any],
-                   classes: dict[int, Any]) -> dict[str, Any]:
+def _with_managers(row: models.Row,
+                   classes: dict[int, listing.Rows]) -> models.Row:
     """Return a node with what only this list shows of it."""
     node = nodes.render(row)
     node['node_class']['node_types'] = classes[row['node_class_id']]

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How all power controls are, and what happened by itself."""
 
-from typing import Any
-
 from oslo_config import cfg
 
 from cloudmanager.api import listing
@@ -23,7 +21,7 @@ CONDUCTOR_BINARY = 'cloudmanager-conductor'
 
 @routing.route('GET', '/v1/power-controls/health', policies.HEALTH,
                answers={200: power_forms.Fleet})
-def show_health(call: routing.Call) -> Any:
+def show_health(call: routing.Call) -> routing.Document:
     """Count power controls and nodes by how they are."""
     controls = db_power_sweep.controls_summary(call.context,
                                                CONF.power.lost_after)
@@ -43,7 +41,7 @@ def show_health(call: routing.Call) -> Any:
                query=Parameters(Event, paged=True,
                                 order=(('id', 'desc'),)),
                answers={200: answers.page(Event)})
-def list_events(call: routing.Call) -> Any:
+def list_events(call: routing.Call) -> routing.Document:
     """List what happened to power without a request, the newest first."""
     return listing.page(call, db_power_events.list_events,
                         lambda rows: [Event.render(row) for row in rows])

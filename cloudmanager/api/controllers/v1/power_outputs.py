@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Switching outputs of power controls, whatever hangs on them."""
 
-from typing import Any
+import functools
 
 from cloudmanager.api import routing
 from cloudmanager.api import work
@@ -12,12 +12,11 @@ from cloudmanager.domain import power_types
 from cloudmanager.policies import power_controls as policies
 
 _ACTIONS = '/v1/power-controls/{power_control_id}/actions'
-_ACCEPTED: dict[str, Any] = {
-    'body': power_forms.Output, 'answers': {202: None},
-    'errors': (409, 501)}
+_action = functools.partial(routing.route, 'POST', body=power_forms.Output,
+                            answers={202: None}, errors=(409, 501))
 
 
-def _switch(call: routing.Call, control_id: str, action: str) -> Any:
+def _switch(call: routing.Call, control_id: str, action: str) -> None:
     control = db_power_controls.get_control(
         call.context, nodes.control_key(control_id))
     power_types.require_driver(control['control_type'])
@@ -34,14 +33,13 @@ def _switch(call: routing.Call, control_id: str, action: str) -> Any:
                  *(f'node:{node_id}' for node_id in fed)]))
 
 
-@routing.route('POST', f'{_ACTIONS}/power-on', policies.POWER, **_ACCEPTED)
-def power_on(call: routing.Call, power_control_id: str) -> Any:
+@_action(f'{_ACTIONS}/power-on', policies.POWER)
+def power_on(call: routing.Call, power_control_id: str) -> None:
     """Switch an output on."""
-    return _switch(call, power_control_id, 'power-on')
+    _switch(call, power_control_id, 'power-on')
 
 
-@routing.route('POST', f'{_ACTIONS}/power-off', policies.POWER,
-               **_ACCEPTED)
-def power_off(call: routing.Call, power_control_id: str) -> Any:
+@_action(f'{_ACTIONS}/power-off', policies.POWER)
+def power_off(call: routing.Call, power_control_id: str) -> None:
     """Switch an output off, whatever hangs on it."""
-    return _switch(call, power_control_id, 'power-off')
+    _switch(call, power_control_id, 'power-off')

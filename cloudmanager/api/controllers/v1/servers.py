@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Actions on servers."""
 
-from typing import Any
+import functools
 
 from cloudmanager.api import routing
 from cloudmanager.api import work
@@ -16,13 +16,10 @@ from cloudmanager.policies import servers as policies
 _PATH = '/v1/servers/{server_id}/actions'
 
 
-def _declared(action: str, *, followed: bool) -> dict[str, Any]:
-    """Return what a route says of an action.
-
-    :param followed: its answer has a body with the id of the task
-    """
-    return {'body': server_types.ACTIONS[action], 'errors': (404, 409, 503),
-            'answers': {202: answers.TaskId if followed else None}}
+_action = functools.partial(routing.route, 'POST', errors=(404, 409, 503),
+                            answers={202: None})
+# Those whose answers have a body, with the id of the task.
+_followed = functools.partial(_action, answers={202: answers.TaskId})
 
 
 def _act(call: routing.Call, server_id: str, action: str) -> str:
@@ -41,7 +38,8 @@ def _act(call: routing.Call, server_id: str, action: str) -> str:
     running = db_tasks.find_running(call.context, target)
     if running and running['name'] == name and db_tasks.same_params(
             running['params'], params, body.defaults()):
-        return running['id']
+        task_id: str = running['id']
+        return task_id
     in_the_way = running or db_tasks.find_mover(call.context, server_id)
     if in_the_way:
         raise exception.TaskConflict(task=in_the_way['id'], target=target,
@@ -53,44 +51,44 @@ def _act(call: routing.Call, server_id: str, action: str) -> str:
                       defaults=body.defaults())
 
 
-@routing.route('POST', f'{_PATH}/balance', policies.BALANCE,
-               **_declared('balance', followed=False))
-def balance(call: routing.Call, server_id: str) -> Any:
+@_action(f'{_PATH}/balance', policies.BALANCE,
+         body=server_types.Nothing)
+def balance(call: routing.Call, server_id: str) -> None:
     """Move a server to a host with less load."""
     work.accepted(_act(call, server_id, 'balance'))
 
 
-@routing.route('POST', f'{_PATH}/recover', policies.RECOVER,
-               **_declared('recover', followed=True))
-def recover(call: routing.Call, server_id: str) -> Any:
+@_followed(f'{_PATH}/recover', policies.RECOVER,
+         body=server_types.Recover)
+def recover(call: routing.Call, server_id: str) -> routing.Document:
     """Reset the state of a server and bring it back."""
     return work.accepted_with_id(_act(call, server_id, 'recover'))
 
 
-@routing.route('POST', f'{_PATH}/repair', policies.REPAIR,
-               **_declared('repair', followed=True))
-def repair(call: routing.Call, server_id: str) -> Any:
+@_followed(f'{_PATH}/repair', policies.REPAIR,
+         body=server_types.Recover)
+def repair(call: routing.Call, server_id: str) -> routing.Document:
     """Find out what is wrong with a server, and mend that."""
     return work.accepted_with_id(_act(call, server_id, 'repair'))
 
 
-@routing.route('POST', f'{_PATH}/reset-reboot', policies.RESET_REBOOT,
-               **_declared('reset-reboot', followed=False))
-def reset_reboot(call: routing.Call, server_id: str) -> Any:
+@_action(f'{_PATH}/reset-reboot', policies.RESET_REBOOT,
+         body=server_types.ResetReboot)
+def reset_reboot(call: routing.Call, server_id: str) -> None:
     """Reset the state of a server, and reboot it if that is asked for."""
     work.accepted(_act(call, server_id, 'reset-reboot'))
 
 
-@routing.route('POST', f'{_PATH}/wakeup', policies.WAKEUP,
-               **_declared('wakeup', followed=False))
-def wakeup(call: routing.Call, server_id: str) -> Any:
+@_action(f'{_PATH}/wakeup', policies.WAKEUP,
+         body=server_types.Nothing)
+def wakeup(call: routing.Call, server_id: str) -> None:
     """Bring a server that rests to run."""
     work.accepted(_act(call, server_id, 'wakeup'))
 
 
-@routing.route('POST', f'{_PATH}/clone', policies.CLONE,
-               **_declared('clone', followed=True))
-def clone(call: routing.Call, server_id: str) -> Any:
+@_followed(f'{_PATH}/clone', policies.CLONE,
+         body=server_types.Clone)
+def clone(call: routing.Call, server_id: str) -> routing.Document:
     """Make copies of a server with its volumes."""
     if call.values.get('count', 1) > 1 and not clone_names.tells_apart(
             call.values.get('name', clone_names.DEFAULT)):

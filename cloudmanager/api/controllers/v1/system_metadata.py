@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """System metadata of servers, which Nova's own API does not show."""
 
-from typing import Any
-
 from cloudmanager.api import routing
 from cloudmanager.api.types import system_metadata as types
 from cloudmanager.common import exception
@@ -19,7 +17,7 @@ def _server(instance_uuid: str) -> str:
 
 
 @routing.route('GET', _ONE, policies.GET, answers={200: types.Answer})
-def show(call: routing.Call, instance_uuid: str) -> Any:
+def show(call: routing.Call, instance_uuid: str) -> routing.Document:
     """Show the system metadata of a server."""
     return {'metadata': rpcapi.ConductorAPI().show_system_metadata(
         call.context, _server(instance_uuid))}

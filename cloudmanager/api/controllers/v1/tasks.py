@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tasks."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from cloudmanager.api import listing
 from cloudmanager.api import routing
@@ -10,6 +10,7 @@ from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import tasks as task_types
 from cloudmanager.common import exception
 from cloudmanager.common import policy
+from cloudmanager.db import models
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.policies import tasks as policies
 
@@ -23,14 +24,14 @@ _LIST, _ONE = '/v1/tasks', '/v1/tasks/{task_id}'
                query=Parameters(Task, paged=True, flags=task_types.DETAIL,
                                 order=NEWEST_FIRST),
                answers={200: task_types.LIST})
-def list_tasks(call: routing.Call) -> Any:
+def list_tasks(call: routing.Call) -> routing.Document:
     """List tasks: their ids, or with ``detail`` what they do."""
     detail = call.flags['detail']
     if call.chosen is not None and not detail:
         raise exception.Invalid(
             reason='Parameter fields needs detail=true.')
 
-    def render(rows: listing.Rows) -> list[Any]:
+    def render(rows: listing.Rows) -> Sequence[object]:
         if not detail:
             return [row['id'] for row in rows]
         counts = db_tasks.progress(call.context,
@@ -42,7 +43,7 @@ def list_tasks(call: routing.Call) -> Any:
 
 
 @routing.route('GET', _ONE, policies.GET, answers={200: task_types.One})
-def show_task(call: routing.Call, task_id: str) -> Any:
+def show_task(call: routing.Call, task_id: str) -> routing.Document:
     """Show a task with its items."""
     row = db_tasks.get_task(call.context, task_id)
     key = row['id']
@@ -53,17 +54,18 @@ def show_task(call: routing.Call, task_id: str) -> Any:
         'items': [Item.render(item) for item in items]}
 
 
-def _traceback(call: routing.Call, row: dict[str, Any]) -> str | None:
+def _traceback(call: routing.Call, row: models.Row) -> str | None:
     try:
         policy.authorize(call.context, policies.TRACEBACK)
     except exception.Forbidden:
         return None
-    return row['traceback']
+    traceback: str | None = row['traceback']
+    return traceback
 
 
 @routing.route('POST', f'{_ONE}/actions/cancel', policies.CANCEL,
                body=task_types.Cancel, answers={202: None}, errors=(409,))
-def cancel_task(call: routing.Call, task_id: str) -> Any:
+def cancel_task(call: routing.Call, task_id: str) -> None:
     """Start nothing more; let what runs finish, or abort it."""
     db_tasks.request_cancel(call.context, task_id,
                             call.values.get('running', 'finish'))

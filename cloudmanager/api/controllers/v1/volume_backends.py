@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backends of block storage."""
 
-from typing import Any
-
 from cloudmanager.api import routing
 from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
@@ -16,6 +14,6 @@ Backend = volume_types.Backend
 @routing.route('GET', '/v1/volume-backends', policies.LIST,
                query=Parameters(Backend, paged=True),
                answers={200: answers.Array(Backend)}, errors=(501, 503))
-def list_backends(call: routing.Call) -> Any:
+def list_backends(call: routing.Call) -> routing.Document:
     """List backends with their logical and physical volumes."""
     raise exception.OperationNotImplemented(what='list volume backends')
