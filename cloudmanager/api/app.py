@@ -95,12 +95,13 @@ class _PlainLocation:
     def __call__(self, environ: wsgi.WSGIEnvironment,
                  start_response: wsgi.StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]],
-                  exc_info: object = None) -> Callable[[bytes], object]:
+                  exc_info: auth.ExcInfo = None
+                  ) -> Callable[[bytes], object]:
             plain = [
                 (name, urllib.parse.urlsplit(value).path
                  if name.lower() == 'location' else value)
                 for name, value in headers]
-            return start_response(status, plain)
+            return start_response(status, plain, exc_info)
         return self._application(environ, start)
 
 

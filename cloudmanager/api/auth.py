@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from collections.abc import Iterable
 import functools
+import types
 from wsgiref import types as wsgi
 
 from keystoneauth1 import exceptions as ks_exc
@@ -44,6 +45,10 @@ def is_public(path: str) -> bool:
     """Tell whether a path is answered without authentication."""
     return routing.split(path) in _public()
 
+#: What WSGI lets an application tell of an error.
+ExcInfo = (tuple[type[BaseException], BaseException, types.TracebackType]
+           | tuple[None, None, None] | None)
+
 
 class _Administrator:
     """Makes callers that were let in administrators."""
@@ -81,12 +86,12 @@ class _Keystone:
     def __call__(self, environ: wsgi.WSGIEnvironment,
                  start_response: wsgi.StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]],
-                  exc_info: object = None) -> Callable[[bytes], object]:
+                  exc_info: ExcInfo = None) -> Callable[[bytes], object]:
             if status.startswith('503') and _ADMITTED not in environ:
                 raise exception.Unavailable(
                     reason='Keystone cannot be asked about the token now: '
                            'check [keystone_authtoken].')
-            return start_response(status, headers)
+            return start_response(status, headers, exc_info)
 
         try:
             sent: Iterable[bytes] = self._protected(environ, start)
