@@ -36,8 +36,8 @@ from cloudmanager.api.types import power_controls
 from cloudmanager.domain import power_types
 power_types.require_driver('AExampleStrip')
 kinds = power_types.all_types()
-assert 'AExampleStrip' in power_controls.POWER_CONTROL.by_name[
-    'control_type'].schema['enum']
+assert 'AExampleStrip' in power_controls.PowerControl.by_name()[
+    'control_type'].schema()['enum']
 print(*kinds)
 print(*power_types.protocols())
 print(*[name for name in sys.modules if name in
