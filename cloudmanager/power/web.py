@@ -258,6 +258,9 @@ class Client:
     def _pool(self, options: Mapping[str, Any]
               ) -> connectionpool.HTTPConnectionPool:
         host, port = self.device.host, self.device.port
+        if ':' in host:
+            # Without them an address with a zone is no host to urllib3.
+            host = f'[{host}]'
         if self.scheme == 'http':
             return _PlainPool(host, port, limits=self.limits)
         fingerprint = options.get('fingerprint')

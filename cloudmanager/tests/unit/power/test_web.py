@@ -89,9 +89,29 @@ class RequestTestCase(WebTestCase):
                 ('http', 'bmc', 80, 'bmc'), ('http', 'bmc', 443, 'bmc:443'),
                 ('https', 'bmc', 443, 'bmc'),
                 ('http', '2001:db8::1', 8000, '[2001:db8::1]:8000'),
-                ('https', '2001:db8::1', 443, '[2001:db8::1]')):
+                ('https', 'fe80::1%eth0', 443, '[fe80::1]')):
             client = web.Client(base.device(host, port), scheme, {}, 0, 0)
             self.assertEqual(expected, client._host())
+
+    def test_addresses(self):
+        """They are connected to as they are, with the zone of those that
+        count on one network only."""
+        asked = []
+
+        def connect(host, port, *others):
+            asked.append((host, port))
+            raise network.NoConnection
+
+        self.patch(network, 'connect', connect)
+        addresses = [('2001:db8::1', 443), ('fe80::1%eth0', 8443)]
+        for address in addresses:
+            for scheme in ('http', 'https'):
+                client = web.Client(base.device(*address), scheme, {},
+                                    time.monotonic() + 5, MOST_BYTES)
+                self.assertRaises(exceptions.PowerUnreachable,
+                                  client.request, 'a test', 'GET', '/')
+        self.assertEqual([each for each in addresses for _ in range(2)],
+                         asked)
 
     def test_text(self):
         """It is UTF-8, with a mark at its beginning or without."""
