@@ -14,6 +14,7 @@ from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
+from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.hosts import fencing
 from cloudmanager.conductor.hosts import liveness
 from cloudmanager.conductor.hosts import rolling
@@ -40,24 +41,17 @@ def _drain(tools: Tools, action: str, host: str,
     return {}
 
 
-def _service(tools: Tools, host: str) -> Any:
-    service = tools.nova.service(host)
-    if service is None:
-        raise exception.HostNotFound(host=host)
-    return service
-
-
 def shutdown(context: RequestContext, tools: Tools, host: str,
              params: dict[str, Any]) -> dict[str, Any]:
     """Check that a living host can be emptied."""
-    _service(tools, host)
+    compute_services.of_host(tools.nova, host)
     return _drain(tools, 'shutdown', host, params)
 
 
 def evacuate(context: RequestContext, tools: Tools, host: str,
              params: dict[str, Any]) -> dict[str, Any]:
     """Check that a host may be taken for dead, and can be fenced."""
-    service = _service(tools, host)
+    service = compute_services.of_host(tools.nova, host)
     if params.get('dry_run'):
         return {'plan': _plan_of_evacuation(tools, host, service, params)}
     fencing.check_allowed(host)
@@ -79,10 +73,10 @@ def _no_control(service: nova_records.Service) -> exception.HostNotFenced:
 
 def _is_up(tools: Tools, service: nova_records.Service) -> bool:
     return liveness.is_up(tools.nova, service, liveness.silent_for(service),
-                       skew=migrations.CLOCK_SKEW.total_seconds())
+                          skew=migrations.CLOCK_SKEW.total_seconds())
 
 
-def _running(tools: Tools, host: str) -> list[Any]:
+def _running(tools: Tools, host: str) -> list[nova_records.Server]:
     """Return the servers that run on a host, as far as Nova knows."""
     return [server for server in tools.nova.servers_on(host)
             if server.power_state in classify.RUNNING_POWER]
@@ -109,8 +103,8 @@ def _check_word(tools: Tools, service: nova_records.Service,
 
 
 def _refusal(tools: Tools, host: str) -> exception.HostIsUp:
-    return liveness.refusal(host, [server.name
-                                for server in _running(tools, host)])
+    return liveness.refusal(host, [server.name for server in
+                                   _running(tools, host)])
 
 
 def _check_forced(context: RequestContext, tools: Tools, host: str,

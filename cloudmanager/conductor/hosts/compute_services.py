@@ -83,7 +83,7 @@ def after_task(run: engine_run.Run, tools: Callable[[], Any]) -> None:
         db_conditions.refresh(run.context, ids)
 
 
-def of_host(nova: protocols.Nova, host: str) -> Any:
+def of_host(nova: protocols.Nova, host: str) -> nova_records.Service:
     """Return the nova-compute of a host, as Nova's service record.
 
     :raises HostNotFound: there is none
