@@ -7,9 +7,9 @@ the files that OS_CLOUDMANAGER_CONFIG_FILES names, separated by colons.
 
 import os
 
-from oslo_service import backend
+from cloudmanager.common import runtime
 
-backend.init_backend(backend.BackendType.THREADING)
+runtime.choose()
 
 from cloudmanager.api import app  # noqa: E402  the runtime is chosen first
 from cloudmanager.common import setup  # noqa: E402

@@ -5,16 +5,23 @@ TaskFlow's backend builds its tables anew for each connection, which defeats
 SQLAlchemy's cache of compiled statements; sharing them makes a step about
 four times cheaper. That touches private names of TaskFlow: a unit test
 holds them.
+
+TaskFlow's migrations bring in alembic and pygments, an eighth of a
+conductor's start; only ``upgrade`` uses them, so they are imported then.
 """
 
 import threading
 from typing import Any
 
 import sqlalchemy as sa
-from taskflow.persistence.backends import impl_sqlalchemy
-from taskflow.persistence.backends.sqlalchemy import tables
 
+from cloudmanager.common import runtime
 from cloudmanager.db import api as db_api
+
+runtime.import_late('taskflow.persistence.backends.sqlalchemy.migration')
+
+from taskflow.persistence.backends import impl_sqlalchemy  # noqa: E402
+from taskflow.persistence.backends.sqlalchemy import tables  # noqa: E402
 
 
 class _Connection(impl_sqlalchemy.Connection):
