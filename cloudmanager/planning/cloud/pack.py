@@ -19,15 +19,15 @@ import dataclasses
 from cloudmanager.planning import options as opts
 from cloudmanager.planning.cloud import ledger
 from cloudmanager.planning.cloud import model
+from cloudmanager.planning.cloud import ranking
 from cloudmanager.planning.cloud import reach
 from cloudmanager.planning.terms import Action
 
 _REPAIR_BUDGET = 400
 _POLISH_PASSES = 4
-_POLISH_BUDGET = 200_000
 _EPSILON = 1e-9
 _Spot = tuple[ledger.Bin, int]
-_Score = tuple[bool, float, str]
+_Ranking = tuple[ranking.Ranking, list[ledger.Bin]]
 
 
 @dataclasses.dataclass(eq=False, slots=True)
@@ -65,6 +65,9 @@ class Packer:
         self._flags = flags
         self._on: dict[str, list[Unit]] = collections.defaultdict(list)
         self._budget = _REPAIR_BUDGET
+        #: By the list of candidates and the resources; the list is kept,
+        #: so that no other one gets its identity.
+        self._rankings: dict[tuple[object, ...], _Ranking] = {}
         self._mean = self._mean_capacity()
 
     def _mean_capacity(self) -> dict[str, float]:
@@ -126,11 +129,9 @@ class Packer:
             found.append(common)
         return found
 
-    def _score(self, unit: Unit, bin_: ledger.Bin) -> _Score:
-        load = bin_.load_with(unit.resources)
-        if unit.group is not None:
-            load += self._books.soft_cost(unit.group, bin_.name)
-        return (bin_.avoid, load, bin_.name)
+    def _score(self, unit: Unit, bin_: ledger.Bin) -> ranking.Score:
+        avoid, load, name = ranking.score(bin_, unit.resources)
+        return avoid, load + self._books.soft_cost(unit.group, name), name
 
     def _takes(self, unit: Unit, bin_: ledger.Bin) -> bool:
         return bin_.fits(unit.resources) and (
@@ -141,23 +142,40 @@ class Packer:
     def _best(self, unit: Unit) -> _Spot | None:
         """The best host of the first rung that has any."""
         for rung, candidates in enumerate(unit.candidates):
-            fitting = [bin_ for bin_ in candidates if self._takes(unit, bin_)]
-            if fitting:
-                best = min(fitting, key=lambda bin_: self._score(unit, bin_))
+            best = self._ranking(candidates, unit.resources).best(
+                lambda host: self._books.group_allows(unit.group, host),
+                lambda host: self._books.soft_cost(unit.group, host),
+            )
+            if best is not None:
                 return best, rung
         return None
+
+    def _ranking(
+        self, candidates: list[ledger.Bin], resources: dict[str, int]
+    ) -> ranking.Ranking:
+        key = (id(candidates), *sorted(resources.items()))
+        if key not in self._rankings:
+            self._rankings[key] = (
+                ranking.Ranking(candidates, resources),
+                candidates,
+            )
+        return self._rankings[key][0]
+
+    def _place(self, unit: Unit, sign: int) -> None:
+        for server in unit.servers:
+            self._books.place(server, unit.host, sign)
+        for made, _ in self._rankings.values():
+            made.update(unit.host)
 
     def _put(self, unit: Unit, bin_: ledger.Bin, rung: int) -> None:
         unit.host, unit.rung = bin_.name, rung
         self._on[bin_.name].append(unit)
-        for server in unit.servers:
-            self._books.place(server, bin_.name)
+        self._place(unit, 1)
 
     def _take(self, unit: Unit) -> _Spot:
         spot = (self._books.bins[unit.host], unit.rung)
         self._on[unit.host].remove(unit)
-        for server in unit.servers:
-            self._books.place(server, unit.host, -1)
+        self._place(unit, -1)
         unit.host, unit.rung = '', 0
         return spot
 
@@ -246,9 +264,7 @@ class Packer:
 
     def _polish(self, placed: list[Unit]) -> None:
         """Let each unit choose again, now that all the others are known."""
-        work = sum(len(unit.candidates[unit.rung]) for unit in placed)
-        passes = min(_POLISH_PASSES, max(1, _POLISH_BUDGET // max(1, work)))
-        for _ in range(passes):
+        for _ in range(_POLISH_PASSES):
             if not any([self._choose_again(unit) for unit in placed]):
                 return
 
