@@ -3,25 +3,20 @@ from oslo_policy import policy
 
 from cloudmanager.policies import base
 
-SHUTDOWN = 'cloudmanager:hosts:shutdown'
-EVACUATE = 'cloudmanager:hosts:evacuate'
-DECOMMISSION = 'cloudmanager:hosts:decommission'
 RESTART = 'cloudmanager:hosts:restart'
 
-_PATH = '/v1/hosts/{host_name}/actions'
+#: Of one host. Their bodies are in ``api.types.hosts``.
+ACTIONS = base.Actions('hosts', '/v1/hosts/{host_name}/actions', {
+    'shutdown': 'Empty a living compute host and switch it off.',
+    'evacuate': 'Bring the servers of a dead compute host back elsewhere.',
+    'decommission': 'Empty a living compute host and take it out of the '
+                    'cloud for good.',
+})
 
 
 def list_rules() -> list[policy.RuleDefault]:
     return [
-        base.rule('hosts:shutdown', base.ADMIN,
-                  'Empty a compute host and switch it off.',
-                  ('POST', f'{_PATH}/shutdown')),
-        base.rule('hosts:evacuate', base.ADMIN,
-                  'Evacuate a dead compute host.',
-                  ('POST', f'{_PATH}/evacuate')),
-        base.rule('hosts:decommission', base.ADMIN,
-                  'Empty a compute host and take it out of the cloud.',
-                  ('POST', f'{_PATH}/decommission')),
+        *ACTIONS.list_rules(),
         base.rule('hosts:restart', base.ADMIN,
                   'Restart compute hosts one after the other.',
                   ('POST', '/v1/hosts/actions/restart')),

@@ -21,11 +21,13 @@ def _number(low: int, high: int, description: str) -> Field:
                  default=None, description=description)
 
 
-class _DryRun(Resource):
+class DryRun(Resource):
+    """Whether to plan only."""
+
     dry_run = flag('Only plan it; nothing is touched.')
 
 
-class _MaxMoves(_DryRun):
+class _MaxMoves(DryRun):
     max_moves = _number(1, 1000, 'Servers moved at a time.')
 
 
@@ -87,9 +89,14 @@ class Restart(_OffVM):
     return_servers = flag('Move the servers back afterwards.')
 
 
-ACTIONS: dict[str, type[Resource]] = {
+_BODIES: dict[str, type[DryRun]] = {
     'shutdown': Shutdown, 'evacuate': Evacuate, 'decommission': Decommission,
     'restart': Restart}
+
+
+def body(action: str) -> type[DryRun]:
+    """Return what the body of an action contains."""
+    return _BODIES.get(action, DryRun)
 
 
 def defaults(action: str) -> models.Row:
@@ -98,7 +105,7 @@ def defaults(action: str) -> models.Row:
     One that is no flag, such as a number, has its default in the conductor
     and is ``None`` until then.
     """
-    found = ACTIONS[action].defaults()
+    found = body(action).defaults()
     del found['dry_run']
     return found
 

@@ -44,6 +44,11 @@ class Clone(Resource):
                              'that makes a new name.')
 
 
-ACTIONS: dict[str, type[Resource]] = {
-    'balance': Nothing, 'recover': Recover, 'repair': Recover,
-    'reset-reboot': ResetReboot, 'wakeup': Nothing, 'clone': Clone}
+_BODIES: dict[str, type[Resource]] = {
+    'recover': Recover, 'repair': Recover, 'reset-reboot': ResetReboot,
+    'clone': Clone}
+
+
+def body(action: str) -> type[Resource]:
+    """Return what the body of an action contains."""
+    return _BODIES.get(action, Nothing)

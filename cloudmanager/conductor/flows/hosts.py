@@ -5,6 +5,8 @@ from taskflow.patterns import linear_flow
 
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.flows.action import Action
+from cloudmanager.conductor.hosts import checks
 from cloudmanager.conductor.moves import early_plan
 from cloudmanager.conductor.steps import decommission as decommission_steps
 from cloudmanager.conductor.steps import hosts
@@ -78,3 +80,14 @@ def decommission(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
             decommission_steps.SwitchOff(run, tools),
             decommission_steps.RemoveService(run, tools))
     return flow.add(decommission_steps.CleanUp(run, tools))
+
+
+#: By the names of tasks.
+ACTIONS = {
+    'host.shutdown': Action(shutdown, checks.shutdown),
+    'host.evacuate': Action(evacuate, checks.evacuate),
+    'host.decommission': Action(decommission, checks.decommission),
+    # A part of a task on several hosts; that one is checked.
+    'host.restart': Action(restart),
+    'hosts.restart': Action(restart_many, checks.restart),
+}

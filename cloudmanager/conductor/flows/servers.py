@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flows of the actions on single servers."""
 
-
 from taskflow.patterns import linear_flow
 
 from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.flows.action import Action
+from cloudmanager.conductor.servers import checks
 from cloudmanager.conductor.steps import balance_server as balance
 from cloudmanager.conductor.steps import clones
 from cloudmanager.conductor.steps import treat_server as treat
@@ -30,3 +31,13 @@ def clone_server(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
         clones.MakeClones(run, tools),
         clones.ClearUp(run, tools),
         clones.VerifyClones(run, tools))
+
+
+#: By the names of tasks.
+ACTIONS = {
+    'server.balance': Action(balance_server, checks.balance),
+    'server.clone': Action(clone_server, checks.clone),
+    **{name: Action(treat_server, checks.treatment(name)) for name in (
+        'server.recover', 'server.repair', 'server.reset-reboot',
+        'server.wakeup')},
+}

@@ -24,6 +24,7 @@ from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.planning import classify
 from cloudmanager.planning import options
+from cloudmanager.planning import plan as planning_plan
 from cloudmanager.planning import roll
 from cloudmanager.planning.cloud import model
 
@@ -178,9 +179,8 @@ def _remains(tools: Tools, host: str,
     if not services and not tools.placement.providers(host):
         raise exception.HostNotFound(host=host)
     if params.get('dry_run'):
-        return {'plan': {'action': 'decommission', 'host': host,
-                         'hosts': [host], 'servers': [], 'blockers': [],
-                         'warnings': [], 'targets': [], 'feasible': True}}
+        return {'plan': planning_plan.Plan('decommission', (host,),
+                                           ()).to_dict()}
     return {'params': {'service_gone': True}}
 
 

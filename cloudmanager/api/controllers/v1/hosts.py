@@ -17,21 +17,27 @@ from cloudmanager.db import tasks as db_tasks
 from cloudmanager.policies import hosts as policies
 
 _NAME = formats.ComputeHost()
-_PATH = '/v1/hosts/{host_name}/actions'
-
 
 _action = functools.partial(routing.route, 'POST', errors=(404, 409, 503),
                             answers=host_types.ANSWERS)
 
 
-def _act(call: routing.Call, host: str, action: str) -> routing.Document:
-    """Answer the plan of a dry run, or begin the action.
+def act(call: routing.Call, host_name: str) -> routing.Document:
+    """Answer the plan of a dry run, or begin the action of the path.
 
-    :param host: exact name; what only begins like it is another host
+    :param host_name: exact name; what only begins like it is another host
     """
+    action = call.route.segments[-1]
     flags, dry_run = _read(call, action)
-    _check_name(host)
-    return _begin(call, f'host.{action}', [host], host, flags, dry_run)
+    _check_name(host_name)
+    return _begin(call, f'host.{action}', [host_name], host_name, flags,
+                  dry_run)
+
+
+for _name, _text in policies.ACTIONS.texts.items():
+    _action(policies.ACTIONS.path(_name), policies.ACTIONS.rule_name(_name),
+            body=host_types.body(_name), title=policies.ACTIONS.title(_name),
+            text=_text)(act)
 
 
 def _check_name(host: str) -> None:
@@ -110,27 +116,6 @@ def _is_equal(asked: models.Row, flags: models.Row) -> bool:
     """
     return all((asked.get(key) or None) == (value or None)
                for key, value in flags.items())
-
-
-@_action(f'{_PATH}/shutdown', policies.SHUTDOWN,
-         body=host_types.Shutdown)
-def shutdown(call: routing.Call, host_name: str) -> routing.Document:
-    """Empty a living host and switch it off."""
-    return _act(call, host_name, 'shutdown')
-
-
-@_action(f'{_PATH}/evacuate', policies.EVACUATE,
-         body=host_types.Evacuate)
-def evacuate(call: routing.Call, host_name: str) -> routing.Document:
-    """Bring the servers of a dead host back elsewhere."""
-    return _act(call, host_name, 'evacuate')
-
-
-@_action(f'{_PATH}/decommission', policies.DECOMMISSION,
-         body=host_types.Decommission)
-def decommission(call: routing.Call, host_name: str) -> routing.Document:
-    """Empty a living host and take it out of the cloud for good."""
-    return _act(call, host_name, 'decommission')
 
 
 @_action('/v1/hosts/actions/restart', policies.RESTART,

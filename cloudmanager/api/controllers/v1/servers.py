@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Actions on servers."""
 
-import functools
-
 from cloudmanager.api import routing
 from cloudmanager.api import work
 from cloudmanager.api.types import answers
@@ -13,26 +11,35 @@ from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain import clone_names
 from cloudmanager.policies import servers as policies
 
-_PATH = '/v1/servers/{server_id}/actions'
+# Their answers have no body; the task is in the header Location.
+_WITHOUT_BODY = ('balance', 'reset-reboot', 'wakeup')
 
 
-_action = functools.partial(routing.route, 'POST', errors=(404, 409, 503),
-                            answers={202: None})
-# Those whose answers have a body, with the id of the task.
-_followed = functools.partial(_action, answers={202: answers.TaskId})
+def begin(call: routing.Call, server_id: str) -> None:
+    """Begin the action of the path; the answer has no body."""
+    work.accepted(_begin(call, server_id))
 
 
-def _act(call: routing.Call, server_id: str, action: str) -> str:
+def begin_with_id(call: routing.Call, server_id: str) -> routing.Document:
+    """Begin the action of the path and answer the id of its task."""
+    return work.accepted_with_id(_begin(call, server_id))
+
+
+def _begin(call: routing.Call, server_id: str) -> str:
     """Begin an action, or find the equal one that runs.
 
     :returns: the id of its task
+    :raises Invalid: fields of its body do not go together
     :raises ServerNotFound: there is no such server
     :raises Conflict: its state, or another task, is in the way
     """
+    action = call.route.segments[-1]
+    if action == 'clone':
+        _check_clones(call)
     server_id = routing.identifier(
         server_id, exception.ServerNotFound(server=server_id[:255]))
     name, target = f'server.{action}', f'server:{server_id}'
-    body = server_types.ACTIONS[action]
+    body = server_types.body(action)
     params = {**body.defaults(), **call.values}
     # A double request must not be judged by what the first has done.
     running = db_tasks.find_running(call.context, target)
@@ -51,47 +58,22 @@ def _act(call: routing.Call, server_id: str, action: str) -> str:
                       defaults=body.defaults())
 
 
-@_action(f'{_PATH}/balance', policies.BALANCE,
-         body=server_types.Nothing)
-def balance(call: routing.Call, server_id: str) -> None:
-    """Move a server to a host with less load."""
-    work.accepted(_act(call, server_id, 'balance'))
+def _check_clones(call: routing.Call) -> None:
+    """Check that several clones get names of their own.
 
-
-@_followed(f'{_PATH}/recover', policies.RECOVER,
-         body=server_types.Recover)
-def recover(call: routing.Call, server_id: str) -> routing.Document:
-    """Reset the state of a server and bring it back."""
-    return work.accepted_with_id(_act(call, server_id, 'recover'))
-
-
-@_followed(f'{_PATH}/repair', policies.REPAIR,
-         body=server_types.Recover)
-def repair(call: routing.Call, server_id: str) -> routing.Document:
-    """Find out what is wrong with a server, and mend that."""
-    return work.accepted_with_id(_act(call, server_id, 'repair'))
-
-
-@_action(f'{_PATH}/reset-reboot', policies.RESET_REBOOT,
-         body=server_types.ResetReboot)
-def reset_reboot(call: routing.Call, server_id: str) -> None:
-    """Reset the state of a server, and reboot it if that is asked for."""
-    work.accepted(_act(call, server_id, 'reset-reboot'))
-
-
-@_action(f'{_PATH}/wakeup', policies.WAKEUP,
-         body=server_types.Nothing)
-def wakeup(call: routing.Call, server_id: str) -> None:
-    """Bring a server that rests to run."""
-    work.accepted(_act(call, server_id, 'wakeup'))
-
-
-@_followed(f'{_PATH}/clone', policies.CLONE,
-         body=server_types.Clone)
-def clone(call: routing.Call, server_id: str) -> routing.Document:
-    """Make copies of a server with its volumes."""
+    :raises Invalid: they would not
+    """
     if call.values.get('count', 1) > 1 and not clone_names.tells_apart(
             call.values.get('name', clone_names.DEFAULT)):
         raise exception.Invalid(
             reason='Field name must contain {number} for several clones.')
-    return work.accepted_with_id(_act(call, server_id, 'clone'))
+
+
+for _name, _text in policies.ACTIONS.texts.items():
+    _bare = _name in _WITHOUT_BODY
+    routing.route('POST', policies.ACTIONS.path(_name),
+                  policies.ACTIONS.rule_name(_name),
+                  body=server_types.body(_name), errors=(404, 409, 503),
+                  answers={202: None if _bare else answers.TaskId},
+                  title=policies.ACTIONS.title(_name),
+                  text=_text)(begin if _bare else begin_with_id)

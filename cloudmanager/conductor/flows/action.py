@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is declared of each kind of task."""
+
+from collections.abc import Callable
+import dataclasses
+from typing import Any
+
+from taskflow import flow as tf_flow
+
+from cloudmanager.conductor.engine.run import Run
+from cloudmanager.conductor.tools import Tools
+
+Build = Callable[[Run, Tools], tf_flow.Flow]
+
+
+@dataclasses.dataclass(frozen=True)
+class Action:
+    """A kind of task.
+
+    :ivar flow: makes the flow of a run
+    :ivar check: asked before there is a task whether it can be begun; its
+        parameters are those of the functions in ``hosts.checks`` or
+        ``servers.checks``
+    :ivar needs_cloud: false for those that work where none is configured
+    """
+
+    flow: Build
+    check: Callable[..., dict[str, Any]] | None = None
+    needs_cloud: bool = True
