@@ -147,6 +147,9 @@ class Sweeper:
             self._begin()
             self._collect()
             self._report_at_times()
+            if not (len(self._places) or any(self._waiting.values())
+                    or self._unkept):
+                stopping.wait(max(0.0, look_at - time.monotonic()))
 
     def _look_for_work(self) -> None:
         """Find out which devices are due, of those that are ours."""
