@@ -4,7 +4,10 @@
 from typing import Any
 
 from oslo_config import cfg
+from taskflow import exceptions as tf_exc
 from taskflow.jobs import backends
+
+from cloudmanager.conductor.engine import sqlboard
 
 CONF = cfg.CONF
 NAME = 'cloudmanager'
@@ -45,6 +48,23 @@ def claim(board: Any, job: Any, who: str) -> None:
         board.claim(job, who)
     else:
         board.claim(job, who, expiry=_lease())
+
+
+def post_claimed(board: Any, name: str, details: dict[str, Any],
+                 who: str) -> Any:
+    """Put a job on the board that somebody has already.
+
+    :returns: the job; ``None`` if others were faster, where posting and
+        claiming are two steps
+    """
+    if isinstance(board, sqlboard.SQLJobBoard):
+        return board.post(name, details=details, owner=who)
+    job = board.post(name, details=details)
+    try:
+        claim(board, job, who)
+    except (tf_exc.UnclaimableJob, tf_exc.NotFound):
+        return None
+    return job
 
 
 def extend(job: Any) -> bool:

@@ -147,6 +147,11 @@ class _Statements:
             JOBS.c.trashed.is_(False), free).values(
                 owner=sa.bindparam('who'), generation=JOBS.c.generation + 1,
                 expires_at=until, updated_at=changed)
+        self.post_owned = JOBS.insert().values({
+            **{column.name: sa.bindparam(column.name, type_=column.type)
+               for column in JOBS.c if column.name not in (
+                   'sequence', 'expires_at', 'updated_at')},
+            'expires_at': until})
         held = JOBS.c.generation == sa.bindparam('held')
         self.extend = JOBS.update().where(
             this, held, JOBS.c.owner.is_not(None)).values(
@@ -242,21 +247,35 @@ class SQLJobBoard(base.JobBoard):
     @_translate
     def post(self, name: str, book: Any = None,
              details: dict[str, Any] | None = None,
-             priority: Any = base.JobPriority.NORMAL) -> SQLJob:
+             priority: Any = base.JobPriority.NORMAL,
+             owner: str | None = None) -> SQLJob:
+        """Put a job on the board.
+
+        :param owner: who has it from the beginning, with a lease
+        """
+        generation = 0 if owner is None else 1
         values = {
             'uuid': uuidutils.generate_uuid(), 'board': self._name,
             'name': name, 'details': details or {}, 'trashed': False,
-            'generation': 0, 'created_at': clock.utcnow(),
+            'generation': generation, 'created_at': clock.utcnow(),
             'priority': PRIORITIES.index(
                 base.JobPriority.convert(priority).value),
             # An empty logbook is false.
             'book_uuid': book.uuid if book is not None else None,
             'book_name': book.name if book is not None else None}
         with self._engine.begin() as connection:
-            connection.execute(JOBS.insert(), values)
+            if owner is None:
+                connection.execute(JOBS.insert(), values)
+            else:
+                connection.execute(self._sql.post_owned, {
+                    **values, 'owner': owner, 'lease': self._lease,
+                    **_moment()})
             row = connection.execute(
                 self._sql.one, {'job': values['uuid'], **_moment()}).first()
-        return SQLJob(self, row, book)
+        job = SQLJob(self, row, book)
+        if owner is not None:
+            job.generation = generation
+        return job
 
     @base.check_who
     @_translate

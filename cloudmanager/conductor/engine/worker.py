@@ -65,6 +65,8 @@ class Worker:
         self._stopped = threading.Event()
         self._wake = threading.Event()
         self._to_post: queue.SimpleQueue[str] = queue.SimpleQueue()
+        # What is in the queue; the sweep leaves it alone.
+        self._queued: set[str] = set()
         self._runs: dict[str, tuple[Any, engine_run.Run]] = {}
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -106,20 +108,26 @@ class Worker:
         One thread posts all of them: as many as there are messages would
         get in the way of those that work. Lost ones are swept up.
         """
+        self._queued.add(task_id)
         self._to_post.put(task_id)
         self._wake.set()
 
-    def _post(self, task_id: str, old: str | None, seconds: float) -> Any:
+    def _post(self, task_id: str, old: str | None, seconds: float,
+              claim: bool = False) -> Any:
         """Put a job for a task on the board, unless somebody else does.
 
-        :returns: the job
+        :param claim: whether this conductor is to have the job as well
+        :returns: the job; ``None`` if others post it or have it
         """
         context = cm_context.admin_context()
         token = db_tasks.set_post_token(context, task_id, old, seconds)
         if token is None:
             return None
-        return self._board.post(task_id, details={'task_id': task_id,
-                                                  'token': token})
+        details = {'task_id': task_id, 'token': token}
+        if claim:
+            return boards.post_claimed(self._board, task_id, details,
+                                       self.name)
+        return self._board.post(task_id, details=details)
 
     def _watch(self) -> None:
         sweep_at = 0.0
@@ -148,9 +156,15 @@ class Worker:
                 task_id = self._to_post.get_nowait()
             except queue.Empty:
                 return
-            job = self._post(task_id, None, 0)
-            if job is not None and self._has_room():
-                self._claim(job)
+            job = None
+            room = self._has_room()
+            try:
+                job = self._post(task_id, None, 0, claim=room)
+            finally:
+                # If it failed, the sweep is to find it.
+                self._queued.discard(task_id)
+            if job is not None and room:
+                self._accept(job)
         self._wake.set()
 
     def _sweep(self) -> None:
@@ -158,7 +172,8 @@ class Worker:
         context = cm_context.admin_context()
         for row in db_tasks.unattended(context, CAST_GRACE_SECONDS,
                                        posted=False):
-            self._post(row['id'], None, CAST_GRACE_SECONDS)
+            if row['id'] not in self._queued:
+                self._post(row['id'], None, CAST_GRACE_SECONDS)
         lost_after = CONF.conductor.lease * LOST_JOB_LEASES
         overdue = db_tasks.unattended(context, lost_after, posted=True)
         if not overdue:

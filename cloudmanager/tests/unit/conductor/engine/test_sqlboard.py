@@ -55,6 +55,28 @@ class BoardTestCase(base.DbTestCase):
         self.board.claim(new, 'two')
         return old, new
 
+    def test_post_with_an_owner(self):
+        """It is claimed from the beginning, with a lease."""
+        job = self.board.post('job', details={'a': [1]}, owner='one')
+        self.assertEqual(1, job.generation)
+        self.assertEqual(states.CLAIMED, job.state)
+        self.assertEqual('one', self.board.find_owner(job))
+        self.assertTrue(LEASE - 10 < job.expires_in() <= LEASE)
+        self.assertEqual([], self.names(only_unclaimed=True))
+        other, = self.jobs()
+        self.assertEqual({'a': [1]}, other.details)
+        self.assertRaises(exceptions.UnclaimableJob, self.board.claim,
+                          other, 'two')
+        self.assertTrue(job.extend_expiry(LEASE))
+        self.expire()
+        other, = self.jobs(only_unclaimed=True)
+        self.board.claim(other, 'two')
+        self.assertFalse(job.extend_expiry(LEASE))
+        self.assertRaises(exceptions.JobFailure, self.board.consume, job,
+                          'one')
+        self.board.consume(other, 'two')
+        self.assertEqual([], self.names())
+
     def test_post(self):
         book = tf_models.LogBook('book')
         posted = self.board.post('job', book=book, details={'a': [1]})

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine runs tasks to their end."""
 
+import datetime
 import sqlite3
 import time
+from unittest import mock
 
 import fixtures
 import sqlalchemy as sa
 from sqlalchemy import event
 from taskflow.types import failure
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import boards
 from cloudmanager.conductor.engine import persistence
@@ -305,6 +308,24 @@ class EndsTestCase(worker_case.WorkerCase):
         row = self.ended(task_id)
         self.assertEqual(1, row['generation'])
         self.assertEqual(['a', 'b', 'c'], self.script.steps())
+
+    def test_sweep_leaves_alone_what_is_queued(self):
+        """What this conductor was told of is not posted a second way."""
+        made, ids = self.worker(start=False), [self.create(), self.create(
+            target='host:cmp2')]
+        made._board = boards.connect()
+        self.addCleanup(made._board.close)
+        self.execute(sa.update(models.Task).values(
+            heartbeat_at=clock.utcnow() - datetime.timedelta(seconds=60)))
+        made.post(ids[0])
+        made._sweep()
+        self.assertEqual([ids[1]], [job.name for job in self.jobs()])
+        with mock.patch.object(db_tasks, 'set_post_token',
+                               side_effect=OSError):
+            self.assertRaises(OSError, made._post_new)
+        made._sweep()
+        self.assertEqual(sorted(ids),
+                         sorted(job.name for job in self.jobs()))
 
     def test_hung_step_at_stop(self):
         """CC14: a step that does not stop loses its lease at the stop."""
