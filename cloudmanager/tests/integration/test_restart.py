@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hosts of a real OpenStack are restarted, one after the other."""
 
+import time
+
 from cloudmanager.tests.integration import base
 from cloudmanager.tests.integration import cloud
 from cloudmanager.tests.integration import machines
 
 RESTART = '/v1/hosts/actions/restart'
+# A host is out of use for seconds.
+LOOK_SECONDS = 0.1
 
 
 class RestartCase(base.IntegrationCase):
@@ -87,6 +91,7 @@ class RollTestCase(RestartCase):
         most = 0
         while self.client.task(task_id)['status'] in ('PENDING', 'STARTED'):
             most = max(most, 4 - len(self.enabled()))
+            time.sleep(LOOK_SECONDS)
         self.finish(task_id)
         self.assertEqual(2, most)
         self.assertEqual(dict.fromkeys(cloud.COMPUTES, 1), self.resets())
@@ -103,6 +108,7 @@ class RollTestCase(RestartCase):
         while any(self.client.task(task)['status'] in ('PENDING', 'STARTED')
                   for task in tasks):
             most = max(most, 4 - len(self.enabled()))
+            time.sleep(LOOK_SECONDS)
         for task in tasks:
             self.finish(task)
         self.assertEqual(1, most)

@@ -29,10 +29,14 @@ class StandaloneCase(testtools.TestCase):
     def standalone(self, *arguments, **env):
         kept = {key: value for key, value in os.environ.items()
                 if not key.startswith('OS_')}
+        # A device in the process does not go on shutting down after a kill.
+        options = self.directory / 'options.conf'
+        options.write_text('[power]\nsoft_timeout = 5\n')
         process = processes.Process('standalone', [
             str(processes.PROGRAMS / 'cloudmanager-standalone'),
             '--state-dir', str(self.directory / 'state'), '--port',
-            str(PORT), '--auth', 'noauth', *arguments],
+            str(PORT), '--auth', 'noauth', '--config-file', str(options),
+            *arguments],
             self.directory / 'log', {**kept, **env})
         self.addCleanup(process.kill)
         return process
