@@ -77,7 +77,7 @@ class Restart(_OffVM):
     """Which hosts to restart, and how."""
 
     hosts = Field(List(Text(250, 1), 1, MAX_HOSTS, unique=True),
-                  create=True, required=True, nullable=False, default=None,
+                  create=True, required=True, nullable=False,
                   description='Exact names of the hosts.')
     in_sequence = flag('One host at a time; so it is by default.')
     max_unavailable = _number(1, MAX_HOSTS, 'Hosts of the cloud that may be '

@@ -54,10 +54,8 @@ def _check_name(host: str) -> None:
 
 def _read(call: routing.Call, action: str) -> tuple[models.Row, bool]:
     """Return the flags of a body, all of them, and whether to plan only."""
-    dry_run = call.values.get('dry_run', False)
-    flags = {name: call.values.get(name, default)
-             for name, default in host_types.defaults(action).items()}
-    return flags, dry_run
+    flags = {**host_types.defaults(action), **call.values}
+    return flags, flags.pop('dry_run', False)
 
 
 def _begin(call: routing.Call, name: str, hosts: list[str],
