@@ -4,6 +4,8 @@
 from cloudmanager.common import exception
 from cloudmanager.conductor import actions
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.policies import hosts as host_policies
+from cloudmanager.policies import servers as server_policies
 from cloudmanager.tests import base
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
@@ -210,6 +212,14 @@ class SameTargetTestCase(fakes_case.ConductorCase):
 
 
 class BuildersTestCase(fakes_case.ConductorCase):
+
+    def test_what_the_api_offers(self):
+        """Each action with a path of its own has a check and a flow."""
+        offered = {f'{kind}.{action}' for kind, policies in (
+            ('host', host_policies), ('server', server_policies))
+            for action in policies.ACTIONS.texts}
+        self.assertEqual({name for name, action in actions.ACTIONS.items()
+                          if action.check} - {'hosts.restart'}, offered)
 
     def test_steps(self):
         run = self.run_of()
