@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An audit: how unequal the loads of some hosts are, and what would help."""
+
+import collections.abc
+import dataclasses
+
+from cloudmanager.planning import options as opts
+from cloudmanager.planning.cloud import model
+from cloudmanager.planning.drs import fit
+from cloudmanager.planning.drs import load
+from cloudmanager.planning.drs import movable
+from cloudmanager.planning.drs import ordering
+from cloudmanager.planning.drs import search
+from cloudmanager.planning.drs import settings as drs_settings
+from cloudmanager.planning.drs import why
+from cloudmanager.planning.terms import Action
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Move:
+    """One move of a plan.
+
+    :ivar stage: those of lower stages must have ended before
+    :ivar gain: by how much the difference between the two hosts falls
+    :ivar seconds: that it is thought to take
+    """
+
+    server_id: str
+    name: str
+    source: str
+    target: str
+    action: Action
+    stage: int
+    reason: str
+    gain: float
+    seconds: float
+    size_mb: int
+    group_id: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class State:
+    """How unequal loads are, by resource, in fractions of what hosts have."""
+
+    means: dict[str, float]
+    deviations: dict[str, float]
+    hosts: dict[str, dict[str, float]]
+
+    @classmethod
+    def of(cls, loads: load.Loads) -> 'State':
+        """The state of loads as they are now."""
+        def named(values: load.Vector) -> dict[str, float]:
+            return {name: round(value, 4) for name, value in zip(
+                loads.resources, values, strict=True)}
+
+        return cls(named(loads.means()), named(loads.deviations()), {
+            host: named(values)
+            for host, values in sorted(loads.values.items())})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found.
+
+    :ivar conclusion: in words
+    :ivar hot: why hosts are left above the mean, by name
+    :ivar warnings: what limits what the audit can tell
+    """
+
+    before: State
+    after: State
+    moves: tuple[Move, ...]
+    conclusion: str
+    hot: dict[str, str]
+    warnings: tuple[str, ...]
+
+
+def make(
+    cloud: model.Cloud,
+    hosts: collections.abc.Iterable[str],
+    use: load.Use = load.NOTHING,
+    settings: drs_settings.Settings = drs_settings.DEFAULT,
+    options: opts.Options = opts.DEFAULT,
+    resting: collections.abc.Mapping[str, float] | None = None,
+) -> Audit:
+    """Find the moves that balance some hosts.
+
+    :param cloud: with all servers of these hosts, and all members of their
+        groups
+    :param hosts: names; those out of use neither lose nor get servers
+    :param use: what is used, as it was measured
+    :param options: how servers may be moved
+    :param resting: seconds for which servers are left alone yet, by id
+    """
+    names = sorted(set(hosts))
+    options = dataclasses.replace(
+        options, max_projected_usage=settings.max_load,
+        soft_weight=settings.soft_weight)
+    scope = [name for name in names
+             if name in cloud.hosts and not cloud.hosts[name].out_of_use]
+    room = fit.Fit(cloud, scope, use, settings, options)
+    loads = load.Loads(cloud, scope, use, settings)
+    ways = movable.Ways(cloud, settings, options, resting, use)
+    found = search.Search(room, loads, ways, settings)
+    before = State.of(loads)
+    if loads.resources and len(scope) > 1:
+        found.run()
+    return Audit(
+        before, State.of(loads),
+        _moves(cloud, scope, use, settings, options, found),
+        _conclusion(found, before, len(scope)),
+        why.hot(found, ways, settings),
+        (*why.not_in_scope(cloud, room, set(names) - set(scope)),
+         *_unmeasured(use, loads)))
+
+
+def _moves(cloud: model.Cloud, scope: list[str], use: load.Use,
+           settings: drs_settings.Settings, options: opts.Options,
+           found: search.Search) -> tuple[Move, ...]:
+    fresh = fit.Fit(cloud, scope, use, settings, options)
+    stages = ordering.stages(fresh, found.steps)
+    made = []
+    for stage, step in zip(stages, found.steps, strict=True):
+        server, group = step.server, cloud.group_of.get(step.server.id)
+        if step.way.action is None:
+            continue
+        made.append(Move(
+            server.id, server.name, step.source, step.target,
+            step.way.action, stage, why.move(step, found.loads.resources),
+            round(step.gain, 4), round(step.way.seconds, 1),
+            server.size_mb, group.id if group else None))
+    return tuple(sorted(made, key=lambda move: move.stage))
+
+
+def _conclusion(found: search.Search, before: State, hosts: int) -> str:
+    if not found.loads.resources:
+        return 'No beneficial move: the hosts have no resource in common.'
+    if hosts < 2:
+        return ('No beneficial move: there are not two hosts in use to '
+                'move servers between.')
+    spread = ', '.join(
+        f'{why.NAMES[name]} from {value:.3f} to {after:.3f}'
+        for (name, value), after in zip(
+            before.deviations.items(), found.loads.deviations(),
+            strict=True))
+    if found.steps:
+        number = len(found.steps)
+        end = '' if found.balanced else (
+            '; that is not within the threshold yet')
+        return (f'{number} move{"s" if number > 1 else ""} would lower the '
+                f'standard deviation of {spread}{end}.')
+    if found.balanced:
+        return ('No beneficial move: the standard deviation of each '
+                'resource is within the threshold.')
+    return ('No beneficial move: the loads are not equal, but no move that '
+            'may be made would gain what it costs.')
+
+
+def _unmeasured(use: load.Use, loads: load.Loads) -> list[str]:
+    """What is balanced by allocations though use is measured."""
+    if not use.hosts:
+        return []
+    return [f'the use of {why.NAMES[name]} is not known of every host, so '
+            'it is balanced by what is allocated'
+            for name in loads.resources if name not in loads.measured]

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads of hosts, and how moves change them.
+
+The load of a host in a resource is what is allocated of its capacity, or a
+weighted mean of that and what is used of it by measurement. Both are sums
+over its servers, so a move takes a share of one host and adds one to another.
+"""
+
+import collections.abc
+import dataclasses
+import math
+
+from cloudmanager.planning.cloud import model
+from cloudmanager.planning.drs import settings as drs_settings
+
+#: Loads, or shares of them, in the order of ``Loads.resources``.
+Vector = tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Use:
+    """What is used, as it was measured, in the units of the classes.
+
+    :ivar hosts: by host and resource: CPUs that are busy, MiB, GiB
+    :ivar servers: the same by server
+    :ivar dirty: MiB of memory that a server writes in a second, by server
+    """
+
+    hosts: collections.abc.Mapping[
+        str, collections.abc.Mapping[str, float]
+    ] = dataclasses.field(default_factory=dict)
+    servers: collections.abc.Mapping[
+        str, collections.abc.Mapping[str, float]
+    ] = dataclasses.field(default_factory=dict)
+    dirty: collections.abc.Mapping[str, float] = dataclasses.field(
+        default_factory=dict
+    )
+
+
+NOTHING = Use()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shares:
+    """By how much one unit raises the load of hosts that are alike."""
+
+    allocated: Vector
+    used: Vector
+
+
+class Loads:
+    """Loads of some hosts, changed by moves.
+
+    :ivar resources: what is balanced
+    :ivar weights: of the resources; they add up to 1
+    :ivar values: the loads of each host, by its name
+    :ivar sums: of all hosts, by resource
+    :ivar measured: resources whose use is known of every host
+    """
+
+    def __init__(
+        self,
+        cloud: model.Cloud,
+        names: collections.abc.Sequence[str],
+        use: Use = NOTHING,
+        settings: drs_settings.Settings = drs_settings.DEFAULT,
+    ) -> None:
+        hosts = [cloud.hosts[name] for name in names]
+        self.resources = tuple(
+            name
+            for name in drs_settings.RESOURCES
+            if settings.weights.get(name, 0.0) > 0
+            and all(_has(host, name) for host in hosts)
+        )
+        total = sum(settings.weights[name] for name in self.resources)
+        self.weights = tuple(
+            settings.weights[name] / total for name in self.resources
+        )
+        self.measured = measured(use, names, self.resources)
+        self._use = use
+        self._shares: dict[str, Shares] = {}
+        self.values: dict[str, Vector] = {}
+        known: dict[Shares, Shares] = {}
+        for host in hosts:
+            made = self._shares_of(host, settings.use_weight)
+            # Hosts that are alike share one object, which is quick to know.
+            self._shares[host.name] = known.setdefault(made, made)
+            self.values[host.name] = tuple(
+                made.allocated[index] * host.used.get(name, 0)
+                + made.used[index] * use.hosts.get(host.name, {}).get(name, 0)
+                for index, name in enumerate(self.resources)
+            )
+        self.sums = [
+            sum(values[index] for values in self.values.values())
+            for index in range(len(self.resources))
+        ]
+        self._squares = [
+            sum(values[index] ** 2 for values in self.values.values())
+            for index in range(len(self.resources))
+        ]
+        self._known: dict[tuple[int, str], Vector] = {}
+
+    def _shares_of(self, host: model.Host, use_weight: float) -> Shares:
+        allocated, used = [], []
+        for name in self.resources:
+            inventory = host.inventory[name]
+            weight = use_weight if name in self.measured else 0.0
+            allocated.append((1.0 - weight) / inventory.capacity)
+            used.append(weight / inventory.total)
+        return Shares(tuple(allocated), tuple(used))
+
+    def share(self, server: model.Server, host: str) -> Vector:
+        """What a server adds to the load of a host."""
+        made = self._shares[host]
+        key = (id(made), server.id)
+        found = self._known.get(key)
+        if found is None:
+            used = used_by(self._use, server, self.measured)
+            found = self._known[key] = tuple(
+                made.allocated[index] * server.resources.get(name, 0)
+                + made.used[index] * used.get(name, 0.0)
+                for index, name in enumerate(self.resources)
+            )
+        return found
+
+    def move(self, server: model.Server, source: str, target: str) -> None:
+        """Take the load of a server from one host to another."""
+        for host, sign in ((source, -1), (target, 1)):
+            before = self.values[host]
+            after = tuple(
+                value + sign * part
+                for value, part in zip(
+                    before, self.share(server, host), strict=True
+                )
+            )
+            self.values[host] = after
+            for index, (old, new) in enumerate(
+                zip(before, after, strict=True)
+            ):
+                self.sums[index] += new - old
+                self._squares[index] += new * new - old * old
+
+    def means(self) -> Vector:
+        """The mean load of the hosts, by resource."""
+        return tuple(value / max(1, len(self.values)) for value in self.sums)
+
+    def deviations(self) -> Vector:
+        """The standard deviation of the hosts' loads, by resource."""
+        size = max(1, len(self.values))
+        return tuple(
+            math.sqrt(max(0.0, squares / size - (total / size) ** 2))
+            for total, squares in zip(self.sums, self._squares, strict=True)
+        )
+
+    def difference(self, one: Vector, other: Vector) -> float:
+        """How far apart two loads are: a weighted root mean square."""
+        return math.sqrt(
+            sum(
+                weight * (a - b) ** 2
+                for weight, a, b in zip(self.weights, one, other, strict=True)
+            )
+        )
+
+
+def measured(
+    use: Use,
+    hosts: collections.abc.Collection[str],
+    resources: collections.abc.Iterable[str],
+) -> frozenset[str]:
+    """The resources whose use is known of every host.
+
+    Where it is known of some only, comparing them would mislead.
+    """
+    return frozenset(
+        name
+        for name in resources
+        if all(name in use.hosts.get(host, {}) for host in hosts)
+    )
+
+
+def used_by(
+    use: Use,
+    server: model.Server,
+    resources: collections.abc.Iterable[str],
+) -> dict[str, float]:
+    """What a server uses of what is measured, estimated if need be.
+
+    Of a server that nobody has measured yet, such as a new one, it is what
+    is allocated: less would let hosts be filled by what is not known.
+    """
+    found = use.servers.get(server.id, {})
+    return {
+        name: found.get(name, float(server.resources.get(name, 0)))
+        for name in resources
+    }
+
+
+def _has(host: model.Host, name: str) -> bool:
+    inventory = host.inventory.get(name)
+    return inventory is not None and min(
+        inventory.capacity, inventory.total
+    ) > 0

@@ -1,0 +1,383 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the moves: off the hottest host, to where they help most.
+
+Each step looks at the servers of the hottest host and at the coldest hosts
+that can take them, with the load that both would have afterwards, and takes
+the move that lowers the spread of the loads most. Where no single move
+helps, two servers change places. A server is moved once at most.
+"""
+
+import collections.abc
+import dataclasses
+import heapq
+import math
+import operator
+import typing
+
+from cloudmanager.planning.cloud import model
+from cloudmanager.planning.drs import fit
+from cloudmanager.planning.drs import load
+from cloudmanager.planning.drs import movable
+from cloudmanager.planning.drs import settings as drs_settings
+
+#: Of the hosts that can take a server so many are weighed, the coldest ones.
+TARGETS = 4
+#: A move is taken that brings this share of the most that another one can.
+GOOD_ENOUGH = 0.8
+#: Hosts on each side that are looked at for servers to change places.
+SWAP_HOSTS = 6
+#: What lies within its threshold already counts this much of its weight.
+DONE_WEIGHT = 0.1
+_EPSILON = 1e-9
+
+
+@dataclasses.dataclass(slots=True)
+class Step:
+    """One move that was chosen.
+
+    :ivar gain: by how much the difference between the two hosts falls
+    :ivar before: loads of source and target before it
+    :ivar after: the same after it
+    :ivar partner: id of the server that goes the other way, of a swap
+    """
+
+    server: model.Server
+    way: movable.Way
+    source: str
+    target: str
+    gain: float
+    before: tuple[load.Vector, load.Vector]
+    after: tuple[load.Vector, load.Vector]
+    partner: str = ''
+
+
+class _Mover(typing.NamedTuple):
+    """A server that may leave its host."""
+
+    server: model.Server
+    way: movable.Way
+    legal: frozenset[str]
+    share: load.Vector
+    grouped: bool
+
+
+class Search:
+    """Chooses moves on a picture that changes with each of them.
+
+    :ivar steps: what was chosen so far
+    """
+
+    def __init__(
+        self,
+        room: fit.Fit,
+        loads: load.Loads,
+        ways: movable.Ways,
+        settings: drs_settings.Settings = drs_settings.DEFAULT,
+    ) -> None:
+        self.room = room
+        self.loads = loads
+        self.steps: list[Step] = []
+        self._ways = ways
+        self._settings = settings
+        self._movers: dict[str, dict[str, _Mover]] = {}
+        self._weights: load.Vector = ()
+        #: Hosts, the coldest first, and how warm they are.
+        self._cold: list[str] = []
+        self._warmth: dict[str, float] = {}
+        #: Hosts by the most that a move off them can bring, the best first.
+        self._queue: list[tuple[float, str]] = []
+        self._queued_at = 0
+
+    # What is better
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every resource is within the threshold."""
+        return all(
+            value <= self._settings.threshold + _EPSILON
+            for value in self.loads.deviations()
+        )
+
+    @property
+    def full(self) -> bool:
+        """Whether no more moves may be chosen."""
+        return len(self.steps) >= self._settings.max_moves
+
+    def price(self, way: movable.Way) -> float:
+        """The gain that a move must have at least."""
+        settings = self._settings
+        cost = way.seconds * settings.migration_load / settings.horizon
+        return max(settings.minimum_gain, cost)
+
+    def _weigh(self) -> None:
+        """See what counts now: what is balanced already counts little."""
+        weights = tuple(
+            weight * (DONE_WEIGHT if deviation <= self._settings.threshold
+                      else 1.0)
+            for weight, deviation in zip(
+                self.loads.weights, self.loads.deviations(), strict=True)
+        )
+        if weights != self._weights:
+            self._weights = weights
+            self._warmth = {host: self._warm(host)
+                            for host in self.loads.values}
+            self._cold = list(self.loads.values)
+            self._sort()
+            self._fill()
+
+    def _warm(self, host: str) -> float:
+        return sum(map(operator.mul, self._weights, self.loads.values[host]))
+
+    def _sort(self) -> None:
+        self._cold.sort(key=self._warmth.__getitem__)
+
+    def _fill(self) -> None:
+        """Queue all hosts that may lose servers."""
+        self._queue = [(-math.inf, host) for host in self.hot()]
+        heapq.heapify(self._queue)
+        self._queued_at = len(self.steps)
+
+    def hot(self) -> list[str]:
+        """Hosts that may lose servers, the warmest first."""
+        means, floor = self.loads.means(), self._settings.source_floor
+        return [
+            host for host in reversed(self._cold)
+            if max(self.loads.values[host]) >= floor
+            and any(map(operator.gt, self.loads.values[host], means))
+        ]
+
+    # Single moves
+
+    def run(self) -> None:
+        """Choose moves until all is balanced or nothing helps any more."""
+        while not self.balanced and not self.full:
+            self._weigh()
+            if not self._move_one() and not self._swap_one():
+                return
+
+    def _move_one(self) -> bool:
+        """Take the move that brings most, if there is one."""
+        while self._queue or self._queued_at < len(self.steps):
+            if not self._queue:
+                # Moves may have made room for others.
+                self._fill()
+            if self._queue and self._take_best():
+                return True
+        return False
+
+    def _take_best(self) -> bool:
+        """Take the best move off the first host, if none is better.
+
+        What a host was found to bring before is the most that it can bring,
+        but for rare cases: its load fell, and that of its targets rose. So
+        few hosts are looked at again before each move.
+        """
+        _, host = heapq.heappop(self._queue)
+        found = self._best(host)
+        if found is None:
+            return False
+        fall, step = found
+        heapq.heappush(self._queue, (-fall, host))
+        if fall < GOOD_ENOUGH * -self._queue[0][0]:
+            return False
+        self._take(step)
+        return True
+
+    def _best(self, source: str) -> tuple[float, Step] | None:
+        """The move off a host that helps most, and how much it does."""
+        options = sorted(self._options(source), key=lambda option: (
+            -option[0], option[1].way.seconds, option[1].server.id,
+            option[2]))
+        for fall, mover, target in options:
+            step = self._step(mover, source, target)
+            (here, _), (_, there) = step.before, step.after
+            if step.gain >= self.price(step.way) and max(there) < max(here):
+                return fall, step
+        return None
+
+    def _options(
+        self, source: str
+    ) -> collections.abc.Iterator[tuple[float, _Mover, str]]:
+        """All moves off a host that lower the spread, and by how much."""
+        loads, weights = self.loads, self._weights
+        here, sums, size = loads.values[source], loads.sums, len(loads.values)
+        seen = set()
+        for mover in self._movers_on(source).values():
+            server = mover.server
+            if not mover.grouped:
+                # What differs in nothing that counts is weighed once.
+                kind = (id(mover.legal), mover.share)
+                if kind in seen:
+                    continue
+                seen.add(kind)
+            for target in self._targets(mover, source):
+                fall = _fall(here, loads.values[target], mover.share,
+                             loads.share(server, target), sums, weights,
+                             size)
+                if fall > _EPSILON and mover.grouped:
+                    fall *= 1.0 - max(0.0, self.room.penalty(
+                        server, source, target))
+                if fall > _EPSILON:
+                    yield fall, mover, target
+
+    def _movers_on(self, host: str) -> dict[str, _Mover]:
+        """The servers of a host that may leave it, by id."""
+        if host not in self._movers:
+            found = self._movers[host] = {}
+            for server in self.room.cloud.servers_on(host):
+                way = self._ways.of(server)
+                if way.action is not None:
+                    found[server.id] = _Mover(
+                        server, way, self.room.legal(server, way.action),
+                        self.loads.share(server, host),
+                        server.id in self.room.cloud.group_of)
+        return self._movers[host]
+
+    def _targets(self, mover: _Mover,
+                 source: str) -> collections.abc.Iterator[str]:
+        """The coldest hosts that can take a server."""
+        left = TARGETS
+        for host in self._cold:
+            if (host != source and host in mover.legal
+                    and self.room.has_room(mover.server, host)
+                    and (not mover.grouped
+                         or self.room.allows(mover.server, host))):
+                yield host
+                left -= 1
+                if not left:
+                    return
+
+    def _step(self, mover: _Mover, source: str, target: str) -> Step:
+        loads, server = self.loads, mover.server
+        before = loads.values[source], loads.values[target]
+        after = (_minus(before[0], mover.share),
+                 _plus(before[1], loads.share(server, target)))
+        gain = (loads.difference(*before) - loads.difference(*after)
+                - self.room.penalty(server, source, target))
+        return Step(server, mover.way, source, target, gain, before, after)
+
+    def _take(self, step: Step) -> None:
+        self.room.take(step.server, step.source, -1)
+        self.room.take(step.server, step.target, 1)
+        self.loads.move(step.server, step.source, step.target)
+        self._movers_on(step.source).pop(step.server.id)
+        for host in (step.source, step.target):
+            self._warmth[host] = self._warm(host)
+        self._sort()
+        self.steps.append(step)
+
+    # Two servers change places
+
+    def _swap_one(self) -> bool:
+        """Let two servers change places, if that brings enough."""
+        if len(self.steps) + 2 > self._settings.max_moves:
+            return False
+        for source in self.hot()[:SWAP_HOSTS]:
+            found = max(
+                (swap for target in self._cold[:SWAP_HOSTS]
+                 if target != source
+                 for swap in self._swaps(source, target)),
+                key=operator.itemgetter(0), default=None)
+            if found is not None:
+                _, first, second = found
+                self._take(first)
+                self._take(second)
+                return True
+        return False
+
+    def _swaps(
+        self, source: str, target: str
+    ) -> collections.abc.Iterator[tuple[float, Step, Step]]:
+        """Pairs that may change places, and what each brings."""
+        for one in self._different(source):
+            for other in self._different(target):
+                found = self._swap(one, source, other, target)
+                if found is not None:
+                    yield found
+
+    def _different(self, host: str) -> list[_Mover]:
+        """Servers of a host, one of those that are alike."""
+        found: dict[object, _Mover] = {}
+        for mover in self._movers_on(host).values():
+            found.setdefault((mover.share, id(mover.legal),
+                              mover.grouped and mover.server.id), mover)
+        return list(found.values())
+
+    def _swap(self, one: _Mover, source: str, other: _Mover,
+              target: str) -> tuple[float, Step, Step] | None:
+        """The two moves of a swap that gains enough and can be made."""
+        loads, room = self.loads, self.room
+        here, there = loads.values[source], loads.values[target]
+        here_after = _plus(_minus(here, one.share),
+                           loads.share(other.server, source))
+        there_after = _plus(_minus(there, other.share),
+                            loads.share(one.server, target))
+        gain = (loads.difference(here, there)
+                - loads.difference(here_after, there_after)
+                - room.penalty(one.server, source, target)
+                - room.penalty(other.server, target, source))
+        price = self.price(one.way) + self.price(other.way)
+        fall = _fall(here, there, _minus(here, here_after),
+                     _minus(there_after, there), loads.sums, self._weights,
+                     len(loads.values))
+        if (gain < price or fall <= _EPSILON
+                or max(*here_after, *there_after) >= max(here)):
+            return None
+        out = Step(one.server, one.way, source, target, gain / 2,
+                   (here, there), (here_after, there_after),
+                   other.server.id)
+        back = Step(other.server, other.way, target, source, gain / 2,
+                    (there, here), (there_after, here_after), one.server.id)
+        for first, second in ((out, back), (back, out)):
+            if self._can(first) and self._can_after(second, first):
+                return fall, first, second
+        return None
+
+    def _can(self, step: Step) -> bool:
+        """Whether a move can be made now."""
+        action = step.way.action
+        return (action is not None
+                and step.target in self.room.legal(step.server, action)
+                and self.room.has_room(step.server, step.target)
+                and self.room.allows(step.server, step.target))
+
+    def _can_after(self, step: Step, first: Step) -> bool:
+        """Whether a move can be made once another one has been."""
+        room = self.room
+        room.take(first.server, first.source, -1)
+        room.take(first.server, first.target, 1)
+        possible = self._can(step)
+        room.take(first.server, first.target, -1)
+        room.take(first.server, first.source, 1)
+        return possible
+
+
+def _plus(one: load.Vector, other: load.Vector) -> load.Vector:
+    return tuple(a + b for a, b in zip(one, other, strict=True))
+
+
+def _minus(one: load.Vector, other: load.Vector) -> load.Vector:
+    return tuple(a - b for a, b in zip(one, other, strict=True))
+
+
+def _fall(
+    here: load.Vector, there: load.Vector, leaves: load.Vector,
+    comes: load.Vector, sums: list[float], weights: load.Vector, size: int,
+) -> float:
+    """By how much a move lowers the sum of squared deviations.
+
+    :param here: load of the source, which ``leaves`` is taken off
+    :param there: load of the target, which ``comes`` is added to
+    :param sums: of the loads of all hosts
+    :param size: number of hosts
+    """
+    total = 0.0
+    for index, weight in enumerate(weights):
+        off, on = leaves[index], comes[index]
+        change = on - off
+        total += weight * (
+            off * (2 * here[index] - off)
+            - on * (2 * there[index] + on)
+            + change * (2 * sums[index] + change) / size
+        )
+    return total
