@@ -240,13 +240,15 @@ def get_enforcer() -> policy.Enforcer:
     return _enforcer()
 
 
-def authorize(context: Any, action: str,
-              target: dict[str, Any] | None = None) -> None:
+def authorize(context: Any, action: str) -> None:
     """Check that a context may do something.
+
+    What the service manages belongs to no project, so a rule that compares
+    with the project of the target admits nobody.
 
     :param action: name of a registered rule
     :raises Forbidden: it may not
+    :raises InvalidScope: its token is not one of a project
     """
-    get_enforcer().authorize(
-        action, target or {'project_id': context.project_id}, context,
-        do_raise=True, exc=exception.Forbidden, action=action)
+    get_enforcer().authorize(action, {}, context, do_raise=True,
+                             exc=exception.Forbidden, action=action)

@@ -37,6 +37,9 @@ GOOD = (
     (f'"{nodes.LIST}": "role:no or (! or @)"\n', True),
     (f'"{nodes.LIST}": "not role:no"\n', True),
     (f'"{nodes.LIST}": "rule:ours"\n"ours": "role:member"\n', True),
+    (f'"{nodes.LIST}": "project_id:p"\n', True),
+    # Of what is managed nothing belongs to a project.
+    (f'"{nodes.LIST}": "project_id:%(project_id)s"\n', False),
     ('"default": "!"\n', False))
 
 
@@ -52,7 +55,7 @@ class PolicyCase(base.TestCase):
                     policy_dirs=[str(self.rules)])
         self.addCleanup(policy.init, policies.list_rules())
         self.clock = clocks.simulate(self)
-        self.log = self.useFixture(fixtures.FakeLogger(level=40))
+        self.log = self.useFixture(fixtures.FakeLogger(level=20))
         self.context = cm_context.RequestContext(
             user_id='u', project_id='p', roles=['member'], overwrite=False)
 
@@ -66,7 +69,7 @@ class PolicyCase(base.TestCase):
         os.utime(path, (self.stamp, self.stamp))
 
     def later(self):
-        self.clock.sleep(policy.RELOAD_SECONDS)
+        self.clock.sleep(1)
 
     def may(self):
         try:
@@ -82,7 +85,7 @@ class ReloadTestCase(PolicyCase):
         self.write('{}\n')
         self.assertFalse(self.may())
         self.write(MEMBERS)
-        self.clock.sleep(policy.RELOAD_SECONDS / 2)
+        self.clock.sleep(0.5)
         self.assertFalse(self.may())
         self.later()
         self.assertTrue(self.may())
@@ -110,6 +113,28 @@ class ReloadTestCase(PolicyCase):
         self.later()
         self.assertTrue(self.may())
         self.assertIn('policy_file', policy.problem())
+
+
+    def test_hidden_files(self):
+        """They are no policy files: editors and Kubernetes leave some."""
+        self.rules.mkdir()
+        (self.rules / '.git').mkdir()
+        hidden = self.rules / '.a.yaml.swp'
+        self.write('[', hidden)
+        self.write(MEMBERS)
+        self.assertTrue(self.may())
+        hidden.unlink()
+        self.later()
+        self.assertIsNone(policy.problem())
+
+    def test_unchanged_files_are_not_read_again(self):
+        self.write(MEMBERS)
+        self.assertTrue(self.may())
+        with fixtures.MonkeyPatch('oslo_policy.policy.Enforcer.load_rules',
+                                  None):
+            self.later()
+            self.assertTrue(self.may())
+            self.assertIsNone(policy.problem())
 
 
 class StartTestCase(PolicyCase):
@@ -179,6 +204,14 @@ class LastGoodTestCase(PolicyCase):
         self.later()
         self.assertFalse(self.may())
         self.assertIsNone(policy.problem())
+        self.assertEqual(1, self.log.output.count('in force again'))
+
+    def test_problem_is_looked_for(self):
+        """Whoever asks for it need not have checked anything before."""
+        self.write('[')
+        self.assertIsNone(policy.problem())
+        self.later()
+        self.assertIn('policy_file', policy.problem())
 
     def test_gone_or_empty(self):
         """FA11: many programs write a file so; its rules are not dropped."""
@@ -233,7 +266,7 @@ class LastGoodTestCase(PolicyCase):
             self.later()
             self.assertTrue(self.may())
         self.assertEqual(1, self.lines())
-        self.clock.sleep(policy.REMIND_SECONDS)
+        self.clock.sleep(60)
         self.may()
         self.assertEqual(2, self.lines())
         self.write('"no:such:rule": "!"')
