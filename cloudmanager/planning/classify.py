@@ -218,9 +218,7 @@ def passthrough_classes(server: model.Server) -> list[str]:
     )
 
 
-def recovery_priority(
-    server: model.Server, key: str = 'recovery_priority'
-) -> tuple[int, str]:
+def recovery_priority(server: model.Server, key: str) -> tuple[int, str]:
     """Priority 0 (never) to 10 (first), and a warning when it is invalid."""
     value = server.metadata.get(key)
     if value is None:
