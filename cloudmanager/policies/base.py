@@ -7,7 +7,6 @@ from oslo_policy import policy
 
 ADMIN = 'rule:cloudmanager_admin'
 READER = 'rule:cloudmanager_reader'
-SERVICE = 'rule:cloudmanager_service'
 
 RULES = [
     policy.RuleDefault(
@@ -16,7 +15,7 @@ RULES = [
     policy.RuleDefault(
         'cloudmanager_reader',
         'role:cloudmanager_reader or rule:cloudmanager_admin',
-        description='May see everything.'),
+        description='May see everything but tracebacks of tasks.'),
     policy.RuleDefault(
         'cloudmanager_service',
         'role:service or rule:cloudmanager_admin',
