@@ -453,13 +453,6 @@ def update_node(context: api.Context, node_id: int, values: models.Row, *,
 
 
 @api.writer
-def want_off(context: api.Context, node_id: int, wanted: bool) -> None:
-    """Keep whether somebody asked for a node to be off."""
-    table.update(context, models.Node, node_id,
-                 {'power_off_wanted': wanted})
-
-
-@api.writer
 def retire(context: api.Context, node_id: int, reason: str) -> None:
     """Put a node out of service; Nova knows its host no longer."""
     table.update(context, models.Node, node_id, {

@@ -73,12 +73,3 @@ def begin(context: api.Context, values: models.Row) -> tuple[
     now = clock.utcnow()
     return table.insert(context, _ACTION, {
         **values, 'result': RUNNING, 'created_at': now}), now
-
-
-@api.writer
-def end(context: api.Context, action_id: int, values: models.Row) -> None:
-    """Log what came of a power action.
-
-    :param values: by column: ``result``, ``error``, ``duration``
-    """
-    table.update(context, _ACTION, action_id, values)

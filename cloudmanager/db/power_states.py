@@ -79,14 +79,20 @@ def record(context: api.Context, visits: Iterable[Visit],
         device counts no more
     :returns: nodes whose state, or its reason, has changed
     """
-    newest = {visit.control_id: visit for visit in visits}
-    return _record(context, newest, lost_after) if newest else []
+    found = list(visits)
+    return _record(context, found, lost_after) if found else []
 
 
 @api.writer
-def _record(context: api.Context, visits: dict[int, Visit],
+def _record(context: api.Context, visits: list[Visit],
             lost_after: int) -> list[Change]:
-    session = context.session
+    return conclude(context.session, visits, lost_after)
+
+
+def conclude(session: orm.Session, all_visits: Iterable[Visit],
+             lost_after: int) -> list[Change]:
+    """Do what ``record`` does as a part of a transaction, its first."""
+    visits = {visit.control_id: visit for visit in all_visits}
     node_ids = sorted(set(session.scalars(
         sa.select(_LINK.c.node_id)
         .where(_LINK.c.power_control_id.in_(list(visits))))))

@@ -19,6 +19,7 @@ from cloudmanager.conductor.power import readings
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_actions as db_power_actions
 from cloudmanager.db import power_controls as db_power_controls
+from cloudmanager.db import power_outcomes as db_power_outcomes
 from cloudmanager.db import power_starts as db_power_starts
 from cloudmanager.db import power_states as db_power_states
 from cloudmanager.power import confirm
@@ -233,7 +234,8 @@ class NodePower:
         try:
             found = self._feeds(run.context, node)
         except exception.CloudManagerException as exc:
-            _Entry(node, run, action, None, None).end(exc)
+            entry = _Entry(node, run, action, None, None)
+            db_power_outcomes.keep(run.context, entry.id, entry.end(exc))
             raise
         self._carry_out(found, node, run, action, function)
 
@@ -251,11 +253,12 @@ class NodePower:
             raise
         except exception.CloudManagerException as exc:
             error = exc
-        entry.end(error)
-        if node is not None:
-            db_nodes.want_off(run.context, node['id'],
-                              action in SWITCHING_OFF)
-        _keep_states(found, run, action, error)
+        values = entry.end(error)
+        wanted = {node['id']: action in SWITCHING_OFF} if node else {}
+        db_power_outcomes.keep(run.context, entry.id, values,
+                               off_wanted=wanted,
+                               visits=_visits(found, action, error),
+                               lost_after=CONF.power.lost_after)
         if error is not None:
             raise error
 
@@ -269,13 +272,12 @@ class _Entry:
     def __init__(self, node: dict[str, Any] | None, run: engine_run.Run,
                  action: str, control_id: int | None,
                  output: str | None) -> None:
-        self._context = run.context
-        self._id: int | None = None
+        self.id: int | None = None
         self._begun = clock.utcnow()
         name = node['name'] if node else f'of output {output}'
         self._words = {'node': name, 'action': action, 'user': run.user_id}
         if node:
-            self._id, self._begun = db_power_actions.begin(run.context, {
+            self.id, self._begun = db_power_actions.begin(run.context, {
                 'node_id': node['id'], 'power_control_id': control_id,
                 'power_control_port': output, 'action': action,
                 'user_id': run.user_id, 'user_name': run.user_name,
@@ -283,10 +285,12 @@ class _Entry:
         LOG.info('Node %(node)s: %(action)s for user %(user)s begins.',
                  self._words)
 
-    def end(self, error: exception.CloudManagerException | None) -> None:
-        """Log what came of it.
+    def end(self, error: exception.CloudManagerException | None
+            ) -> dict[str, Any]:
+        """Tell what came of it.
 
         :param error: why it failed, if it did
+        :returns: what is to be kept of it
         """
         seconds = (clock.utcnow() - self._begun).total_seconds()
         result = db_power_actions.SUCCESS
@@ -294,10 +298,6 @@ class _Entry:
             result = (db_power_actions.CANCELLED
                       if isinstance(error, exception.TaskCancelled)
                       else db_power_actions.FAILURE)
-        if self._id is not None:
-            db_power_actions.end(self._context, self._id, {
-                'result': result, 'duration': seconds,
-                'error': str(error) if error else None})
         words = {**self._words, 'seconds': seconds, 'why': error}
         if error:
             LOG.error('Node %(node)s: %(action)s for user %(user)s failed '
@@ -305,6 +305,8 @@ class _Entry:
         else:
             LOG.info('Node %(node)s: %(action)s for user %(user)s is '
                      'confirmed after %(seconds).1f s.', words)
+        return {'result': result, 'duration': seconds,
+                'error': str(error) if error else None}
 
 
 def task_journal(run: engine_run.Run) -> MemoryJournal:
@@ -313,9 +315,9 @@ def task_journal(run: engine_run.Run) -> MemoryJournal:
                          lambda values: run.remember(**values))
 
 
-def _keep_states(found: Feeds, run: engine_run.Run, action: str,
-                 error: Exception | None) -> None:
-    """Keep what was confirmed, or what can be read after a failure."""
+def _visits(found: Feeds, action: str, error: Exception | None
+            ) -> list[db_power_states.Visit]:
+    """Return what was confirmed, or what can be read after a failure."""
     confirmed = (states.POWER_OFF if action in SWITCHING_OFF
                  else states.POWER_ON)
     visits = []
@@ -326,7 +328,7 @@ def _keep_states(found: Feeds, run: engine_run.Run, action: str,
                 by_request=True))
         elif isinstance(error, power_exc.PowerError):
             visits.append(_look_again(feed, control, error))
-    db_power_states.record(run.context, visits, CONF.power.lost_after)
+    return visits
 
 
 def _look_again(feed: confirm.Feed, control: dict[str, Any],

@@ -5,6 +5,7 @@ import fixtures
 
 from cloudmanager.common import exception
 from cloudmanager.db import power_actions as db_power_actions
+from cloudmanager.db import power_outcomes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain import power_types
 from cloudmanager.tests import base as tests_base
@@ -204,7 +205,7 @@ class LogTestCase(base.ApiTestCase):
             'node_id': node_id, 'action': action, 'user_name': 'ann',
             'power_control_id': 1, 'power_control_port': None,
             'task_id': self.uuid()})
-        db_power_actions.end(self.context, key,
+        power_outcomes.keep(self.context, key,
                              {'result': 'success', **values})
         return key
 

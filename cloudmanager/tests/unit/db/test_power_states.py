@@ -11,6 +11,7 @@ from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_controls
 from cloudmanager.db import power_events
+from cloudmanager.db import power_outcomes
 from cloudmanager.db import power_states
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain import query as common_query
@@ -311,13 +312,15 @@ class ByItselfTestCase(StatesCase):
         self.assertEqual((OFF, None), self.state(self.fed_id)[::2])
 
     def test_asked_for(self):
-        db_nodes.want_off(self.context, self.fed_id, True)
+        power_outcomes.keep(self.context, None, {},
+                            off_wanted={self.fed_id: True})
         self.assertFalse(self.turn(OFF))
         self.assertEqual([], self.events())
 
     def test_switched_on_by_somebody_else(self):
         """After it the request to be off is void."""
-        db_nodes.want_off(self.context, self.fed_id, True)
+        power_outcomes.keep(self.context, None, {},
+                            off_wanted={self.fed_id: True})
         self.turn(OFF)
         self.assertTrue(self.turn(ON))
         conditions.refresh(self.context, [self.fed_id])

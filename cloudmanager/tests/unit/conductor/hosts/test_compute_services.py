@@ -8,6 +8,7 @@ import fixtures
 from cloudmanager.common import exception
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.db import nodes as db_nodes
+from cloudmanager.db import power_outcomes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests.unit.conductor import fakes_case
 
@@ -102,7 +103,8 @@ class AfterTaskTestCase(fakes_case.ConductorCase):
         for params in ({'node_id': other}, {'node_ids': [other]}):
             db_nodes.update_node(self.context, other, {
                 'condition': 1, 'power_state': 'power_off'})
-            db_nodes.want_off(self.context, other, True)
+            power_outcomes.keep(self.context, None, {},
+                                off_wanted={other: True})
             self.task_id = None
             run = self.run_of('node.power', host=None, **params)
             db_tasks.finish(self.context, run.task_id, run.generation,
