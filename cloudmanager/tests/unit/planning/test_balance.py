@@ -58,7 +58,23 @@ class BalanceTestCase(testtools.TestCase):
             self.stays(f'1 {why}', factory.host('h1', **values))
 
     def test_alone(self):
-        self.stays('there is no other')
+        self.assertEqual('no host is better than src (there is no other)',
+                         self.choose().reason)
+
+    def test_reasons_are_counted(self):
+        """The commonest first, equals by their names."""
+        found = self.choose(
+            factory.host('h1', up=False), factory.host('h2', reserved=True),
+            factory.host('h3', enabled=False), factory.host('h4', up=False))
+        self.assertEqual('no host is better than src (2 down, 1 disabled, '
+                         '1 reserved)', found.reason)
+
+    def test_shares_are_told_apart(self):
+        for one, other, texts in (
+                (0.5, 0.25, ('50%', '25%')), (0.501, 0.5, ('50.1%', '50.0%')),
+                (0.50001, 0.5, ('50.001%', '50.000%')),
+                (0.500001, 0.5, ('50%', '50%'))):
+            self.assertEqual(texts, balance._shares(one, other))
 
     def test_not_better(self):
         """The load with the server counts, there and here."""
@@ -221,3 +237,13 @@ class HowTestCase(testtools.TestCase):
                                     options.Options(allow_off_vm=flag))
                 self.assertEqual((), found.ladder, values)
                 self.assertTrue(found.reason)
+
+    def test_reasons(self):
+        for values, reason in (
+                ({}, 'it runs'), ({'status': 'SHUTOFF'}, 'it does not run'),
+                ({'status': 'SHELVED'}, 'it is shelved: its snapshot is '
+                 'kept'),
+                ({'power_state': 4}, 'it cannot be moved live: repair it, or '
+                 'stop it')):
+            self.assertEqual(reason, balance.how(
+                factory.server('a', **values)).reason)

@@ -62,6 +62,43 @@ class BinTestCase(unittest.TestCase):
         self.assertEqual({'VCPU': 4.0}, short)
         self.assertEqual(0.25, worst)
 
+    def test_shortage_of_what_is_not_there(self) -> None:
+        none = model.Inventory(0)
+        host = factory.host('a', inventory={'VGPU': none})
+        bin_ = ledger.Bin(host, options.DEFAULT)
+        for name in ('VGPU', 'FPGA'):
+            self.assertEqual((1e9, {name: 1}), bin_.shortage({name: 1}))
+            self.assertEqual((0, {}), bin_.shortage({name: 0}))
+
+    def test_shortage_is_rounded(self) -> None:
+        host = factory.host('a', inventory={
+            'VGPU': model.Inventory(1, allocation_ratio=0.33333)})
+        _, short = ledger.Bin(host, options.DEFAULT).shortage({'VGPU': 1})
+        self.assertEqual({'VGPU': 0.667}, short)
+
+    def test_headroom_adds_no_room(self) -> None:
+        bin_ = ledger.Bin(factory.host('a'),
+                          options.Options(max_projected_usage=2.0))
+        self.assertTrue(bin_.fits({'VCPU': 16}))
+        self.assertFalse(bin_.fits({'VCPU': 17}))
+
+    def test_usage(self) -> None:
+        """Of what there is, now and before; a third is 0.3333."""
+        host = factory.host('a', vcpus=3, used={'VCPU': 1, 'MEMORY_MB': 4096},
+                            inventory={'VGPU': model.Inventory(0)})
+        bin_ = ledger.Bin(host, options.DEFAULT)
+        before = {'DISK_GB': 0, 'MEMORY_MB': 0.25, 'VCPU': 0.3333}
+        self.assertEqual(before, bin_.usage())
+        bin_.add({'VCPU': 1, 'VGPU': 1, 'FPGA': 1})
+        self.assertEqual({**before, 'VCPU': 0.6667}, bin_.usage())
+        self.assertEqual(before, bin_.usage(before=True))
+
+    def test_load(self) -> None:
+        """The fullest class counts, then the sum of all."""
+        self.assertAlmostEqual(0.5 + 0.0075, self.bin.load_with({}))
+        self.assertAlmostEqual(0.75 + 0.0125, self.bin.load_with(
+            {'VCPU': 4, 'MEMORY_MB': 4096}))
+
 
 class CloudTestCase(unittest.TestCase):
     def test_dr2_only_the_exact_host(self) -> None:
