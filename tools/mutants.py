@@ -34,7 +34,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-# Module, or a pattern of modules, and the tests that must notice.
+# Pattern of modules, and the tests that must notice.
 UNIT = 'cloudmanager.tests.unit.'
 FUNCTIONAL = 'cloudmanager.tests.functional.'
 TARGETS = {
@@ -49,10 +49,11 @@ TARGETS = {
     'power.web': [UNIT + 'power.test_web'],
     'conductor.engine.*': [UNIT + 'conductor.engine.*',
                            UNIT + 'conductor.test_service'],
-    'conductor.moves.follower': [UNIT + 'conductor.moves.*',
-                                 UNIT + 'conductor.steps.test_hosts'],
-    'planning.*': [UNIT + 'planning.*', UNIT + 'conductor.moves.test_plans',
-                   UNIT + 'conductor.steps.test_balance_server'],
+    **dict.fromkeys(
+        (f'conductor.moves.{name}' for name in (
+            'arrivals', 'asking', 'follower', 'looks', 'watching')),
+        [UNIT + 'conductor.moves.*', UNIT + 'conductor.steps.test_hosts']),
+    'planning.*': [UNIT + 'planning.*'],
 }
 COMPARISONS = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt,
@@ -125,6 +126,8 @@ def _names(call):
     name = ast.unparse(call.func)
     found = [each for each in call.keywords
              if each.arg in ('encoding', 'thread_name_prefix')
+             or (name.endswith('dataclass')
+                 and each.arg in ('frozen', 'slots', 'kw_only'))
              or (name.startswith('tempfile.') and each.arg == 'prefix')
              or (name.endswith('Thread') and each.arg == 'name')]
     if name.endswith('ContextVar'):
@@ -289,16 +292,24 @@ def _modules(pattern):
         and not name.endswith('__init__')]
 
 
+def _names_of_tests(target, module):
+    """Return the modules of the tests of a target.
+
+    :param module: whose own tests are to come first, by their names
+    """
+    own = module.rpartition('.')[2]
+    found = [name for pattern in TARGETS[target] for name in _modules(pattern)
+             if name.rpartition('.')[2].startswith('test_')]
+    return sorted(found, key=lambda name: own not in name.rpartition('.')[2])
+
+
 def _run(tests):
     """Run tests until the first that fails.
 
     :returns: whether all were well
     """
     loader = unittest.TestLoader()
-    suite = unittest.TestSuite(
-        loader.loadTestsFromName(name) for pattern in tests
-        for name in _modules(pattern)
-        if name.rpartition('.')[2].startswith('test_'))
+    suite = unittest.TestSuite(map(loader.loadTestsFromName, tests))
     if loader.errors:
         return False
     result = unittest.TestResult()
@@ -356,9 +367,8 @@ def _warm(tests):
     pid = os.fork()
     if not pid:
         before = set(sys.modules)
-        for pattern in tests:
-            for name in _modules(pattern):
-                importlib.import_module(name)
+        for name in tests:
+            importlib.import_module(name)
         os.write(write, '\n'.join(
             name for name in sys.modules if name not in before and
             not name.startswith('cloudmanager')).encode())
@@ -376,23 +386,20 @@ def _warm(tests):
             continue
 
 
-def _work(part, tests, limit):
-    return [(mutant, judge(mutant, tests, limit)) for mutant in part]
+def hunt(module, tests, options):
+    """Judge one mutant a line of a module.
 
-
-def hunt(target, tests, seed, workers, line):
-    """Judge one mutant a line of what a target means.
-
+    :param options: of the command line
     :returns: counts by verdict, and the survivors
     """
-    found = [mutant for module in _modules('cloudmanager.' + target)
-             for mutant in mutants(module, random.Random(seed))
-             if line in (None, mutant.line)]
+    found = [mutant for mutant in mutants(
+        module, random.Random(options.seed))[::options.every]
+        if options.line in (None, mutant.line)]
     begun = time.monotonic()
     if judge(None, tests, 600) != 'survived':
-        raise SystemExit(f'The tests of {target} fail as they are.')
-    limit = 20 + 5 * (time.monotonic() - begun)
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        raise SystemExit(f'The tests of {module} fail as they are.')
+    limit = 20 + 2 * (time.monotonic() - begun)
+    with concurrent.futures.ThreadPoolExecutor(options.workers) as pool:
         verdicts = list(pool.map(lambda each: judge(each, tests, limit),
                                  found))
     return collections.Counter(verdicts), [
@@ -400,30 +407,44 @@ def hunt(target, tests, seed, workers, line):
         if verdict == 'survived']
 
 
+def _target(name):
+    """Return the target that a module, or a pattern of modules, is of."""
+    for target in TARGETS:
+        if fnmatch.fnmatchcase(name, target):
+            return target
+    raise SystemExit(f'{name} is of none of ' + ', '.join(TARGETS))
+
+
+def _print(name, counts):
+    share = 100 * counts['survived'] / max(1, counts.total())
+    print(f'{name}: {counts.total()} mutants, {counts["survived"]} survive '
+          f'({share:.1f} %), {counts["endless"]} endless', flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('targets', nargs='*', default=list(TARGETS),
-                        help='of ' + ', '.join(TARGETS))
+    parser.add_argument('names', nargs='*', default=list(TARGETS),
+                        help='modules, or patterns of modules, of '
+                             + ', '.join(TARGETS))
     parser.add_argument('--seed', type=int, default=1,
                         help='which of the changes of a line')
+    parser.add_argument('--every', type=int, default=1,
+                        help='only one in so many mutants of a module')
     parser.add_argument('--workers', type=int, default=os.cpu_count())
     parser.add_argument('--line', type=int, help='this line alone')
     options = parser.parse_args()
-    _warm([test for target in options.targets for test in TARGETS[target]])
+    chosen = [(module, _names_of_tests(_target(name), module))
+              for name in options.names
+              for module in _modules('cloudmanager.' + name)]
+    _warm({test for _, tests in chosen for test in tests})
     total = collections.Counter()
-    for target in options.targets:
-        counts, survivors = hunt(target, TARGETS[target], options.seed,
-                                 options.workers, options.line)
+    for module, tests in chosen:
+        counts, survivors = hunt(module, tests, options)
         total.update(counts)
-        print(f'{target}: {counts.total()} mutants, '
-              f'{len(survivors)} survive, {counts["endless"]} endless',
-              flush=True)
+        _print(module.removeprefix('cloudmanager.'), counts)
         for mutant in survivors:
-            print(f'  {mutant.module}:{mutant.line}: {mutant.words}',
-                  flush=True)
-    share = 100 * total['survived'] / max(1, total.total())
-    print(f'all: {total.total()} mutants, {total["survived"]} survive '
-          f'({share:.1f} %)')
+            print(f'  {mutant.line}: {mutant.words}', flush=True)
+    _print('all', total)
 
 
 if __name__ == '__main__':

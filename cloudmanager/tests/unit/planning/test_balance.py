@@ -151,11 +151,6 @@ class BalanceTestCase(testtools.TestCase):
             servers=[other],
             groups=[group(model.SOFT_ANTI_AFFINITY, 'a', 'b')]).host)
 
-    def test_reasons_are_counted(self):
-        self.stays('2 down, 1 disabled', *(
-            factory.host(f'h{number}', up=number > 1, enabled=number != 2)
-            for number in range(3)))
-
     def test_unknown_host(self):
         cloud = factory.cloud([], [factory.server('a')])
         self.assertRaises(model.UnknownHost, balance.choose, cloud, 'a',

@@ -2,6 +2,7 @@
 """What each kind of jobboard is told, without any of them."""
 
 import fixtures
+from taskflow import exceptions
 
 from cloudmanager.conductor.engine import boards
 from cloudmanager.tests import base
@@ -10,17 +11,27 @@ from cloudmanager.tests import base
 class Board:
     """Keeps what it is asked to do.
 
-    :ivar calls: name, job and further arguments of each call
+    :ivar calls: job, owner and further arguments of each claim
+    :ivar posts: name and details of each post
+    :ivar error: raised instead of a claim
     """
 
     def __init__(self):
         self.connected = False
         self.calls = []
+        self.posts = []
+        self.error = None
 
     def connect(self):
         self.connected = True
 
+    def post(self, name, details):
+        self.posts.append((name, details))
+        return f'job of {name}'
+
     def claim(self, job, who, **kwargs):
+        if self.error is not None:
+            raise self.error
         self.calls.append((job, who, kwargs))
 
 
@@ -81,6 +92,23 @@ class BoardsTestCase(base.TestCase):
             board = Board()
             boards.claim(board, 'job', 'me')
             self.assertEqual([('job', 'me', expected)], board.calls)
+
+    def test_post_claimed(self):
+        """In two steps where the board has not one for both."""
+        self.use('redis')
+        board = Board()
+        found = boards.post_claimed(board, 'a', {'task_id': 'a'}, 'me')
+        self.assertEqual('job of a', found)
+        self.assertEqual([('a', {'task_id': 'a'})], board.posts)
+        self.assertEqual([('job of a', 'me', {'expiry': 2.4})], board.calls)
+
+    def test_post_claimed_by_others(self):
+        self.use('redis')
+        for error in (exceptions.UnclaimableJob('x'),
+                      exceptions.NotFound('x')):
+            board = Board()
+            board.error = error
+            self.assertIsNone(boards.post_claimed(board, 'a', {}, 'me'))
 
     def test_extend(self):
         for kind, expected in (('sql', [2.4]), ('etcd', [2])):

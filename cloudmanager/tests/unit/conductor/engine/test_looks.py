@@ -50,6 +50,7 @@ class SweepTestCase(worker_case.WorkerCase):
         super().setUp()
         self.made, self.board_now = self.worker(start=False), Board()
         self.made._board = self.board_now
+        self.made._has_room = lambda: False
 
     def silent(self, task_id, seconds):
         """Have the last sign of life of a task be so long ago."""
@@ -93,6 +94,23 @@ class SweepTestCase(worker_case.WorkerCase):
         self.assertEqual({'task_id': task_id,
                           'token': self.row(task_id)['post_token']}, details)
 
+    def test_what_is_in_the_queue(self):
+        """The sweep leaves it to the thread that posts, if that can."""
+        task_id = self.create()
+        self.silent(task_id, 1.5)
+        self.made.post(task_id)
+        self.made._sweep()
+        self.assertEqual([], self.posted())
+        self.made._post = self._fail
+        self.assertRaises(OSError, self.made._post_new)
+        del self.made._post
+        self.made._sweep()
+        self.assertEqual([task_id], [details['task_id']
+                                     for details in self.posted()])
+
+    def _fail(self, *args, **kwargs):
+        raise OSError('no jobboard')
+
     def test_board_is_left_alone(self):
         """Nobody reads all jobs while no task is overdue."""
         self.create()
@@ -101,7 +119,6 @@ class SweepTestCase(worker_case.WorkerCase):
 
     def test_posted_at_once(self):
         """After 16 posts the board is looked at, and then they go on."""
-        self.made._has_room = lambda: False
         for number in range(20):
             self.made.post(self.create(target=f'host:{number}'))
         self.made._wake.clear()
@@ -132,6 +149,7 @@ class LivingTestCase(worker_case.WorkerCase):
             'cloudmanager.conductor.engine.boards.connect', lambda: board))
         made = self.worker(start=False)
         made._claim_jobs = lambda: looks.append(len(board.details))
+        made._has_room = lambda: False
         made.start()
         self.addCleanup(made.stop, 5)
         base.wait_for(lambda: looks)
