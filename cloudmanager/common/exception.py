@@ -357,6 +357,32 @@ class CloudRequestRefused(Conflict):
     template = '%(service)s refused %(request)s: %(reason)s'
 
 
+class AgentUnreachable(Unavailable):
+    """The agent on a node is not enrolled, or does not answer."""
+
+    error_code = 'cloudmanager.agent.unreachable'
+    template = ('The agent on host %(host)s cannot be reached: %(reason)s. '
+                'Last contact: %(last_contact)s.')
+
+
+class AgentNotFound(NotFound):
+    error_code = 'cloudmanager.agent.not_found'
+    template = 'Host %(host)s has no agent that was enrolled.'
+
+
+class AgentOperationUnknown(Unavailable):
+    error_code = 'cloudmanager.agent.operation_unknown'
+    template = ('The agent on host %(host)s does not know the operation '
+                '%(operation)s: bring it to the version of the conductors.')
+
+
+class CommandFailed(Unavailable):
+    """A program on a node could not do what it should."""
+
+    error_code = 'cloudmanager.agent.command_failed'
+    template = 'Program %(program)s failed: %(reason)s'
+
+
 class LeaseLost(CloudManagerException):
     """Another conductor owns the task now; this one must stop at once."""
 

@@ -2,7 +2,9 @@
 """Files that are nobody's business but the service's."""
 
 import os
+import pathlib
 import stat
+import tempfile
 
 from oslo_log import log as logging
 
@@ -65,3 +67,39 @@ def close(path: str | os.PathLike[str]) -> None:
         LOG.warning('Others than its owner had access to %(path)s (mode '
                     '%(mode)04o); they have none any more.',
                     {'path': path, 'mode': found})
+
+
+def replace(path: pathlib.Path, content: bytes, mode: int = MODE) -> None:
+    """Write a file as a whole, or leave it as it was.
+
+    Whoever reads it meanwhile, or after a crash at any moment, finds the old
+    content or the new one.
+
+    :param mode: its permissions
+    :raises OSError: it could not be written
+    """
+    descriptor, temporary = tempfile.mkstemp(
+        prefix=f'.{path.name}.', suffix='.new', dir=path.parent)
+    try:
+        with os.fdopen(descriptor, 'wb') as stream:
+            os.fchmod(descriptor, mode)
+            stream.write(content)
+            stream.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(path: pathlib.Path) -> None:
+    """Have the disk know which files are in a directory.
+
+    :raises OSError: it cannot be told
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -26,6 +26,8 @@ SEND_RETRIES = 1
 CONDUCTOR_TOPIC = 'cloudmanager-conductor'
 # Of what conductors do for boot files.
 PXE_NAMESPACE = 'pxe'
+# Of what agents on nodes report to conductors.
+AGENTS_NAMESPACE = 'agents'
 ALLOWED_REMOTE_EXMODS = ['cloudmanager.common.exception',
                          'cloudmanager.domain.power_types',
                          'cloudmanager.power.exceptions']

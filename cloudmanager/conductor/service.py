@@ -9,6 +9,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import uuidutils
 
+from cloudmanager.agent import rpcapi as agent_rpcapi
 from cloudmanager.clients import cinder
 from cloudmanager.clients import cinder_db
 from cloudmanager.clients import glance
@@ -23,6 +24,9 @@ from cloudmanager.common import rpc
 from cloudmanager.conductor import actions
 from cloudmanager.conductor import manager
 from cloudmanager.conductor import tools as conductor_tools
+from cloudmanager.conductor.agents import contacts
+from cloudmanager.conductor.agents import reports
+from cloudmanager.conductor.endpoints import agents
 from cloudmanager.conductor.endpoints import domains
 from cloudmanager.conductor.endpoints import reservations
 from cloudmanager.conductor.endpoints import system_metadata
@@ -80,21 +84,23 @@ class LazyTools:
         self._lock = threading.Lock()
         self._tools: conductor_tools.Tools | None = None
         self._power = nodes.NodePower()
+        self.agents = agent_rpcapi.AgentAPI(contacts.DatabaseContacts())
 
     def __call__(self) -> conductor_tools.Tools:
         with self._lock:
             if self._tools is None:
                 self._tools = conductor_tools.Tools(
                     nova=nova.Nova(), placement=placement.Placement(),
-                    power=self._power, neutron=neutron.Neutron(),
-                    cinder=cinder.Cinder(),
+                    power=self._power, agents=self.agents,
+                    neutron=neutron.Neutron(), cinder=cinder.Cinder(),
                     cinder_db=cinder_db.CinderDatabase(),
                     glance=glance.Glance(), in_project=ClientsOfProjects())
             return self._tools
 
     def without_cloud(self) -> conductor_tools.Tools:
         """Return tools for work that needs no cloud."""
-        return conductor_tools.Tools(power=self._power)
+        return conductor_tools.Tools(power=self._power,
+                                     agents=self.agents)
 
 
 class Conductor:
@@ -120,13 +126,15 @@ class Conductor:
         self._boot_files = boot_files.BootFiles(self.members)
         self._sweeper = power_sweep.Sweeper(self.members, self._report,
                                             self._follow)
+        self._reports = reports.Reports(tools.agents)
+        self._refused: dict[str, dict[str, int]] = {}
         self._nova_database = nova_db.NovaDatabase()
         self._server = rpc.get_server(
             rpc.CONDUCTOR_TOPIC, self._host,
             [manager.ConductorManager(self._worker, tools),
              reservations.Reservations(tools),
              system_metadata.SystemMetadata(self._nova_database),
-             domains.Domains(),
+             domains.Domains(), agents.Agents(self._reports),
              boot_files.Endpoint(self._boot_files)])
         self._server.start()
         self._runner = runner.Runner(self._works())
@@ -188,8 +196,14 @@ class Conductor:
                               [change.node_id for change in changes])
 
     def _heartbeat(self, stopping: threading.Event) -> None:
-        db_services.heartbeat(cm_context.admin_context(), BINARY,
-                              self._host)
+        context = cm_context.admin_context()
+        db_services.heartbeat(context, BINARY, self._host)
+        refused = {'reports': self._reports.refused,
+                   'answers': self._tools.agents.refused}
+        if refused != self._refused:
+            db_services.report(context, BINARY, self._host, 'agents',
+                               {'refused': refused})
+            self._refused = refused
 
     def members(self) -> members.Members:
         """Return the conductors that live now."""

@@ -45,6 +45,17 @@ class Power(Protocol):
                       run: Run) -> None: ...
 
 
+class Agents(Protocol):
+    """``cloudmanager.agent.rpcapi.AgentAPI`` or its like."""
+
+    def call(self, context: RequestContext, host: str, operation: str,
+             arguments: dict[str, Any], *,
+             timeout: float | None = None) -> Any: ...
+
+    def tell(self, context: RequestContext, host: str, operation: str,
+             arguments: dict[str, Any]) -> None: ...
+
+
 @dataclasses.dataclass(frozen=True)
 class ProjectClients:
     """Clients in the project of a tenant: what they create belongs to it."""
@@ -60,6 +71,21 @@ class _NoCloud:
         raise exception.CloudNotConfigured(setting='[cloud]')
 
 
+class _NoAgents:
+    """Stands where a way to agents would."""
+
+    def call(self, context: RequestContext, host: str, operation: str,
+             arguments: dict[str, Any], *,
+             timeout: float | None = None) -> NoReturn:
+        raise exception.AgentUnreachable(
+            host=host, reason='nobody here speaks to agents',
+            last_contact='never')
+
+    def tell(self, context: RequestContext, host: str, operation: str,
+             arguments: dict[str, Any]) -> None:
+        self.call(context, host, operation, arguments)
+
+
 _NONE: Any = _NoCloud()
 
 
@@ -71,6 +97,7 @@ class Tools:
     """
 
     power: Power
+    agents: Agents = _NoAgents()
     nova: protocols.Nova = _NONE
     placement: protocols.Placement = _NONE
     neutron: protocols.Neutron = _NONE

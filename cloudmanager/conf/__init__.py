@@ -3,6 +3,7 @@
 
 from oslo_config import cfg
 
+from cloudmanager.conf import agent
 from cloudmanager.conf import api
 from cloudmanager.conf import cinder_database
 from cloudmanager.conf import cloud
@@ -19,7 +20,7 @@ from cloudmanager.conf import server_tasks
 from cloudmanager.conf import tasks
 
 CONF = cfg.CONF
-GROUPS = (default, api, cinder_database, cloud, conductor, host_tasks,
+GROUPS = (default, agent, api, cinder_database, cloud, conductor, host_tasks,
           identity, inventory, nova_database, power, pxe, secrets,
           server_tasks, tasks)
 

@@ -388,6 +388,49 @@ class Job(Base):
     expires_at: Mapped[float | None] = mapped_column(sa.Double())
 
 
+class Agent(Created, Base):
+    """Agents that were enrolled, and what they reported last."""
+
+    __tablename__ = 'agents'
+    __table_args__ = _args(sa.UniqueConstraint('host'),
+                           sa.Index(None, 'contact_at'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    host: Mapped[str] = mapped_column(sa.String(255))
+    # Encrypted, as all secrets. The next one takes the place of the other
+    # as soon as the agent has signed with it.
+    key_id: Mapped[str] = mapped_column(sa.String(32))
+    key: Mapped[str] = mapped_column(sa.Text)
+    next_key_id: Mapped[str | None] = mapped_column(sa.String(32))
+    next_key: Mapped[str | None] = mapped_column(sa.Text)
+    # When it was heard of, by our clock, and by its own: seconds since 1970.
+    contact_at: Mapped[datetime.datetime | None]
+    reported_at: Mapped[float | None] = mapped_column(sa.Double())
+    version: Mapped[str | None] = mapped_column(sa.String(64))
+    interface: Mapped[str | None] = mapped_column(sa.String(16))
+    operations: Mapped[Row | None]
+    capabilities: Mapped[Row | None]
+    # Which desired state it has, and how each mode stands.
+    generation: Mapped[int | None]
+    modes: Mapped[Row | None]
+    refused: Mapped[Row | None]
+
+
+class NodeSettings(Base):
+    """The desired state of a node, which its agent brings it to."""
+
+    __tablename__ = 'node_settings'
+    __table_args__ = _args()
+
+    node_id: Mapped[int] = mapped_column(
+        sa.ForeignKey('nodes.id', ondelete='CASCADE'), primary_key=True,
+        autoincrement=False)
+    # Grows with each change; the agent drops older ones.
+    generation: Mapped[int]
+    settings: Mapped[Row]
+    updated_at: Mapped[datetime.datetime]
+
+
 class Audit(Created, Base):
     __tablename__ = 'audits'
     __table_args__ = _args()

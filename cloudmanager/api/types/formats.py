@@ -17,6 +17,7 @@ from cloudmanager.api.types.values import Numeral
 from cloudmanager.api.types.values import Schema
 from cloudmanager.api.types.values import Text
 from cloudmanager.domain import clone_names
+from cloudmanager.domain import host_names
 from cloudmanager.domain import pxe
 
 # As much of a name as fits into a target of a task.
@@ -74,18 +75,9 @@ class Host(Text):
     described: Schema = {'anyOf': [
         {'pattern': f'^{_LABEL}([.]{_LABEL}){{0,3}}$'},
         {'format': 'ipv4'}, {'format': 'ipv6'}]}
-    _NAME = re.compile(
-        r'(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?',
-        re.IGNORECASE)
 
     def convert(self, value: str) -> str:
-        try:
-            return str(ipaddress.ip_address(value))
-        except ValueError:
-            pass
-        if not self._NAME.fullmatch(value) or len(value) > 253:
-            raise ValueError('must be a host name or an IP address')
-        return value.lower()
+        return host_names.canonical(value)
 
 
 class Port(Numeral):

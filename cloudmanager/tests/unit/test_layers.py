@@ -13,7 +13,7 @@ ANYTHING = ('',)
 LOW = ('domain', 'common', 'conf')
 # How things are done, which steps, checks and endpoints put together.
 CONDUCTOR_ROOMS = tuple(f'conductor.{room}' for room in (
-    'clones', 'hosts', 'moves', 'power', 'servers'))
+    'agents', 'clones', 'hosts', 'moves', 'power', 'servers'))
 # The longest prefix of a module decides. Each may import itself too.
 RULES = {
     'cmd': ANYTHING,
@@ -23,7 +23,8 @@ RULES = {
     'api.backends': ('api.refreshed', 'clients', *LOW),
     'conductor': (),
     'conductor.rpcapi': LOW,
-    'conductor.service': ('conductor', 'clients', 'db', 'power', *LOW),
+    'conductor.service': ('conductor', 'agent.rpcapi', 'clients', 'db',
+                          'power', *LOW),
     'conductor.manager': ('conductor.actions', *CONDUCTOR_ROOMS,
                           'conductor.engine', 'conductor.tools', *LOW),
     'conductor.actions': ('conductor.flows', 'version',
@@ -48,6 +49,7 @@ RULES = {
     'conductor.engine': ('conductor.records', 'db', *LOW),
     'conductor.records': ('clients', 'planning', *LOW),
     'planning': ('domain',),
+    'agent': ('version', *LOW),
     'power': LOW,
     'clients': LOW,
     'db': LOW,
@@ -59,8 +61,8 @@ RULES = {
 }
 RULES.update(dict.fromkeys(CONDUCTOR_ROOMS, (
     *CONDUCTOR_ROOMS, 'conductor.engine', 'conductor.records',
-    'conductor.tools', 'conductor.cloud_model', 'db', 'power', 'clients',
-    'planning', *LOW)))
+    'conductor.tools', 'conductor.cloud_model', 'agent.rpcapi', 'db',
+    'power', 'clients', 'planning', *LOW)))
 
 
 def _module(path):

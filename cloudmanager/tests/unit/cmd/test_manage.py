@@ -7,13 +7,17 @@ import fixtures
 from oslo_config import cfg
 import sqlalchemy as sa
 
+from cloudmanager.agent import keys as agent_keys
 from cloudmanager.cmd import manage
 from cloudmanager.common import clock
 from cloudmanager.common import secrets
+from cloudmanager.conductor.agents import contacts
+from cloudmanager.db import agents
 from cloudmanager.db import api as db_api
 from cloudmanager.db import migration
 from cloudmanager.db import models
 from cloudmanager.db import power_controls
+from cloudmanager.db import services
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base
 
@@ -133,3 +137,60 @@ class SecretsTestCase(ManageCase):
         self.assertIn('keys/0', self.run_command('secrets', 'prune'))
         self.assertEqual('plain', secrets.decrypt(
             power_controls.get_device(self.context, control)['password']))
+
+
+class AgentsTestCase(ManageCase):
+
+    def setUp(self):
+        super().setUp()
+        secrets.create_key()
+
+    def enrol(self):
+        """Enrol an agent and return its key, as it is to be put there."""
+        printed = self.run_command('agent', 'enrol', 'CMP1')
+        self.assertIn('agent.key on cmp1: mode 0600', printed)
+        (key,) = agent_keys.parse(printed)
+        return printed, key
+
+    def test_enrol(self):
+        printed, key = self.enrol()
+        self.assertNotIn('old key', printed)
+        agent = agents.find(self.context, 'cmp1')
+        self.assertEqual(key.secret, contacts.keys_of(agent)[key.id])
+        self.assertIn('cmp1 never - enrolled',
+                      self.run_command('agent', 'list'))
+
+    def test_again(self):
+        _, old = self.enrol()
+        printed, new = self.enrol()
+        self.assertIn('old key stays valid', printed)
+        agent = agents.find(self.context, 'cmp1')
+        self.assertEqual((old.id, new.id),
+                         (agent['key_id'], agent['next_key_id']))
+        self.assertIn('rotating', self.run_command('agent', 'list'))
+
+    def test_revoke(self):
+        self.enrol()
+        self.run_command('agent', 'revoke', 'cmp1')
+        self.assertIsNone(agents.find(self.context, 'cmp1'))
+        error = self.assertRaises(SystemExit, self.run_command, 'agent',
+                                  'revoke', 'cmp1')
+        self.assertIn('no agent', error.code)
+
+    def test_wrong_host(self):
+        self.assertRaises(SystemExit, self.run_command, 'agent', 'enrol',
+                          'a b')
+
+    def test_refused(self):
+        services.heartbeat(self.context, 'cloudmanager-conductor', 'ctl1')
+        services.report(self.context, 'cloudmanager-conductor', 'ctl1',
+                        'agents', {'refused': {'reports': {'forged': 3}}})
+        self.assertIn('refused by ctl1: reports: forged=3',
+                      self.run_command('agent', 'list'))
+
+    def test_reencrypt(self):
+        _, key = self.enrol()
+        self.assertIn('of 1 agents', self.run_command('secrets', 'rotate'))
+        secrets.prune_keys(keep=1)
+        agent = agents.find(self.context, 'cmp1')
+        self.assertEqual(key.secret, contacts.keys_of(agent)[key.id])

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only way in which the agent runs programs."""
+
+import dataclasses
+
+from oslo_config import cfg
+
+from cloudmanager.agent import privileged
+from cloudmanager.common import exception
+
+CONF = cfg.CONF
+MAX_WORDS = 256
+MAX_WORD = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a program came to.
+
+    :ivar code: its exit status; ``None`` when it was ended at its timeout
+    :ivar out: what it wrote, or the beginning of it
+    :ivar error: what it wrote to its standard error, likewise
+    :ivar is_cut: whether it wrote more than that
+    """
+
+    code: int | None
+    out: str
+    error: str
+    is_cut: bool = False
+
+
+def _check(words: tuple[str, ...]) -> None:
+    """Check the words of a command.
+
+    :raises Invalid: no program can be meant to get such words
+    """
+    if not words or len(words) > MAX_WORDS:
+        raise exception.Invalid(reason='A command has too many words.')
+    for word in words:
+        if not isinstance(word, str) or len(word) > MAX_WORD:
+            raise exception.Invalid(
+                reason='A word of a command is too long.')
+        if any(ord(character) < 32 or ord(character) == 127
+               for character in word):
+            raise exception.Invalid(
+                reason='A word of a command has control characters.')
+
+
+def run(*words: str, timeout: float | None = None,
+        codes: tuple[int, ...] | None = (0,)) -> Result:
+    """Run a program with privileges and wait for its end.
+
+    No shell is involved, it speaks English (``LC_ALL=C``), and reads
+    nothing.
+
+    :param words: one of the programs that ``privileged.programs`` lists, by
+        its name alone, and its arguments
+    :param timeout: seconds after which it is ended, with what it has
+        started; ``[agent] command_timeout`` when ``None``
+    :param codes: exit statuses that are no failure; ``None`` for all
+    :raises Invalid: the words cannot be meant
+    :raises CommandFailed: there is no such program, it did not end in time,
+        or ended with another status
+    """
+    _check(words)
+    limit = timeout or CONF.agent.command_timeout
+    code, out, error, is_cut = privileged.call('programs', 'run',
+                                               list(words), limit)
+    result = Result(code, out, error, is_cut)
+    if code is None:
+        raise exception.CommandFailed(
+            program=words[0], reason=f'it did not end within {limit:g} s')
+    if codes is not None and code not in codes:
+        said = (error.strip() or out.strip()).splitlines()
+        raise exception.CommandFailed(
+            program=words[0],
+            reason=f'status {code}: {" ".join(said)[:500]}')
+    return result

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent, apart from the threads and the bus that keep it going."""
+
+import json
+import pathlib
+import threading
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager import version
+from cloudmanager.agent import facts  # noqa: F401  has operations
+from cloudmanager.agent import keys
+from cloudmanager.agent import modes  # noqa: F401  has operations
+from cloudmanager.agent import operations
+from cloudmanager.agent.drivers import nova
+from cloudmanager.agent.drivers import own
+from cloudmanager.agent.drivers import packages
+from cloudmanager.agent.drivers import rsyslog
+from cloudmanager.agent.drivers import units
+from cloudmanager.agent.drivers.base import Drivers
+from cloudmanager.agent.reconcile import Reconciler
+from cloudmanager.agent.rpcapi import RPC_API_VERSION
+from cloudmanager.agent.store import Store
+from cloudmanager.common import signing
+from cloudmanager.domain import node_modes
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+
+def _drivers(store: Store) -> Drivers:
+    return {node_modes.SNMP: units.Unit(CONF.agent.snmp_unit),
+            node_modes.SSH: units.Unit(CONF.agent.ssh_unit),
+            node_modes.NODESAFE: own.NodeSafe(),
+            node_modes.DCC: own.DCC(store),
+            node_modes.CPU_MODE: nova.CPUMode(store),
+            node_modes.LOG_REDIRECTION: rsyslog.LogRedirection(store)}
+
+
+class Agent:
+    """What operations work with.
+
+    :param host: name of this node on the message bus
+    :raises Misconfigured: its keys cannot be used
+    :raises OSError: its directory cannot be
+    """
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        directory = pathlib.Path(CONF.state_path) / 'agent'
+        self._keys = keys.KeyFile(pathlib.Path(CONF.agent.key_file))
+        self.store = Store(directory)
+        self.reconciler = Reconciler(self.store, _drivers(self.store))
+        self._refusals = signing.Refusals()
+        self._verifier = signing.Verifier(
+            host, self._keys_of, CONF.agent.message_window,
+            signing.Nonces(CONF.agent.message_window, directory / 'nonces'),
+            self._refusals)
+        self.wants_report = threading.Event()
+        self._capabilities: dict[str, Any] = {}
+
+    def _keys_of(self, sender: str) -> dict[str, bytes]:
+        return self._keys.all if sender == signing.CONTROL else {}
+
+    def report_soon(self) -> None:
+        """Have a report sent at once."""
+        self.wants_report.set()
+
+    def reconcile(self) -> None:
+        """Bring the node to its desired state, and look at it anew."""
+        before = self.reconciler.states
+        self._capabilities = self._look()
+        after = self.reconciler.run()
+        if _without_times(before) != _without_times(after):
+            self.report_soon()
+
+    @staticmethod
+    def _look() -> dict[str, Any]:
+        """Return what the node can do, as it was really found."""
+        return {'systemd': pathlib.Path('/run/systemd/system').is_dir(),
+                'packages': packages.manager(),
+                'reboot_required': packages.reboot_required(ask=False)}
+
+    def report(self) -> signing.Envelope:
+        """Return a signed report on this agent and its node."""
+        return signing.sign(
+            self._keys.newest, signing.Kind.REPORT, self.host,
+            signing.CONTROL, {
+                'version': version.version_info.version_string(),
+                'interface': RPC_API_VERSION,
+                'types': list(CONF.agent.types),
+                'operations': operations.versions(),
+                'capabilities': self._capabilities,
+                'generation': self.store.generation,
+                'modes': self.reconciler.states,
+                'refused': self._refusals.counts})
+
+    def carry_out(self, envelope: Any) -> Any:
+        """Carry out a request, if it is to be believed.
+
+        :returns: a signed answer; without a signature, why there is none
+        """
+        try:
+            request = self._verifier.verify(envelope, signing.Kind.REQUEST)
+        except signing.Refused as exc:
+            # Whoever sent it may be anybody, so nothing is signed for them.
+            return {'refused': str(exc.refusal)}
+        body = operations.carry_out(self, request.body)
+        # Answered with the key of the request: the control plane may not
+        # know a newer one yet, or no longer an older one.
+        key = signing.Key(request.key_id,
+                          self._keys.all.get(request.key_id)
+                          or self._keys.newest.secret)
+        return signing.sign(key, signing.Kind.ANSWER, self.host,
+                            signing.CONTROL, body,
+                            answer_to=request.nonce)
+
+
+def _without_times(states: dict[str, dict[str, Any]]) -> str:
+    return json.dumps(
+        {mode: {name: value for name, value in state.items()
+                if name != 'checked_at'}
+         for mode, state in states.items()}, sort_keys=True)
+

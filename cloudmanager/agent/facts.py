@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the node consists of, as its own tools tell it."""
+
+import json
+import pathlib
+from typing import Any
+from typing import TYPE_CHECKING
+
+from cloudmanager.agent import commands
+from cloudmanager.agent.operations import operation
+from cloudmanager.common import exception
+
+if TYPE_CHECKING:
+    from cloudmanager.agent.core import Agent
+
+_DMI = pathlib.Path('/sys/class/dmi/id')
+#: What the kernel tells of the firmware to everybody.
+_DMI_NAMES = ('sys_vendor', 'product_name', 'product_version', 'board_vendor',
+              'board_name', 'bios_vendor', 'bios_version', 'bios_date')
+_MEMINFO = pathlib.Path('/proc/meminfo')
+_DISKS = 'NAME,TYPE,SIZE,MODEL,SERIAL,ROTA,TRAN,VENDOR,WWN,MOUNTPOINTS'
+#: Sections, and the programs that print them as JSON.
+_PROGRAMS = {
+    'cpu': ('lscpu', '--json'),
+    'disks': ('lsblk', '--json', '--bytes', '--output', _DISKS),
+    'interfaces': ('ip', '-json', '-details', 'address', 'show'),
+}
+
+
+def _from_json(words: tuple[str, ...]) -> Any:
+    result = commands.run(*words)
+    if result.is_cut:
+        raise exception.CommandFailed(program=words[0],
+                                      reason='it tells too much')
+    try:
+        return json.loads(result.out)
+    except ValueError as exc:
+        raise exception.CommandFailed(
+            program=words[0], reason='it does not answer JSON') from exc
+
+
+def _cpu() -> dict[str, str]:
+    """Return what lscpu tells, by the names that it gives."""
+    rows = _from_json(_PROGRAMS['cpu'])['lscpu']
+    found: dict[str, str] = {}
+    while rows:
+        row = rows.pop(0)
+        if row.get('data') is not None:
+            found[row['field'].rstrip(':')] = row['data']
+        # Newer versions group them.
+        rows = row.get('children', []) + rows
+    return found
+
+
+def _pci() -> list[dict[str, str]]:
+    """Return the PCI devices, which lspci prints as blocks of lines."""
+    blocks = commands.run('lspci', '-vmm', '-D').out.strip().split('\n\n')
+    return [{name: value.strip() for name, _, value in
+             (line.partition(':') for line in block.splitlines())}
+            for block in blocks if block]
+
+
+def _memory() -> dict[str, int]:
+    """Return sizes of memory in KiB."""
+    found = {}
+    for line in _MEMINFO.read_text('ascii').splitlines():
+        name, _, value = line.partition(':')
+        if name in ('MemTotal', 'SwapTotal', 'HugePages_Total',
+                    'Hugepagesize'):
+            found[name] = int(value.split()[0])
+    return found
+
+
+def _firmware() -> dict[str, str]:
+    """Return what the firmware tells of the machine."""
+    found = {}
+    for name in _DMI_NAMES:
+        try:
+            found[name] = (_DMI / name).read_text(errors='replace').strip()
+        except OSError:
+            continue
+    if not found:
+        raise exception.Unavailable(reason='The node has no DMI.')
+    return found
+
+
+_SECTIONS = {
+    'cpu': _cpu, 'memory': _memory, 'firmware': _firmware, 'pci': _pci,
+    'disks': lambda: _from_json(_PROGRAMS['disks'])['blockdevices'],
+    'interfaces': lambda: _from_json(_PROGRAMS['interfaces']),
+}
+
+
+@operation('facts.hwinfo', version='1.0')
+def hwinfo(agent: 'Agent') -> dict[str, Any]:
+    """Return the hardware of the node.
+
+    :returns: a section each, ``null`` for what cannot be had; ``reasons``
+        says why, by section
+    """
+    found: dict[str, Any] = {}
+    reasons: dict[str, str] = {}
+    for name, read in _SECTIONS.items():
+        try:
+            found[name] = read()
+        except (exception.CloudManagerException, OSError, ValueError,
+                LookupError) as exc:
+            found[name] = None
+            reasons[name] = str(exc)
+    return {**found, 'reasons': reasons}

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operations on the modes of the node and on its packages."""
+
+from typing import Any
+from typing import TYPE_CHECKING
+
+from cloudmanager.agent.drivers import packages
+from cloudmanager.agent.operations import operation
+from cloudmanager.common import exception
+from cloudmanager.domain import node_modes
+
+if TYPE_CHECKING:
+    from cloudmanager.agent.core import Agent
+
+
+@operation('modes.apply', version='1.0')
+def apply(agent: 'Agent', generation: int,
+          settings: node_modes.Settings) -> dict[str, Any]:
+    """Take a desired state and bring the node to it.
+
+    :param generation: of the desired state; an older one than is known
+        changes nothing
+    :param settings: the whole desired state
+    :returns: ``generation`` that holds now, and ``modes``
+    """
+    if type(generation) is not int:
+        raise exception.Invalid(reason='generation must be a number')
+    agent.store.accept(generation, node_modes.check(settings))
+    modes = agent.reconciler.run()
+    agent.report_soon()
+    return {'generation': agent.store.generation, 'modes': modes}
+
+
+@operation('modes.plan', version='1.0')
+def plan(agent: 'Agent',
+         settings: node_modes.Settings) -> dict[str, list[str]]:
+    """Return what would be written and run for some settings, by mode.
+
+    :raises Conflict: the node cannot have one of them
+    """
+    return agent.reconciler.plan(node_modes.check(settings))
+
+
+@operation('packages.plan', version='1.0')
+def plan_upgrade(agent: 'Agent') -> dict[str, list[str]]:
+    """Return what an upgrade of the packages would run, and which ones."""
+    return packages.plan()
+
+
+@operation('packages.upgrade', version='1.0')
+def upgrade(agent: 'Agent', job: str) -> dict[str, Any]:
+    """Begin an upgrade of the packages, once for each job.
+
+    :param job: id of it, chosen by who asks
+    :returns: what ``packages.status`` does
+    """
+    packages.begin(_text(job))
+    return packages.status(job)
+
+
+@operation('packages.status', version='1.0')
+def upgrade_status(agent: 'Agent', job: str) -> dict[str, Any]:
+    """Return how an upgrade of the packages stands.
+
+    :returns: ``state``, ``code`` and ``output`` of the job, see
+        ``privileged.jobs``, and ``reboot_required``
+    """
+    return packages.status(_text(job))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise exception.Invalid(reason='job must be a text')
+    return value

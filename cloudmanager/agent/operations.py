@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the control plane may have an agent do, by name."""
+
+from collections.abc import Callable
+import dataclasses
+import inspect
+from typing import Any
+from typing import TYPE_CHECKING
+
+from oslo_log import log as logging
+
+from cloudmanager.common import exception
+from cloudmanager.common import signing
+
+if TYPE_CHECKING:
+    from cloudmanager.agent.core import Agent
+
+LOG = logging.getLogger(__name__)
+Json = signing.Json
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """Something that an agent can do.
+
+    :ivar version: grows with what it takes and answers
+    """
+
+    function: Callable[..., Json]
+    version: str
+
+
+_OPERATIONS: dict[str, Operation] = {}
+
+
+def operation(name: str, version: str
+              ) -> Callable[[Callable[..., Json]], Callable[..., Json]]:
+    """Let the control plane ask for a function.
+
+    The function gets the agent and the arguments of the request by their
+    names. It returns within ``[agent] rpc_timeout``: what takes longer is
+    begun, and asked for by another operation.
+    """
+    def register(function: Callable[..., Json]) -> Callable[..., Json]:
+        if name in _OPERATIONS:
+            raise ValueError(f'operation {name} is there twice')
+        _OPERATIONS[name] = Operation(function, version)
+        return function
+    return register
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of all operations by their names."""
+    return {name: found.version
+            for name, found in sorted(_OPERATIONS.items())}
+
+
+def _call(agent: 'Agent', body: Json) -> Json:
+    """Carry out a request.
+
+    :raises Invalid: its arguments are wrong
+    """
+    name, arguments = body.get('operation'), body.get('arguments')
+    found = _OPERATIONS.get(name) if isinstance(name, str) else None
+    if found is None:
+        raise exception.AgentOperationUnknown(host=agent.host,
+                                              operation=str(name)[:64])
+    if not isinstance(arguments, dict):
+        raise exception.Invalid(reason='arguments must be an object')
+    try:
+        inspect.signature(found.function).bind(agent, **arguments)
+    except TypeError as exc:
+        raise exception.Invalid(
+            reason=f'Operation {name}: {exc}') from exc
+    return found.function(agent, **arguments)
+
+
+def _error(kind: str, text: str, arguments: dict[str, Any]) -> Json:
+    return {'error': {'class': kind, 'text': text, 'arguments': arguments}}
+
+
+def carry_out(agent: 'Agent', body: Json) -> Json:
+    """Carry out a request whose signature was verified.
+
+    :returns: what it came to, an error included, as an answer has it
+    """
+    LOG.info('Operation %(name)s is asked for in request %(request)s.', {
+        'name': body.get('operation'), 'request': body.get('request_id')})
+    try:
+        return {'result': _call(agent, body)}
+    except exception.CloudManagerException as exc:
+        return _error(type(exc).__name__, exc.message, exc.kwargs)
+    except Exception:
+        # Boundary of the process: the other side must get an answer, and
+        # what is inside stays in this log.
+        LOG.exception('Operation %s failed.', body.get('operation'))
+        return _error('', 'The agent failed; its log tells why.', {})

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The helper processes, by oslo.privsep, each with its capabilities.
+
+They are root without root's powers. Each carries out the functions of one
+module of this package, and no other ones.
+"""
+
+import os
+import pwd
+from typing import Any
+
+from oslo_config import cfg
+from oslo_privsep import capabilities as caps
+from oslo_privsep import priv_context
+
+from cloudmanager.agent import privileged
+from cloudmanager.common import exception
+
+CONF = cfg.CONF
+_PREFIX = 'cloudmanager.agent.privileged'
+
+# Root writes its own files without any capability; directories of
+# configuration may belong to the users of their programs.
+files_context = priv_context.PrivContext(
+    _PREFIX, cfg_section='agent_files',
+    pypath=f'{_PREFIX}.contexts.files_context',
+    capabilities=[caps.CAP_DAC_OVERRIDE])
+# A program that root begins gets root's powers from the kernel, so the
+# helper needs none of them. Ending one that runs as somebody else does.
+programs_context = priv_context.PrivContext(
+    _PREFIX, cfg_section='agent_programs',
+    pypath=f'{_PREFIX}.contexts.programs_context',
+    capabilities=[caps.CAP_KILL])
+_ALL = (files_context, programs_context)
+
+
+@files_context.entrypoint
+def files(name: str, *arguments: Any) -> Any:
+    """Carry out a function of ``privileged.files``."""
+    return privileged.direct('files', name, *arguments)
+
+
+@programs_context.entrypoint
+def programs(name: str, *arguments: Any) -> Any:
+    """Carry out a function of ``privileged.programs``."""
+    return privileged.direct('programs', name, *arguments)
+
+
+@programs_context.entrypoint
+def jobs(name: str, *arguments: Any) -> Any:
+    """Carry out a function of ``privileged.jobs``."""
+    return privileged.direct('jobs', name, *arguments)
+
+
+ENTRY_POINTS = {'files': files, 'programs': programs, 'jobs': jobs}
+
+
+def start() -> None:
+    """Start the helpers, and give up what only they need.
+
+    To be called before there are threads. A process that is not root has
+    the helpers started by ``helper_command`` of their groups when they are
+    first needed, which is ``sudo privsep-helper`` by default.
+
+    :raises Misconfigured: there is no user of the name in the options
+    """
+    if os.geteuid() != 0:
+        return
+    for context in _ALL:
+        context.start(priv_context.Method.FORK)
+    if CONF.agent.user:
+        _become(CONF.agent.user)
+
+
+def _become(name: str) -> None:
+    """Go on as another user."""
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError as exc:
+        raise exception.Misconfigured(
+            setting='[agent] user',
+            reason=f'there is no user {name!r}') from exc
+    os.initgroups(name, user.pw_gid)
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+
+
+def is_alive() -> bool:
+    """Tell whether the helpers that were started still run.
+
+    One that was forked cannot be started again by a process that is no
+    longer root.
+    """
+    return all(context.channel is None or context.channel.running
+               for context in _ALL)

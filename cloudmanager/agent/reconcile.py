@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brings the node to its desired state, and tells where it is not."""
+
+import threading
+from typing import Any
+
+from oslo_log import log as logging
+
+from cloudmanager.agent.drivers.base import Drivers
+from cloudmanager.agent.store import Store
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.domain import node_modes
+
+LOG = logging.getLogger(__name__)
+States = dict[str, dict[str, Any]]
+
+
+class Reconciler:
+    """Compares each mode with what is wished, and sets what differs.
+
+    :param store: knows what is wished
+    :param drivers: by mode
+    """
+
+    def __init__(self, store: Store, drivers: Drivers) -> None:
+        self._store = store
+        self._drivers = drivers
+        self._lock = threading.Lock()
+        self._states: States = {}
+
+    @property
+    def states(self) -> States:
+        """What was found last, by mode.
+
+        ``desired`` is there for modes that were set; ``actual`` is ``None``
+        where it is not known, ``checked_at`` a time in UTC, and ``reason``
+        says why the node is not as it should be.
+        """
+        return dict(self._states)
+
+    def run(self) -> States:
+        """Compare and set all modes once.
+
+        :returns: what was found, by mode
+        """
+        with self._lock:
+            settings = self._store.settings
+            is_on = node_modes.dcc_is_on(settings)
+            self._states = {
+                mode: self._settle(mode, settings, is_on)
+                for mode in node_modes.MODES}
+            return dict(self._states)
+
+    def _settle(self, mode: str, settings: node_modes.Settings,
+                is_on: bool) -> dict[str, Any]:
+        """Compare and set a mode."""
+        state: dict[str, Any] = {'actual': None, 'reason': None}
+        if mode in settings:
+            state['desired'] = settings[mode]
+        try:
+            self._try(mode, state, is_on)
+        except exception.CloudManagerException as exc:
+            state['reason'] = exc.message
+        except Exception:
+            # Boundary between the modes: what is wrong with one must not
+            # keep the others from being looked after.
+            LOG.exception('Mode %s could not be looked after.', mode)
+            state['reason'] = 'The agent failed; its log tells why.'
+        before = self._states.get(mode, {}).get('reason')
+        if state['reason'] is not None and state['reason'] != before:
+            LOG.warning('Mode %(mode)s is not as it should be: %(why)s', {
+                'mode': mode, 'why': state['reason']})
+        state['checked_at'] = clock.isoformat(clock.utcnow())
+        return state
+
+    def _try(self, mode: str, state: dict[str, Any], is_on: bool) -> None:
+        driver = self._drivers[mode]
+        trouble = None
+        try:
+            state['actual'] = driver.read()
+        except exception.Conflict as exc:
+            # Neither one value nor another, which setting it may settle.
+            trouble = exc
+        if 'desired' not in state or (
+                trouble is None and state['actual'] == state['desired']
+                and driver.is_settled()):
+            if trouble is not None:
+                raise trouble
+            return
+        if mode in node_modes.COMPONENTS and not is_on:
+            state['reason'] = ('Dynamic component configuration of the node '
+                               'is off.')
+            return
+        if self._states.get(mode, {}).get('reason') is None:
+            LOG.info('Mode %(mode)s is set from %(actual)s to '
+                     '%(desired)s.', {'mode': mode,
+                                      'actual': state['actual'],
+                                      'desired': state['desired']})
+        driver.apply(state['desired'])
+        state['actual'] = driver.read()
+        if state['actual'] != state['desired']:
+            state['reason'] = 'It was set, and is not so.'
+
+    def plan(self, settings: node_modes.Settings) -> dict[str, list[str]]:
+        """Return what would be written and run for some settings, by mode.
+
+        :raises Conflict: the node cannot have one of them
+        """
+        return {mode: self._drivers[mode].plan(value)
+                for mode, value in settings.items()}

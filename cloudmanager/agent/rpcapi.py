@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How conductors speak to the agents on nodes.
+
+Versions of the interface:
+
+* 1.0: carry_out
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import datetime
+import functools
+from typing import Any
+from typing import Protocol
+
+from kombu import exceptions as kombu_exc
+from oslo_config import cfg
+from oslo_log import log as logging
+import oslo_messaging as messaging
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.common import rpc
+from cloudmanager.common import signing
+from cloudmanager.common.context import RequestContext
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+TOPIC = 'cloudmanager-agent'
+RPC_API_VERSION = '1.0'
+Json = signing.Json
+
+
+@dataclasses.dataclass(frozen=True)
+class Contact:
+    """What the control plane knows of the agent on a host.
+
+    :ivar key: with which requests to it are signed
+    :ivar keys: with which it may sign, by their ids
+    :ivar contact_at: when it was heard of last, in UTC
+    :ivar operations: versions of what it can do, by name
+    """
+
+    host: str
+    key: signing.Key
+    keys: Mapping[str, bytes] = dataclasses.field(repr=False)
+    contact_at: datetime.datetime | None
+    operations: Mapping[str, str]
+
+
+class Contacts(Protocol):
+    """Knows the agents that were enrolled."""
+
+    def find(self, context: RequestContext, host: str) -> Contact | None:
+        """Return what is known of the agent on a host."""
+
+
+class AgentAPI:
+    """Client side of the agents' interface.
+
+    :param contacts: knows the agents
+    """
+
+    def __init__(self, contacts: Contacts) -> None:
+        self._contacts = contacts
+        self._nonces = signing.Nonces(CONF.agent.message_window)
+        self._refusals = signing.Refusals()
+
+    @functools.cached_property
+    def _client(self) -> Any:
+        return rpc.get_client(TOPIC, RPC_API_VERSION)
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """How many answers were refused, by why."""
+        return self._refusals.counts
+
+    def call(self, context: RequestContext, host: str, operation: str,
+             arguments: dict[str, Json], *,
+             timeout: float | None = None) -> Json:
+        """Have an agent do something, and return its answer.
+
+        :param host: on which the agent is
+        :param operation: such as ``modes.apply``
+        :param arguments: JSON-safe
+        :param timeout: seconds; ``[agent] rpc_timeout`` when ``None``
+        :raises AgentUnreachable: it is not enrolled, was not heard of
+            lately, or does not answer in time
+        :raises AgentOperationUnknown: its version cannot do it
+        :raises CloudManagerException: what the operation raised
+        """
+        contact = self._reachable(context, host)
+        if operation not in contact.operations:
+            raise exception.AgentOperationUnknown(host=host,
+                                                  operation=operation)
+        request = self._request(context, contact, operation, arguments)
+        verifier = signing.Verifier(
+            signing.CONTROL,
+            lambda sender: contact.keys if sender == host else {},
+            CONF.agent.message_window, self._nonces, self._refusals)
+        answer = self._send(context, contact, request,
+                            timeout or CONF.agent.rpc_timeout)
+        try:
+            message = verifier.verify(answer, signing.Kind.ANSWER,
+                                      answer_to=request['nonce'])
+        except signing.Refused as exc:
+            raise unreachable(contact, _why_refused(answer, exc)) from exc
+        return _result(message.body)
+
+    def tell(self, context: RequestContext, host: str, operation: str,
+             arguments: dict[str, Json]) -> None:
+        """Have an agent do something, and do not wait for it.
+
+        What comes of it is in the agent's next report.
+
+        :raises AgentUnreachable: it is not enrolled, or the message could
+            not be sent
+        """
+        contact = self._known(context, host)
+        request = self._request(context, contact, operation, arguments)
+        try:
+            with rpc.sending():
+                self._client.prepare(server=host).cast(
+                    context, 'carry_out', envelope=request)
+        except exception.Unavailable as exc:
+            raise unreachable(contact, str(exc)) from exc
+
+    def _known(self, context: RequestContext, host: str) -> Contact:
+        contact = self._contacts.find(context, host)
+        if contact is None:
+            raise exception.AgentUnreachable(
+                host=host, reason='no agent was enrolled there',
+                last_contact='never')
+        return contact
+
+    def _reachable(self, context: RequestContext, host: str) -> Contact:
+        """Return what is known of an agent that was heard of lately."""
+        contact = self._known(context, host)
+        if contact.contact_at is None:
+            raise unreachable(contact, 'it has never reported')
+        silent = clock.seconds_since(contact.contact_at)
+        if silent > CONF.agent.heartbeat_timeout:
+            raise unreachable(
+                contact, f'it has not reported for {silent:.0f} s')
+        return contact
+
+    @staticmethod
+    def _request(context: RequestContext, contact: Contact, operation: str,
+                 arguments: dict[str, Json]) -> signing.Envelope:
+        return signing.sign(
+            contact.key, signing.Kind.REQUEST, signing.CONTROL, contact.host,
+            {'operation': operation, 'arguments': arguments,
+             'request_id': context.global_request_id or context.request_id})
+
+    def _send(self, context: RequestContext, contact: Contact,
+              request: signing.Envelope, timeout: float) -> Any:
+        """Send a request and return what came back for it, from anybody."""
+        try:
+            rpc.check_broker()
+            return self._client.prepare(
+                server=contact.host, timeout=timeout).call(
+                    context, 'carry_out', envelope=request)
+        except messaging.MessagingTimeout as exc:
+            raise unreachable(
+                contact, f'it did not answer within {timeout:g} s') from exc
+        except (messaging.MessageDeliveryFailure, kombu_exc.KombuError,
+                exception.Unavailable) as exc:
+            raise unreachable(
+                contact, 'no message broker can be reached') from exc
+        except Exception as exc:
+            # Whatever arrives as an error has no signature: anybody can
+            # have made it, and of any class.
+            LOG.warning('The agent on %(host)s answered with an unsigned '
+                        'error: %(kind)s.', {
+                            'host': contact.host,
+                            'kind': type(exc).__name__})
+            raise unreachable(contact, 'its answer was not signed') from exc
+
+
+def unreachable(contact: Contact,
+                reason: str) -> exception.AgentUnreachable:
+    """Return the error that tells that an agent is out of reach."""
+    return exception.AgentUnreachable(
+        host=contact.host, reason=reason,
+        last_contact=clock.isoformat(contact.contact_at) or 'never')
+
+
+def _why_refused(answer: Any, refused: signing.Refused) -> str:
+    """Return why there is no answer that is to be believed.
+
+    An agent that refuses a request says so without a signature. It is not
+    to be believed either, yet it tells where to look.
+    """
+    said = answer.get('refused') if isinstance(answer, dict) else None
+    if said == signing.Refusal.OLD:
+        return ('it seems to find requests too old: compare the clocks of '
+                'both machines')
+    if said in set(map(str, signing.Refusal)):
+        return f'it seems to refuse requests: {said}; enrol it again'
+    return f'its answer is refused: {refused.refusal}'
+
+
+def _result(body: Json) -> Json:
+    """Return what an operation returned.
+
+    :raises CloudManagerException: what it raised
+    """
+    error = body.get('error')
+    if error is None:
+        return body['result']
+    kind = getattr(exception, error['class'], None)
+    if (isinstance(kind, type)
+            and issubclass(kind, exception.CloudManagerException)):
+        raise kind(error['text'], **error['arguments'])
+    raise exception.Unavailable(reason=error['text'])

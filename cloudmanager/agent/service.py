@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent as a process: its threads, and its place on the bus."""
+
+from collections.abc import Callable
+import threading
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+import oslo_messaging as messaging
+
+from cloudmanager.agent import notify
+from cloudmanager.agent import privileged
+from cloudmanager.agent import rpcapi
+from cloudmanager.agent.core import Agent
+from cloudmanager.common import clock
+from cloudmanager.common import context as cm_context
+from cloudmanager.common import exception
+from cloudmanager.common import rpc
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+# After so many intervals without an end of a comparison the agent hangs.
+_HUNG_INTERVALS = 3
+_HUNG_SECONDS = 300.0
+_STOP_SECONDS = 5.0
+
+
+class Endpoint:
+    """What may be asked of an agent over the bus."""
+
+    target = messaging.Target(version=rpcapi.RPC_API_VERSION)
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def carry_out(self, context: cm_context.RequestContext,
+                  envelope: Any) -> Any:
+        """Carry out a signed request; see rpcapi.
+
+        The context is not signed, so nothing follows from it.
+        """
+        return self._agent.carry_out(envelope)
+
+
+class AgentService:
+    """Starts and stops what an agent consists of.
+
+    It looks after its node from the start on, whether there is a message
+    bus or not.
+    """
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._server: Any = None
+        self._reconciled_at = clock.monotonic()
+
+    def start(self) -> None:
+        """Begin to work.
+
+        :raises Misconfigured: the keys cannot be used
+        """
+        self._agent = Agent(self._host)
+        self._begin('reconcile', self._reconcile)
+        self._begin('serve', self._serve)
+        self._begin('report', self._report)
+        interval = notify.watchdog_interval()
+        if interval is not None:
+            self._begin('watchdog', lambda: self._watch(interval / 2))
+        notify.tell('READY=1')
+        LOG.info('The agent on %s runs.', self._host)
+
+    def _begin(self, name: str, function: Callable[[], None]) -> None:
+        thread = threading.Thread(target=function, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Take no more requests, and end."""
+        notify.tell('STOPPING=1')
+        self._stopping.set()
+        self._agent.report_soon()
+        if self._server is not None:
+            self._server.stop()
+        for thread in self._threads:
+            # One that waits for a broker that is away ends with the
+            # process.
+            thread.join(_STOP_SECONDS)
+        LOG.info('The agent on %s has stopped.', self._host)
+
+    def _reconcile(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._agent.reconcile()
+                self._reconciled_at = clock.monotonic()
+            except Exception:
+                # Boundary of the periodic work: the next time may do.
+                LOG.exception('The node could not be looked after.')
+            clock.wait(self._stopping, CONF.agent.reconcile_interval)
+
+    def _serve(self) -> None:
+        """Take requests as soon as there is a message bus."""
+        while not self._stopping.is_set():
+            try:
+                rpc.check_broker()
+                server = rpc.get_server(rpcapi.TOPIC, self._host,
+                                        [Endpoint(self._agent)])
+                server.start()
+                self._server = server
+                self._agent.report_soon()
+                return
+            except Exception as exc:
+                # Boundary: whatever a broker that is being started does.
+                LOG.warning('No requests can be taken yet: %s', exc)
+            clock.wait(self._stopping, CONF.agent.heartbeat_interval)
+
+    def _report(self) -> None:
+        client = None
+        failing = False
+        while not self._stopping.is_set():
+            self._agent.wants_report.clear()
+            try:
+                rpc.check_broker()
+                if client is None:
+                    client = rpc.get_client(rpc.CONDUCTOR_TOPIC, '1.0')
+                with rpc.sending():
+                    client.prepare(
+                        namespace=rpc.AGENTS_NAMESPACE, version='1.0').cast(
+                            cm_context.RequestContext(overwrite=False),
+                            'report', envelope=self._agent.report())
+                failing = False
+            except exception.Unavailable as exc:
+                if not failing:
+                    LOG.warning('Nothing can be reported: %s', exc)
+                failing = True
+            except Exception:
+                # Boundary of the periodic work.
+                LOG.exception('Reporting failed.')
+            clock.wait(self._agent.wants_report,
+                       CONF.agent.heartbeat_interval)
+
+    def _watch(self, interval: float) -> None:
+        """Give signs of life to systemd, as long as there is life."""
+        while not self._stopping.is_set():
+            if self._is_well():
+                notify.tell('WATCHDOG=1')
+            clock.wait(self._stopping, interval)
+
+    def _is_well(self) -> bool:
+        """Tell whether the agent works, its helpers included."""
+        most = max(_HUNG_SECONDS,
+                   _HUNG_INTERVALS * CONF.agent.reconcile_interval)
+        return (clock.monotonic() - self._reconciled_at < most
+                and privileged.is_alive())

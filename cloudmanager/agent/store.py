@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the agent keeps on disk, to do its work while it is alone."""
+
+import json
+import pathlib
+import threading
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import exception
+from cloudmanager.common import private
+from cloudmanager.domain import node_modes
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+_NOTHING: dict[str, Any] = {'generation': 0, 'settings': {}, 'restarts': []}
+
+
+class Store:
+    """The desired state of the node, and which restarts are due.
+
+    Each change is on the disk before it is acted on.
+
+    :param directory: of the agent, for it alone
+    """
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = directory / 'desired.json'
+        self._lock = threading.Lock()
+        for left in directory.glob(f'.{self._path.name}.*.new'):
+            left.unlink(missing_ok=True)
+        self._values = self._read()
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            found = {**_NOTHING, **json.loads(self._path.read_bytes())}
+            node_modes.check(found['settings'])
+            return {'generation': int(found['generation']),
+                    'settings': found['settings'],
+                    'restarts': list(map(str, found['restarts']))}
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, TypeError,
+                exception.Invalid) as exc:
+            # The control plane has it and sends it again.
+            LOG.error('The desired state in %(path)s cannot be used: '
+                      '%(why)s', {'path': self._path, 'why': exc})
+        return dict(_NOTHING)
+
+    def _write(self, **values: Any) -> None:
+        changed = {**self._values, **values}
+        private.replace(self._path, json.dumps(changed).encode())
+        self._values = changed
+
+    @property
+    def generation(self) -> int:
+        """Which desired state it is; it grows with each change."""
+        found: int = self._values['generation']
+        return found
+
+    @property
+    def settings(self) -> node_modes.Settings:
+        """The desired state."""
+        return dict(self._values['settings'])
+
+    def accept(self, generation: int,
+               settings: node_modes.Settings) -> bool:
+        """Keep a desired state, unless a newer one is known.
+
+        :returns: whether it is the desired state now
+        :raises OSError: it could not be written
+        """
+        with self._lock:
+            if generation < self.generation:
+                return False
+            if (generation, settings) != (self.generation, self.settings):
+                self._write(generation=generation, settings=settings)
+            return True
+
+    def is_restart_due(self, unit: str) -> bool:
+        """Tell whether a unit has not been restarted since a change."""
+        return unit in self._values['restarts']
+
+    def set_restart_due(self, unit: str, is_due: bool) -> None:
+        """Remember that a unit has to be restarted, or that it was.
+
+        :raises OSError: it could not be written
+        """
+        with self._lock:
+            others = [name for name in self._values['restarts']
+                      if name != unit]
+            due = [*others, unit] if is_due else others
+            if due != self._values['restarts']:
+                self._write(restarts=due)

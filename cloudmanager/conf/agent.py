@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of the agents on nodes, and of how conductors speak to them."""
+
+from typing import Any
+
+from oslo_config import cfg
+
+agent_group = cfg.OptGroup('agent', title='Agent')
+
+_TYPES = ('compute', 'storage', 'control')
+
+OPTS = [
+
+    cfg.ListOpt('types', default=['compute'],
+                item_type=cfg.types.String(choices=_TYPES),
+                help='What the node is used for: compute, storage, control. '
+                     'Read by the agent.'),
+    cfg.StrOpt('key_file', default='/etc/cloudmanager/agent.key',
+               help='File with the key that the agent shares with the '
+                    'conductors. cloudmanager-manage agent enrol prints its '
+                    'content. The agent does not start when others than its '
+                    'owner can read it.'),
+    cfg.StrOpt('user', default='',
+               help='User that the agent works as after it has started its '
+                    'privileged helpers, when it is started as root. It '
+                    'stays root when this is empty.'),
+    cfg.StrOpt('jobs_path', default='/var/lib/cloudmanager-agent-jobs',
+               help='Directory for the output and the outcome of upgrades. '
+                    'Root makes it, for root alone.'),
+    cfg.StrOpt('privileged', default='privsep',
+               choices=[('privsep', 'helper processes with few capabilities '
+                                    'do it, by oslo.privsep'),
+                        ('none', 'the agent does it itself')],
+               help='How the agent does what needs privileges.'),
+    cfg.FloatOpt('heartbeat_interval', default=30.0, min=0.2,
+                 help='Seconds between two reports of an agent.'),
+    cfg.FloatOpt('heartbeat_timeout', default=100.0, min=1.0,
+                 help='An agent that has not reported for so many seconds '
+                      'counts as out of reach.'),
+    cfg.FloatOpt('reconcile_interval', default=60.0, min=0.2,
+                 help='Seconds between two comparisons of a node with its '
+                      'desired state.'),
+    cfg.FloatOpt('rpc_timeout', default=20.0, min=0.5,
+                 help='Seconds that a conductor waits for the answer of an '
+                      'agent.'),
+    cfg.FloatOpt('message_window', default=60.0, min=1.0,
+                 help='Seconds by which the clocks of a node and of a '
+                      'conductor may differ. An older message is refused.'),
+    cfg.FloatOpt('command_timeout', default=15.0, min=0.5,
+                 help='Seconds after which a program that the agent runs is '
+                      'ended, unless it is known to take longer.'),
+    cfg.StrOpt('snmp_unit', default='snmpd.service',
+               help='Unit of systemd that is the SNMP agent of the node.'),
+    cfg.StrOpt('ssh_unit', default='ssh.service',
+               help='Unit of systemd that is the SSH server of the node.'),
+    cfg.StrOpt('nova_unit', default='nova-compute.service',
+               help='Unit of systemd that is nova-compute; it is restarted '
+                    'when its configuration changes.'),
+    cfg.StrOpt('rsyslog_unit', default='rsyslog.service',
+               help='Unit of systemd that is rsyslog; it is restarted when '
+                    'its configuration changes.'),
+    cfg.StrOpt('nova_drop_in',
+               default='/etc/nova/nova-compute.conf.d/90-cloudmanager.conf',
+               help='File for options of nova-compute. nova-compute must '
+                    'read the files of its directory.'),
+    cfg.StrOpt('rsyslog_drop_in',
+               default='/etc/rsyslog.d/90-cloudmanager.conf',
+               help='File for the redirection of logs by rsyslog.'),
+    cfg.PortOpt('log_port', default=514,
+                help='Port of the host that logs are redirected to.'),
+    cfg.StrOpt('log_protocol', default='tcp', choices=('tcp', 'udp'),
+               help='Protocol by which logs are redirected.'),
+    cfg.StrOpt('cpu_map', default='/usr/share/libvirt/cpu_map',
+               help='Directory in which libvirt keeps the models of '
+                    'processors that it knows; read where virsh cannot '
+                    'tell.'),
+    cfg.StrOpt('reboot_required_file', default='/run/reboot-required',
+               help='File whose presence says that the node must be '
+                    'restarted after an update.'),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    conf.register_group(agent_group)
+    conf.register_opts(OPTS, group=agent_group)
+
+
+def list_opts() -> list[tuple[str, list[Any]]]:
+    return [('agent', OPTS)]

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Modes of nodes: what can be wished of a node that its agent sees to.
+
+Settings are a value for each mode that somebody has set:
+
+* ``snmp``, ``ssh``, ``nodesafe``, ``dcc``: whether it is on
+* ``cpu_mode``: ``mode`` and, for ``custom``, ``model``; ``mode`` is ``None``
+  for Nova's own default
+* ``log_redirection``: name or address of a host, or ``None``
+
+A mode without a value has never been set. The agent leaves it as it is.
+"""
+
+from collections.abc import Mapping
+import re
+from typing import Any
+
+from cloudmanager.common import exception
+from cloudmanager.domain import host_names
+
+SNMP, SSH, NODESAFE, DCC = 'snmp', 'ssh', 'nodesafe', 'dcc'
+CPU_MODE, LOG_REDIRECTION = 'cpu_mode', 'log_redirection'
+SWITCHES = (SNMP, SSH, NODESAFE, DCC)
+MODES = (*SWITCHES, CPU_MODE, LOG_REDIRECTION)
+#: Those that are configuration of components; DCC is over them.
+COMPONENTS = (CPU_MODE, LOG_REDIRECTION)
+CUSTOM = 'custom'
+CPU_MODES = (None, 'host-passthrough', 'host-model', CUSTOM)
+CPU_MODEL = re.compile(r'[A-Za-z0-9][A-Za-z0-9._+-]{0,63}')
+#: What holds of a node that nobody has said anything about.
+DEFAULTS: dict[str, Any] = {DCC: True}
+
+Settings = dict[str, Any]
+
+
+def dcc_is_on(settings: Mapping[str, Any]) -> bool:
+    """Tell whether the agent configures components of the node."""
+    return bool(settings.get(DCC, DEFAULTS[DCC]))
+
+
+def _check_cpu_mode(value: Any) -> None:
+    if not isinstance(value, dict) or set(value) != {'mode', 'model'}:
+        raise ValueError('must have mode and model')
+    if value['mode'] not in CPU_MODES:
+        raise ValueError('has an unknown mode')
+    model = value['model']
+    if (value['mode'] == CUSTOM) != (model is not None):
+        raise ValueError('has a model for custom, and for no other mode')
+    if model is not None and not (isinstance(model, str)
+                                  and CPU_MODEL.fullmatch(model)):
+        raise ValueError('has what is no name of a model')
+
+
+def _check_value(mode: str, value: Any) -> None:
+    """Check the value of a mode.
+
+    :raises ValueError: it cannot have it
+    """
+    if mode in SWITCHES:
+        if not isinstance(value, bool):
+            raise ValueError('must be true or false')
+    elif mode == CPU_MODE:
+        _check_cpu_mode(value)
+    elif value is not None:
+        if (not isinstance(value, str)
+                or host_names.canonical(value) != value):
+            raise ValueError('must be a host name or an IP address')
+
+
+def check(settings: Any) -> Settings:
+    """Return settings that are right.
+
+    :param settings: from anywhere
+    :raises Invalid: they are not
+    """
+    if not isinstance(settings, dict):
+        raise exception.Invalid(reason='Settings must be an object.')
+    for mode, value in settings.items():
+        if mode not in MODES:
+            raise exception.Invalid(
+                reason=f'There is no mode {str(mode)[:64]}.')
+        try:
+            _check_value(mode, value)
+        except ValueError as exc:
+            raise exception.Invalid(
+                reason=f'Mode {mode} {exc}.') from exc
+    return settings
