@@ -66,15 +66,17 @@ def prepare(state: Path, count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def service(state: Path, workers: int) -> Iterator[
+def service(state: Path, options: str = '') -> Iterator[
         tuple[int, 'subprocess.Popen[bytes]']]:
-    """Run the service; give its port and its process."""
+    """Run the service; give its port and its process.
+
+    :param options: of a file of its configuration
+    """
     with socket.socket() as found:
         found.bind(('127.0.0.1', 0))
         port = found.getsockname()[1]
     config = state / 'bench.conf'
-    config.write_text(f'[conductor]\nworkers = {workers}\n' if workers
-                      else '')
+    config.write_text(options)
     with (state / 'log').open('w') as log:
         process = subprocess.Popen(
             [PROGRAM, '--state-dir', str(state), '--port', str(port),
@@ -206,7 +208,9 @@ def main() -> int:
         state = Path(name)
         nodes = prepare(state, options.count)
         workers = options.workers or conf.CONF.conductor.workers
-        with service(state, options.workers) as (port, process):
+        chosen = (f'[conductor]\nworkers = {workers}\n'
+                  if options.workers else '')
+        with service(state, chosen) as (port, process):
             wait_for_sweep(state)
             used = processor_seconds(process.pid)
             clients = Clients(port, options.clients)
