@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Client of CloudManager: a service of openstacksdk, and commands."""

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that stand for fields of objects."""
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+import dataclasses
+import json
+from typing import Any
+
+_PREFIX = 'field_'
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Read a JSON object from the command line."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f'not a JSON object: {text}')
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """An option for a field.
+
+    :ivar field: name of the field, as in the API
+    :ivar flag: the option
+    :ivar help: what the field is, without a full stop
+    :ivar type: what its value is converted by; ``bool`` makes a pair of
+        options, the second one beginning with ``--no-``
+    :ivar metavar: what stands for the value
+    :ivar multiple: whether the field is a list, and the option is repeated
+    :ivar choices: what the value may be
+    """
+
+    field: str
+    flag: str
+    help: str
+    type: Callable[[str], Any] = str
+    metavar: str = ''
+    multiple: bool = False
+    choices: tuple[str, ...] = ()
+
+    @property
+    def dest(self) -> str:
+        return _PREFIX + self.field
+
+    def add_value(self, parser: argparse._ActionsContainer,
+                  required: bool = False) -> None:
+        """Add it as one that sets the field."""
+        more: dict[str, Any] = {}
+        if self.type is bool:
+            more['action'] = argparse.BooleanOptionalAction
+        else:
+            more.update(type=self.type, metavar=self._metavar())
+            if self.multiple:
+                more['action'] = 'append'
+            if self.choices:
+                more['choices'] = self.choices
+        parser.add_argument(self.flag, dest=self.dest, help=self.help,
+                            default=None, required=required, **more)
+
+    def add_filter(self, parser: argparse._ActionsContainer) -> None:
+        """Add it as one that chooses objects."""
+        if self.type is bool:
+            self.add_value(parser)
+            return
+        parser.add_argument(self.flag, dest=self.dest, default=None,
+                            metavar=self._metavar(), help=self.help)
+
+    def add_unset(self, parser: argparse._ActionsContainer) -> None:
+        """Add it as one that takes the value of the field away."""
+        parser.add_argument(self.flag, dest=self.dest, default=None,
+                            action='store_true',
+                            help=f'Take away: {self.help}')
+
+    def _metavar(self) -> str:
+        return self.metavar or f'<{self.flag.lstrip("-")}>'
+
+
+def values(parsed: argparse.Namespace,
+           options: Iterable[Option]) -> dict[str, Any]:
+    """Return the fields that were given.
+
+    :param parsed: the command line
+    :param options: the options that stand for fields
+    """
+    found = {option.field: getattr(parsed, option.dest, None)
+             for option in options}
+    return given(found)
+
+
+def given(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is not ``None``."""
+    return {name: value for name, value in found.items()
+            if value is not None}

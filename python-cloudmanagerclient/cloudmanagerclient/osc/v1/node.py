@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands for nodes."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from osc_lib import exceptions as osc_exc
+
+from cloudmanagerclient.osc import base
+from cloudmanagerclient.osc import options as opts
+from cloudmanagerclient.osc.options import Option
+
+_FIELDS = (
+    Option('title', '--title', 'title'),
+    Option('description', '--description', 'description'),
+    Option('dtc_number', '--dtc', 'number of the data centre', int,
+           '<number>'),
+    Option('row_number', '--row', 'number of the row of racks', int,
+           '<number>'),
+    Option('rack_number', '--rack', 'number of the rack', int, '<number>'),
+    Option('unit_number', '--unit', 'number of the place in the rack', int,
+           '<number>'),
+    Option('cpu_amount', '--cpus', 'number of processors', int, '<number>'),
+    Option('ram_mb', '--ram', 'memory in MB', int, '<mb>'),
+    Option('hdd_gb', '--disk', 'disk space in GB', int, '<gb>'),
+    Option('ip_addresses', '--ip-address',
+           'IP address (repeat for several)', metavar='<address>',
+           multiple=True),
+    Option('mac_address', '--mac-address', 'MAC address',
+           metavar='<address>'),
+    Option('inventory_code', '--inventory-code', 'inventory number',
+           metavar='<code>'),
+    Option('owner', '--owner', 'name of the user who owns the node',
+           metavar='<user>'),
+    Option('hypervisor_id', '--hypervisor-id',
+           'UUID of the hypervisor in Nova', metavar='<uuid>'),
+    Option('controller_id', '--controller-id',
+           'UUID of the virtual controller that the node is bound to',
+           metavar='<uuid>'),
+    Option('controller_type', '--controller-type',
+           'type of the virtual controller', metavar='<type>'))
+_FLAGS = (
+    Option('is_reserved', '--reserved', 'the node is a reserve', bool),
+    Option('is_controller', '--controller', 'the node is a controller', bool),
+    Option('active', '--active', 'the node is active', bool))
+_IDS = (
+    Option('node_class_id', '--class-id', 'id of the class', int, '<id>'),
+    Option('node_type_id', '--type-id', 'id of the type, one of the class',
+           int, '<id>'),
+    Option('image_id', '--image-id', 'id of the image', int, '<id>'))
+_STATES = (
+    Option('condition', '--condition',
+           '0 out of service, 1 enabled, 2 disabled, 3 alarm, 4 reserved',
+           int, '<number>'),
+    Option('power_state', '--power-state', 'power_on or power_off',
+           metavar='<state>'))
+_METADATA = Option('metadata', '--metadata',
+                   'JSON object of what is known of the node besides',
+                   opts.json_object, '<json>')
+FILTERS = (
+    Option('name', '--name', 'name', metavar='<name>'),
+    Option('id', '--id', 'id', metavar='<id>'),
+    *_FIELDS, *_FLAGS, *_IDS, *_STATES,
+    Option('power_status', '--power-status',
+           'on, degraded, off, error, never-checked or no-config',
+           metavar='<status>'),
+    Option('created_at', '--created-at', 'time of creation',
+           metavar='<time>'),
+    Option('q', '--search', 'text that is looked for anywhere in names, '
+           'titles, inventory codes and addresses', metavar='<text>'))
+_FORCE = ('Do it though it is unlikely to be right, such as an address that '
+          'another node has')
+
+
+class ListNode(base.List):
+    """List nodes"""
+
+    method = 'nodes'
+    columns = ('id', 'name', 'node_class', 'condition', 'power_status',
+               'rack_number', 'unit_number', 'ip_addresses')
+    long_columns = ('title', 'row_number', 'dtc_number', 'mac_address',
+                    'cpu_amount', 'ram_mb', 'hdd_gb', 'is_reserved',
+                    'hypervisor_id', 'condition_reason',
+                    'power_state_reason')
+    filters = FILTERS
+
+    def row(self, fields: dict[str, Any],
+            chosen: Sequence[str]) -> tuple[Any, ...]:
+        from cloudmanagerclient.sdk.v1 import node
+
+        fields['node_class'] = (fields.get('node_class') or {}).get('name')
+        fields['condition'] = node.CONDITIONS.get(
+            fields.get('condition', -1), fields.get('condition'))
+        return super().row(fields, chosen)
+
+
+class CountNode(base.Count):
+    """Count nodes"""
+
+    method = 'count_nodes'
+    filters = FILTERS
+
+
+class ShowNode(base.Show):
+    """Show a node"""
+
+    noun = 'node'
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument('--hypervisor', action='store_true',
+                            help='Ask Nova for the hypervisor too')
+        parser.add_argument('--hardware', action='store_true',
+                            help='Ask the agent on the node for its hardware '
+                                 'too')
+        return parser
+
+    def fields(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
+        return base.fields_of(self.client.get_node(
+            parsed_args.target, **opts.given({
+                'with_os_object': parsed_args.hypervisor or None,
+                'with_hwinfo': parsed_args.hardware or None})))
+
+
+class CreateNode(base.Create):
+    """Create a node"""
+
+    method = 'create_node'
+    noun = 'node'
+    options = (*_FIELDS, *_FLAGS, *_IDS, *_STATES, _METADATA)
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument('--force', action='store_true', help=_FORCE)
+        return parser
+
+    def values(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
+        return {**super().values(parsed_args),
+                'force': parsed_args.force or None}
+
+
+class SetNode(base.Set):
+    """Change a node"""
+
+    noun = 'node'
+    method = 'update_node'
+    options = (Option('name', '--name', 'new name'),
+               *_FIELDS, *_FLAGS, *_IDS, *_STATES, _METADATA)
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument('--force', action='store_true', help=_FORCE)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        change(self, parsed_args, force=parsed_args.force or None)
+
+
+class UnsetNode(base.Unset):
+    """Take values of a node away"""
+
+    noun = 'node'
+    method = 'update_node'
+    options = (*_FIELDS, _METADATA)
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        change(self, parsed_args)
+
+
+def change(command: base.Set, parsed_args: argparse.Namespace,
+           **more: Any) -> None:
+    """Change a node, which the service finds by name or id itself."""
+    values = command.values(parsed_args)
+    if not values:
+        raise osc_exc.CommandError(
+            'Nothing to change: give at least one option.')
+    command.client.update_node(parsed_args.target, **values, **more)
+
+
+class DeleteNode(base.Delete):
+    """Delete nodes"""
+
+    noun = 'node'
+    find = 'find_node'
+    method = 'delete_node'
+
+
+class ReserveNode(base.Command):
+    """Make a node a reserve, which takes the place of one that fails"""
+
+    reserved = True
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        base.add_target(parser, 'node')
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        self.client.reserve_node(parsed_args.target, self.reserved)
+
+
+class UnreserveNode(ReserveNode):
+    """Make a node no reserve any more"""
+
+    reserved = False

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands for tasks."""
+
+import argparse
+from typing import Any
+
+from cloudmanagerclient.osc import base
+from cloudmanagerclient.osc.options import Option
+
+
+class ListTask(base.List):
+    """List tasks, the newest first"""
+
+    method = 'tasks'
+    columns = ('id', 'name', 'status', 'host', 'created_at', 'finished_at',
+               'result')
+    long_columns = ('server_id', 'parent_id', 'progress', 'user_name')
+    filters = (
+        Option('name', '--name', 'what it does', metavar='<name>'),
+        Option('status', '--status',
+               'PENDING, STARTED, RETRY, SUCCESS, FAILURE or REVOKED'),
+        Option('host', '--host', 'host that it acts on'),
+        Option('server_id', '--server', 'UUID of the server that it acts '
+               'on', metavar='<uuid>'),
+        Option('node_id', '--node', 'id of the node that it acts on',
+               metavar='<id>'),
+        Option('parent_id', '--parent', 'task that it is a part of',
+               metavar='<id>'),
+        Option('id', '--id', 'id', metavar='<id>'),
+        Option('created_at', '--created-at', 'when it was asked for',
+               metavar='<time>'),
+        Option('started_at', '--started-at', 'when it began',
+               metavar='<time>'),
+        Option('finished_at', '--finished-at', 'when it ended',
+               metavar='<time>'))
+
+
+class ShowTask(base.ShowOne):
+    """Show a task, with what becomes of each server"""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument('task', metavar='<task>', help='id of the task')
+        parser.add_argument(
+            '--follow', action='store_true',
+            help='Show how it gets on until it ends; the exit code is 0 if '
+                 'it succeeded, 1 if it failed, 3 if it was cancelled')
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
+        if parsed_args.follow:
+            from cloudmanagerclient.osc import follow
+
+            task, self.exit_code = follow.follow(self.client,
+                                                 parsed_args.task)
+        else:
+            task = self.client.get_task(parsed_args.task)
+        fields = base.fields_of(task)
+        return base.shown({'id': fields.pop('id'), **fields})
+
+
+class CancelTask(base.Command):
+    """Ask tasks to begin nothing more"""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument('tasks', nargs='+', metavar='<task>',
+                            help='id of a task')
+        parser.add_argument(
+            '--running', choices=('finish', 'abort'),
+            help='What becomes of the moves under way: they finish '
+                 '(default), or live migrations are aborted')
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Any:
+        for task in parsed_args.tasks:
+            self.client.cancel_task(task, running=parsed_args.running)

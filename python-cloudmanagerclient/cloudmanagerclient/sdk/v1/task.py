@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks, plans and audits."""
+
+from typing import Any
+
+from openstack import resource
+
+from cloudmanagerclient.sdk.v1 import _base
+
+#: Statuses of tasks that have ended.
+ENDED = ('SUCCESS', 'FAILURE', 'REVOKED')
+
+
+class Task(_base.Resource):
+    """Work that takes time."""
+
+    resources_key = 'tasks'
+    base_path = '/tasks'
+
+    allow_fetch = True
+    allow_list = True
+
+    _query_mapping = resource.QueryParameters(
+        'id', 'name', 'status', 'host', 'server_id', 'server', 'node_id',
+        'parent_id', 'created_at', 'started_at', 'finished_at', 'detail',
+        *_base.LISTED)
+
+    #: ``PENDING``, ``STARTED``, ``RETRY``, ``SUCCESS``, ``FAILURE`` or
+    #: ``REVOKED``.
+    status: str = resource.Body('status')
+    host: str | None = resource.Body('host')
+    server_id: str | None = resource.Body('server_id')
+    #: Id of the task that this one is a part of.
+    parent_id: str | None = resource.Body('parent_id')
+    params: dict[str, Any] = resource.Body('params')
+    #: What came of it, in words.
+    result: str | None = resource.Body('result')
+    #: How it was asked to cancel.
+    cancel: str | None = resource.Body('cancel')
+    user_id: str | None = resource.Body('user_id')
+    user_name: str | None = resource.Body('user_name')
+    request_id: str | None = resource.Body('request_id')
+    created_at: str = resource.Body('created_at')
+    started_at: str | None = resource.Body('started_at')
+    finished_at: str | None = resource.Body('finished_at')
+    #: Numbers of items: ``total``, ``done``, ``failed``, ``running``.
+    progress: dict[str, int] = resource.Body('progress')
+    #: For administrators.
+    traceback: str | None = resource.Body('traceback')
+    #: One for each server or node.
+    items_: list[dict[str, Any]] = resource.Body('items')
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of it changes any more."""
+        return self.status in ENDED
+
+
+class Plan(_base.Resource):
+    """What an action on hosts would do.
+
+    A restart has ``waves``, each with a plan; the other actions have
+    ``servers``.
+    """
+
+    action: str = resource.Body('action')
+    host: str | None = resource.Body('host')
+    hosts: list[str] = resource.Body('hosts')
+    #: Whether the hosts would end up empty.
+    feasible: bool = resource.Body('feasible', type=bool)
+    servers: list[dict[str, Any]] = resource.Body('servers')
+    blockers: list[dict[str, Any]] = resource.Body('blockers')
+    warnings: list[dict[str, Any]] = resource.Body('warnings')
+    targets: list[dict[str, Any]] = resource.Body('targets')
+    waves: list[dict[str, Any]] = resource.Body('waves')
+    #: Hosts that cannot be emptied, each with its plan.
+    blocked: list[dict[str, Any]] = resource.Body('blocked')
+    #: Hosts that are not begun because too many were blocked.
+    left: list[str] = resource.Body('left')
+    #: Number of moves of a restart.
+    moves: int | None = resource.Body('moves', type=int)
+    #: Ids of servers that move more than once.
+    moved_again: list[str] = resource.Body('moved_again')
+    #: Other hosts that take no servers now, and why.
+    out_of_use: dict[str, str] = resource.Body('out_of_use')
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """The plans of single hosts or waves, in their order."""
+        if self.waves is None and self.blocked is None:
+            return [self.to_dict(computed=False)]
+        return [part['plan']
+                for part in [*(self.waves or ()), *(self.blocked or ())]]
+
+
+class Audit(_base.Resource):
+    """A look at how evenly the hosts of an aggregate are loaded."""
+
+    resource_key = 'audit'
+    # Loads and moves are as the version of the service tells them.
+    _allow_unknown_attrs_in_body = True
+
+    #: ``PENDING``, ``ONGOING``, ``DONE``, ``FAILED``, ``APPLYING``,
+    #: ``APPLIED`` or ``STALE``.
+    status: str = resource.Body('status')
