@@ -132,6 +132,8 @@ def _names(call):
              or (name.endswith('Thread') and each.arg == 'name')]
     if name.endswith('ContextVar'):
         found += call.args[:1]
+    if name.endswith('TypeVar'):
+        found += call.keywords
     return found
 
 

@@ -10,7 +10,6 @@ TaskFlow's migrations bring in alembic and pygments, an eighth of a
 conductor's start; only ``upgrade`` uses them, so they are imported then.
 """
 
-import threading
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,22 +36,14 @@ class _Connection(impl_sqlalchemy.Connection):
 class Backend(impl_sqlalchemy.SQLAlchemyBackend):
     """TaskFlow's SQL backend with tables made once."""
 
-    _validated: bool
-
     def __init__(self, engine: sa.Engine) -> None:
         super().__init__({'connection': str(engine.url)}, engine=engine)
         metadata = sa.MetaData()
         made = tables.fetch(metadata)
         self.shared = (metadata, made, impl_sqlalchemy._Alchemist(made))
-        self._validate_lock = threading.Lock()
 
     def get_connection(self) -> _Connection:
-        connection = _Connection(self, self._upgrade_lock)
-        with self._validate_lock:
-            if not self._validated:
-                connection.validate(max_retries=self._max_retries)
-                self._validated = True
-        return connection
+        return _Connection(self, self._upgrade_lock)
 
 
 def upgrade() -> None:

@@ -118,7 +118,7 @@ class PrivateNamesTestCase(base.TestCase):
     def test_backend(self):
         made = inspect.getsource(
             impl_sqlalchemy.SQLAlchemyBackend.__init__)
-        for name in ('_validated', '_upgrade_lock', '_max_retries'):
+        for name in ('_upgrade_lock', '_engine'):
             self.assertIn(f'self.{name} =', made)
         self.assertEqual(['tables'], list(inspect.signature(
             impl_sqlalchemy._Alchemist).parameters))
@@ -130,6 +130,7 @@ class PrivateNamesTestCase(base.TestCase):
         engine = db_api.create_engine()
         self.addCleanup(engine.dispose)
         backend = persistence.Backend(engine)
+        self.assertIs(engine, backend.engine)
         one, other = backend.get_connection(), backend.get_connection()
         self.assertIs(one._tables, other._tables)
         self.assertIs(one._converter, other._converter)

@@ -8,6 +8,7 @@ import threading
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.records import item
@@ -180,6 +181,14 @@ class MemoryTestCase(RunCase):
         self.assertEqual(
             ('host.restart', 'cmp2', {'a': 1}, run.task_id),
             (part['name'], part['host'], part['params'], part['parent_id']))
+
+    def test_part_without_room(self):
+        run = self.make()
+        room = db_tasks.Room(1, frozenset({'cmp9'}), clock.utcnow())
+        self.assertRaises(exception.HostsOutOfUse, run.begin_part, 'p' * 36,
+                          'host.restart', 'cmp2', {}, room)
+        self.assertRaises(exception.TaskNotFound, db_tasks.get_task,
+                          self.context, 'p' * 36)
 
     def test_items(self):
         run = self.make()

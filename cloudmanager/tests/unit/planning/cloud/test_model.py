@@ -125,3 +125,51 @@ class CloudTestCase(unittest.TestCase):
         )
         members = sorted(item.id for item in cloud.members_of['g'])
         self.assertEqual(['a', 'b'], members)
+
+
+class WordsTestCase(unittest.TestCase):
+    """What Nova, Placement and the configuration call things."""
+
+    def test_words(self) -> None:
+        self.assertEqual(
+            ('affinity', 'anti-affinity', 'soft-affinity',
+             'soft-anti-affinity', 'all'),
+            (model.AFFINITY, model.ANTI_AFFINITY, model.SOFT_AFFINITY,
+             model.SOFT_ANTI_AFFINITY, model.EVERYWHERE))
+
+    def test_largest_unit(self) -> None:
+        """What Placement takes where nothing is said."""
+        inventory = model.Inventory(2 ** 32)
+        self.assertTrue(inventory.takes(2 ** 31 - 1))
+        self.assertFalse(inventory.takes(2 ** 31))
+
+
+class UnknownTestCase(unittest.TestCase):
+    """What nobody has told is empty, and stands in nobody's way."""
+
+    def test_server(self) -> None:
+        server = model.Server('a')
+        self.assertEqual({''}, {
+            server.name, server.host, server.vm_state, server.project_id,
+            server.flavor, server.image, server.availability_zone,
+            server.resize_source})
+        self.assertEqual((0, False, False, False, False), (
+            server.size_mb, server.local_disk, server.bound, server.locked,
+            server.passthrough))
+        self.assertEqual({}, {**server.resources, **server.metadata,
+                              **server.refuses})
+
+    def test_host(self) -> None:
+        host = model.Host('h')
+        self.assertEqual({''}, {host.provider_uuid, host.zone, host.cell,
+                                host.hypervisor_type, host.out_of_use})
+        self.assertEqual((0, {}, {}), (host.hypervisor_version,
+                                       host.inventory, host.used))
+
+    def test_group(self) -> None:
+        """A group that the cloud does not have is none."""
+        self.assertEqual('', model.Group('g', model.AFFINITY).name)
+        cloud = model.Cloud.of([], [model.Server('a', group_id='gone')],
+                               [model.Group('g', model.AFFINITY)])
+        self.assertEqual({}, cloud.group_of)
+        self.assertEqual({'g': []}, cloud.members_of)
