@@ -413,7 +413,6 @@ class _Planner:
                 choice = classify.Choice(
                     (Action.WAIT,),
                     f'its task {server.task_state} must end first',
-                    leaving=True,
                 )
             else:
                 text = half(server.host)

@@ -87,3 +87,52 @@ class CopiesTestCase(testtools.TestCase):
              'min_count': 1, 'max_count': 1},
             copies.body(source, [], name='n', description='d', image_id='i',
                         key_name=None, volumes=[]))
+
+    def test_full_body(self):
+        """All that a request for a server may say, in Nova's words."""
+        source = types.SimpleNamespace(
+            flavor_id='f', metadata={'a': 'b'}, user_data='dXNlcg==',
+            tags=('t1', 't2'), config_drive=True, zone='z',
+            disk_config='MANUAL')
+        volumes = [
+            {'id': 'v1', 'root': True, 'delete': True, 'tag': None},
+            {'id': 'v2', 'root': False, 'delete': False, 'tag': 'data'}]
+        made = copies.body(source, [port('n1', 'ab'), port('n2', 'ab')],
+                           name='n', description='d', image_id=None,
+                           key_name='k', volumes=volumes)
+        devices = made.pop('block_device_mapping_v2')
+        self.assertEqual(
+            {'name': 'n', 'description': 'd', 'imageRef': '',
+             'flavorRef': 'f', 'metadata': {'a': 'b'},
+             'networks': [{'uuid': 'n1'}, {'uuid': 'n2'}],
+             'min_count': 1, 'max_count': 1,
+             'security_groups': [{'name': 'a'}, {'name': 'b'}],
+             'key_name': 'k', 'user_data': 'dXNlcg==',
+             'tags': ['t1', 't2'], 'config_drive': True,
+             'availability_zone': 'z', 'OS-DCF:diskConfig': 'MANUAL'}, made)
+        self.assertEqual(
+            [{'uuid': 'v1', 'source_type': 'volume',
+              'destination_type': 'volume', 'boot_index': 0,
+              'delete_on_termination': True},
+             {'uuid': 'v2', 'source_type': 'volume',
+              'destination_type': 'volume', 'boot_index': -1,
+              'delete_on_termination': False, 'tag': 'data'}], devices)
+
+    def test_image_beside_volumes(self):
+        """Nova wants the root disk named as soon as another one is."""
+        source = types.SimpleNamespace(
+            flavor_id='f', metadata={}, user_data=None, tags=(),
+            config_drive=False, zone='', disk_config=None)
+        made = copies.body(
+            source, [], name='n', description='d', image_id='i',
+            key_name=None, volumes=[{'id': 'v', 'root': False, 'delete': True,
+                                     'tag': None}])
+        self.assertEqual(
+            [{'uuid': 'i', 'source_type': 'image',
+              'destination_type': 'local', 'boot_index': 0,
+              'delete_on_termination': True},
+             {'uuid': 'v', 'source_type': 'volume',
+              'destination_type': 'volume', 'boot_index': -1,
+              'delete_on_termination': True}],
+            made['block_device_mapping_v2'])
+        self.assertEqual('i', made['imageRef'])

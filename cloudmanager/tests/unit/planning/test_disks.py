@@ -78,6 +78,29 @@ class DrainTestCase(unittest.TestCase):
             self.assertEqual(('shelve-offload',), choice.ladder)
             self.assertEqual(not ladder, bool(choice.warnings))
 
+    def test_what_a_rebuild_starts_with(self) -> None:
+        """The words of the blocker and of the warning."""
+        rows = (((model.ROOT,), 'root disk, and a rebuild starts from its '
+                 'image'),
+                ((model.EPHEMERAL,), 'ephemeral disk, and a rebuild starts '
+                 'with an empty one'),
+                (ALL_DISKS, 'root disk and ephemeral disk, and a rebuild '
+                 'starts from its image'))
+        for disks, text in rows:
+            server = local(status='ERROR', disks=disks)
+            text = f'no other host is known to reach its {text}: its data '
+            for flags, end in (
+                    (REBUILD, 'would be lost (allow_data_loss)'),
+                    (LOSS, 'is lost')):
+                choice = classify.drain_choice(server, flags)
+                first = (choice.blockers or choice.warnings)[0]
+                self.assertEqual(text + end, first.text)
+
+    def test_waiting_is_no_step(self) -> None:
+        server = local(status='ERROR', task_state='powering-off')
+        (found,) = classify.drain_choice(server, LOSS).warnings
+        self.assertIn(': its data is lost', found.text)
+
     def test_named_first(self) -> None:
         """Blockers and warnings about data come before all others (FD24)."""
         hosts = [factory.host('src'), factory.host('b', memory=4096)]
