@@ -14,6 +14,73 @@ _NORMAL = 'normal'
 Limits = collections.abc.Mapping[str, tuple[int, int]]
 
 
+class Port(typing.Protocol):
+    """``cloudmanager.clients.neutron.Port`` or its like."""
+
+    @property
+    def network_id(self) -> str: ...
+
+    @property
+    def mac(self) -> str: ...
+
+    @property
+    def vnic_type(self) -> str: ...
+
+    @property
+    def security(self) -> bool: ...
+
+    @property
+    def security_groups(self) -> tuple[str, ...]: ...
+
+
+class Blueprint(typing.Protocol):
+    """``cloudmanager.clients.nova_copies.Blueprint`` or its like."""
+
+    @property
+    def flavor_id(self) -> str: ...
+
+    @property
+    def metadata(self) -> dict[str, str]: ...
+
+    @property
+    def tags(self) -> tuple[str, ...]: ...
+
+    @property
+    def config_drive(self) -> bool: ...
+
+    @property
+    def zone(self) -> str: ...
+
+    @property
+    def disk_config(self) -> str | None: ...
+
+    @property
+    def user_data(self) -> str | None: ...
+
+
+class Volume(typing.Protocol):
+    """A volume of a copy.
+
+    :ivar root: whether the server boots from it
+    :ivar delete: whether it is deleted along with the server
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def root(self) -> bool: ...
+
+    @property
+    def delete(self) -> bool: ...
+
+    @property
+    def tag(self) -> str | None: ...
+
+
+_AnyPort = typing.TypeVar('_AnyPort', bound=Port)
+
+
 def unfit(seen: remedies.Symptoms) -> str:
     """Why a server cannot be copied now; empty when it can."""
     if seen.status not in _COPIED:
@@ -26,11 +93,8 @@ def unfit(seen: remedies.Symptoms) -> str:
     return ''
 
 
-def unfit_ports(ports: collections.abc.Iterable[typing.Any]) -> str:
-    """Why ports like these cannot be made; empty when they can.
-
-    :param ports: with ``vnic_type`` and ``mac``
-    """
+def unfit_ports(ports: collections.abc.Iterable[Port]) -> str:
+    """Why ports like these cannot be made; empty when they can."""
     special = [f'{port.mac} ({port.vnic_type})' for port in ports
                if port.vnic_type != _NORMAL]
     if not special:
@@ -66,7 +130,7 @@ def shortage(limits: Limits, wanted: dict[str, int]) -> str:
     return '; '.join(short)
 
 
-def networks(ports: collections.abc.Sequence[typing.Any]
+def networks(ports: collections.abc.Sequence[Port]
              ) -> str | list[dict[str, str]]:
     """The part ``networks`` of a request for a server.
 
@@ -77,7 +141,7 @@ def networks(ports: collections.abc.Sequence[typing.Any]
     return [{'uuid': port.network_id} for port in ports]
 
 
-def common_groups(ports: collections.abc.Sequence[typing.Any]
+def common_groups(ports: collections.abc.Sequence[Port]
                   ) -> tuple[str, ...]:
     """The security groups that all ports share; empty when they differ."""
     found = {(port.security, port.security_groups) for port in ports}
@@ -87,9 +151,9 @@ def common_groups(ports: collections.abc.Sequence[typing.Any]
     return groups if security else ()
 
 
-def pairs(ports: collections.abc.Sequence[typing.Any],
-          made: collections.abc.Sequence[typing.Any]
-          ) -> list[tuple[typing.Any, typing.Any]]:
+def pairs(ports: collections.abc.Sequence[_AnyPort],
+          made: collections.abc.Sequence[_AnyPort]
+          ) -> list[tuple[_AnyPort, _AnyPort]]:
     """Which port of the source each port of a copy is made after.
 
     Ports of one network are alike but for their order.
@@ -105,21 +169,17 @@ def pairs(ports: collections.abc.Sequence[typing.Any],
     return found
 
 
-def body(source: typing.Any, ports: collections.abc.Sequence[typing.Any], *,
+def body(source: Blueprint, ports: collections.abc.Sequence[Port], *,
          name: str, description: str, image_id: str | None,
          key_name: str | None,
-         volumes: collections.abc.Sequence[dict[str, typing.Any]]
-         ) -> dict[str, typing.Any]:
+         volumes: collections.abc.Sequence[Volume]) -> dict[str, object]:
     """The request for a copy.
 
-    :param source: ``cloudmanager.clients.nova_copies.Blueprint``
     :param ports: of the source, in their order
     :param image_id: of its root disk, when that is no volume
     :param key_name: of a key pair that whoever asks has
-    :param volumes: for each volume its ``id``, whether it is the ``root``,
-        is deleted along with the server (``delete``), and its ``tag``
     """
-    made: dict[str, typing.Any] = {
+    made: dict[str, object] = {
         'name': name, 'description': description,
         'imageRef': image_id or '', 'flavorRef': source.flavor_id,
         'metadata': dict(source.metadata), 'networks': networks(ports),
@@ -137,23 +197,24 @@ def body(source: typing.Any, ports: collections.abc.Sequence[typing.Any], *,
 
 
 def _devices(image_id: str | None,
-             volumes: collections.abc.Sequence[dict[str, typing.Any]]
-             ) -> list[dict[str, typing.Any]]:
+             volumes: collections.abc.Sequence[Volume]
+             ) -> list[dict[str, object]]:
     """The block devices, in the order in which the guest finds them."""
     if not volumes:
         return []
-    found: list[dict[str, typing.Any]] = []
+    found: list[dict[str, object]] = []
     if image_id:
         # Nova adds it by itself only where no other device is named.
         found.append({'uuid': image_id, 'source_type': 'image',
                       'destination_type': 'local', 'boot_index': 0,
                       'delete_on_termination': True})
     for volume in volumes:
-        device = {'uuid': volume['id'], 'source_type': 'volume',
-                  'destination_type': 'volume',
-                  'boot_index': 0 if volume['root'] else -1,
-                  'delete_on_termination': volume['delete']}
-        if volume['tag']:
-            device['tag'] = volume['tag']
+        device: dict[str, object] = {
+            'uuid': volume.id, 'source_type': 'volume',
+            'destination_type': 'volume',
+            'boot_index': 0 if volume.root else -1,
+            'delete_on_termination': volume.delete}
+        if volume.tag:
+            device['tag'] = volume.tag
         found.append(device)
     return found

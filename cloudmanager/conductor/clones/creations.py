@@ -8,17 +8,15 @@ before it asks again.
 """
 
 from collections.abc import Callable
-import datetime
-from typing import Any
 
 from oslo_config import cfg
 
 from cloudmanager.clients import retry
 from cloudmanager.common import clock
 from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.records.clones import Line
 
 CONF = cfg.CONF
-Lines = dict[str, dict[str, Any]]
 
 
 def mark(run: engine_run.Run, key: str) -> str:
@@ -32,25 +30,20 @@ def mark(run: engine_run.Run, key: str) -> str:
 class Book:
     """The lines of one owner, the task or one of its items.
 
-    :param lines: as they are stored
-    :param store: stores them
+    :param lines: those of the owner's record, by key; changed in place
+    :param store: writes the record down
     """
 
-    def __init__(self, run: engine_run.Run, lines: Lines,
-                 store: Callable[[Lines], None]) -> None:
+    def __init__(self, run: engine_run.Run, lines: dict[str, Line],
+                 store: Callable[[], None]) -> None:
         self._run = run
         self._store = store
         self.lines = lines
 
-    def _write(self, key: str, **values: Any) -> None:
-        changed = {**self.lines, key: {**self.lines.get(key, {}), **values}}
-        self._store(changed)
-        self.lines = changed
-
     def is_open(self, key: str) -> bool:
         """Tell whether a thing was asked for, and may be there."""
         line = self.lines.get(key)
-        return line is not None and not line.get('gone')
+        return line is not None and not line.gone
 
     def identify(self, key: str,
                  find: Callable[[], str | None]) -> str | None:
@@ -59,21 +52,32 @@ class Book:
         :param find: looks for it by its mark
         """
         line = self.lines[key]
-        if line.get('id') is None:
+        if line.id is None:
             found = find()
             if found is not None:
-                self._write(key, id=found)
-        return self.lines[key].get('id')
+                line.id = found
+                self._store()
+        return line.id
+
+    def id_of(self, key: str) -> str:
+        """Return the id of a thing that is known to be there.
+
+        :raises ValueError: its id is not known
+        """
+        found = self.lines[key].id
+        if found is None:
+            raise ValueError(f'The id of {key} is not known.')
+        return found
 
     def is_settled(self, key: str) -> bool:
         """Tell whether a thing that is not found will not come any more."""
-        at = datetime.datetime.fromisoformat(self.lines[key]['at'])
-        return (clock.seconds_since(at)
+        return (clock.seconds_since(self.lines[key].at)
                 >= float(CONF.server_tasks.create_grace))
 
     def close(self, key: str) -> None:
         """Note that a thing is gone, or never was."""
-        self._write(key, gone=True)
+        self.lines[key].gone = True
+        self._store()
 
     def ensure(self, key: str, find: Callable[[], str | None],
                create: Callable[[], str]) -> str | None:
@@ -89,8 +93,9 @@ class Book:
             found = self.identify(key, find)
             if found is not None or not self.is_settled(key):
                 return found
-        self._write(key, at=clock.utcnow().isoformat(), id=None)
+        line = self.lines[key] = Line(at=clock.utcnow())
+        self._store()
         self._run.guard()
-        made = retry.only_while(self._run.is_owned, create)
-        self._write(key, id=made)
-        return made
+        line.id = retry.only_while(self._run.is_owned, create)
+        self._store()
+        return line.id

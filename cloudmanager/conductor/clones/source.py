@@ -2,14 +2,16 @@
 """What is cloned: one server with its ports and volumes."""
 
 import dataclasses
-from typing import Any
 
 from oslo_config import cfg
 
 from cloudmanager.clients import neutron
+from cloudmanager.clients import nova_copies
 from cloudmanager.common import exception
+from cloudmanager.conductor.records.clones import Volume
 from cloudmanager.conductor.servers import examine
 from cloudmanager.conductor.tools import Tools
+from cloudmanager.db.models import Row
 from cloudmanager.domain import clone_names
 from cloudmanager.planning import copies
 
@@ -22,15 +24,13 @@ _COPIED = frozenset(('in-use', 'available'))
 class Source:
     """A server to clone.
 
-    :ivar plan: ``cloudmanager.clients.nova_copies.Blueprint``
     :ivar ports: in their order on the server
-    :ivar volumes: in their order, JSON-safe: ``id``, ``name``, ``size_gb``,
-        ``description``, ``device``, ``root``, ``delete``, ``tag``
+    :ivar volumes: in their order
     """
 
-    plan: Any
-    ports: list[Any]
-    volumes: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    plan: nova_copies.Blueprint
+    ports: list[neutron.Port]
+    volumes: list[Volume] = dataclasses.field(default_factory=list)
 
 
 def read(tools: Tools, server_id: str) -> Source:
@@ -44,13 +44,7 @@ def read(tools: Tools, server_id: str) -> Source:
     return Source(plan, _ports(tools, plan))
 
 
-def port(values: dict[str, Any]) -> neutron.Port:
-    """Return a port of what was stored of it."""
-    return neutron.Port(**{
-        **values, 'security_groups': tuple(values['security_groups'])})
-
-
-def _volumes(tools: Tools, plan: Any) -> list[dict[str, Any]]:
+def _volumes(tools: Tools, plan: nova_copies.Blueprint) -> list[Volume]:
     """Return the volumes of a server in their order.
 
     :raises ServerState: one cannot be copied
@@ -59,28 +53,30 @@ def _volumes(tools: Tools, plan: Any) -> list[dict[str, Any]]:
         plan.attachments, key=lambda item: item.device)]
 
 
-def _ports(tools: Tools, plan: Any) -> list[Any]:
+def _ports(tools: Tools, plan: nova_copies.Blueprint) -> list[neutron.Port]:
     """Return the ports of a server in the order in which it has them."""
     order = {mac: number for number, mac in enumerate(plan.macs)}
     return sorted(tools.neutron.ports_of(plan.id), key=lambda port: (
         order.get(port.mac, len(order)), port.mac))
 
 
-def _volume(tools: Tools, plan: Any, attached: Any) -> dict[str, Any]:
+def _volume(tools: Tools, plan: nova_copies.Blueprint,
+            attached: nova_copies.Attachment) -> Volume:
     found = tools.cinder.piece(attached.volume_id)
     if found is None or found.status not in _COPIED:
         status = found.status if found else 'not there'
         raise exception.ServerState(
             server=plan.id,
             reason=f'its volume {attached.volume_id} is {status}')
-    return {'id': found.id, 'name': found.name, 'size_gb': found.size_gb,
-            'description': found.description,
-            'device': attached.device.rpartition('/')[2],
-            'root': not plan.image and attached.device == plan.root_device,
-            'delete': attached.delete_on_termination, 'tag': attached.tag}
+    return Volume(
+        id=found.id, name=found.name, size_gb=found.size_gb,
+        description=found.description,
+        device=attached.device.rpartition('/')[2],
+        root=not plan.image and attached.device == plan.root_device,
+        delete=attached.delete_on_termination, tag=attached.tag)
 
 
-def check(tools: Tools, server_id: str, params: dict[str, Any]) -> Source:
+def check(tools: Tools, server_id: str, params: Row) -> Source:
     """Check that a server can be cloned.
 
     :param params: of the request, with ``count``
@@ -102,8 +98,7 @@ def check(tools: Tools, server_id: str, params: dict[str, Any]) -> Source:
 
 
 def _without_root(source: Source) -> str:
-    if source.plan.image or any(volume['root']
-                                for volume in source.volumes):
+    if source.plan.image or any(volume.root for volume in source.volumes):
         return ''
     return 'which of its volumes it boots from is not known'
 
@@ -120,12 +115,12 @@ def _check_quota(tools: Tools, source: Source, count: int) -> None:
         limits |= inside.cinder.limits()
     short = copies.shortage(limits, copies.needs(
         count, source.plan.vcpus, source.plan.ram_mb,
-        [volume['size_gb'] for volume in source.volumes]))
+        [volume.size_gb for volume in source.volumes]))
     if short:
         raise exception.QuotaExceeded(project=project, reason=short)
 
 
-def names(tools: Tools, source: Source, params: dict[str, Any]) -> list[str]:
+def names(tools: Tools, source: Source, params: Row) -> list[str]:
     """Return the names of the clones, none that the project has already."""
     return clone_names.make(
         params['name'], source.plan.name, params['count'],

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all clones of a task are made of: snapshots, an image, a key pair."""
 
-from typing import Any
-
-from cloudmanager.clients import nova_copies
 from cloudmanager.conductor.clones import creations
 from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.records.clones import CloneMemory
 from cloudmanager.conductor.tools import Tools
 
 IMAGE, KEY = 'image', 'key pair'
@@ -17,26 +15,26 @@ class Templates:
     def __init__(self, run: engine_run.Run, tools: Tools) -> None:
         self._run = run
         self._tools = tools
-        self.facts: dict[str, Any] = run.memory['clone']
-        self.book = creations.Book(
-            run, run.memory.get('shared', {}),
-            lambda lines: run.remember(shared=lines))
+        memory = run.recall(CloneMemory)
+        self.facts = memory.facts
+        self.book = creations.Book(run, memory.shared,
+                                   lambda: run.keep(memory))
 
     @property
     def project(self) -> str:
-        return self.facts['project']
+        return self.facts.project
 
     @property
     def name(self) -> str:
         """The name of the image and the snapshots."""
-        return f'{self.facts["name"][:200]}-{self._run.task_id}'
+        return f'{self.facts.name[:200]}-{self._run.task_id}'
 
     def keys(self) -> list[str]:
         """Return what is needed, by key."""
-        found = [volume['id'] for volume in self.facts['volumes']]
-        if self.facts['image']:
+        found = [volume.id for volume in self.facts.volumes]
+        if self.facts.image:
             found.append(IMAGE)
-        if self.facts['key']:
+        if self.facts.key:
             found.append(KEY)
         return found
 
@@ -47,9 +45,8 @@ class Templates:
 
     def _create(self, key: str) -> str:
         owner = self._tools.in_project(self.project)
-        if key == KEY:
-            return self._tools.nova.create_keypair(
-                nova_copies.KeyPair(**self.facts['key']))
+        if key == KEY and self.facts.key:
+            return self._tools.nova.create_keypair(self.facts.key)
         if key == IMAGE:
             return owner.nova.create_image(self._run.server_id, self.name)
         return owner.cinder.create_snapshot(
@@ -57,8 +54,8 @@ class Templates:
 
     def find(self, key: str) -> str | None:
         """Look for one of them by its mark."""
-        if key == KEY:
-            found = self._tools.nova.keypair(self.facts['key']['name'])
+        if key == KEY and self.facts.key:
+            found = self._tools.nova.keypair(self.facts.key.name)
             return found.name if found else None
         if key == IMAGE:
             images = self._tools.glance.images_named(self.project, self.name)

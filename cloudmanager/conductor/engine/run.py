@@ -6,7 +6,6 @@ import datetime
 import threading
 import time
 from typing import Any
-from typing import overload
 from typing import TypeVar
 
 from oslo_db import exception as db_exc
@@ -44,7 +43,7 @@ class Run:
                  stopping: threading.Event) -> None:
         self._context = context
         self._task = task
-        self.memory: dict[str, Any] = dict(task['memory'] or {})
+        self._memory: dict[str, Any] = dict(task['memory'] or {})
         self._recalled: dict[type[stored.Record], stored.Record] = {}
         #: What came of it, in words.
         self.result: str | None = None
@@ -143,12 +142,6 @@ class Run:
         if clock.wait(self.stopping, seconds) or self.lost.is_set():
             raise HandOver()
 
-    def remember(self, **values: Any) -> None:
-        """Keep values for later steps and for a successor."""
-        db_tasks.remember(self.context, self.task_id, self.generation,
-                          values)
-        self.memory.update(values)
-
     def recall(self, kind: type[Memory]) -> Memory:
         """Return what the task remembers of a kind.
 
@@ -156,7 +149,7 @@ class Run:
         """
         found = self._recalled.get(kind)
         if not isinstance(found, kind):
-            found = self._recalled[kind] = kind.from_json(self.memory)
+            found = self._recalled[kind] = kind.from_json(self._memory)
         return found
 
     def keep(self, memory: stored.Record) -> None:
@@ -164,9 +157,11 @@ class Run:
 
         :param memory: what ``recall`` returned
         """
-        changed = memory.changes(self.memory)
+        changed = memory.changes(self._memory)
         if changed:
-            self.remember(**changed)
+            db_tasks.remember(self.context, self.task_id, self.generation,
+                              changed)
+            self._memory.update(changed)
 
     def begin_part(self, part_id: str, name: str, host: str,
                    params: dict[str, Any],
@@ -181,27 +176,18 @@ class Run:
                              part_id, name, host=host, params=params,
                              room=room)
 
-    @overload
-    def items(self) -> list[dict[str, Any]]: ...
-
-    @overload
-    def items(self, kind: type[AnyItem]) -> list[AnyItem]: ...
-
-    def items(self, kind: type[AnyItem] | None = None
-              ) -> list[dict[str, Any]] | list[AnyItem]:
+    def items(self, kind: type[AnyItem]) -> list[AnyItem]:
         """Return the items of the task, as they are in the database.
 
-        :param kind: as what; rows without it
+        :param kind: as what
         """
         rows = db_tasks.items(self.context, [self.task_id])[self.task_id]
-        return rows if kind is None else [kind.from_row(row) for row in rows]
+        return [kind.from_row(row) for row in rows]
 
-    def add_items(self, new: Iterable[item.Item | dict[str, Any]]) -> None:
+    def add_items(self, new: Iterable[item.Item]) -> None:
         """Insert those of some items that are not there yet."""
-        db_tasks.add_items(
-            self.context, self.task_id, self.generation,
-            [one.to_row() if isinstance(one, item.Item) else one
-             for one in new])
+        db_tasks.add_items(self.context, self.task_id, self.generation,
+                           [one.to_row() for one in new])
 
     def save(self, changed: item.Item) -> None:
         """Write an item that was changed.
@@ -210,12 +196,3 @@ class Run:
         """
         db_tasks.update_item(self.context, self.task_id, self.generation,
                              changed.id, changed.to_row())
-
-    def update_item(self, row: dict[str, Any], **values: Any) -> None:
-        """Write to an item, in the database first.
-
-        :raises LeaseLost: another conductor owns the task
-        """
-        db_tasks.update_item(self.context, self.task_id, self.generation,
-                             row['id'], values)
-        row.update(values)

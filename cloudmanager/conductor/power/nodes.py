@@ -5,7 +5,6 @@ from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import dataclasses
-import datetime
 from typing import Any
 
 from oslo_config import cfg
@@ -16,6 +15,8 @@ from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.power import readings
+from cloudmanager.conductor.records.power import Notes
+from cloudmanager.conductor.records.power import PowerMemory
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_actions as db_power_actions
 from cloudmanager.db import power_controls as db_power_controls
@@ -38,36 +39,32 @@ SWITCHING_OFF = (OFF, FENCE, OUTPUT_OFF)
 GRACE_SECONDS = 60
 
 
-class MemoryJournal(confirm.Journal):
-    """Keeps in memory that outlives this process what was done.
+class KeptJournal(confirm.Journal):
+    """Keeps what was done in a record that outlives this process.
 
-    :param memory: what was kept until now
-    :param remember: keeps more
+    :param done: the notes of the record; changed in place
+    :param keep: writes the record down
     """
 
-    def __init__(self, memory: dict[str, Any],
-                 remember: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, done: Notes, keep: Callable[[], None]) -> None:
         super().__init__()
-        self._done: dict[str, str] = dict(memory.get('done') or {})
-        self._remember = remember
+        self._done = done
+        self._keep = keep
 
     def note(self, what: str) -> None:
-        self._done[what] = clock.utcnow().isoformat()
-        self._remember({'done': dict(self._done)})
+        self._done[what] = clock.utcnow()
+        self._keep()
 
     def forget(self, *notes: str) -> None:
         known = [what for what in notes if what in self._done]
         for what in known:
             del self._done[what]
         if known:
-            self._remember({'done': dict(self._done)})
+            self._keep()
 
     def age(self, what: str) -> float | None:
         then = self._done.get(what)
-        if then is None:
-            return None
-        passed = clock.utcnow() - datetime.datetime.fromisoformat(then)
-        return passed.total_seconds()
+        return None if then is None else clock.seconds_since(then)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -309,10 +306,10 @@ class _Entry:
                 'error': str(error) if error else None}
 
 
-def task_journal(run: engine_run.Run) -> MemoryJournal:
+def task_journal(run: engine_run.Run) -> KeptJournal:
     """Return the journal of a task that switches one node."""
-    return MemoryJournal(run.memory,
-                         lambda values: run.remember(**values))
+    memory = run.recall(PowerMemory)
+    return KeptJournal(memory.done, lambda: run.keep(memory))
 
 
 def _visits(found: Feeds, action: str, error: Exception | None

@@ -7,20 +7,24 @@ pair that the clones are made with, is removed at the end, whatever the end is.
 """
 
 from collections.abc import Callable
-import dataclasses
 import datetime
 from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.clients import nova_copies
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.clones import maker
 from cloudmanager.conductor.clones import source as clone_source
 from cloudmanager.conductor.clones import templates
+from cloudmanager.conductor.records.clones import CloneItem
+from cloudmanager.conductor.records.clones import CloneMemory
+from cloudmanager.conductor.records.clones import Facts
 from cloudmanager.conductor.steps import server
 from cloudmanager.conductor.steps.base import Step
+from cloudmanager.domain.task_states import ItemKind
 from cloudmanager.domain.task_states import ItemState
 
 CONF = cfg.CONF
@@ -38,41 +42,44 @@ class PlanClones(Step):
 
     def do(self) -> None:
         self.run.checkpoint()
-        if 'clone' in self.run.memory:
+        memory = self.run.recall(CloneMemory)
+        if memory.clone is not None:
             return
         server.check_free(self.run.context, self.run.server_id,
-                               self.run.task_id)
+                          self.run.task_id)
         source = clone_source.check(self.tools, self.run.server_id,
                                     self.run.params)
         plan = source.plan
         names = clone_source.names(self.tools, source, self.run.params)
-        key = self._key(plan) if plan.key_name else None
+        key = (self._key(plan.key_name, plan.user_id) if plan.key_name
+               else None)
         self.run.add_items([
-            {'kind': 'clone', 'object_id': f'clone {number}', 'name': name,
-             'state': ItemState.PENDING, 'action': 'clone',
-             'source': plan.id, 'attempts': 0,
-             'created_at': clock.utcnow(),
-             'memory': {'number': number}}
+            CloneItem(kind=ItemKind.CLONE, object_id=f'clone {number}',
+                      name=name, action='clone', source=plan.id,
+                      number=number)
             for number, name in enumerate(names, 1)])
-        self.run.remember(clone={
-            'name': plan.name, 'project': plan.project_id,
-            'description': plan.description, 'image': plan.image,
-            'volumes': source.volumes,
-            'ports': [dataclasses.asdict(port) for port in source.ports],
-            'key': key, 'keyless': bool(plan.key_name and key is None)})
+        memory.clone = Facts(
+            name=plan.name, project=plan.project_id,
+            description=plan.description, image=plan.image,
+            volumes=source.volumes, ports=source.ports, key=key,
+            keyless=bool(plan.key_name and key is None))
+        self.run.keep(memory)
 
-    def _key(self, plan: Any) -> dict[str, str] | None:
+    def _key(self, name: str, user_id: str) -> nova_copies.KeyPair | None:
         """Return a key pair of our own like that of the server.
 
         Nova takes key pairs of whoever asks for a server only.
 
+        :param name: of the server's
+        :param user_id: whose it is
         :returns: ``None`` when its owner has removed it
         """
-        found = self.tools.nova.keypair(plan.key_name, plan.user_id)
+        found = self.tools.nova.keypair(name, user_id)
         if found is None:
             return None
-        return {'name': f'{found.name[:_KEY_NAME]}-{self.run.task_id}',
-                'type': found.type, 'public_key': found.public_key}
+        return nova_copies.KeyPair(
+            f'{found.name[:_KEY_NAME]}-{self.run.task_id}', found.type,
+            found.public_key)
 
 
 class TakeSnapshots(Step):
@@ -101,7 +108,7 @@ class TakeSnapshots(Step):
 
     def _is_there(self, shared: templates.Templates, key: str,
                   begun: datetime.datetime) -> bool:
-        found = shared.book.lines[key].get('id')
+        found = shared.book.lines[key].id
         status = shared.status(key, found) if found else 'not found'
         if status in ('active', 'available'):
             return True
@@ -165,7 +172,7 @@ def clear_up(step: Step) -> None:
 
     Some back ends keep a snapshot as long as volumes made of it are there.
     """
-    if 'clone' not in step.run.memory:
+    if step.run.recall(CloneMemory).clone is None:
         return
     shared = templates.Templates(step.run, step.tools)
     begun = clock.utcnow()
@@ -192,39 +199,39 @@ def clear_up(step: Step) -> None:
 def _leave(step: Step, shared: templates.Templates, keys: list[str]) -> None:
     """Say what could not be removed."""
     left = ', '.join(
-        f'image {shared.book.lines[key]["id"]}' if key == templates.IMAGE else
-        f'snapshot {shared.book.lines[key]["id"]}' for key in keys)
+        f'image {shared.book.lines[key].id}' if key == templates.IMAGE else
+        f'snapshot {shared.book.lines[key].id}' for key in keys)
     LOG.warning('Task %(task)s leaves behind: %(what)s', {
         'task': step.run.task_id, 'what': left})
-    step.run.remember(left=left)
+    memory = step.run.recall(CloneMemory)
+    memory.left = left
+    step.run.keep(memory)
 
 
 class VerifyClones(Step):
     """Say what was made; end the task as failed if not all was."""
 
     def do(self) -> None:
-        found = self.run.items()
-        made = [item for item in found
-                if item['state'] == ItemState.DONE]
-        failed = [item for item in found
-                  if item['state'] != ItemState.DONE]
-        name = self.run.memory['clone']['name']
+        found = self.run.items(CloneItem)
+        made = [item for item in found if item.state == ItemState.DONE]
+        failed = [item for item in found if item.state != ItemState.DONE]
+        name = self.run.recall(CloneMemory).facts.name
         text = (f'{len(made)} of {len(found)} clone(s) of {name} '
                 f'({self.run.server_id}) made')
         if made:
             text += ': ' + ', '.join(
-                f'{item["name"]} ({item["object_id"]})' for item in made)
+                f'{item.name} ({item.object_id})' for item in made)
         notes = self._notes()
         if failed:
             raise exception.TaskFailed(reason='; '.join((
-                text, *(f'{item["name"]} failed: {item["error"]}'
+                text, *(f'{item.name} failed: {item.error}'
                         for item in failed), *notes)))
         self.run.result = '; '.join((text, *notes)) + '.'
 
     def _notes(self) -> list[str]:
-        found = []
-        if self.run.memory.get('left'):
-            found.append(f'left behind: {self.run.memory["left"]}')
-        if self.run.memory['clone']['keyless']:
+        memory, found = self.run.recall(CloneMemory), []
+        if memory.left:
+            found.append(f'left behind: {memory.left}')
+        if memory.facts.keyless:
             found.append('without a key pair, as its owner has removed it')
         return found

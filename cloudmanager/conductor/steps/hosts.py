@@ -100,7 +100,7 @@ class PlanMoves(HostStep):
     def do(self) -> None:
         self.run.checkpoint()
         plan = make_plan(self)
-        if not self.run.items():
+        if not self.run.items(MoveItem):
             # Others may have taken the places since the request.
             plans.check_places(plan, self.run.host, self.run.params)
         add_planned(self, plan)

@@ -10,15 +10,17 @@ from cloudmanager.common import exception
 from cloudmanager.conductor import tools as conductor_tools
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.power import nodes as power
+from cloudmanager.conductor.records.power import NodeItem
 from cloudmanager.conductor.steps.base import Step
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_controls as db_power_controls
-from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.task_states import ItemKind
+from cloudmanager.domain.task_states import ItemState
 from cloudmanager.power import confirm
 
 CONF = cfg.CONF
 SOFT = 'soft'
-_OPEN = (db_tasks.ITEM_PENDING, db_tasks.ITEM_RUNNING)
+_OPEN = (ItemState.PENDING, ItemState.RUNNING)
 
 
 def manner(params: dict[str, Any],
@@ -84,8 +86,8 @@ class SwitchNodes(Step):
 
     def do(self) -> None:
         self._add_items()
-        todo = [item for item in self.run.items()
-                if item['state'] in _OPEN]
+        todo = [item for item in self.run.items(NodeItem)
+                if item.state in _OPEN]
         if todo:
             with futures.ThreadPoolExecutor(
                     min(len(todo), CONF.power.batch_workers),
@@ -98,8 +100,8 @@ class SwitchNodes(Step):
         names = db_nodes.names(self.run.context,
                                self.run.params['node_ids'])
         self.run.add_items([
-            {'kind': 'node', 'object_id': str(key), 'name': names.get(key),
-             'action': self._action, 'memory': {}}
+            NodeItem(kind=ItemKind.NODE, object_id=str(key),
+                     name=names.get(key), action=self._action)
             for key in self.run.params['node_ids']])
 
     @property
@@ -107,28 +109,30 @@ class SwitchNodes(Step):
         # Tasks that reset have no other, and so no name for it.
         return str(self.run.params.get('action', power.RESET))
 
-    def _switch(self, item: dict[str, Any]) -> None:
+    def _switch(self, item: NodeItem) -> None:
         """Switch one node; its troubles are its own."""
         run = self.run
-        if run.guard() and item['state'] == db_tasks.ITEM_PENDING:
-            run.update_item(item, state=db_tasks.ITEM_SKIPPED,
-                            error='The task was cancelled.')
+        if run.guard() and item.state == ItemState.PENDING:
+            self._end(item, ItemState.SKIPPED, 'The task was cancelled.')
             return
-        run.update_item(item, state=db_tasks.ITEM_RUNNING,
-                        attempts=item['attempts'] + 1)
-        journal = power.MemoryJournal(
-            item['memory'] or {},
-            lambda values: run.update_item(item, memory=values))
+        item.state = ItemState.RUNNING
+        item.attempts += 1
+        run.save(item)
+        journal = power.KeptJournal(item.done, lambda: run.save(item))
         try:
-            switch(self.tools.power, run, int(item['object_id']),
+            switch(self.tools.power, run, int(item.object_id),
                    self._action, journal)
         except exception.LeaseLost:
             raise
         except exception.CloudManagerException as exc:
-            run.update_item(item, state=db_tasks.ITEM_FAILED,
-                            error=str(exc))
+            self._end(item, ItemState.FAILED, str(exc))
         else:
-            run.update_item(item, state=db_tasks.ITEM_DONE, error=None)
+            self._end(item, ItemState.DONE, None)
+
+    def _end(self, item: NodeItem, state: ItemState,
+             error: str | None) -> None:
+        item.state, item.error = state, error
+        self.run.save(item)
 
     def _conclude(self) -> None:
         """Say what came of it.
@@ -136,15 +140,14 @@ class SwitchNodes(Step):
         :raises TaskCancelled: nodes were left out because of that
         :raises TaskFailed: nodes were not switched
         """
-        items = self.run.items()
-        failed = [item for item in items
-                  if item['state'] == db_tasks.ITEM_FAILED]
-        done = sum(item['state'] == db_tasks.ITEM_DONE for item in items)
+        items = self.run.items(NodeItem)
+        failed = [item for item in items if item.state == ItemState.FAILED]
+        done = sum(item.state == ItemState.DONE for item in items)
         self.run.result = (f'{self._action} of {done} of {len(items)} '
                            'node(s) is confirmed')
-        if any(item['state'] == db_tasks.ITEM_SKIPPED for item in items):
+        if any(item.state == ItemState.SKIPPED for item in items):
             raise exception.TaskCancelled(task=self.run.task_id)
         if failed:
             raise exception.TaskFailed(reason='; '.join(
-                f'{item["name"] or item["object_id"]}: {item["error"]}'
+                f'{item.name or item.object_id}: {item.error}'
                 for item in failed))

@@ -20,6 +20,7 @@ from cloudmanager.conductor.power import nodes as power_steps
 from cloudmanager.conductor.records.hosts import NO_HEARTBEAT
 from cloudmanager.conductor.records.moves import Attempt
 from cloudmanager.conductor.records.moves import MoveItem
+from cloudmanager.conductor.records.power import PowerMemory
 from cloudmanager.conductor.steps.base import HostStep
 from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning.terms import Action
@@ -86,8 +87,9 @@ class ResetHost(HostStep):
                 LOG.info('Host %(host)s is booting: %(why)s',
                          {'host': self.run.host, 'why': exc})
                 return
-            power.reset(node, self.run, journal=power_steps.MemoryJournal(
-                {}, lambda values: self.run.remember(**values)))
+            self.run.recall(PowerMemory).done.clear()
+            power.reset(node, self.run,
+                        journal=power_steps.task_journal(self.run))
 
 
 class AwaitHost(HostStep):

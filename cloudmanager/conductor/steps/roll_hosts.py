@@ -8,7 +8,6 @@ off all the hosts; those of its parts have none.
 """
 
 import datetime
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -19,10 +18,12 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.hosts import rolling
 from cloudmanager.conductor.moves import migrations
 from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.records.rolls import HostItem
 from cloudmanager.conductor.steps.base import Step
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain import task_states
 from cloudmanager.domain.task_states import Cancel
+from cloudmanager.domain.task_states import ItemKind
 from cloudmanager.domain.task_states import ItemState
 from cloudmanager.domain.task_states import TaskStatus
 from cloudmanager.planning import roll
@@ -37,8 +38,8 @@ HANDED_DOWN = ('allow_off_vm', 'allow_evacuate', 'allow_data_loss',
                'slow_migration', 'force')
 
 
-def _names(items: list[dict[str, Any]]) -> list[str]:
-    return [item['object_id'] for item in items]
+def _names(items: list[HostItem]) -> list[str]:
+    return [item.object_id for item in items]
 
 
 class RollHosts(Step):
@@ -46,10 +47,8 @@ class RollHosts(Step):
 
     def do(self) -> None:
         self.run.add_items([
-            {'kind': 'host', 'object_id': name, 'name': name,
-             'action': 'restart', 'source': name, 'attempts': 0,
-             'state': ItemState.PENDING, 'priority': 5,
-             'created_at': clock.utcnow(), 'memory': {}}
+            HostItem(kind=ItemKind.HOST, object_id=name, name=name,
+                     action='restart', source=name)
             for name in self.run.params['hosts']])
         self._short_since: datetime.datetime | None = None
         while self._round():
@@ -60,7 +59,7 @@ class RollHosts(Step):
 
     def _round(self) -> bool:
         cancel = self.run.guard()
-        items = self.run.items()
+        items = self.run.items(HostItem)
         running = self._of(items, ItemState.RUNNING)
         for item in running:
             self._look_at(item, cancel)
@@ -79,22 +78,22 @@ class RollHosts(Step):
             pending = []
         if pending:
             self._begin_some(items)
-        return any(item['state'] in (ItemState.PENDING,
-                                     ItemState.RUNNING)
+        return any(item.state in (ItemState.PENDING, ItemState.RUNNING)
                    for item in items)
 
     @staticmethod
-    def _of(items: list[dict[str, Any]],
-            state: ItemState) -> list[dict[str, Any]]:
-        return [item for item in items if item['state'] == state]
+    def _of(items: list[HostItem],
+            state: ItemState) -> list[HostItem]:
+        return [item for item in items if item.state == state]
 
-    def _end(self, item: dict[str, Any], state: ItemState,
+    def _end(self, item: HostItem, state: ItemState,
              error: str | None) -> None:
-        self.run.update_item(item, state=state, error=error)
+        item.state, item.error = state, error
+        self.run.save(item)
 
-    def _look_at(self, item: dict[str, Any], cancel: Cancel | None) -> None:
+    def _look_at(self, item: HostItem, cancel: Cancel | None) -> None:
         """Take over what became of a host's task."""
-        child_id = item['memory']['task']
+        child_id = item.task or ''
         try:
             child = db_tasks.get_task(self.run.context, child_id)
         except exception.TaskNotFound:
@@ -111,7 +110,7 @@ class RollHosts(Step):
 
     # Beginning hosts
 
-    def _begin_some(self, items: list[dict[str, Any]]) -> None:
+    def _begin_some(self, items: list[HostItem]) -> None:
         """Begin as many hosts as limits and room allow."""
         pending = self._of(items, ItemState.PENDING)
         busy = _names(self._of(items, ItemState.RUNNING))
@@ -139,7 +138,7 @@ class RollHosts(Step):
             if choice is None:
                 return
             item = next(entry for entry in pending
-                        if entry['object_id'] == choice.host)
+                        if entry.object_id == choice.host)
             names.remove(choice.host)
             if not choice.fits and not self.run.params.get('force'):
                 self._refuse(item, choice)
@@ -160,13 +159,13 @@ class RollHosts(Step):
         return {**roll.unavailable(cloud, ours),
                 **dict.fromkeys(held, 'a task works on it')}, held
 
-    def _refuse(self, item: dict[str, Any], choice: roll.Choice) -> None:
+    def _refuse(self, item: HostItem, choice: roll.Choice) -> None:
         """Say that a host cannot be emptied; nothing of it was touched."""
         self._end(item, ItemState.FAILED,
                   'it cannot be emptied: ' + '; '.join(
                       found.text for found in choice.plan.blockers))
 
-    def _wait_for_room(self, pending: list[dict[str, Any]],
+    def _wait_for_room(self, pending: list[HostItem],
                        busy: list[str], short: dict[str, str],
                        held: set[str]) -> None:
         """Wait for hosts that are out of use without us.
@@ -184,44 +183,44 @@ class RollHosts(Step):
                           'not begun: other hosts are out of use: '
                           + rolling.describe(short))
 
-    def _begin(self, item: dict[str, Any], waiting: list[str],
+    def _begin(self, item: HostItem, waiting: list[str],
                room: db_tasks.Room | None) -> bool:
         """Write down the task of a host, then create it.
 
         :param waiting: hosts that should get no servers if others can
         :returns: false if somebody else has taken the room meanwhile
         """
-        self.run.update_item(
-            item, state=ItemState.RUNNING, attempts=1,
-            memory={'task': uuidutils.generate_uuid()})
+        task_id = str(uuidutils.generate_uuid())
+        item.state, item.attempts, item.task = ItemState.RUNNING, 1, task_id
+        self.run.save(item)
         params = {name: self.run.params[name] for name in HANDED_DOWN
                   if name in self.run.params}
         try:
             self.run.begin_part(
-                item['memory']['task'], PART, item['object_id'],
+                task_id, PART, item.object_id,
                 {**params, 'avoid_hosts': waiting}, room)
         except exception.HostsOutOfUse as exc:
             LOG.info('Host %(host)s waits: %(why)s', {
-                'host': item['object_id'], 'why': exc})
+                'host': item.object_id, 'why': exc})
             self._put_back(item)
             return False
         LOG.info('Host %(host)s is the next to be restarted by task '
-                 '%(task)s.', {'host': item['object_id'],
+                 '%(task)s.', {'host': item.object_id,
                                'task': self.run.task_id})
         return True
 
-    def _put_back(self, item: dict[str, Any]) -> None:
+    def _put_back(self, item: HostItem) -> None:
         """Let a host wait whose task was not created."""
-        self.run.update_item(item, state=ItemState.PENDING, attempts=0,
-                             memory={})
+        item.state, item.attempts, item.task = ItemState.PENDING, 0, None
+        self.run.save(item)
 
     def _conclude(self) -> None:
-        items = self.run.items()
+        items = self.run.items(HostItem)
         failed = [item for item in items
-                  if item['state'] == ItemState.FAILED]
+                  if item.state == ItemState.FAILED]
         done = len(self._of(items, ItemState.DONE))
         self.run.result = f'{done} of {len(items)} host(s) restarted'
         if failed:
             raise exception.TaskFailed(
                 reason=f'{self.run.result}; failed: ' + '; '.join(
-                    f'{item["name"]}: {item["error"]}' for item in failed))
+                    f'{item.name}: {item.error}' for item in failed))

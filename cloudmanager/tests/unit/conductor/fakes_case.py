@@ -57,17 +57,14 @@ class MortalRun(engine_run.Run):
             self.nova.dead = True
             raise engine_run.HandOver()
 
-    def remember(self, **values):
-        self._count()
-        super().remember(**values)
+    def keep(self, memory):
+        if memory.changes(self._memory):
+            self._count()
+        super().keep(memory)
 
     def add_items(self, new):
         self._count()
         super().add_items(new)
-
-    def update_item(self, item, **values):
-        self._count()
-        super().update_item(item, **values)
 
     def save(self, changed):
         self._count()

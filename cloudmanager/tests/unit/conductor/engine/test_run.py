@@ -66,8 +66,8 @@ class FactsTestCase(RunCase):
 
     def test_about_nothing(self):
         run = self.make(host=None)
-        self.assertEqual(('', '', {}, None), (run.host, run.server_id,
-                                              run.memory, run.result))
+        self.assertEqual(('', '', Memory(), None), (
+            run.host, run.server_id, run.recall(Memory), run.result))
 
     def test_user_name(self):
         self.context.user_name = 'joe'
@@ -106,14 +106,13 @@ class GuardTestCase(RunCase):
         self.assertFalse(old.lost.is_set())
         self.assertRaises(engine_run.HandOver, old.guard)
         self.assertTrue(old.lost.is_set())
-        for write in (lambda: old.remember(a=1),
+        for write in (lambda: old.keep(Memory(note='a')),
                       lambda: old.add_items([]),
-                      lambda: old.update_item({'id': 1}, state='DONE'),
                       lambda: old.save(Move(kind=ItemKind.SERVER,
                                             object_id='s')),
                       lambda: old.begin_part('p', 'x', 'cmp1', {})):
             self.assertRaises(exception.LeaseLost, write)
-        self.assertEqual({}, old.memory)
+        self.assertEqual(Memory(), old.recall(Memory))
         self.assertTrue(new.is_owned())
 
     def test_cancelled(self):
@@ -153,14 +152,6 @@ class GuardTestCase(RunCase):
 
 class MemoryTestCase(RunCase):
 
-    def test_remember(self):
-        run = self.make()
-        run.remember(a=1, b=[2])
-        run.remember(a=3)
-        self.assertEqual({'a': 3, 'b': [2]}, run.memory)
-        self.assertEqual({'a': 3, 'b': [2]},
-                         self.claim(run.task_id).memory)
-
     def test_recall_and_keep(self):
         run = self.make()
         memory = run.recall(Memory)
@@ -170,7 +161,8 @@ class MemoryTestCase(RunCase):
         with self.statements() as sent:
             run.keep(memory)
         self.assertEqual([], sent)
-        self.assertEqual({'plan': [1]}, run.memory)
+        self.assertEqual({'plan': [1]}, db_tasks.get_task(
+            self.context, run.task_id)['memory'])
         self.assertEqual([1], self.claim(run.task_id).recall(Memory).plan)
 
     def test_part(self):
@@ -192,13 +184,13 @@ class MemoryTestCase(RunCase):
 
     def test_items(self):
         run = self.make()
-        self.assertEqual([], run.items())
+        self.assertEqual([], run.items(Move))
         first = Move(kind=ItemKind.SERVER, object_id='s1', tries=2)
         second = Move(kind=ItemKind.SERVER, object_id='s2')
-        run.add_items([first, second.to_row()])
+        run.add_items([first, second])
         run.add_items([first])
         self.assertEqual(['s1', 's2'],
-                         [row['object_id'] for row in run.items()])
+                         [one.object_id for one in run.items(Move)])
         found, other = run.items(Move)
         self.assertEqual((Move, 2, 0), (type(found), found.tries,
                                         other.tries))
@@ -207,11 +199,3 @@ class MemoryTestCase(RunCase):
         again, other = run.items(Move)
         self.assertEqual((3, ItemState.DONE, ItemState.PENDING),
                          (again.tries, again.state, other.state))
-
-    def test_row_of_an_item(self):
-        run = self.make()
-        run.add_items([Move(kind=ItemKind.SERVER, object_id='s1')])
-        (row,) = run.items()
-        run.update_item(row, error='no way')
-        self.assertEqual('no way', row['error'])
-        self.assertEqual(['no way'], [one['error'] for one in run.items()])

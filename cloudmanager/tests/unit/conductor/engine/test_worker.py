@@ -110,7 +110,8 @@ class RunMixin:
 
     def _wakes_up(self, gate, run, row):
         """The dead worker goes on: nothing of it is seen any more."""
-        self.assertRaises(exception.LeaseLost, run.remember, late=True)
+        self.assertRaises(exception.LeaseLost, run.keep,
+                          worker_case.Memory(asked=True))
         self.assertRaises(engine_run.HandOver, run.guard)
         gate.opened.set()
         base.wait_for(lambda: run.lost.is_set(), 5)
@@ -365,16 +366,18 @@ class EndsTestCase(worker_case.WorkerCase):
     def test_memory_reaches_the_successor(self):
         """CC11: what a step remembered is known after a take-over."""
         gate, seen = worker_case.PoliteGate(self), []
-        self.script.actions['a'] = lambda run: run.remember(plan=[1, 2])
+        self.script.actions['a'] = lambda run: run.keep(
+            worker_case.Memory(plan=[1, 2]))
         self.script.actions['b'] = gate
         one, task_id = self.worker('one'), self.create()
         one.post(task_id)
         self.assertTrue(gate.entered.wait(10))
         one.stop(5)
-        self.script.actions['b'] = lambda run: seen.append(run.memory)
+        self.script.actions['b'] = lambda run: seen.append(
+            run.recall(worker_case.Memory))
         self.worker('two')
         self.ended(task_id)
-        self.assertEqual([{'plan': [1, 2]}], seen)
+        self.assertEqual([worker_case.Memory(plan=[1, 2])], seen)
 
     def test_died_between_flow_and_task(self):
         """A flow that failed is not begun anew by a successor."""
@@ -475,7 +478,7 @@ class EndsTestCase(worker_case.WorkerCase):
         gate, seen = worker_case.PoliteGate(self), []
 
         def first(run):
-            run.remember(asked=True)
+            run.keep(worker_case.Memory(asked=True))
             gate(run)
 
         self.script.actions['a'] = first
@@ -483,10 +486,11 @@ class EndsTestCase(worker_case.WorkerCase):
         one.post(task_id)
         self.assertTrue(gate.entered.wait(10))
         one.stop(5)
-        self.script.actions['a'] = lambda run: seen.append(run.memory)
+        self.script.actions['a'] = lambda run: seen.append(
+            run.recall(worker_case.Memory))
         self.worker('two')
         self.assertEqual('SUCCESS', self.ended(task_id)['status'])
-        self.assertEqual([{'asked': True}], seen)
+        self.assertEqual([worker_case.Memory(asked=True)], seen)
 
     def test_logbook_has_the_task_s_id(self):
         """The removal of old tasks relies on it."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Workers with small flows, for the tests of the engine."""
 
+import dataclasses
 import os
 import threading
 from urllib import parse
@@ -13,6 +14,7 @@ from taskflow.patterns import linear_flow
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import boards
 from cloudmanager.conductor.engine import worker
+from cloudmanager.conductor.records import stored
 from cloudmanager.conductor.steps import base as tasks_base
 from cloudmanager.db import models
 from cloudmanager.db import tasks as db_tasks
@@ -54,6 +56,14 @@ class Script:
     def steps(self, worker_name=None):
         return [step for name, step in self.log
                 if worker_name in (None, name)]
+
+
+@dataclasses.dataclass
+class Memory(stored.Record):
+    """What the steps of a script remember."""
+
+    plan: list[int] = dataclasses.field(default_factory=list)
+    asked: bool = False
 
 
 class Step(tasks_base.Step):

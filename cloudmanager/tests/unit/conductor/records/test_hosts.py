@@ -5,8 +5,10 @@ import datetime
 
 from cloudmanager.conductor.records.hosts import HostMemory
 from cloudmanager.conductor.records.hosts import Proof
+from cloudmanager.conductor.records.power import PowerMemory
 from cloudmanager.tests.unit.conductor import fakes_case
 
+NOON = datetime.datetime(2026, 11, 28, 12)
 #: As it is stored since the first version.
 STORED = {
     'was_enabled': True, 'reason_before': 'maintenance', 'silent_for': 1.5,
@@ -36,14 +38,18 @@ class HostMemoryTestCase(fakes_case.ConductorCase):
     def test_kept(self):
         """Only what has changed is written, beside what others remember."""
         run = self.run_of()
-        run.remember(done={'power-off': 'x'}, power='none')
+        power = run.recall(PowerMemory)
+        power.done['switching off'] = NOON
+        run.keep(power)
         memory = run.recall(HostMemory)
         memory.was_enabled, memory.fenced = False, Proof.ADMINISTRATOR
         run.keep(memory)
-        run.remember(done={})
+        power.done['off'] = NOON
+        run.keep(power)
         run.keep(memory)
         self.assertEqual(
-            {'done': {}, 'power': 'none', 'was_enabled': False,
+            {'done': dict.fromkeys(('switching off', 'off'),
+                                   NOON.isoformat()), 'was_enabled': False,
              'fenced': 'administrator'}, self.row()['memory'])
 
     def test_taken_back(self):

@@ -2,6 +2,7 @@
 """A host is emptied, restarted, and in use again when it is well."""
 
 from cloudmanager.common import exception
+from cloudmanager.conductor.records.power import PowerMemory
 from cloudmanager.conductor.steps import restart
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import walks
@@ -231,14 +232,14 @@ class JournalTestCase(RestartCase):
         """Have a conductor that has died after it noted something."""
         run = self.run_of(name='host.restart')
         self.remember(run, was_enabled=True, no_return=True, agents=[])
-        run.remember(done=done)
+        run.keep(PowerMemory(done=done))
         self.source.status = 'disabled'
         self.source.disabled_reason = (
             f'cloudmanager: {run.name}, task {run.task_id}')
         return run
 
     def noted(self, *what):
-        return {name: self.clock.utcnow().isoformat() for name in what}
+        return dict.fromkeys(what, self.clock.utcnow())
 
     def test_booting(self):
         """FD13: it was reset; both conductors died while it boots."""

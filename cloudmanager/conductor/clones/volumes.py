@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The volumes of clones: made of snapshots, and taken away again."""
+
+import functools
+
+from cloudmanager.common import exception
+from cloudmanager.conductor.clones import creations
+from cloudmanager.conductor.clones import items
+from cloudmanager.conductor.clones import templates
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.records.clones import CloneItem
+from cloudmanager.conductor.records.clones import Volume
+from cloudmanager.conductor.tools import Tools
+
+#: Statuses of new volumes that nothing comes of any more.
+_BROKEN = frozenset(('error', 'error_deleting', 'deleting', 'error_restoring'))
+
+
+def key_of(volume: Volume) -> str:
+    """Return the key of the copy of a volume in the book of a clone."""
+    return f'volume {volume.id}'
+
+
+class Volumes:
+    """The volumes of the clones of a task.
+
+    :param shared: what the clones are made of
+    """
+
+    def __init__(self, run: engine_run.Run, tools: Tools,
+                 shared: templates.Templates) -> None:
+        self._run = run
+        self._tools = tools
+        self._shared = shared
+
+    def _name(self, item: CloneItem, volume: Volume) -> str:
+        return f'{(item.name or "")[:240]}-{volume.device}'[:255]
+
+    def _find(self, item: CloneItem, volume: Volume) -> str | None:
+        mark = items.mark(self._run, item, key_of(volume))
+        return next((
+            piece.id for piece in self._tools.cinder.volumes_named(
+                self._shared.project, self._name(item, volume))
+            if piece.description == mark), None)
+
+    def _create(self, item: CloneItem, volume: Volume) -> str:
+        inside = self._tools.in_project(self._shared.project)
+        return inside.cinder.create_volume(
+            self._shared.book.id_of(volume.id), volume.size_gb,
+            self._name(item, volume),
+            items.mark(self._run, item, key_of(volume)))
+
+    def make(self, item: CloneItem) -> bool:
+        """Have the volumes of a clone made; tell whether they are there.
+
+        :raises ServerState: one will never be
+        """
+        book = items.book(self._run, item)
+        made = [book.ensure(
+            key_of(volume), functools.partial(self._find, item, volume),
+            functools.partial(self._create, item, volume))
+            for volume in self._shared.facts.volumes]
+        statuses = [self._status(key) for key in made if key]
+        for status in statuses:
+            if status in _BROKEN or status == 'gone':
+                raise exception.ServerState(
+                    server=self._run.server_id,
+                    reason=f'a copy of a volume has the status {status}')
+        return (len(statuses) == len(made)
+                and all(status == 'available' for status in statuses))
+
+    def _status(self, volume_id: str) -> str:
+        piece = self._tools.cinder.piece(volume_id)
+        return piece.status if piece else 'gone'
+
+    def describe(self, item: CloneItem) -> None:
+        """Give them the descriptions of the volumes they are made after."""
+        book = items.book(self._run, item)
+        for volume in self._shared.facts.volumes:
+            self._tools.cinder.describe(book.id_of(key_of(volume)),
+                                        volume.description)
+
+    def remove(self, item: CloneItem) -> None:
+        """Take them away, as far as that goes now."""
+        book = items.book(self._run, item)
+        for volume in self._shared.facts.volumes:
+            if book.is_open(key_of(volume)):
+                self._run.guard()
+                self._remove(item, book, volume)
+
+    def _remove(self, item: CloneItem, book: creations.Book,
+                volume: Volume) -> None:
+        key = key_of(volume)
+        found = book.identify(key, lambda: self._find(item, volume))
+        if found is None:
+            if book.is_settled(key):
+                book.close(key)
+            return
+        piece = self._tools.cinder.piece(found)
+        if piece is None:
+            book.close(key)
+        elif piece.status != 'deleting':
+            self._tools.cinder.delete_volume(found)
