@@ -67,6 +67,7 @@ def summary(plan: '_task.Plan') -> Iterator[str]:
            else f'{hosts}: NOT empty in the end.')
     yield from _of_restart(plan)
     for part in plan.parts:
+        yield from _targets(part.get('targets'))
         for kind in ('blockers', 'warnings'):
             for item in part.get(kind) or ():
                 yield _line(kind, item)
@@ -86,6 +87,25 @@ def _of_restart(plan: '_task.Plan') -> Iterator[str]:
         yield f'{len(plan.moved_again)} servers move more than once.'
     for name, why in (plan.out_of_use or {}).items():
         yield f'Out of use already: {name}: {why}'
+
+
+def _targets(targets: Any) -> Iterator[str]:
+    """Return how full destinations are before and after."""
+    for target in targets or ():
+        for kind, before in (target.get('before') or {}).items():
+            after = (target.get('after') or {}).get(kind, before)
+            yield (f'{target["host"]:<20} {kind:<10} {bar(before)} '
+                   f'{before:>4.0%}  ->  {bar(after)} {after:>4.0%}')
+
+
+def bar(fraction: float, width: int = 20) -> str:
+    """Return a bar that shows a fraction of a capacity.
+
+    :param fraction: what is used; 1.0 is all
+    :param width: characters of a full bar
+    """
+    filled = min(width, max(0, round(fraction * width)))
+    return '█' * filled + '░' * (width - filled)
 
 
 def _line(kind: str, item: dict[str, Any]) -> str:

@@ -258,7 +258,7 @@ class Words:
         return next(self._client.node_power_actions(self['node'])).id
 
     def _task(self) -> Any:
-        return self._client.power_on_node(self['node']).id
+        return self._client.power_on_node(self._case.powered()).id
 
     def _class(self) -> Any:
         return self._client.create_node_class(
