@@ -190,7 +190,7 @@ class Conductor:
                            'power_sweep', values)
 
     @staticmethod
-    def _follow(changes: list[db_power_states.Change]) -> None:
+    def _follow(changes: list[db_power_states.PowerChange]) -> None:
         """Let conditions follow what was read of the power of nodes."""
         db_conditions.refresh(cm_context.admin_context(),
                               [change.node_id for change in changes])

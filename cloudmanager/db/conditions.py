@@ -26,7 +26,7 @@ _COLUMNS = (_NODE.id, _NODE.name, _NODE.condition, _NODE.condition_reason,
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Change:
+class ConditionChange:
     """A node whose condition or its reason is another one now."""
 
     node_id: int
@@ -36,7 +36,7 @@ class Change:
 
 
 def refresh(context: api.Context,
-            node_ids: Collection[int] | None = None) -> list[Change]:
+            node_ids: Collection[int] | None = None) -> list[ConditionChange]:
     """Bring conditions up to date after something new was learnt.
 
     A bounded number of statements, whatever the number of nodes.
@@ -127,7 +127,8 @@ def _power(row: db_query.Found) -> conditions.Power:
             else conditions.Power.OFF)
 
 
-def _judge(row: db_query.Found, busy: frozenset[str]) -> Change | None:
+def _judge(row: db_query.Found,
+           busy: frozenset[str]) -> ConditionChange | None:
     facts = conditions.Facts(
         compute=conditions.compute_of(row.compute_status, row.compute_state)
         if row.class_name == conditions.HYPERVISOR
@@ -139,11 +140,11 @@ def _judge(row: db_query.Found, busy: frozenset[str]) -> Change | None:
     if verdict is None or verdict == conditions.Verdict(
             row.condition, row.condition_reason):
         return None
-    return Change(row.id, row.name, row.condition, verdict)
+    return ConditionChange(row.id, row.name, row.condition, verdict)
 
 
 @api.writer
-def _write(context: api.Context, found: list[Change]) -> None:
+def _write(context: api.Context, found: list[ConditionChange]) -> None:
     """Write conditions, one statement for all that are alike.
 
     A node whose condition somebody else changed meanwhile keeps that; the

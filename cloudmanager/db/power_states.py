@@ -56,7 +56,7 @@ class Visit:
 
 
 @dataclasses.dataclass(frozen=True)
-class Change:
+class PowerChange:
     """A node whose state, or the reason of it, is another one than before.
 
     :ivar before: as stored, ``None`` for unknown; so is ``after``
@@ -72,7 +72,7 @@ class Change:
 
 
 def record(context: api.Context, visits: Iterable[Visit],
-           lost_after: int) -> list[Change]:
+           lost_after: int) -> list[PowerChange]:
     """Keep what was read, and conclude on the nodes.
 
     :param lost_after: failures in a row after which the last state of a
@@ -85,12 +85,12 @@ def record(context: api.Context, visits: Iterable[Visit],
 
 @api.writer
 def _record(context: api.Context, visits: list[Visit],
-            lost_after: int) -> list[Change]:
+            lost_after: int) -> list[PowerChange]:
     return conclude(context.session, visits, lost_after)
 
 
 def conclude(session: orm.Session, all_visits: Iterable[Visit],
-             lost_after: int) -> list[Change]:
+             lost_after: int) -> list[PowerChange]:
     """Do what ``record`` does as a part of a transaction, its first."""
     visits = {visit.control_id: visit for visit in all_visits}
     node_ids = sorted(set(session.scalars(
@@ -306,7 +306,7 @@ def _conclude(feeds: list[_Feed]) -> tuple[str | None, str | None]:
 
 
 def _store_nodes(session: orm.Session, nodes: dict[int, db_query.Found],
-                 feeds: list[_Feed]) -> list[Change]:
+                 feeds: list[_Feed]) -> list[PowerChange]:
     """Keep how the nodes are; return those that have changed."""
     by_node: dict[int, list[_Feed]] = {key: [] for key in nodes}
     for feed in feeds:
@@ -329,7 +329,7 @@ def _store_nodes(session: orm.Session, nodes: dict[int, db_query.Found],
         if (state, reason) != (row.power_state, row.power_state_reason):
             changed.append({'key': key, 'state': state, 'at': at,
                             'why': reason})
-            changes.append(Change(key, row.name, row.power_state, state,
+            changes.append(PowerChange(key, row.name, row.power_state, state,
                                   reason, not asked))
         elif at != row.power_state_at:
             same.append((key, at))

@@ -15,7 +15,7 @@ _EPSILON = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Choice:
+class BalanceDecision:
     """What to do with the server, and why.
 
     :ivar action: ``None`` when it stays
@@ -30,7 +30,7 @@ class Choice:
 def choose(cloud: model.Cloud, server_id: str,
            action: Action,
            options: opts.Options = opts.DEFAULT,
-           gain: float = 0.0) -> Choice:
+           gain: float = 0.0) -> BalanceDecision:
     """Choose the first host that meets all conditions, the best one first.
 
     It is enabled, up, not reserved, in all the aggregates that the present
@@ -75,8 +75,9 @@ def choose(cloud: model.Cloud, server_id: str,
     if better:
         best, name = min(better)
         there, now = _shares(best, here)
-        return Choice(f'its load is {there} with it, that of {source.name} '
-                      f'is {now}', action, name)
+        return BalanceDecision(
+            f'its load is {there} with it, that of {source.name} is {now}',
+            action, name)
     reason = f'no host is better than {source.name} ({_count(why)})'
     if equal:
         best, name = min(equal)
@@ -84,7 +85,7 @@ def choose(cloud: model.Cloud, server_id: str,
         reason = (f'there is nothing to gain: the load of {source.name} is '
                   f'{now} with it, and that of {name} would be {there}; '
                   f'{reason}')
-    return Choice(reason)
+    return BalanceDecision(reason)
 
 
 def _shares(one: float, other: float) -> tuple[str, str]:
@@ -120,7 +121,7 @@ def _count(reasons: list[str]) -> str:
 
 
 def how(server: model.Server,
-        options: opts.Options = opts.DEFAULT) -> classify.Choice:
+        options: opts.Options = opts.DEFAULT) -> classify.Classification:
     """Tell how a server can be moved, without stopping it if it runs.
 
     :returns: a choice whose ladder has no rung but one migration, or none

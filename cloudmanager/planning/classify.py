@@ -94,7 +94,7 @@ _LEAVING_TASKS = _DELETING_TASKS | frozenset(
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Choice:
+class Classification:
     """The actions to try in turn for a server, and why.
 
     An empty ladder means that nothing may be done: ``blockers`` says why.
@@ -383,14 +383,14 @@ def _advised(rule: Rule, refused: list[Blocker]) -> list[Blocker]:
 
 def drain_choice(
     server: model.Server, flags: opts.Options = opts.DEFAULT
-) -> Choice:
+) -> Classification:
     """What to do with a server whose host is alive and must be emptied."""
     rule = DRAIN_RULES.get(base_status(server), _UNKNOWN)
     if rule.ladder == (SKIP,):
-        return Choice((SKIP,), rule.why)
+        return Classification((SKIP,), rule.why)
     if _leaving(server):
         task = server.task_state or server.status
-        return Choice(
+        return Classification(
             (WAIT,), f'its task {task} takes it off the host', leaving=True
         )
     steps, refused = _climb(rule, server, flags)
@@ -399,17 +399,17 @@ def drain_choice(
         if rule.code:
             refused = _advised(rule, refused)
         refused = disks.first(refused)
-        return Choice((), refused[0].text, tuple(refused))
+        return Classification((), refused[0].text, tuple(refused))
     warnings = _drain_warnings(server, steps, refused, flags)
     if waits and steps[:1] != [WAIT]:
         task = server.task_state or server.status
-        return Choice(
+        return Classification(
             (WAIT, *steps),
             f'its task {task} must end first',
             warnings=warnings,
             reset_state=_reset_state(server, steps),
         )
-    return Choice(
+    return Classification(
         tuple(steps),
         _drain_reason(rule, steps, refused),
         warnings=warnings,
@@ -423,7 +423,7 @@ def _rebuilds(server: model.Server) -> bool:
 
 def _rebuilt(
     server: model.Server, rule: Rule, warnings: list[Blocker]
-) -> Choice:
+) -> Classification:
     """The choice for a server of a dead host that Nova can rebuild."""
     lost = disks.losing(server, rule.ladder)
     if lost:
@@ -434,7 +434,7 @@ def _rebuilt(
     if _rebuilds(server):
         ladder = (WAIT, *ladder)
         reason = _UNDER_WAY
-    return Choice(ladder, reason, (), tuple(warnings), reset)
+    return Classification(ladder, reason, (), tuple(warnings), reset)
 
 
 def _opted_out(
@@ -450,25 +450,26 @@ def _opted_out(
 
 def evacuation_choice(
     server: model.Server, flags: opts.Options = opts.DEFAULT
-) -> Choice:
+) -> Classification:
     """What to do with a server whose host is dead and fenced."""
     rule = EVACUATION_RULES.get(base_status(server), _UNKNOWN)
     priority, warning = recovery_priority(server, flags.priority_key)
     warnings = [Blocker('bad-priority', warning)] if warning else []
     if rule.ladder == (SKIP,):
-        return Choice((SKIP,), rule.why, (), tuple(warnings))
+        return Classification((SKIP,), rule.why, (), tuple(warnings))
     if server.task_state in _DELETING_TASKS:
-        return Choice((SKIP,), 'it is being deleted', (), tuple(warnings))
+        return Classification((SKIP,), 'it is being deleted', (),
+                              tuple(warnings))
     opted = _opted_out(server, priority, flags)
     if opted:
-        return Choice((SKIP,), opted.text, (), (*warnings, opted))
+        return Classification((SKIP,), opted.text, (), (*warnings, opted))
     blocker = disks.no_rebuild(server, flags)
     if blocker and _rebuilds(server):
-        return Choice((WAIT,), _UNDER_WAY, leaving=True)
+        return Classification((WAIT,), _UNDER_WAY, leaving=True)
     if not rule.ladder:
         blocker = Blocker(rule.code, f'{rule.why}: {rule.advice}')
     elif EVACUATE in server.refuses:
         blocker = Blocker('evacuate-refused', server.refuses[EVACUATE])
     if blocker:
-        return Choice((), blocker.text, (blocker,), tuple(warnings))
+        return Classification((), blocker.text, (blocker,), tuple(warnings))
     return _rebuilt(server, rule, warnings)

@@ -19,7 +19,7 @@ from cloudmanager.planning.cloud import reach
 from cloudmanager.planning.terms import Action
 
 Blocker = classify.Blocker
-Choices = dict[str, classify.Choice]
+Choices = dict[str, classify.Classification]
 
 _STAGES = {
     Action.WAIT: 1,
@@ -209,7 +209,7 @@ class _Planner:
         )
 
     def _moves(
-        self, server: model.Server, choice: classify.Choice
+        self, server: model.Server, choice: classify.Classification
     ) -> tuple[Action, ...]:
         """The rungs that need a host; a forced move is never a cold one."""
         if server.id not in self._force:
@@ -297,7 +297,7 @@ class _Planner:
         )
 
     def _entry(
-        self, server: model.Server, choice: classify.Choice
+        self, server: model.Server, choice: classify.Classification
     ) -> plan.Entry:
         priority, _ = classify.recovery_priority(
             server, self._flags.priority_key
@@ -332,7 +332,7 @@ class _Planner:
         )
 
     def _unmoved(
-        self, server: model.Server, choice: classify.Choice
+        self, server: model.Server, choice: classify.Classification
     ) -> plan.Entry:
         entry = self._entry(server, choice)
         extra = tuple(self._extra.get(server.id, ()))
@@ -348,7 +348,7 @@ class _Planner:
     def _moved(
         self,
         server: model.Server,
-        choice: classify.Choice,
+        choice: classify.Classification,
         unit: pack.Unit,
         index: int,
     ) -> plan.Entry:
@@ -410,13 +410,13 @@ class _Planner:
             ):
                 continue
             if server.task_state:
-                choice = classify.Choice(
+                choice = classify.Classification(
                     (Action.WAIT,),
                     f'its task {server.task_state} must end first',
                 )
             else:
                 text = half(server.host)
-                choice = classify.Choice(
+                choice = classify.Classification(
                     (), text, (Blocker(OPEN_MIGRATION, text),)
                 )
             found.append(

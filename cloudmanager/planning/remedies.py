@@ -76,7 +76,7 @@ class End(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Decision:
+class NextStep:
     """A decision, why in words, and the step if there is one to take."""
 
     end: End
@@ -159,20 +159,20 @@ class Symptoms:
 History = collections.abc.Sequence[Tried]
 
 
-def _step(step: Step, text: str) -> Decision:
-    return Decision(End.STEP, text, step)
+def _step(step: Step, text: str) -> NextStep:
+    return NextStep(End.STEP, text, step)
 
 
-def _wait(text: str) -> Decision:
-    return Decision(End.WAIT, text)
+def _wait(text: str) -> NextStep:
+    return NextStep(End.WAIT, text)
 
 
-def _done(text: str) -> Decision:
-    return Decision(End.DONE, text)
+def _done(text: str) -> NextStep:
+    return NextStep(End.DONE, text)
 
 
-def _failed(text: str) -> Decision:
-    return Decision(End.FAILED, text)
+def _failed(text: str) -> NextStep:
+    return NextStep(End.FAILED, text)
 
 
 def _was_tried(history: History, *steps: Step) -> bool:
@@ -194,7 +194,7 @@ def _down(seen: Symptoms) -> bool:
     return bool(seen.host) and not seen.host_up
 
 
-def wakeup(seen: Symptoms, history: History) -> Decision:
+def wakeup(seen: Symptoms, history: History) -> NextStep:
     """From stopped, paused, suspended, shelved or rescued to running."""
     if seen.runs:
         return _done('it runs')
@@ -212,7 +212,7 @@ def wakeup(seen: Symptoms, history: History) -> Decision:
     return _wake(seen, history)
 
 
-def _wake(seen: Symptoms, history: History) -> Decision:
+def _wake(seen: Symptoms, history: History) -> NextStep:
     status = seen.status
     if status in _WAKE:
         if len(history) >= MAX_STEPS:
@@ -244,7 +244,7 @@ def _unsafe_to_reset(seen: Symptoms) -> str:
     return _KEPT.get(seen.status, '')
 
 
-def reset_only(seen: Symptoms, history: History) -> Decision:
+def reset_only(seen: Symptoms, history: History) -> NextStep:
     """Reset the state to active, whatever it is."""
     if _was_tried(history, Step.RESET):
         wrong = _went_wrong(history)
@@ -255,7 +255,7 @@ def reset_only(seen: Symptoms, history: History) -> Decision:
     return _step(Step.RESET, f'it is {_with_task(seen)}')
 
 
-def reset_and_reboot(seen: Symptoms, history: History) -> Decision:
+def reset_and_reboot(seen: Symptoms, history: History) -> NextStep:
     """Reset the state to active, then cycle the power."""
     if _down(seen):
         return _failed(f'its host {seen.host} is down: recover it')
@@ -281,7 +281,7 @@ def _with_task(seen: Symptoms) -> str:
     return seen.status
 
 
-def recover(seen: Symptoms, history: History) -> Decision:
+def recover(seen: Symptoms, history: History) -> NextStep:
     """Reset the state, then bring the server back by force."""
     if _down(seen) and not _gone(seen):
         return _leave_dead_host(seen, history)
@@ -303,7 +303,7 @@ def _gone(seen: Symptoms) -> bool:
     return seen.status in ('DELETED', 'SOFT_DELETED')
 
 
-def _leave_dead_host(seen: Symptoms, history: History) -> Decision:
+def _leave_dead_host(seen: Symptoms, history: History) -> NextStep:
     """Bring a server off a host that is down."""
     if not seen.launched:
         return _failed(_KEPT['BUILD'])
@@ -313,7 +313,7 @@ def _leave_dead_host(seen: Symptoms, history: History) -> Decision:
     return _step(Step.EVACUATE, f'its host {seen.host} is down')
 
 
-def repair(seen: Symptoms, history: History) -> Decision:
+def repair(seen: Symptoms, history: History) -> NextStep:
     """Diagnose, and take the mildest step that helps."""
     if _gone(seen):
         return _failed(_KEPT[seen.status])
@@ -330,11 +330,11 @@ def repair(seen: Symptoms, history: History) -> Decision:
     return _TREATMENTS.get(seen.status, _unknown)(seen, history)
 
 
-def _unknown(seen: Symptoms, history: History) -> Decision:
+def _unknown(seen: Symptoms, history: History) -> NextStep:
     return _failed(f'its state {seen.status} is not known')
 
 
-def _free(seen: Symptoms, history: History) -> Decision:
+def _free(seen: Symptoms, history: History) -> NextStep:
     """Clear a task that nobody works on any more."""
     what = f'its task {seen.task_state} is stuck'
     if not seen.host:
@@ -348,7 +348,7 @@ def _by_user(seen: Symptoms) -> str:
     return f'a user stopped it at {seen.stopped}'
 
 
-def _treat_active(seen: Symptoms, history: History) -> Decision:
+def _treat_active(seen: Symptoms, history: History) -> NextStep:
     if seen.runs:
         return _done('it runs' if history else 'nothing is wrong: it runs')
     if (seen.stopped and seen.power == OFF
@@ -360,7 +360,7 @@ def _treat_active(seen: Symptoms, history: History) -> Decision:
     return _step(Step.REBOOT, f'it is ACTIVE, but {seen.off_duty}')
 
 
-def _treat_off(seen: Symptoms, history: History) -> Decision:
+def _treat_off(seen: Symptoms, history: History) -> NextStep:
     if history and history[-1] in (Tried(Step.CONFIRM), Tried(Step.REVERT)):
         return _done('it is off, as it was before its resize')
     if seen.stopped and not _was_tried(history, Step.START, Step.REBOOT):
@@ -374,7 +374,7 @@ def _treat_off(seen: Symptoms, history: History) -> Decision:
     return _failed(_went_wrong(history) or 'it went off again')
 
 
-def _treat_error(seen: Symptoms, history: History) -> Decision:
+def _treat_error(seen: Symptoms, history: History) -> NextStep:
     if not _was_tried(history, Step.RESET):
         return _step(Step.RESET, _in_error(seen))
     if not _was_tried(history, Step.REBOOT):
@@ -382,7 +382,7 @@ def _treat_error(seen: Symptoms, history: History) -> Decision:
     return _failed(_went_wrong(history) or _in_error(seen))
 
 
-def _treat_resized(seen: Symptoms, history: History) -> Decision:
+def _treat_resized(seen: Symptoms, history: History) -> NextStep:
     """Finish a resize, by where Placement has the server.
 
     On its present host it has arrived, and the old half is what is left to
@@ -405,13 +405,13 @@ def _treat_resized(seen: Symptoms, history: History) -> Decision:
                        f'{where} host')
 
 
-def _treat_deliberate(seen: Symptoms, history: History) -> Decision:
+def _treat_deliberate(seen: Symptoms, history: History) -> NextStep:
     return _done(f'nothing is wrong: it is {_DELIBERATE[seen.status]}, and '
                  'to wake it up makes it run')
 
 
 _TREATMENTS: dict[str, collections.abc.Callable[
-    [Symptoms, History], Decision]] = {
+    [Symptoms, History], NextStep]] = {
         'ACTIVE': _treat_active, 'SHUTOFF': _treat_off,
         'ERROR': _treat_error, 'VERIFY_RESIZE': _treat_resized,
         **dict.fromkeys(_DELIBERATE, _treat_deliberate)}

@@ -23,7 +23,7 @@ CANDIDATES = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Choice:
+class NextHost:
     """The host to begin next, with the plan that empties it.
 
     :ivar fits: whether all its servers find a place
@@ -46,7 +46,7 @@ def _unfit(made: plan.Plan, hosts: collections.abc.Iterable[str]) -> int:
 
 
 def _judge(cloud: model.Cloud, host: str, pending: set[str],
-           running: list[str], unfit: int, flags: opts.Options) -> Choice:
+           running: list[str], unfit: int, flags: opts.Options) -> NextHost:
     avoid = pending - {host}
     made = drain.plan_drain(cloud, [*running, host],
                             dataclasses.replace(flags, avoid_hosts=avoid))
@@ -57,7 +57,7 @@ def _judge(cloud: model.Cloud, host: str, pending: set[str],
             and _unfit(made, running) <= unfit
             and not any(item.code == drain.OPEN_MIGRATION
                         for item in made.blockers))
-    return Choice(host, made, fits,
+    return NextHost(host, made, fits,
                   sum(entry.destination in avoid for entry in own))
 
 
@@ -65,7 +65,7 @@ def choose(cloud: model.Cloud, pending: collections.abc.Collection[str],
            running: collections.abc.Collection[str] = (),
            flags: opts.Options = opts.DEFAULT,
            among: collections.abc.Collection[str] | None = None
-           ) -> Choice | None:
+           ) -> NextHost | None:
     """Choose the host to empty next.
 
     :param pending: hosts that are still to be restarted
@@ -125,7 +125,7 @@ class Roll:
     """
 
     waves: tuple[Wave, ...]
-    blocked: tuple[Choice, ...]
+    blocked: tuple[NextHost, ...]
     left: tuple[str, ...]
 
     @property
@@ -167,7 +167,7 @@ def simulate(cloud: model.Cloud, hosts: collections.abc.Iterable[str],
     """
     pending = [cloud.host(name).name for name in dict.fromkeys(hosts)]
     waves: list[Wave] = []
-    blocked: list[Choice] = []
+    blocked: list[NextHost] = []
     while pending and len(blocked) <= max_failures:
         wave: list[str] = []
         while pending and len(wave) < limit:

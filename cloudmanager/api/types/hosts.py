@@ -110,11 +110,11 @@ def defaults(action: str) -> models.Row:
     return found
 
 
-class Plan(Resource):
+class ActionPlan(Resource):
     """What an action would do."""
 
     plan = Field(Object(), nullable=False,
                  description='The plan of a dry run.')
 
 
-ANSWERS = {202: answers.TaskId, 200: Plan}
+ANSWERS = {202: answers.TaskId, 200: ActionPlan}

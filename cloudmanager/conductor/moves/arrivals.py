@@ -53,7 +53,7 @@ class Arrivals:
     def confirm(self, item: MoveItem,
                 migration: nova_records.Migration) -> None:
         """Confirm a cold migration; Nova's record shows when it is."""
-        if slow.decide(item, migration) is slow.Decision.OVERDUE:
+        if slow.decide(item, migration) is slow.Intervention.OVERDUE:
             self._ends.overdue(item, 'its move was not confirmed in time',
                                migration)
             return

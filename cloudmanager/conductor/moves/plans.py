@@ -171,7 +171,8 @@ def make_plan(tools: Tools, action: str, host: str, params: dict[str, Any],
 
 
 def stay_for_data(
-        found: Iterable[planning_plan.Entry | classify.Choice]) -> bool:
+        found: Iterable[planning_plan.Entry | classify.Classification]
+) -> bool:
     """Tell whether no server can be rebuilt, and some for their data's sake.
 
     :param found: what an evacuation does with each server of a host

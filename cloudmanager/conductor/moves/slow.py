@@ -32,7 +32,7 @@ PROGRESS_SECONDS = 10
 PROGRESS_SHARE = 0.01
 
 
-class Decision(enum.Enum):
+class Intervention(enum.Enum):
     """What to do with a move under way."""
 
     LEAVE = 'leave'
@@ -60,18 +60,18 @@ def limit(item: MoveItem) -> float:
 
 
 def decide(item: MoveItem,
-           migration: nova_records.Migration | None) -> Decision:
+           migration: nova_records.Migration | None) -> Intervention:
     """Judge a move by its age.
 
     :param migration: Nova's record of it, ``None`` when there is none
     """
     taken = item.attempt.age
     if taken > HARD_LIMIT * limit(item):
-        return Decision.OVERDUE
+        return Intervention.OVERDUE
     if migration is None:
         if taken > limit(item) and item.action != Action.OFFLOAD:
-            return Decision.LOST
-        return Decision.LEAVE
+            return Intervention.LOST
+        return Intervention.LEAVE
     checked = item.attempt.checked_at
     if (item.action == Action.LIVE
             and migration.status in verdicts.ABORTABLE
@@ -80,12 +80,12 @@ def decide(item: MoveItem,
             and taken > PROGRESS_AFTER
             and (checked is None
                  or clock.seconds_since(checked) >= PROGRESS_SECONDS)):
-        return Decision.READ_PROGRESS
-    return Decision.LEAVE
+        return Intervention.READ_PROGRESS
+    return Intervention.LEAVE
 
 
 def by_progress(item: MoveItem,
-                remaining: int | None) -> tuple[Decision, Attempt]:
+                remaining: int | None) -> tuple[Intervention, Attempt]:
     """Judge a live migration by what is left to copy.
 
     :param remaining: bytes; ``None`` when Nova cannot tell
@@ -102,7 +102,7 @@ def by_progress(item: MoveItem,
         if (better or before.least is None
                 or remaining < before.least * (1 - PROGRESS_SHARE)):
             learnt.least, learnt.least_at = remaining, now
-            return Decision.LEAVE, learnt
+            return Intervention.LEAVE, learnt
     if before.least_at is None:
         # Nova tells nothing of it; then its size must do.
         stalled = before.age >= max(limit(item),
@@ -111,10 +111,11 @@ def by_progress(item: MoveItem,
         stalled = (clock.seconds_since(before.least_at)
                    >= CONF.host_tasks.stall_timeout)
     if not stalled:
-        return Decision.LEAVE, learnt
-    decision = {Policy.WAIT: Decision.LEAVE, Policy.ABORT: Decision.ABORT,
-                Policy.FORCE: Decision.FORCE}[policy(item)]
-    return decision, learnt
+        return Intervention.LEAVE, learnt
+    intervention = {Policy.WAIT: Intervention.LEAVE,
+                    Policy.ABORT: Intervention.ABORT,
+                    Policy.FORCE: Intervention.FORCE}[policy(item)]
+    return intervention, learnt
 
 
 def _begins_better_pass(attempt: Attempt, remaining: int) -> bool:

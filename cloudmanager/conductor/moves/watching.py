@@ -40,13 +40,13 @@ class Watch:
         :param migration: Nova's record of it, ``None`` when there is none
         """
         decision = slow.decide(item, migration)
-        if decision is slow.Decision.LOST:
+        if decision is slow.Intervention.LOST:
             self._ends.failed(item, 'Nova has no record of the move')
-        elif decision is slow.Decision.OVERDUE:
+        elif decision is slow.Intervention.OVERDUE:
             self._ends.overdue(
                 item, f'it was not over after {item.attempt.age:.0f} s',
                 migration)
-        elif (decision is slow.Decision.READ_PROGRESS
+        elif (decision is slow.Intervention.READ_PROGRESS
                 and migration is not None):
             self._judge(item, migration)
 
@@ -59,11 +59,11 @@ class Watch:
              if entry.id == migration.id), None)
         decision, item.attempt = slow.by_progress(item, remaining)
         self._run.save(item)
-        if decision is slow.Decision.ABORT:
+        if decision is slow.Intervention.ABORT:
             LOG.warning('The migration of server %s does not get on and is '
                         'aborted.', item.object_id)
             self.abort(item, migration)
-        elif decision is slow.Decision.FORCE:
+        elif decision is slow.Intervention.FORCE:
             LOG.warning('The migration of server %s does not get on and is '
                         'forced to complete.', item.object_id)
             self._intervene(item, Policy.FORCE, self._nova.force_complete,

@@ -30,7 +30,7 @@ _UNKNOWN = ('unknown', 'unknown')
 
 
 @dataclasses.dataclass
-class Plan:
+class InventoryChanges:
     """What has to be written, and what is worth a line in the log.
 
     :ivar new: rows of nodes to insert
@@ -46,7 +46,8 @@ class Plan:
 
 def make_plan(nodes: list[dict[str, Any]], hypervisors: list[Any],
               services: list[Any], types: Mapping[str, tuple[int, int]],
-              now: datetime.datetime, auto_enroll: bool = True) -> Plan:
+              now: datetime.datetime,
+              auto_enroll: bool = True) -> InventoryChanges:
     """Compare nodes with what Nova lists.
 
     :param nodes: of ``cloudmanager.db.inventory.list_nodes``
@@ -68,7 +69,7 @@ class _Comparison:
         self._nodes = nodes
         self._types = types
         self._now = now
-        self._plan = Plan()
+        self._plan = InventoryChanges()
         self._services = {item.host: item for item in services}
         self._hypervisors = {item.id: item for item in hypervisors}
         self._shared = _shared_hosts(hypervisors)
@@ -79,7 +80,7 @@ class _Comparison:
         self._taken = {node['hypervisor_id'] for node in nodes
                        if node['hypervisor_id'] in self._hypervisors}
 
-    def plan(self, auto_enroll: bool) -> Plan:
+    def plan(self, auto_enroll: bool) -> InventoryChanges:
         for node in self._nodes:
             # One of another class that got an id by hand is left alone.
             if node['is_hypervisor']:

@@ -123,7 +123,7 @@ class Sweeper:
     def __init__(
             self, find_members: Callable[[], members.Members],
             report: Callable[[dict[str, Any]], None] = lambda values: None,
-            changed: Callable[[list[db_power_states.Change]], None] =
+            changed: Callable[[list[db_power_states.PowerChange]], None] =
             lambda changes: None) -> None:
         self._find_members = find_members
         self._report = report
@@ -246,7 +246,7 @@ class Sweeper:
         self._report(values)
 
 
-def _level(change: db_power_states.Change) -> int:
+def _level(change: db_power_states.PowerChange) -> int:
     """Return how loud a change is told; of a fleet there may be many."""
     if change.by_itself or change.after is None:
         return logging.WARNING

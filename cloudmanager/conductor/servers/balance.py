@@ -11,7 +11,8 @@ from cloudmanager.planning import balance
 from cloudmanager.planning import classify
 
 
-def way_of(tools: Tools, server: nova_records.Server) -> classify.Choice:
+def way_of(tools: Tools,
+           server: nova_records.Server) -> classify.Classification:
     """Tell how a server can be moved now.
 
     :returns: a choice of one migration at most; when that has to wait for

@@ -6,7 +6,7 @@ from typing import Any
 
 from cloudmanager.planning import remedies
 
-Decide = Callable[[remedies.Symptoms, remedies.History], remedies.Decision]
+Decide = Callable[[remedies.Symptoms, remedies.History], remedies.NextStep]
 
 
 def decider(name: str, params: dict[str, Any]) -> Decide:

@@ -86,7 +86,7 @@ class BalanceServer(server_step.ServerStep):
         self._write(server, found, choice)
 
     def _write(self, server: nova_records.Server, found: model.Server,
-               choice: balance.Choice) -> None:
+               choice: balance.BalanceDecision) -> None:
         # What was asked before must not be taken for the next request.
         known = next(iter(self.tools.nova.actions(server.id)), None)
         move = self._move()

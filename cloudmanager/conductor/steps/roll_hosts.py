@@ -159,7 +159,7 @@ class RollHosts(Step):
         return {**roll.unavailable(cloud, ours),
                 **dict.fromkeys(held, 'a task works on it')}, held
 
-    def _refuse(self, item: HostItem, choice: roll.Choice) -> None:
+    def _refuse(self, item: HostItem, choice: roll.NextHost) -> None:
         """Say that a host cannot be emptied; nothing of it was touched."""
         self._end(item, ItemState.FAILED,
                   'it cannot be emptied: ' + '; '.join(

@@ -51,7 +51,7 @@ class TreatServer(server_step.ServerStep):
                 return
 
     def _begin_step(self, item: ServerItem, server: nova_records.Server,
-                    decision: remedies.Decision) -> None:
+                    decision: remedies.NextStep) -> None:
         """Write down which step is about to be taken."""
         LOG.info('Server %(server)s: %(why)s; next is %(step)s.', {
             'server': server.id, 'why': decision.text,
@@ -94,7 +94,7 @@ class TreatServer(server_step.ServerStep):
         self.run.save(item)
 
     def _end(self, item: ServerItem, server: nova_records.Server,
-             decision: remedies.Decision) -> None:
+             decision: remedies.NextStep) -> None:
         text = self.story(item, decision.text)
         if decision.end is remedies.End.FAILED:
             self.fail(item, text)
