@@ -9,10 +9,10 @@ from typing import Any
 from cinderclient import client
 
 from cloudmanager.clients import cinder_copies
-from cloudmanager.clients import records
 from cloudmanager.clients import rest
 from cloudmanager.clients import retry
 from cloudmanager.clients import session as cm_session
+from cloudmanager.clients import times
 from cloudmanager.common import exception
 
 VERSION = '3.70'
@@ -81,7 +81,7 @@ class Cinder(cinder_copies.Copies):
                     zone=item.get('zone') or '', status=item['status'],
                     state=item['state'],
                     disabled_reason=item.get('disabled_reason'),
-                    updated_at=records.parse_time(item.get('updated_at')))
+                    updated_at=times.parse_time(item.get('updated_at')))
             for item in values
             if host is None or item['host'].partition('@')[0] == host]
 

@@ -5,7 +5,7 @@ import dataclasses
 import datetime
 from typing import Any
 
-from cloudmanager.clients import records
+from cloudmanager.clients import times
 
 #: Statuses of migrations that have not ended.
 OPEN_STATUSES = ('accepted', 'queued', 'preparing', 'pre-migrating',
@@ -131,7 +131,7 @@ def service(values: dict[str, Any]) -> Service:
         zone=values.get('zone') or '',
         forced_down=bool(values.get('forced_down')),
         disabled_reason=values.get('disabled_reason'),
-        updated_at=records.parse_time(values.get('updated_at')))
+        updated_at=times.parse_time(values.get('updated_at')))
 
 
 def server(values: dict[str, Any]) -> Server:
@@ -169,7 +169,7 @@ def migration(values: dict[str, Any]) -> Migration:
         source=values.get('source_compute'),
         destination=values.get('dest_compute'),
         memory_remaining_bytes=values.get('memory_remaining_bytes'),
-        updated_at=records.parse_time(
+        updated_at=times.parse_time(
             values.get('updated_at') or values.get('created_at')))
 
 
@@ -177,10 +177,10 @@ def action(found: Any) -> Action:
     """Return an instance action of novaclient's object for it."""
     return Action(
         request_id=found.request_id, action=found.action,
-        start_time=records.parse_time(found.start_time)
+        start_time=times.parse_time(found.start_time)
         or datetime.datetime.min,
         message=found.message,
-        updated_at=records.parse_time(getattr(found, 'updated_at', None)),
+        updated_at=times.parse_time(getattr(found, 'updated_at', None)),
         user_id=getattr(found, 'user_id', None) or '')
 
 

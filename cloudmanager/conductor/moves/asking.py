@@ -14,7 +14,7 @@ from cloudmanager.conductor.moves import calls as nova_calls
 from cloudmanager.conductor.moves import endings
 from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.moves import migrations
-from cloudmanager.conductor.moves import requests
+from cloudmanager.conductor.moves import nova_requests
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.records.moves import Attempt
 from cloudmanager.conductor.records.moves import MoveItem
@@ -77,8 +77,8 @@ class Asking:
     def _ask(self, item: MoveItem, known: bool = False) -> None:
         self._calls.start(
             item.object_id, functools.partial(self._take, item),
-            requests.send, self._nova, item, self._source,
-            requests.lock_reason(self._run), known)
+            nova_requests.send, self._nova, item, self._source,
+            nova_requests.lock_reason(self._run), known)
 
     def _take(self, item: MoveItem, call: futures.Future[bool]) -> None:
         """Take Nova's answer to the request of a move."""

@@ -18,9 +18,9 @@ from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import calls as nova_calls
 from cloudmanager.conductor.moves import inquiry
 from cloudmanager.conductor.moves import items
+from cloudmanager.conductor.moves import nova_requests
 from cloudmanager.conductor.moves import places
 from cloudmanager.conductor.moves import plans
-from cloudmanager.conductor.moves import requests
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.records.moves import Phase
@@ -100,7 +100,7 @@ class Endings:
 
     def is_locked(self, server: nova_records.Server) -> bool:
         """Tell whether a lock of ours is on a server."""
-        return server.locked_reason == requests.lock_reason(self.run)
+        return server.locked_reason == nova_requests.lock_reason(self.run)
 
     def unlock(self, item: MoveItem) -> None:
         """Take our lock off a server, which is the end of its move."""
@@ -173,7 +173,7 @@ class Endings:
         self._deleted_again.add(item.object_id)
         self.run.guard()
         try:
-            retry.only_while(self.run.is_owned, requests.delete_again,
+            retry.only_while(self.run.is_owned, nova_requests.delete_again,
                              self.nova, item.object_id)
         except exception.CloudRequestRefused as exc:
             # The reset to an error was ours: nobody has changed the server

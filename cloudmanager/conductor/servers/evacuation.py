@@ -16,8 +16,8 @@ from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.hosts import fencing
 from cloudmanager.conductor.moves import mover
+from cloudmanager.conductor.moves import nova_requests
 from cloudmanager.conductor.moves import plans
-from cloudmanager.conductor.moves import requests
 from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.domain.task_states import ItemState
@@ -105,4 +105,5 @@ def _plan(run: engine_run.Run, tools: Tools, move: MoveItem,
 def release(run: engine_run.Run, tools: Tools, move: MoveItem) -> None:
     """Take our own lock off the server of an item."""
     if move.lock:
-        requests.unlock(run, tools.nova, tools.nova.server(move.object_id))
+        nova_requests.unlock(run, tools.nova,
+                             tools.nova.server(move.object_id))

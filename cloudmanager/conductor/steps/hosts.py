@@ -18,8 +18,8 @@ from cloudmanager.conductor.hosts import occupancy
 from cloudmanager.conductor.moves import early_plan
 from cloudmanager.conductor.moves import items as task_items
 from cloudmanager.conductor.moves import mover
+from cloudmanager.conductor.moves import nova_requests
 from cloudmanager.conductor.moves import plans
-from cloudmanager.conductor.moves import requests
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.steps.base import HostStep
@@ -221,8 +221,8 @@ class EvacuateServers(HostStep):
             if not item.lock or not item.attempts:
                 continue
             try:
-                requests.unlock(self.run, self.tools.nova,
-                                self.tools.nova.server(item.object_id))
+                nova_requests.unlock(self.run, self.tools.nova,
+                                     self.tools.nova.server(item.object_id))
             except exception.CloudManagerException as exc:
                 LOG.error('Server %(server)s may still be locked by task '
                           '%(task)s: %(why)s', {
@@ -327,7 +327,7 @@ class VerifyItems(HostStep):
             item.state, item.error = (
                 ItemState.SKIPPED, 'The server was deleted.')
         elif verdicts.came_through(server, self.run.host):
-            requests.unlock(self.run, self.tools.nova, server)
+            nova_requests.unlock(self.run, self.tools.nova, server)
             item.state, item.error = ItemState.DONE, None
             item.destination = server.host
         elif item.state == ItemState.PENDING:

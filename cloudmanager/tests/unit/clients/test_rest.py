@@ -9,8 +9,8 @@ from cloudmanager.clients import cinder
 from cloudmanager.clients import neutron
 from cloudmanager.clients import nova
 from cloudmanager.clients import placement
-from cloudmanager.clients import records
 from cloudmanager.clients import rest
+from cloudmanager.clients import times
 from cloudmanager.common import exception
 from cloudmanager.tests.unit.clients import base
 
@@ -218,6 +218,6 @@ class RecordsTestCase(base.ClientCase):
         for text in ('2031-01-02T03:04:05', '2031-01-02T03:04:05Z',
                      '2031-01-02T03:04:05.000000',
                      '2031-01-02T05:04:05+02:00'):
-            self.assertEqual(expected, records.parse_time(text))
-        self.assertEqual((None, None), (records.parse_time(None),
-                                        records.parse_time('')))
+            self.assertEqual(expected, times.parse_time(text))
+        self.assertEqual((None, None), (times.parse_time(None),
+                                        times.parse_time('')))

@@ -164,7 +164,7 @@ class Copies:
                       lambda outcome: self.keypairs.pop(('', name), None))
 
 
-class Inside:
+class ProjectClient:
     """A service's client in a project: what it creates belongs to it."""
 
     def __init__(self, service, project, *names):
@@ -404,7 +404,7 @@ class Cloud:
         if project_id in self.closed:
             raise exception.ProjectClosed(project=project_id)
         return conductor_tools.ProjectClients(
-            nova=Inside(self.nova, project_id, 'create_server',
-                        'create_image'),
-            cinder=Inside(self.cinder, project_id, 'create_snapshot',
-                          'create_volume'))
+            nova=ProjectClient(self.nova, project_id, 'create_server',
+                               'create_image'),
+            cinder=ProjectClient(self.cinder, project_id, 'create_snapshot',
+                                 'create_volume'))

@@ -2,7 +2,7 @@
 """Rebuilding the servers of a dead host elsewhere."""
 
 from cloudmanager.common import exception
-from cloudmanager.conductor.moves import requests
+from cloudmanager.conductor.moves import nova_requests
 from cloudmanager.conductor.steps import hosts as host_steps
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
@@ -136,7 +136,7 @@ class LockTestCase(fakes_case.ConductorCase):
         self.clock.at(5, lambda: seen.append(
             self.nova.vms['vm1'].locked_reason))
         self.drive(run, fakes_case.EVACUATION)
-        self.assertEqual([requests.lock_reason(run)], seen)
+        self.assertEqual([nova_requests.lock_reason(run)], seen)
         self.assertFalse(self.nova.vms['vm1'].locked)
         self.assertEqual(1, self.nova.count('unlock'))
 

@@ -12,7 +12,7 @@ from cloudmanager.common import exception
 from cloudmanager.conductor import actions
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.hosts import compute_services
-from cloudmanager.conductor.moves import requests
+from cloudmanager.conductor.moves import nova_requests
 from cloudmanager.conductor.records.hosts import Proof
 from cloudmanager.conductor.steps import base as tasks_base
 from cloudmanager.conductor.steps import hosts as steps
@@ -347,7 +347,7 @@ class VerifyTestCase(StepCase):
     def test_late_success(self):
         """EV7: it came after its time; counted as done, and unlocked."""
         run = self.failed(host='dst1', locked=True)
-        self.nova.set('vm1', locked_reason=requests.lock_reason(run))
+        self.nova.set('vm1', locked_reason=nova_requests.lock_reason(run))
         self.step(steps.VerifyItems, run).execute()
         item = self.items()['vm1']
         self.assertEqual(('DONE', 'dst1', None), (

@@ -3,8 +3,8 @@
 
 from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
+from cloudmanager.conductor.moves import nova_requests
 from cloudmanager.conductor.moves import plans
-from cloudmanager.conductor.moves import requests
 from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.domain.task_states import ItemKind
 from cloudmanager.planning.terms import Action
@@ -198,7 +198,7 @@ class RequestTestCase(LocalDisksCase):
     def send(self, destination='dst1', **values):
         self.nova.add('vm1')
         self.dead_host()
-        requests.send(self.nova, MoveItem(
+        nova_requests.send(self.nova, MoveItem(
             kind=ItemKind.SERVER, object_id='vm1', destination=destination,
             action=Action.EVACUATE, **values), 'src', 'why', True)
 
