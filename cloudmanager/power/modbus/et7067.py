@@ -18,6 +18,7 @@ from cloudmanager.power import deadline as power_deadline
 from cloudmanager.power import exceptions
 from cloudmanager.power import network
 from cloudmanager.power import options
+from cloudmanager.power import relays
 from cloudmanager.power import states
 from cloudmanager.power.modbus import client as modbus
 
@@ -53,16 +54,13 @@ def _translate(device: base.Device, request: str,
         reason=_REASONS.get(exc.code, f'exception {exc.code}'))
 
 
-class ET7067Driver(base.PowerDriver):
-    """The outputs cut what feeds a node."""
+class ET7067Driver(relays.RelayDriver):
+    """The eight relays of a module."""
 
     options_schema = options.MODBUS
 
     def __init__(self) -> None:
         self._turns = power_deadline.Turns()
-
-    def state(self, device: base.Device, output: str) -> str:
-        return self.states(device, [output])[output]
 
     def states(self, device: base.Device,
                outputs: Iterable[str]) -> dict[str, str]:
@@ -76,16 +74,6 @@ class ET7067Driver(base.PowerDriver):
                          if self._is_on(device, found[number])
                          else states.POWER_OFF)
                 for output, number in numbers.items()}
-
-    def power_on(self, device: base.Device, output: str) -> None:
-        self._switch(device, output, True)
-
-    def power_off(self, device: base.Device, output: str,
-                  soft: bool = False) -> None:
-        if soft:
-            raise exceptions.PowerUnsupported(device=device,
-                                              request='a soft shutdown')
-        self._switch(device, output, False)
 
     def outputs(self, device: base.Device) -> list[str]:
         return [str(number + 1) for number in range(OUTPUTS)]
@@ -104,7 +92,7 @@ class ET7067Driver(base.PowerDriver):
             raise exceptions.PowerNoOutput(device=device, output=output)
         return known.index(output)
 
-    def _switch(self, device: base.Device, output: str, on: bool) -> None:
+    def switch(self, device: base.Device, output: str, on: bool) -> None:
         coil = (self.option(device, 'first_coil')
                 + self._number(device, output))
         value = self._is_on(device, on)

@@ -26,6 +26,7 @@ from cloudmanager.power import deadline as power_deadline
 from cloudmanager.power import exceptions
 from cloudmanager.power import network
 from cloudmanager.power import options
+from cloudmanager.power import relays
 from cloudmanager.power import states
 from cloudmanager.power import wording
 from cloudmanager.power.snmp import client as snmp
@@ -66,13 +67,10 @@ def translate(device: base.Device, request: str,
     return network.trouble(device, exc)
 
 
-class DaenetDriver(base.PowerDriver):
-    """The outputs cut what feeds a node."""
+class DaenetDriver(relays.RelayDriver):
+    """The outputs of a board."""
 
     options_schema = options.DAENET
-
-    def state(self, device: base.Device, output: str) -> str:
-        return self.states(device, [output])[output]
 
     def states(self, device: base.Device,
                outputs: Iterable[str]) -> dict[str, str]:
@@ -80,16 +78,6 @@ class DaenetDriver(base.PowerDriver):
         return self.visit(device, 'a reading', lambda agent: {
             output: self.read(device, agent, pin)
             for output, pin in wanted.items()})
-
-    def power_on(self, device: base.Device, output: str) -> None:
-        self._switch(device, output, True)
-
-    def power_off(self, device: base.Device, output: str,
-                  soft: bool = False) -> None:
-        if soft:
-            raise exceptions.PowerUnsupported(device=device,
-                                              request='a soft shutdown')
-        self._switch(device, output, False)
 
     def outputs(self, device: base.Device) -> list[str]:
         return [str(number + 1) for number in
@@ -203,7 +191,7 @@ class DaenetDriver(base.PowerDriver):
                 device=device, request=f'{pin} {"on" if on else "off"}',
                 reason='it did not change')
 
-    def _switch(self, device: base.Device, output: str, on: bool) -> None:
+    def switch(self, device: base.Device, output: str, on: bool) -> None:
         pin = self.pin(device, output)
         self.visit(device, f'output {output} {"on" if on else "off"}',
                    lambda agent: self.write(device, agent, pin, on))
