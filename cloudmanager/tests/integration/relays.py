@@ -8,7 +8,6 @@ directory of its own, and ends with the test.
 
 import dataclasses
 import json
-import logging
 import os
 import pathlib
 import shutil
@@ -20,14 +19,10 @@ import time
 
 import fixtures
 import jsonschema
-from oslo_config import cfg
-from oslo_config import fixture as config_fixture
-import testtools
 
-from cloudmanager.conf import power as power_conf
 from cloudmanager.power import confirm
 from cloudmanager.tests.integration import daenet_agent
-from cloudmanager.tests.unit.power import base as unit_base
+from cloudmanager.tests.integration import power_case
 
 HERE = pathlib.Path(__file__).parent
 START_SECONDS = 10
@@ -236,48 +231,25 @@ class Module(_Server):
             path.write_text(str(value))
 
 
-class RelayTestCase(testtools.TestCase):
-    """Has a driver, the options of power, and all that is logged."""
+class RelayTestCase(power_case.PowerDriverTestCase):
+    """Has a driver and a device, of which subclasses make one each."""
 
     deadline = 1.5
-    # Seconds within which a call that needs no waiting is over.
     prompt = 2.0
-    password = unit_base.PASSWORD
-
-    def setUp(self):
-        super().setUp()
-        self.logger = self.useFixture(fixtures.FakeLogger(
-            level=logging.DEBUG))
-        # Before all that may log, so that it is checked after all of it.
-        self.addCleanup(self.check_logs)
-        self.conf = self.useFixture(config_fixture.Config(cfg.CONF))
-        power_conf.register_opts(self.conf.conf)
-        self.conf.config(group='power', call_deadline=self.deadline,
-                         confirm_timeout=10.0, soft_timeout=3.0)
-
-    def check_logs(self):
-        self.assertNotIn(self.password, self.logger.output)
+    pace = 5
 
     def state(self, output='1', device=None):
         return self.driver.state(device or self.device, output)
 
-    def fails(self, kind, function, *arguments, within=prompt):
-        """Return the error of a call that has to fail in time."""
-        start = time.monotonic()
-        error = self.assertRaises(kind, function, *arguments)
+    def fails(self, kind, function, *arguments, within=None):
+        """Return the error of a call that has to fail, and not as another."""
+        error = super().fails(kind, function, *arguments, within=within)
         self.assertIs(kind, type(error))
-        self.assertLess(time.monotonic() - start, within)
-        self.assertNotIn(self.password, unit_base.everything_of(error))
         return error
 
     def feeds(self, *outputs, device=None):
         return [confirm.Feed(self.driver, device or self.device, output)
                 for output in outputs or ['1']]
-
-    @staticmethod
-    def pause(seconds):
-        """Read more often than with real machines."""
-        time.sleep(seconds / 5)
 
     def with_options(self, **options):
         """Return the device with options, which have to be allowed ones."""

@@ -11,7 +11,6 @@ standard library.
 import concurrent.futures
 import dataclasses
 import gc
-import logging
 import os
 import time
 import urllib.request
@@ -19,16 +18,13 @@ from xml.etree import ElementTree
 
 from amt import client as amt_client
 import fixtures
-from oslo_config import cfg
-from oslo_config import fixture as config_fixture
-import testtools
 
-from cloudmanager.conf import power as power_conf
 from cloudmanager.power import base
 from cloudmanager.power import confirm
 from cloudmanager.power import exceptions
 from cloudmanager.power import states
 from cloudmanager.power.amt import driver as amt
+from cloudmanager.tests.integration import power_case
 from cloudmanager.tests.unit.power import amt_peer
 from cloudmanager.tests.unit.power import base as unit_base
 from cloudmanager.tests.unit.power import peers
@@ -54,28 +50,15 @@ wsman.xsd"><Selector Name="%(key)s">%(value)s</Selector></SelectorSet>\
 </ReferenceParameters></x:%(name)s>'''
 
 
-def pause(seconds):
-    """Read more often than with real machines."""
-    time.sleep(seconds / 10)
+class AMTTestCase(power_case.PowerDriverTestCase):
 
-
-class AMTTestCase(testtools.TestCase):
+    deadline = DEADLINE
+    prompt = PROMPT
 
     def setUp(self):
         super().setUp()
-        self.logger = self.useFixture(fixtures.FakeLogger(
-            level=logging.DEBUG))
-        # Before all that may log, so that it is checked after all of it.
-        self.addCleanup(self.check_logs)
-        self.conf = self.useFixture(config_fixture.Config(cfg.CONF))
-        power_conf.register_opts(self.conf.conf)
-        self.conf.config(group='power', call_deadline=DEADLINE,
-                         confirm_timeout=10.0, soft_timeout=3.0)
         self.driver = amt.AMTDriver()
         self.machine, self.device = self.start_machine()
-
-    def check_logs(self):
-        self.assertNotIn(PASSWORD, self.logger.output)
 
     def start_machine(self, **values):
         machine = self.useFixture(amt_peer.AMT(PASSWORD, **values))
@@ -85,19 +68,11 @@ class AMTTestCase(testtools.TestCase):
     def state(self, device=None):
         return self.driver.state(device or self.device, '1')
 
-    def fails(self, kind, function, *arguments, within=PROMPT):
-        """Return the error of a call that has to fail in time."""
-        start = time.monotonic()
-        error = self.assertRaises(kind, function, *arguments)
-        self.assertLess(time.monotonic() - start, within)
-        self.assertNotIn(PASSWORD, unit_base.everything_of(error))
-        return error
-
     def feeds(self):
         return [confirm.Feed(self.driver, self.device, '1')]
 
     def fence(self):
-        confirm.fence(self.feeds(), pause=pause)
+        confirm.fence(self.feeds(), pause=self.pause)
 
 
 class OtherClientsTestCase(AMTTestCase):
@@ -235,12 +210,12 @@ class ConfirmTestCase(AMTTestCase):
     def test_pw18_soft_then_hard(self):
         self.conf.config(group='power', soft_timeout=1.0)
         self.machine.hangs = True
-        confirm.switch_off(self.feeds(), pause=pause)
+        confirm.switch_off(self.feeds(), pause=self.pause)
         self.assertEqual([amt_peer.GRACEFUL_OFF, 8], self.machine.asked)
 
     def test_pw18_soft_that_is_not_there(self):
         self.machine.agent = False
-        confirm.switch_off(self.feeds(), pause=pause)
+        confirm.switch_off(self.feeds(), pause=self.pause)
         self.assertEqual([8], self.machine.asked)
 
     def test_asleep(self):
@@ -249,7 +224,7 @@ class ConfirmTestCase(AMTTestCase):
         self.assertEqual([8], self.machine.asked)
 
     def test_reset(self):
-        confirm.reset(self.feeds(), pause=pause)
+        confirm.reset(self.feeds(), pause=self.pause)
         self.assertEqual([10], self.machine.asked)
 
 

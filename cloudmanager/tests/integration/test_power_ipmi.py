@@ -4,7 +4,6 @@
 import concurrent.futures
 import dataclasses
 import gc
-import logging
 import os
 import pathlib
 import socket
@@ -15,17 +14,14 @@ import time
 
 import fixtures
 import jsonschema
-from oslo_config import cfg
-from oslo_config import fixture as config_fixture
-import testtools
 
-from cloudmanager.conf import power as power_conf
 from cloudmanager.power import base
 from cloudmanager.power import confirm
 from cloudmanager.power import exceptions
 from cloudmanager.power import states
 from cloudmanager.power.ipmi import driver as ipmi
 from cloudmanager.power.ipmi import health
+from cloudmanager.tests.integration import power_case
 from cloudmanager.tests.unit.power import base as unit_base
 
 TOOLS = pathlib.Path(__file__).parents[3] / 'tools'
@@ -43,31 +39,20 @@ THREADS = 32
 LOGIN_ANSWERS = 6
 
 
-def pause(seconds):
-    """Read more often than with real machines."""
-    time.sleep(seconds / 5)
-
-
-class IPMITestCase(testtools.TestCase):
+class IPMITestCase(power_case.PowerDriverTestCase):
     """Has one BMC, and as many as wanted."""
+
+    password = PASSWORD
+    deadline = DEADLINE
+    prompt = PROMPT
+    pace = 5
 
     def setUp(self):
         super().setUp()
-        self.logger = self.useFixture(fixtures.FakeLogger(
-            level=logging.DEBUG))
-        # Before all that may log, so that it is checked after all of it.
-        self.addCleanup(self.check_logs)
-        self.conf = self.useFixture(config_fixture.Config(cfg.CONF))
-        power_conf.register_opts(self.conf.conf)
-        self.conf.config(group='power', call_deadline=DEADLINE,
-                         confirm_timeout=10.0, soft_timeout=3.0)
         self.directory = pathlib.Path(self.useFixture(
             fixtures.TempDir()).path)
         self.driver = ipmi.IPMIDriver()
         self.bmc, self.device = self.start_bmc('first')
-
-    def check_logs(self):
-        self.assertNotIn(PASSWORD, self.logger.output)
 
     def start_bmc(self, name, **values):
         """Start a BMC; fails if ipmi_sim is not installed."""
@@ -81,14 +66,6 @@ class IPMITestCase(testtools.TestCase):
 
     def state(self, device=None):
         return self.driver.state(device or self.device, '1')
-
-    def fails(self, kind, function, *arguments, within=PROMPT):
-        """Return the error of a call that has to fail in time."""
-        start = time.monotonic()
-        error = self.assertRaises(kind, function, *arguments)
-        self.assertLess(time.monotonic() - start, within)
-        self.assertNotIn(PASSWORD, unit_base.everything_of(error))
-        return error
 
     def with_options(self, **options):
         """Return the device with options, which have to be allowed ones."""
@@ -154,7 +131,7 @@ class RequestsTestCase(IPMITestCase):
         self.bmc.switch(False)
         self.driver.power_off(self.device, '1')
         self.assertEqual(OFF, self.state())
-        confirm.fence(self.feeds(), pause=pause)
+        confirm.fence(self.feeds(), pause=self.pause)
 
     def test_refused(self):
         self.bmc.set_refusing(True)
@@ -308,7 +285,7 @@ class ConfirmTestCase(IPMITestCase):
 
     def test_pw8_slow_off(self):
         self.bmc.set_off_delay(2500)
-        confirm.fence(self.feeds(), pause=pause)
+        confirm.fence(self.feeds(), pause=self.pause)
         self.assertEqual('off', self.bmc.state)
         self.assertEqual(['set power 0'], self.requests())
 
@@ -324,21 +301,21 @@ class ConfirmTestCase(IPMITestCase):
         self.bmc.set_refusing_off(True)
         self.fails(exceptions.PowerRefused, self.driver.power_off,
                    self.device, '1')
-        confirm.fence(self.feeds(), pause=pause)
+        confirm.fence(self.feeds(), pause=self.pause)
 
     def test_pw18_soft_then_hard(self):
         self.bmc.set_soft_delay(None)
-        confirm.switch_off(self.feeds(), pause=pause)
+        confirm.switch_off(self.feeds(), pause=self.pause)
         self.assertEqual(['set shutdown 1', 'set power 0'], self.requests())
         self.assertEqual('off', self.bmc.state)
 
     def test_pw17_two_feeds(self):
         other, device = self.start_bmc('second')
-        confirm.fence(self.feeds(self.device, device), pause=pause)
+        confirm.fence(self.feeds(self.device, device), pause=self.pause)
         self.assertEqual(['off', 'off'], [self.bmc.state, other.state])
 
     def test_reset(self):
-        confirm.reset(self.feeds(), pause=pause)
+        confirm.reset(self.feeds(), pause=self.pause)
         self.assertEqual(['set reset 1'], self.requests())
 
     def test_pw10_fence_of_a_bmc_that_comes_back(self):
@@ -347,7 +324,7 @@ class ConfirmTestCase(IPMITestCase):
         timer.start()
         self.addCleanup(timer.join)
         self.conf.config(group='power', confirm_timeout=20.0)
-        confirm.fence(self.feeds(), pause=pause)
+        confirm.fence(self.feeds(), pause=self.pause)
         self.assertEqual('off', self.bmc.state)
 
 

@@ -9,21 +9,16 @@ What the driver does is seen by curl as well.
 import concurrent.futures
 import dataclasses
 import json
-import logging
 import subprocess
-import time
 
 import fixtures
-from oslo_config import cfg
-from oslo_config import fixture as config_fixture
-import testtools
 
-from cloudmanager.conf import power as power_conf
 from cloudmanager.power import base
 from cloudmanager.power import confirm
 from cloudmanager.power import exceptions
 from cloudmanager.power import states
 from cloudmanager.power.redfish import driver as redfish
+from cloudmanager.tests.integration import power_case
 from cloudmanager.tests.integration import redfish_emulator
 from cloudmanager.tests.unit.power import base as unit_base
 from cloudmanager.tests.unit.power import peers
@@ -36,28 +31,17 @@ DEADLINE = 3.0
 PROMPT = 3.0
 
 
-def pause(seconds):
-    """Read more often than with real machines."""
-    time.sleep(seconds / 10)
+class RedfishTestCase(power_case.PowerDriverTestCase):
 
-
-class RedfishTestCase(testtools.TestCase):
+    deadline = DEADLINE
+    prompt = PROMPT
+    confirm_timeout = 15.0
+    soft_timeout = 10.0
 
     def setUp(self):
         super().setUp()
-        self.logger = self.useFixture(fixtures.FakeLogger(
-            level=logging.DEBUG))
-        # Before all that may log, so that it is checked after all of it.
-        self.addCleanup(self.check_logs)
-        self.conf = self.useFixture(config_fixture.Config(cfg.CONF))
-        power_conf.register_opts(self.conf.conf)
-        self.conf.config(group='power', call_deadline=DEADLINE,
-                         confirm_timeout=15.0, soft_timeout=10.0)
         self.driver = redfish.RedfishDriver()
         self.addCleanup(self.driver.close)
-
-    def check_logs(self):
-        self.assertNotIn(PASSWORD, self.logger.output)
 
     def start(self, **values):
         self.emulator = self.useFixture(
@@ -68,14 +52,6 @@ class RedfishTestCase(testtools.TestCase):
 
     def state(self, output=FIRST, device=None):
         return self.driver.state(device or self.device, output)
-
-    def fails(self, kind, function, *arguments, within=PROMPT):
-        """Return the error of a call that has to fail in time."""
-        start = time.monotonic()
-        error = self.assertRaises(kind, function, *arguments)
-        self.assertLess(time.monotonic() - start, within)
-        self.assertNotIn(PASSWORD, unit_base.everything_of(error))
-        return error
 
     def curl(self, output=FIRST):
         """Return a system as another program sees it."""
@@ -140,18 +116,18 @@ class RequestsTestCase(RedfishTestCase):
     def test_already_off(self):
         self.driver.power_off(self.device, SECOND)
         self.assertEqual(OFF, self.state(SECOND))
-        confirm.fence(self.feeds(SECOND), pause=pause)
+        confirm.fence(self.feeds(SECOND), pause=self.pause)
 
 
 class ConfirmTestCase(RedfishTestCase):
 
     def test_pw8_slow_changes(self):
         self.start(seconds=2)
-        confirm.fence(self.feeds(), pause=pause)
+        confirm.fence(self.feeds(), pause=self.pause)
         self.assertEqual('Off', self.curl()['PowerState'])
-        confirm.switch_on(self.feeds(), pause=pause)
+        confirm.switch_on(self.feeds(), pause=self.pause)
         self.assertEqual('On', self.curl()['PowerState'])
-        confirm.switch_off(self.feeds(), pause=pause)
+        confirm.switch_off(self.feeds(), pause=self.pause)
         self.assertEqual('Off', self.curl()['PowerState'])
 
     def test_refused_off(self):
@@ -168,7 +144,7 @@ class ConfirmTestCase(RedfishTestCase):
 
     def test_reset(self):
         self.start(seconds=1)
-        confirm.reset(self.feeds(), pause=pause)
+        confirm.reset(self.feeds(), pause=self.pause)
         self.assertEqual('On', self.curl()['PowerState'])
 
 

@@ -3,7 +3,6 @@
 
 import concurrent.futures
 import dataclasses
-import logging
 import os
 import pathlib
 import subprocess
@@ -12,17 +11,14 @@ import time
 
 import asyncssh
 import fixtures
-from oslo_config import cfg
-from oslo_config import fixture as config_fixture
-import testtools
 
-from cloudmanager.conf import power as power_conf
 from cloudmanager.power import base
 from cloudmanager.power import confirm
 from cloudmanager.power import exceptions
 from cloudmanager.power import states
 from cloudmanager.power.ssh import driver as ssh
 from cloudmanager.tests.integration import hypervisor
+from cloudmanager.tests.integration import power_case
 from cloudmanager.tests.unit.power import base as unit_base
 from cloudmanager.tests.unit.power import peers
 
@@ -34,21 +30,13 @@ DEADLINE = 3.0
 PROMPT = 3.0
 
 
-def pause(seconds):
-    """Read more often than with real machines."""
-    time.sleep(seconds / 10)
+class SSHTestCase(power_case.PowerDriverTestCase):
 
-
-class SSHTestCase(testtools.TestCase):
+    deadline = DEADLINE
+    prompt = PROMPT
 
     def setUp(self):
         super().setUp()
-        self.logger = self.useFixture(fixtures.FakeLogger(
-            level=logging.DEBUG))
-        # Before all that may log, so that it is checked after all of it.
-        self.addCleanup(self.check_logs)
-        self.conf = self.useFixture(config_fixture.Config(cfg.CONF))
-        power_conf.register_opts(self.conf.conf)
         self.known_hosts = pathlib.Path(
             self.useFixture(fixtures.TempDir()).path) / 'known_hosts'
         self.conf.config(group='power', call_deadline=DEADLINE,
@@ -61,25 +49,14 @@ class SSHTestCase(testtools.TestCase):
             self.peer.user, PASSWORD,
             options={'host_key': self.peer.host_key, 'uri': self.peer.uri})
 
-    def check_logs(self):
-        self.assertNotIn(PASSWORD, self.logger.output)
-
     def state(self, device=None):
         return self.driver.state(device or self.device, DOMAIN)
-
-    def fails(self, kind, function, *arguments, within=PROMPT):
-        """Return the error of a call that has to fail in time."""
-        start = time.monotonic()
-        error = self.assertRaises(kind, function, *arguments)
-        self.assertLess(time.monotonic() - start, within)
-        self.assertNotIn(PASSWORD, unit_base.everything_of(error))
-        return error
 
     def feeds(self):
         return [confirm.Feed(self.driver, self.device, DOMAIN)]
 
     def fence(self):
-        confirm.fence(self.feeds(), pause=pause)
+        confirm.fence(self.feeds(), pause=self.pause)
 
 
 class RequestsTestCase(SSHTestCase):
@@ -158,10 +135,10 @@ class ConfirmTestCase(SSHTestCase):
         self.fence()
 
     def test_soft_and_reset(self):
-        confirm.switch_off(self.feeds(), pause=pause)
+        confirm.switch_off(self.feeds(), pause=self.pause)
         self.assertEqual('shut off', self.peer.state())
-        confirm.switch_on(self.feeds(), pause=pause)
-        confirm.reset(self.feeds(), pause=pause)
+        confirm.switch_on(self.feeds(), pause=self.pause)
+        confirm.reset(self.feeds(), pause=self.pause)
         self.assertEqual('running', self.peer.state())
 
 

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of power drivers with devices of other makes share."""
+
+import logging
+import time
+
+import fixtures
+from oslo_config import cfg
+from oslo_config import fixture as config_fixture
+import testtools
+
+from cloudmanager.conf import power as power_conf
+from cloudmanager.tests.unit.power import base as unit_base
+
+
+class PowerDriverTestCase(testtools.TestCase):
+    """Has the options of power, and all that is logged.
+
+    :cvar prompt: seconds within which a call that needs no waiting is over
+    :cvar pace: how much more often than with real machines states are read
+    """
+
+    password = unit_base.PASSWORD
+    deadline = 3.0
+    prompt = 3.0
+    pace = 10
+    confirm_timeout = 10.0
+    soft_timeout = 3.0
+
+    def setUp(self):
+        super().setUp()
+        self.logger = self.useFixture(fixtures.FakeLogger(
+            level=logging.DEBUG))
+        # Before all that may log, so that it is checked after all of it.
+        self.addCleanup(self.check_logs)
+        self.conf = self.useFixture(config_fixture.Config(cfg.CONF))
+        power_conf.register_opts(self.conf.conf)
+        self.conf.config(group='power', call_deadline=self.deadline,
+                         confirm_timeout=self.confirm_timeout,
+                         soft_timeout=self.soft_timeout)
+
+    def check_logs(self):
+        self.assertNotIn(self.password, self.logger.output)
+
+    def pause(self, seconds):
+        time.sleep(seconds / self.pace)
+
+    def fails(self, kind, function, *arguments, within=None):
+        """Return the error of a call that has to fail in time.
+
+        :param within: seconds; ``prompt`` by default
+        """
+        start = time.monotonic()
+        error = self.assertRaises(kind, function, *arguments)
+        self.assertLess(time.monotonic() - start, within or self.prompt)
+        self.assertNotIn(self.password, unit_base.everything_of(error))
+        return error
