@@ -12,9 +12,10 @@ OPTS = [
 
     cfg.StrOpt('connection', secret=True,
                help='Connection to Cinder\'s database. Cinder\'s API cannot '
-                    'remove a service; with this, the decommissioning of a '
-                    'host removes those of Cinder as cinder-manage does. '
-                    'Without it they are disabled.'),
+                    'remove a service. With this option, decommissioning a '
+                    'host removes its services from the database, as '
+                    'cinder-manage does; without it, they are only '
+                    'disabled.'),
 ]
 
 

@@ -14,21 +14,22 @@ _ADAPTER_OPTS = ('region-name', 'valid-interfaces')
 
 OPTS = [
     cfg.IntOpt('retries', default=7, min=0,
-               help='How often a request that may be repeated is repeated '
+               help='How often a request that may be repeated is retried '
                     'after a lost connection, 429 or 5xx.'),
     cfg.FloatOpt('retry_delay', default=0.5, min=0,
-                 help='Seconds before the first repetition; doubles each '
-                      'time, with jitter, up to retry_max_delay. With the '
-                      'defaults an absence of 25 seconds is outlasted.'),
+                 help='Seconds before the first retry. The delay doubles '
+                      'each time, with some random variation, up to '
+                      'retry_max_delay. The defaults survive an outage of '
+                      '25 seconds.'),
     cfg.FloatOpt('retry_max_delay', default=10.0, min=0,
-                 help='Longest pause between repetitions, in seconds.'),
+                 help='Longest delay between retries, in seconds.'),
     cfg.FloatOpt('retry_total', default=120.0, min=0,
-                 help='Seconds since the first attempt after which a '
-                      'request is not repeated any more, however many '
-                      'repetitions are left.'),
+                 help='Seconds after the first attempt beyond which a '
+                      'request is no longer retried, even if retries are '
+                      'left.'),
     cfg.FloatOpt('outage_timeout', default=600.0, min=0,
-                 help='Seconds that a step of a task waits for a cloud that '
-                      'is out of reach before the task fails.'),
+                 help='Seconds that a step of a task waits for an '
+                      'unreachable cloud before the task fails.'),
 ]
 
 

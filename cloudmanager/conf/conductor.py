@@ -10,8 +10,9 @@ conductor_group = cfg.OptGroup('conductor', title='Conductor')
 OPTS = [
 
     cfg.IntOpt('workers', default=64, min=1,
-               help='Tasks that one conductor runs at a time. Most of their '
-                    'time they wait, for devices and for Nova.'),
+               help='Tasks that one conductor runs at the same time. They '
+                    'spend most of their time waiting for devices and for '
+                    'Nova.'),
     cfg.StrOpt('jobboard', default='sql',
                choices=('sql', 'redis', 'etcd', 'zookeeper'),
                help='Where conductors find and claim work.'),
@@ -23,18 +24,20 @@ OPTS = [
                  help='Seconds after which the task of a conductor that no '
                       'longer answers is taken over.'),
     cfg.FloatOpt('heartbeat_interval', default=10.0, min=0.5,
-                 help='Seconds between signs of life in the database. After '
-                      'three without one, others take over what belongs to '
-                      'a conductor, such as the power controls that it '
-                      'reads; tasks go by the lease.'),
+                 help='Seconds between the heartbeats that a conductor '
+                      'writes to the database. After three missed '
+                      'heartbeats others take over what belongs to it, such '
+                      'as the power controls that it reads. Its tasks are '
+                      'taken over when their lease expires.'),
     cfg.FloatOpt('poll_interval', default=1.0, min=0.05,
-                 help='Seconds between looks at the jobboard.'),
+                 help='Seconds between polls of the jobboard.'),
     cfg.FloatOpt('sweep_interval', default=3.0, min=0.1,
-                 help='Seconds between searches for tasks that no '
-                      'conductor was told of.'),
+                 help='Seconds between searches for tasks that no conductor '
+                      'was notified of.'),
     cfg.IntOpt('graceful_timeout', default=30, min=0,
-               help='Seconds that running steps get to reach a point where '
-                    'another conductor can go on, after SIGTERM.'),
+               help='Seconds after SIGTERM within which running steps must '
+                    'reach a point from which another conductor can '
+                    'continue.'),
 ]
 
 

@@ -10,8 +10,8 @@ OPTS = [
     cfg.HostAddressOpt('host',
                        sample_default='controller1',
                        help='Name of this machine on the message bus and as '
-                            'owner of tasks. The machine\'s host name when '
-                            'not set.'),
+                            'owner of tasks. If unset, the host name of the '
+                            'machine.'),
     cfg.StrOpt('state_path',
                default='/var/lib/cloudmanager',
                help='Directory for what the service keeps on disk.'),

@@ -11,10 +11,11 @@ OPTS = [
 
     cfg.ListOpt('keystone_config_files',
                 default=['/etc/keystone/keystone.conf'],
-                help='Configuration files of Keystone on the machines of the '
-                     'conductors, later ones before earlier ones. They say '
-                     'whether the configuration of domains is kept in files '
-                     'or in Keystone\'s database, and where the files are.'),
+                help='Configuration files of Keystone on the machines of '
+                     'the conductors. Later files override earlier ones. '
+                     'They say whether the configuration of domains is kept '
+                     'in files or in Keystone\'s database, and where the '
+                     'files are.'),
     cfg.BoolOpt('totp_allowed', default=False,
                 help='Whether one-time passwords may be sent to the users of '
                      'domains, as clients are told.'),

@@ -10,24 +10,23 @@ inventory_group = cfg.OptGroup('inventory', title='Inventory')
 OPTS = [
 
     cfg.BoolOpt('auto_enroll', default=True,
-                help='Whether hypervisors of Nova that no node stands for '
-                     'become nodes by themselves.'),
+                help='Whether a node is created automatically for each '
+                     'hypervisor of Nova that has none.'),
     cfg.IntOpt('sync_interval', default=60, min=0,
                help='Seconds between comparisons of the nodes with Nova. '
-                    'One conductor does it for all. 0 for never.'),
+                    'One conductor does this for all. Zero disables them.'),
     cfg.FloatOpt('cache_seconds', default=10.0, min=0,
-                 help='Seconds for which what was read from Nova and '
-                      'Placement is answered without a new look at them. '
-                      'After that it is answered once more while it is read '
-                      'anew.'),
+                 help='Seconds for which data from Nova and Placement is '
+                      'answered without reading it again. After that it is '
+                      'answered once more while it is refreshed.'),
     cfg.FloatOpt('stale_seconds', default=300.0, min=0,
-                 help='Seconds after which what was read is not answered '
-                      'any more, even when Nova or Placement cannot be '
+                 help='Seconds after which data from Nova or Placement is '
+                      'no longer answered, even if the service cannot be '
                       'reached.'),
     cfg.FloatOpt('read_timeout', default=3.0, min=0,
-                 help='Seconds that a request waits for what was never '
-                      'read, or not lately. Then it is answered without, '
-                      'with a warning.'),
+                 help='Seconds that a request waits for data that has not '
+                      'been read yet, or not lately. After that it is '
+                      'answered without the data, with a warning.'),
 ]
 
 

@@ -16,10 +16,11 @@ OPTS = [
                     'Only conductors need it, for the system metadata of '
                     'servers, which Nova\'s API does not show.'),
     cfg.StrOpt('cell_connection', secret=True,
-               help='What Nova has in its [database] connection. Fills the '
-                    'templates that the connections of cells may be, such '
-                    'as {scheme}://{username}:{password}@10.0.0.5/nova. '
-                    'Like connection when not set.'),
+               help='The value of [database] connection in Nova\'s '
+                    'configuration. It fills connections of cells that are '
+                    'templates, such as '
+                    '{scheme}://{username}:{password}@10.0.0.5/nova. If '
+                    'unset, connection is used.'),
 ]
 
 

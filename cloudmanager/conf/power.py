@@ -10,45 +10,48 @@ power_group = cfg.OptGroup('power', title='Power control')
 OPTS = [
 
     cfg.FloatOpt('call_deadline', default=20.0, min=0.5,
-                 help='Seconds after which one request to a power device '
-                      'is given up, whatever the device does.'),
+                 help='Seconds after which a request to a power device is '
+                      'abandoned, whatever the device does.'),
     cfg.FloatOpt('confirm_timeout', default=60.0, min=1.0,
                  help='Seconds within which a device must confirm that an '
                       'output is on or off. Slow BMCs report the old state '
                       'for 45 seconds and more.'),
     cfg.FloatOpt('soft_timeout', default=120.0, min=1.0,
-                 help='Seconds that the operating system of a node gets to '
+                 help='Seconds that the operating system of a node has to '
                       'shut down by itself.'),
     cfg.FloatOpt('sweep_interval', default=60.0, min=0.0,
-                 help='Seconds between two looks at the power state of a '
-                      'node that nobody switches. Zero switches the sweep '
-                      'off: then states are those of the last actions.'),
+                 help='Seconds between readings of the power state of a '
+                      'node while no action changes it. Zero disables the '
+                      'readings; states are then those that the last '
+                      'actions left.'),
     cfg.IntOpt('sweep_workers', default=256, min=1,
-               help='Power devices that one conductor reads at a time. '
-                    'Those that have not answered for a second do not '
-                    'count, up to four times as many.'),
+               help='Power devices that one conductor reads at the same '
+                    'time. A device that has not answered for a second no '
+                    'longer counts; there may be up to four times as many '
+                    'of those.'),
     cfg.IntOpt('lost_after', default=3, min=1,
-               help='Looks at a power device that have to fail in a row '
-                    'until the state of its nodes is unknown and an alarm '
-                    'is raised. From then on it is looked at less often.'),
+               help='Readings of a power device that must fail in a row '
+                    'before the state of its nodes becomes unknown and an '
+                    'alarm is raised. From then on the device is read less '
+                    'often.'),
     cfg.FloatOpt('retry_interval', default=5.0, min=0.1,
-                 help='Seconds until a power device that did not answer is '
-                      'looked at again; twice as many with each further '
-                      'time.'),
+                 help='Seconds before a power device that did not answer is '
+                      'read again. The delay doubles with each further '
+                      'failure.'),
     cfg.FloatOpt('retry_interval_max', default=600.0, min=1.0,
-                 help='Most seconds between two looks at a power device '
-                      'that does not answer.'),
+                 help='Longest delay between readings of a power device '
+                      'that does not answer, in seconds.'),
     cfg.FloatOpt('on_spacing', default=0.5, min=0.0,
-                 help='Seconds between the moments at which two nodes of '
-                      'one rack are switched on, because of their inrush '
-                      'current. Nodes without a rack count as being in one. '
-                      'Zero switches it off, and on_limit too.'),
+                 help='Seconds between switching on two nodes of the same '
+                      'rack, to limit their inrush current. Nodes without a '
+                      'rack are treated as one rack. Zero disables this '
+                      'delay and on_limit.'),
     cfg.IntOpt('on_limit', default=64, min=0,
-               help='Nodes that may be on their way to being on at a time, '
-                    'by all conductors and in all racks; zero is any '
-                    'number.'),
+               help='Nodes that may be in the process of being switched on '
+                    'at the same time, across all conductors and racks. '
+                    'Zero means no limit.'),
     cfg.IntOpt('batch_workers', default=64, min=1,
-               help='Nodes that one task switches at a time.'),
+               help='Nodes that one task switches at the same time.'),
     cfg.FloatOpt('batch_timeout', default=55.0, min=1.0,
                  help='Seconds that a request to reset several nodes waits '
                       'for them. Must be less than the timeouts of clients '
@@ -57,21 +60,20 @@ OPTS = [
                  help='Seconds that a request for the health of a node '
                       'waits for its devices.'),
     cfg.StrOpt('ca_file',
-               help='File with the certificates, in PEM, of the CAs that '
-                    'sign those of power devices with HTTPS. Those that the '
-                    'system trusts when not set. The option "ca" of a '
-                    'device comes before it.'),
+               help='PEM file with the certificates of the CAs that are '
+                    'trusted for power devices with HTTPS. If unset, the '
+                    'CAs of the system are trusted. The option "ca" of a '
+                    'device takes precedence.'),
     cfg.StrOpt('ssh_known_hosts',
                default='/etc/cloudmanager/ssh_known_hosts',
-               help='File with the host keys of the devices that are '
-                    'reached by SSH, in the format of known_hosts of '
-                    'OpenSSH. The option "host_key" of a device comes '
-                    'before it. A device whose key is in neither is '
-                    'refused.'),
+               help='File with the host keys of devices that are reached by '
+                    'SSH, in OpenSSH\'s known_hosts format. The option '
+                    '"host_key" of a device takes precedence. A device '
+                    'whose key is in neither is refused.'),
     cfg.StrOpt('fake_state_dir',
-               help='Directory in which FakeDevice keeps the state of its '
-                    'outputs, so that several processes see the same. In '
-                    'memory when not set.'),
+               help='Directory where FakeDevice keeps the state of its '
+                    'outputs, so that several processes share it. If unset, '
+                    'each process keeps it in memory.'),
 ]
 
 

@@ -11,17 +11,16 @@ OPTS = [
 
     cfg.StrOpt('config_dir',
                sample_default='/srv/tftp/pxelinux.cfg',
-               help='Directory of PXELINUX\'s configuration files on '
+               help='Directory of PXELINUX configuration files on '
                     'conductors. Each node with a MAC address gets a file '
-                    'there with the data of its image. It must exist; the '
-                    'service does not make it. No files are written when '
-                    'not set.'),
+                    'there with the data of its image. The directory must '
+                    'exist. If unset, no files are written.'),
     cfg.BoolOpt('shared_config_dir', default=False,
-                help='Whether all conductors see one and the same '
-                     'directory, such as one on NFS. The nodes are then '
-                     'shared out among them, and all of them must have '
-                     'config_dir set. Otherwise each conductor that has it '
-                     'set keeps the files of all nodes.'),
+                help='Whether all conductors see the same directory, for '
+                     'instance on NFS. The nodes are then divided among '
+                     'them, and all of them must have config_dir set. '
+                     'Otherwise each conductor with config_dir keeps the '
+                     'files of all nodes.'),
     cfg.BoolOpt('write_default_image', default=False,
                 help='Whether nodes with the image "default" get a file '
                      'too. Without one, PXELINUX goes on to the file of '
@@ -29,8 +28,8 @@ OPTS = [
                      'never touches.'),
     cfg.FloatOpt('sync_interval', default=30.0, min=1.0,
                  help='Seconds between comparisons of the directory with '
-                      'the database. They make up for messages that were '
-                      'lost and for changes made by hand.'),
+                      'the database. They correct what lost messages or '
+                      'changes by hand have left.'),
 ]
 
 

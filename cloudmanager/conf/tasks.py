@@ -10,7 +10,7 @@ tasks_group = cfg.OptGroup('tasks', title='Tasks')
 OPTS = [
 
     cfg.IntOpt('retention_days', default=30, min=1,
-               help='Days that ended tasks are kept.'),
+               help='Days for which tasks are kept after they have ended.'),
     cfg.IntOpt('purge_interval', default=3600, min=60,
                help='Seconds between removals of old tasks.'),
 ]

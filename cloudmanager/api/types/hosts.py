@@ -43,7 +43,7 @@ class _Moves(_MaxMoves, _DataLoss):
     slow_migration = Field(
         Choice('wait', 'abort', 'force-complete'), create=True,
         nullable=False, default=None,
-        description='What becomes of live migrations that do not get on.')
+        description='What happens to live migrations that have stalled.')
     allow_evacuate = flag('What is left may be rebuilt elsewhere after the '
                           'host was cut off.')
 
