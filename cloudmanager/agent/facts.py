@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the node consists of, as its own tools tell it."""
 
+from collections.abc import Callable
 import json
 import pathlib
 from typing import Any
@@ -84,7 +85,7 @@ def _firmware() -> dict[str, str]:
     return found
 
 
-_SECTIONS = {
+_SECTIONS: dict[str, Callable[[], object]] = {
     'cpu': _cpu, 'memory': _memory, 'firmware': _firmware, 'pci': _pci,
     'disks': lambda: _from_json(_PROGRAMS['disks'])['blockdevices'],
     'interfaces': lambda: _from_json(_PROGRAMS['interfaces']),

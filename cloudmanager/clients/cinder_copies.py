@@ -4,9 +4,14 @@
 from collections.abc import Callable
 import dataclasses
 from typing import Any
+from typing import ParamSpec
+from typing import TypeVar
 
 from cloudmanager.clients import retry
 from cloudmanager.common import exception
+
+P = ParamSpec('P')
+T = TypeVar('T')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,8 +40,8 @@ class Copies:
     _client: Any
     _read: Callable[..., Any]
 
-    def _create(self, request: str, function: Callable[..., Any],
-                *args: Any, **kwargs: Any) -> Any:
+    def _create(self, request: str, function: Callable[P, T],
+                *args: P.args, **kwargs: P.kwargs) -> T:
         return retry.call(retry.Kind.ONCE, 'Cinder', request, function,
                           *args, **kwargs)
 
@@ -80,9 +85,9 @@ class Copies:
 
         :returns: its id
         """
-        return self._create(
+        return str(self._create(
             'create snapshot', self._client.volume_snapshots.create,
-            volume_id, name=name, description=description).id
+            volume_id, name=name, description=description).id)
 
     def snapshot(self, snapshot_id: str) -> Piece | None:
         """Return a snapshot, ``None`` when there is none any more."""
@@ -107,9 +112,9 @@ class Copies:
 
         :returns: its id
         """
-        return self._create(
+        return str(self._create(
             'create volume', self._client.volumes.create, size_gb,
-            snapshot_id=snapshot_id, name=name, description=description).id
+            snapshot_id=snapshot_id, name=name, description=description).id)
 
     def piece(self, volume_id: str) -> Piece | None:
         """Return a volume, ``None`` when there is none any more."""

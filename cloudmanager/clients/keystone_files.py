@@ -12,6 +12,7 @@ import stat
 from typing import Any
 
 from oslo_config import cfg
+from oslo_config import types
 from oslo_log import log as logging
 
 from cloudmanager.common import exception
@@ -46,7 +47,7 @@ _OPTIONS: dict[str, frozenset[str]] = {
         'user_mail_attribute', 'user_name_attribute', 'user_objectclass',
         'user_pass_attribute', 'user_tree_dn'))}
 _SECRETS: dict[str, frozenset[str]] = {'ldap': frozenset(('password',))}
-_LISTS = cfg.types.Dict(value_type=cfg.types.List(bounds=True))
+_LISTS = types.Dict(value_type=types.List(bounds=True))
 _KEYSTONE: dict[str, list[cfg.Opt]] = {
     'identity': [
         cfg.BoolOpt('domain_configurations_from_database', default=False),

@@ -35,7 +35,7 @@ def _next_marker(body: dict[str, Any], key: str) -> str | None:
     for link in body.get(f'{key}_links') or ():
         if link.get('rel') == 'next':
             query = parse.parse_qs(parse.urlsplit(link['href']).query)
-            return query.get('marker', [None])[0]
+            return next(iter(query.get('marker', ())), None)
     return None
 
 
@@ -57,8 +57,9 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
     def _versions(self) -> tuple[Any, Any]:
         """The oldest and the newest version that the server knows."""
         probe = self._make('2.1')
-        return self._read('discover versions', lambda: (
+        oldest, newest = self._read('discover versions', lambda: (
             api_versions._get_server_version_range(probe)))
+        return oldest, newest
 
     @property
     def _newest(self) -> Any:

@@ -108,4 +108,5 @@ class ServerActions:
             # have no diagnostics, and a dead host is seen otherwise.
             status = getattr(exc, 'http_status', None)
             return 'not running' if status == CONFLICT else None
-        return found[1].get('state')
+        state: str | None = found[1].get('state')
+        return state

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import dataclasses
 import functools
 from typing import Any
+from typing import ParamSpec
+from typing import TypeVar
 from urllib import parse
 
 from cloudmanager.clients import retry
@@ -13,6 +15,8 @@ from cloudmanager.common import exception
 #: The last version that tells the id of a server's flavor.
 FLAVOR_VERSION = '2.46'
 PAGE = 1000
+P = ParamSpec('P')
+T = TypeVar('T')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,8 +107,8 @@ class Copies:
     _set: Callable[..., None]
     _list: Callable[..., list[dict[str, Any]]]
 
-    def _create(self, request: str, function: Callable[..., Any],
-                *args: Any, **kwargs: Any) -> Any:
+    def _create(self, request: str, function: Callable[P, T],
+                *args: P.args, **kwargs: P.kwargs) -> T:
         return retry.call(retry.Kind.ONCE, 'Nova', request, function, *args,
                           **kwargs)
 
@@ -115,7 +119,8 @@ class Copies:
     def _show(self, client: Any, server_id: str) -> dict[str, Any]:
         _, body = self._read('show server', client.client.get,
                              f'/servers/{server_id}')
-        return body['server']
+        found: dict[str, Any] = body['server']
+        return found
 
     def blueprint(self, server_id: str) -> Blueprint | None:
         """Return what a server is made of, ``None`` without a server."""
@@ -154,7 +159,7 @@ class Copies:
         _, body = self._create('create server', self._client.client.post,
                                '/servers', body={'server': values},
                                log=False)
-        return body['server']['id']
+        return str(body['server']['id'])
 
     def servers_of(self, project_id: str) -> dict[str, str]:
         """Return the descriptions of a project's servers, by id.
@@ -198,7 +203,7 @@ class Copies:
             'create image', self._client.client.post,
             f'/servers/{server_id}/action',
             body={'createImage': {'name': name}})
-        return body['image_id']
+        return str(body['image_id'])
 
     def keypair(self, name: str,
                 user_id: str | None = None) -> KeyPair | None:
@@ -225,7 +230,7 @@ class Copies:
         _, body = self._create(
             'create key pair', self._client.client.post, '/os-keypairs',
             body={'keypair': dataclasses.asdict(keypair)})
-        return body['keypair']['name']
+        return str(body['keypair']['name'])
 
     def delete_keypair(self, name: str) -> None:
         """Delete a key pair of ours; one that is gone is no error."""

@@ -201,10 +201,10 @@ def _sockets(cpu_info: Any) -> int | None:
         cpu_info, dict) else None
     if not isinstance(topology, dict):
         return None
-    counts = (topology.get('sockets'), topology.get('cells', 1))
-    if not all(isinstance(count, int) for count in counts):
+    sockets, cells = topology.get('sockets'), topology.get('cells', 1)
+    if not (isinstance(sockets, int) and isinstance(cells, int)):
         return None
-    return counts[0] * counts[1]
+    return sockets * cells
 
 
 def hypervisor(values: dict[str, Any]) -> Hypervisor:

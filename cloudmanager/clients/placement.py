@@ -58,10 +58,12 @@ class Placement:
         return self._rest.get(f'/resource_providers/{uuid}/{part}')[part]
 
     def inventories(self, uuid: str) -> dict[str, dict[str, Any]]:
-        return self._of(uuid, 'inventories')
+        found: dict[str, dict[str, Any]] = self._of(uuid, 'inventories')
+        return found
 
     def usages(self, uuid: str) -> dict[str, int]:
-        return self._of(uuid, 'usages')
+        found: dict[str, int] = self._of(uuid, 'usages')
+        return found
 
     def traits(self, uuid: str) -> frozenset[str]:
         return frozenset(self._of(uuid, 'traits'))

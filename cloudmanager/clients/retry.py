@@ -14,7 +14,8 @@ import contextvars
 import enum
 import random
 import threading
-from typing import Any
+from typing import ParamSpec
+from typing import TypeVar
 
 from keystoneauth1 import exceptions as ks_exc
 from oslo_config import cfg
@@ -27,6 +28,8 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 
 CONF = cfg.CONF
+P = ParamSpec('P')
+T = TypeVar('T')
 LOG = logging.getLogger(__name__)
 
 NOTHING_DONE = frozenset((429, 503))
@@ -42,8 +45,8 @@ _allowed: contextvars.ContextVar[Callable[[], bool]] = (
     contextvars.ContextVar('allowed', default=lambda: True))
 
 
-def only_while(allowed: Callable[[], bool], function: Callable[..., Any],
-               *args: Any) -> Any:
+def only_while(allowed: Callable[[], bool], function: Callable[P, T],
+               *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function whose requests are repeated only while allowed.
 
     A conductor that lost its task must not repeat a request of it: its
@@ -51,7 +54,7 @@ def only_while(allowed: Callable[[], bool], function: Callable[..., Any],
     """
     token = _allowed.set(allowed)
     try:
-        return function(*args)
+        return function(*args, **kwargs)
     finally:
         _allowed.reset(token)
 
@@ -152,7 +155,7 @@ def _pauses() -> Iterator[float]:
 
 
 def call(kind: Kind, service: str, request: str,
-         function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+         function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a client's function with repetition and our errors.
 
     :param kind: what it does to ask twice

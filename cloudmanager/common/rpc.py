@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The message bus: transport, serializer, client and server."""
 
+from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import socket
 from typing import Any
+from typing import ParamSpec
+from typing import TypeVar
 
 from kombu import exceptions as kombu_exc
 from oslo_config import cfg
@@ -17,6 +20,8 @@ from cloudmanager.common import exception
 from cloudmanager.common import memory_bus
 
 CONF = cfg.CONF
+P = ParamSpec('P')
+T = TypeVar('T')
 LOG = logging.getLogger(__name__)
 AMQP_PORT = 5672
 CONNECT_SECONDS = 3
@@ -40,11 +45,19 @@ class ContextSerializer(messaging.NoOpSerializer):
     """Carries the request context over the bus."""
 
     def serialize_context(self, context: Any) -> dict[str, Any]:
-        return context.to_dict()
+        found: dict[str, Any] = context.to_dict()
+        return found
 
     def deserialize_context(
             self, context: dict[str, Any]) -> cm_context.RequestContext:
         return cm_context.RequestContext.from_dict(context)
+
+
+def answers_errors(function: Callable[P, T]) -> Callable[P, T]:
+    """Let the caller of an endpoint's method have our errors as they are."""
+    made: Callable[P, T] = messaging.expected_exceptions(
+        exception.CloudManagerException)(function)
+    return made
 
 
 def init(url: str | None = None) -> Any:

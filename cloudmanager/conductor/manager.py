@@ -6,7 +6,7 @@ from typing import Any
 
 import oslo_messaging as messaging
 
-from cloudmanager.common import exception
+from cloudmanager.common import rpc
 from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor import actions
 from cloudmanager.conductor.engine.worker import Worker
@@ -31,7 +31,7 @@ class ConductorManager:
         """Put a task on the jobboard."""
         self._worker.post(task_id)
 
-    @messaging.expected_exceptions(exception.CloudManagerException)
+    @rpc.answers_errors
     def check_host_action(self, context: RequestContext, action: str,
                           host: str | None,
                           params: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +39,7 @@ class ConductorManager:
         name = f'{"hosts" if host is None else "host"}.{action}'
         return actions.check(name)(context, self._tools(), host, params)
 
-    @messaging.expected_exceptions(exception.CloudManagerException)
+    @rpc.answers_errors
     def check_server_action(self, context: RequestContext, action: str,
                             server_id: str,
                             params: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class ConductorManager:
         return actions.check(f'server.{action}')(
             context, self._tools(), server_id, params)
 
-    @messaging.expected_exceptions(exception.CloudManagerException)
+    @rpc.answers_errors
     def node_health(self, context: RequestContext,
                     node_id: int) -> dict[str, Any]:
         """Read the hardware health of a node; see rpcapi."""

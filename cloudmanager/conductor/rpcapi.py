@@ -55,8 +55,10 @@ class ConductorAPI:
         :raises Unavailable: no conductor was reached, or none answered in
             time
         """
-        return self._call(context, '1.1', 'check_host_action',
-                          action=action, host=host, params=params)
+        found: dict[str, Any] = self._call(
+            context, '1.1', 'check_host_action', action=action, host=host,
+            params=params)
+        return found
 
     def reserve_node(self, context: RequestContext, node_id: int,
                      is_reserved: bool) -> None:
@@ -81,8 +83,10 @@ class ConductorAPI:
         :raises Conflict: its state, or that of its host, forbids it
         :raises Unavailable: no conductor answered in time
         """
-        return self._call(context, '1.2', 'check_server_action',
-                          action=action, server_id=server_id, params=params)
+        found: dict[str, Any] = self._call(
+            context, '1.2', 'check_server_action', action=action,
+            server_id=server_id, params=params)
+        return found
 
     def node_health(self, context: RequestContext,
                     node_id: int) -> dict[str, Any]:
@@ -106,8 +110,9 @@ class ConductorAPI:
         :raises Unavailable: Nova's databases are not configured or not
             reached, or no conductor is
         """
-        return self._call(context, '1.2', 'show_system_metadata',
-                          server_id=server_id)
+        found: dict[str, str] = self._call(
+            context, '1.2', 'show_system_metadata', server_id=server_id)
+        return found
 
     def update_system_metadata(self, context: RequestContext, server_id: str,
                                metadata: dict[str, str]) -> None:
@@ -136,7 +141,7 @@ class ConductorAPI:
         :raises Unavailable: Keystone's configuration cannot be read, or no
             conductor was reached or answered in time
         """
-        return self._call(context, '1.2', 'show_domain_store')
+        return str(self._call(context, '1.2', 'show_domain_store'))
 
     def configure_domain(self, context: RequestContext,
                          domain_id: str) -> None:

@@ -182,7 +182,7 @@ class Conductor:
     def _sweep_interval() -> float:
         # The work goes on by itself; this is how soon it begins again
         # after an outage of the database.
-        return min(CONF.power.sweep_interval, SWEEP_RESTART_SECONDS)
+        return float(min(CONF.power.sweep_interval, SWEEP_RESTART_SECONDS))
 
     def _report(self, values: dict[str, Any]) -> None:
         """Keep what the power sweep has to tell."""

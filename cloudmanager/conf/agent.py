@@ -4,6 +4,7 @@
 from typing import Any
 
 from oslo_config import cfg
+from oslo_config import types
 
 agent_group = cfg.OptGroup('agent', title='Agent')
 
@@ -12,7 +13,7 @@ _TYPES = ('compute', 'storage', 'control')
 OPTS = [
 
     cfg.ListOpt('types', default=['compute'],
-                item_type=cfg.types.String(choices=_TYPES),
+                item_type=types.String(choices=_TYPES),
                 help='What the node is used for: compute, storage, control. '
                      'Read by the agent.'),
     cfg.StrOpt('key_file', default='/etc/cloudmanager/agent.key',

@@ -9,8 +9,11 @@ new of a node writes it to the database and calls
 
 import dataclasses
 import enum
+from typing import TypeVar
 
 OUT_OF_SERVICE, ENABLED, DISABLED, ALARM, RESERVED = range(5)
+
+T = TypeVar('T')
 
 #: Class of the nodes that are compute hosts.
 HYPERVISOR = 'hypervisor'
@@ -85,7 +88,7 @@ class Row:
                         for wanted, value in flags))
 
 
-def _in(*values: enum.Enum | int) -> frozenset:
+def _in(*values: T) -> frozenset[T]:
     return frozenset(values)
 
 

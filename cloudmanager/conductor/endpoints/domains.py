@@ -8,6 +8,7 @@ import oslo_messaging as messaging
 from cloudmanager.clients import keystone
 from cloudmanager.clients import keystone_files
 from cloudmanager.common import exception
+from cloudmanager.common import rpc
 from cloudmanager.common.context import RequestContext
 
 LOG = logging.getLogger(__name__)
@@ -18,12 +19,12 @@ class Domains:
 
     target = messaging.Target(version='1.2')
 
-    @messaging.expected_exceptions(exception.CloudManagerException)
+    @rpc.answers_errors
     def show_domain_store(self, context: RequestContext) -> str:
         """Return where the configuration is kept; see rpcapi."""
         return keystone_files.store()
 
-    @messaging.expected_exceptions(exception.CloudManagerException)
+    @rpc.answers_errors
     def configure_domain(self, context: RequestContext,
                          domain_id: str) -> None:
         """Load the file of a domain into the database; see rpcapi."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import oslo_messaging as messaging
 
-from cloudmanager.common import exception
+from cloudmanager.common import rpc
 from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.hosts import reserve
 from cloudmanager.conductor.tools import Tools
@@ -22,7 +22,7 @@ class Reservations:
     def __init__(self, tools: Callable[[], Tools]) -> None:
         self._tools = tools
 
-    @messaging.expected_exceptions(exception.CloudManagerException)
+    @rpc.answers_errors
     def reserve_node(self, context: RequestContext, node_id: int,
                      is_reserved: bool) -> None:
         """Take a node into reserve or out of it; see rpcapi."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import oslo_messaging as messaging
 
-from cloudmanager.common import exception
+from cloudmanager.common import rpc
 from cloudmanager.common.context import RequestContext
 
 
@@ -20,19 +20,20 @@ class SystemMetadata:
     def __init__(self, database: Any) -> None:
         self._database = database
 
-    @messaging.expected_exceptions(exception.CloudManagerException)
+    @rpc.answers_errors
     def show_system_metadata(self, context: RequestContext,
                              server_id: str) -> dict[str, str]:
         """Return the system metadata of a server; see rpcapi."""
-        return self._database.system_metadata(server_id)
+        found: dict[str, str] = self._database.system_metadata(server_id)
+        return found
 
-    @messaging.expected_exceptions(exception.CloudManagerException)
+    @rpc.answers_errors
     def update_system_metadata(self, context: RequestContext, server_id: str,
                                metadata: dict[str, str]) -> None:
         """Set some of the system metadata of a server; see rpcapi."""
         self._database.set_system_metadata(server_id, metadata)
 
-    @messaging.expected_exceptions(exception.CloudManagerException)
+    @rpc.answers_errors
     def remove_system_metadata(self, context: RequestContext, server_id: str,
                                key: str) -> None:
         """Remove one of the system metadata of a server; see rpcapi."""

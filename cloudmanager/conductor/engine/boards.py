@@ -34,8 +34,8 @@ def _lease() -> float:
     """Return the seconds of a lease, in a form that the board takes."""
     if CONF.conductor.jobboard == 'etcd':
         # etcd counts whole seconds, and refuses 5.0.
-        return max(1, round(CONF.conductor.lease))
-    return CONF.conductor.lease
+        return max(1, round(float(CONF.conductor.lease)))
+    return float(CONF.conductor.lease)
 
 
 def claim(board: Any, job: Any, who: str) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import functools
 import time
 from typing import Any
+from typing import ParamSpec
+from typing import TypeVar
 
 from oslo_db import exception as db_exc
 from oslo_utils import timeutils
@@ -26,6 +28,8 @@ from cloudmanager.db import api as db_api
 from cloudmanager.db import models
 
 LOG = logging.getLogger(__name__)
+P = ParamSpec('P')
+T = TypeVar('T')
 JOBS: Any = models.Job.__table__
 PRIORITIES = ('VERY_HIGH', 'HIGH', 'NORMAL', 'LOW', 'VERY_LOW')
 POLL_SECONDS = 0.5
@@ -42,22 +46,28 @@ _DATABASE_CLOCK: dict[str, Any] = {
 _DATABASE_CLOCK['mariadb'] = _DATABASE_CLOCK['mysql']
 
 
-def _translate(function: Callable[..., Any]) -> Callable[..., Any]:
+def _translate(function: Callable[P, T]) -> Callable[P, T]:
     """Turn database errors into the jobboard's own."""
     @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
-        except (sa.exc.SQLAlchemyError, db_exc.DBError):
-            exceptions.raise_with_cause(exceptions.JobFailure,
-                                        'The SQL jobboard failed')
+        except (sa.exc.SQLAlchemyError, db_exc.DBError) as exc:
+            raise exceptions.JobFailure('The SQL jobboard failed',
+                                        cause=exc) from exc
     return wrapper
+
+
+def _check_who(function: Callable[P, T]) -> Callable[P, T]:
+    """Check that whoever calls is named, as TaskFlow's boards do."""
+    made: Callable[P, T] = base.check_who(function)
+    return made
 
 
 def _state(row: Any) -> str:
     if row is None or row.trashed:
-        return states.COMPLETE
-    return states.CLAIMED if row.live else states.UNCLAIMED
+        return str(states.COMPLETE)
+    return str(states.CLAIMED if row.live else states.UNCLAIMED)
 
 
 class SQLJob(base.Job):
@@ -214,19 +224,21 @@ class SQLJobBoard(base.JobBoard):
 
     def iterjobs(self, only_unclaimed: bool = False,
                  ensure_fresh: bool = False) -> Iterator[SQLJob]:
-        return base.JobBoardIterator(
+        found: Iterator[SQLJob] = base.JobBoardIterator(
             self, LOG, only_unclaimed=only_unclaimed,
             ensure_fresh=ensure_fresh,
             board_fetch_func=lambda ensure_fresh: self._fetch(
                 only_unclaimed))
+        return found
 
     def wait(self, timeout: float | None = None) -> Iterator[SQLJob]:
         watch = timeutils.StopWatch(duration=timeout).start()
         while True:
             jobs = self._fetch()
             if jobs:
-                return base.JobBoardIterator(
+                found: Iterator[SQLJob] = base.JobBoardIterator(
                     self, LOG, board_fetch_func=lambda ensure_fresh: jobs)
+                return found
             if watch.expired():
                 raise exceptions.NotFound('No job came in time')
             time.sleep(POLL_SECONDS)
@@ -277,7 +289,7 @@ class SQLJobBoard(base.JobBoard):
             job.generation = generation
         return job
 
-    @base.check_who
+    @_check_who
     @_translate
     def claim(self, job: SQLJob, who: str,
               expiry: float | None = None) -> None:
@@ -319,17 +331,17 @@ class SQLJobBoard(base.JobBoard):
             raise exceptions.NotFound(f'Job {job.uuid} is gone')
         raise exceptions.JobFailure(f'Job {job.uuid} is not owned by {who}')
 
-    @base.check_who
+    @_check_who
     @_translate
     def consume(self, job: SQLJob, who: str) -> None:
         self._change(job, who, self._sql.consume)
 
-    @base.check_who
+    @_check_who
     @_translate
     def abandon(self, job: SQLJob, who: str) -> None:
         self._change(job, who, self._sql.abandon)
 
-    @base.check_who
+    @_check_who
     @_translate
     def trash(self, job: SQLJob, who: str) -> None:
         self._change(job, who, self._sql.trash)

@@ -83,7 +83,7 @@ class _Places:
 
         :param suspect: of those that failed last time, or of the others
         """
-        places = CONF.power.sweep_workers
+        places = int(CONF.power.sweep_workers)
         since = time.monotonic() - PATIENCE_SECONDS
         if suspect:
             taken = sum(dead for _, dead in self._begun.values())

@@ -128,4 +128,4 @@ def pause(failures: int) -> float:
     if failures >= CONF.power.lost_after:
         # It is given up: no more often than those that answer.
         doubled = max(doubled, CONF.power.sweep_interval)
-    return min(doubled, CONF.power.retry_interval_max)
+    return float(min(doubled, CONF.power.retry_interval_max))

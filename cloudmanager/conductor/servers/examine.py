@@ -104,9 +104,8 @@ def _work(nova: protocols.Nova, server: nova_records.Server,
     return f'its task {task} is under way', guarded
 
 
-def _last_sign(action: Any) -> datetime.datetime:
-    found: datetime.datetime = action.updated_at or action.start_time
-    return max(found, action.start_time)
+def _last_sign(action: nova_records.Action) -> datetime.datetime:
+    return max(action.updated_at or action.start_time, action.start_time)
 
 
 def _is_worked_on(nova: protocols.Nova, server_id: str, action: Any) -> bool:

@@ -126,7 +126,9 @@ class Search:
             self._fill()
 
     def _warm(self, host: str) -> float:
-        return sum(map(operator.mul, self._weights, self.loads.values[host]))
+        total: float = sum(map(operator.mul, self._weights,
+                               self.loads.values[host]))
+        return total
 
     def _sort(self) -> None:
         self._cold.sort(key=self._warmth.__getitem__)
