@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is left to do with a server that Nova has moved."""
+
+from cloudmanager.conductor.moves import arrivals
+from cloudmanager.conductor.records.moves import Phase
+from cloudmanager.planning import order
+from cloudmanager.planning.terms import Action
+from cloudmanager.tests.unit.conductor.moves import moves_case
+
+
+class ArrivalsCase(moves_case.MoveCase):
+
+    def setUp(self):
+        super().setUp()
+        self.arrivals = arrivals.Arrivals(
+            self.task, self.tools, moves_case.SOURCE, self.calls, self.slots,
+            self.record, self.ends)
+        self.finished = self.migration('finished')
+
+
+class ConfirmTestCase(ArrivalsCase):
+
+    def confirm(self, age=1.0, phase=Phase.FOLLOW, **values):
+        self.nova.set('vm1', **values)
+        item = self.item(phase=phase, action=Action.COLD, age=age)
+        self.arrivals.confirm(item, self.finished)
+        return item
+
+    def test_confirmed(self):
+        item = self.confirm(vm_state='resized', host='dst1')
+        self.assertEqual([('confirm_resize', 'vm1')], self.nova.sent)
+        self.assertEqual(Phase.CONFIRM, item.attempt.phase)
+        self.assertEqual(['confirm'], [
+            row['memory']['attempt']['phase'] for row in self.task.saved])
+        self.ended()
+
+    def test_again(self):
+        """It is asked for until Nova has done it; the phase is known."""
+        self.confirm(phase=Phase.CONFIRM, vm_state='resized', host='dst1')
+        self.assertEqual([('confirm_resize', 'vm1')], self.nova.sent)
+        self.assertEqual([], self.task.saved)
+
+    def test_not_now(self):
+        for values in ({'vm_state': 'resized', 'task_state': 'x'},
+                       {'vm_state': 'active', 'task_state': None}):
+            self.confirm(host='dst1', **values)
+        self.ended()
+        self.assertEqual([], self.nova.sent)
+
+    def test_in_error(self):
+        """On another host it came, if badly; on the old one it did not."""
+        self.confirm(vm_state='error', host='src')
+        self.ended()
+        self.confirm(vm_state='error', host='dst1')
+        ((name, server),) = self.ends.calls
+        self.assertEqual(('came', 'dst1'), (name, server.host))
+
+    def test_overdue(self):
+        self.confirm(age=401, vm_state='resized', host='dst1')
+        self.assertEqual(
+            [('overdue', 'its move was not confirmed in time',
+              self.finished)], self.ends.calls)
+        self.assertEqual([], self.nova.sent)
+
+    def test_deleted(self):
+        self.nova.delete('vm1')
+        self.arrivals.confirm(self.item(action=Action.COLD), self.finished)
+        self.ended('gone')
+
+
+class OverTestCase(ArrivalsCase):
+
+    def over(self, lock_taken=False, age=1.0, item=None):
+        item = item or self.item(age=age)
+        item.attempt.lock_taken = lock_taken
+        self.arrivals.over(item, 'dst1')
+        return item
+
+    def test_left(self):
+        """A list tells that it has left: it need not be looked at."""
+        self.over()
+        self.assertEqual([('count',), ('done', 'dst1')], self.ends.calls)
+        self.assertEqual(0, self.nova.reads['server'])
+
+    def test_not_looked_at_yet(self):
+        self.record.left = None
+        self.over()
+        self.ended()
+        self.assertEqual(0, self.nova.reads['server'])
+
+    def test_in_error(self):
+        self.record.in_error = True
+        self.nova.set('vm1', host='dst1', vm_state='error')
+        self.over()
+        self.ended('came')
+
+    def test_lock(self):
+        """Whether a lock of ours is on it only the server tells."""
+        for lock_taken in (True, None):
+            self.nova.set('vm1', host='dst1')
+            self.ends.calls.clear()
+            self.over(lock_taken)
+            self.ended('came')
+        self.assertEqual([], self.record.looks)
+
+    def test_stays(self):
+        """Nova's word is not enough, but it has its time."""
+        self.record.left = False
+        self.over(age=99)
+        self.ended()
+        self.over(age=101)
+        self.assertEqual(
+            [('failed', 'Nova says that the migration is over, but the '
+              'server is still on src')], self.ends.calls)
+
+    def test_looks_are_saved(self):
+        """The last move looks at once, others wait for one another."""
+        for name in ('vm1', 'vm2'):
+            self.slots.start(order.Item(name, moves_case.SOURCE))
+        self.record.left = None
+        self.over()
+        self.assertEqual(['vm2'], [one.id for one in self.slots.running])
+        self.slots.finish('vm2')
+        self.over()
+        self.assertEqual([False, True], [soon for _, soon in
+                                         self.record.looks])
+
+    def test_since_when(self):
+        """A look counts if it came after the move was seen to be over."""
+        self.record.left = None
+        item = self.over()
+        for answered_at in (5.0, 9.0):
+            self.record.answered_at = answered_at
+            self.over(item=item)
+        self.arrivals.forget(item)
+        self.over(item=item)
+        self.assertEqual([0.0, 0.0, 0.0, 9.0],
+                         [over_at for over_at, _ in self.record.looks])
+
+
+class UnlockTestCase(ArrivalsCase):
+
+    def test_locked(self):
+        self.ends.locked = True
+        self.arrivals.unlock(self.item())
+        self.ended('unlock')
+
+    def test_not_locked(self):
+        self.nova.set('vm1', host='dst2')
+        self.arrivals.unlock(self.item())
+        self.assertEqual([('done', 'dst2')], self.ends.calls)
