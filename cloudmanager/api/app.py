@@ -106,7 +106,7 @@ class _PlainLocation:
 
 
 class _Door:
-    """Begins the log of each request anew.
+    """Starts each request with an empty log context.
 
     Threads answer one request after the other. What the one before it left
     in the log's context must not stand in lines of a request that is

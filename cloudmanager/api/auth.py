@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who calls: Keystone, a file of passwords, or nobody in particular."""
+"""Authentication: by Keystone, by a file of passwords, or none."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ ExcInfo = (tuple[type[BaseException], BaseException, types.TracebackType]
 
 
 class _Administrator:
-    """Makes callers that were let in administrators."""
+    """Gives every authenticated caller the administrator's role."""
 
     def __init__(self, application: wsgi.WSGIApplication) -> None:
         self._application = application

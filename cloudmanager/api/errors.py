@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One body for every error, whatever raised it."""
+"""The one form in which every error is answered."""
 
 from collections.abc import Callable
 from collections.abc import Iterable

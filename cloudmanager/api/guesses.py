@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often passwords may be tried.
+"""Limits on attempts to guess passwords.
 
 Tries are counted by address and by user. An address that tries too often has
 to wait, whatever it tries. When a user is tried too often, as an attack from

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What other services know, kept for a while and read in the background.
+"""A cache of data from other services, refreshed in the background.
 
 Requests never wait for what is only a little old: they get it, and a thread
 reads it anew. They wait a bounded time for what is not there; and while the

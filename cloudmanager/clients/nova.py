@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nova, as little of it as is needed, in plain values."""
+"""A client of Nova that has what the service needs, in plain values."""
 
 import datetime
 import functools
@@ -117,13 +117,13 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
 
     def _set(self, request: str, function: Any, *args: Any,
              **kwargs: Any) -> None:
-        """Ask for what is the same when it is asked for twice."""
+        """Send a request that may be repeated without harm."""
         retry.call(Kind.IDEMPOTENT, 'Nova', request, function, *args,
                    **kwargs)
 
     def _once(self, request: str, function: Any, *args: Any,
               **kwargs: Any) -> None:
-        """Ask for what must not be asked for twice."""
+        """Send a request that must not be repeated."""
         retry.call(Kind.ONCE, 'Nova', request, function, *args, **kwargs)
 
     # Services

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Nova is asked to do with one server where it is, and how it ended.
+"""Actions of Nova on a server that do not move it, and their outcome.
 
 Nova's API takes such a request, notes an instance action, and has the host
 carry it out (nova/compute/api.py, nova/compute/instance_actions.py).

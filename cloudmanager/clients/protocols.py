@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What steps and checks ask of the cloud, as types.
+"""Protocols of the clients that steps and checks use.
 
 The clients beside this module are the ones that do it; those that tests put
 in their place have to fit as well. What each method means is told there.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A service that is read by plain requests, at a negotiated version."""
+"""Plain requests to a service, at a negotiated microversion."""
 
 import functools
 from typing import Any

@@ -60,7 +60,7 @@ def only_while(allowed: Callable[[], bool], function: Callable[P, T],
 
 
 class Kind(enum.Enum):
-    """What it does to ask twice."""
+    """Whether a request may be sent twice."""
 
     READ = 'read'               # nothing is changed
     IDEMPOTENT = 'idempotent'   # twice is as good as once

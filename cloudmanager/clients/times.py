@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading the values that OpenStack's services answer with."""
+"""Reads times in the answers of OpenStack's services."""
 
 import datetime
 

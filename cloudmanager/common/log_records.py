@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records of the log in which no value can begin a line of its own."""
+"""Log records whose values cannot start a new line of the log."""
 
 from collections.abc import Mapping
 import logging
@@ -20,7 +20,7 @@ def _escaped(value: Any) -> Any:
 
 
 class Record(logging.LogRecord):
-    """Escapes what a message is filled with; the message itself is ours."""
+    """Escapes control characters in the arguments of a message."""
 
     def getMessage(self) -> str:  # noqa: N802  the library's name
         message, args = str(self.msg), self.args
@@ -33,5 +33,5 @@ class Record(logging.LogRecord):
 
 
 def install() -> None:
-    """Let all records that are made from now on be such."""
+    """Use this class for all log records from now on."""
     logging.setLogRecordFactory(Record)

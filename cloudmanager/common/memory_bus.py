@@ -37,7 +37,7 @@ _arrivals = _Arrivals()
 
 
 class Channel(memory.Channel):
-    """Tells of each message."""
+    """Reports each message that arrives."""
 
     def _put(self, queue: str, message: Any, **options: Any) -> None:
         super()._put(queue, message, **options)
@@ -50,7 +50,7 @@ class Channel(memory.Channel):
 
 
 class Transport(memory.Transport):
-    """Waits for messages, and does not look for them at intervals."""
+    """Waits for messages instead of polling for them."""
 
     Channel = Channel
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many calls at a time, in threads that never hold up a process's end."""
+"""Runs many calls at once, in threads that do not delay a process's end."""
 
 from collections.abc import Callable
 from collections.abc import Sequence

@@ -65,7 +65,7 @@ def _with_content(files: tuple[_File, ...]) -> set[str]:
 
 
 def _leaves(check: Any) -> Iterator[Any]:
-    """Give the checks that a check is made of, down to the last ones."""
+    """Yield the simple checks that a check is composed of."""
     if isinstance(check, policy.NotCheck):
         yield from _leaves(check.rule)
     elif isinstance(check, (policy.AndCheck, policy.OrCheck)):
@@ -83,7 +83,7 @@ def _is_readable(rule: policy.RuleDefault) -> bool:
 
 
 def _mistakes(enforcer: policy.Enforcer) -> Iterator[str]:
-    """Give what is wrong with rules of files that are valid YAML."""
+    """Yield the mistakes in the rules of files that are valid YAML."""
     rules = enforcer.rules
     used = {leaf.match for check in rules.values()
             for leaf in _leaves(check) if isinstance(leaf, policy.RuleCheck)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are nobody's business but the service's."""
+"""Files that only the service itself may read."""
 
 import os
 import pathlib
@@ -49,7 +49,7 @@ def create(path: str | os.PathLike[str]) -> bool:
 
 
 def close(path: str | os.PathLike[str]) -> None:
-    """Take a file away from all but its owner, and say so.
+    """Let only the owner of a file read it, and log that.
 
     One that is not ours to change only gets a line in the log.
     """

@@ -27,7 +27,7 @@ _COLUMNS = (_NODE.id, _NODE.name, _NODE.condition, _NODE.condition_reason,
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ConditionChange:
-    """A node whose condition or its reason is another one now."""
+    """A node whose condition, or the reason for it, has changed."""
 
     node_id: int
     name: str | None
@@ -37,7 +37,7 @@ class ConditionChange:
 
 def refresh(context: api.Context,
             node_ids: Collection[int] | None = None) -> list[ConditionChange]:
-    """Bring conditions up to date after something new was learnt.
+    """Update conditions after new facts about nodes were stored.
 
     A bounded number of statements, whatever the number of nodes.
 

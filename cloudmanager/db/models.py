@@ -221,7 +221,7 @@ class PowerAction(Base):
 
 
 class PowerEvent(Base):
-    """What became of the power of nodes and devices without a request."""
+    """Changes of the power of nodes and devices that nobody requested."""
 
     __tablename__ = 'power_events'
     __table_args__ = _args(sa.Index(None, 'node_id'),
@@ -441,7 +441,7 @@ class Audit(Created, Base):
 
 
 class Service(Created, Base):
-    """Processes of ours, with their last sign of life."""
+    """The service's own processes, with their last heartbeat."""
 
     __tablename__ = 'services'
     __table_args__ = _args(sa.UniqueConstraint('binary', 'host'))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lists of nodes are asked for that is no column of theirs."""
+"""Filters of lists of nodes that do not correspond to a column."""
 
 import sqlalchemy as sa
 

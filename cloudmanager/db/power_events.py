@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What became of the power of nodes and devices by itself."""
+"""Changes of the power of nodes and devices that nobody requested."""
 
 import datetime
 

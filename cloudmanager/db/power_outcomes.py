@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What came of an action on the power of a node."""
+"""Stores the outcome of a power action on a node."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence

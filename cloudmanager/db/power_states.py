@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was read from power devices, and what it says of nodes.
+"""Stores readings of power devices, and derives the power state of nodes.
 
-However many devices were read, it takes the same few statements to keep it:
-what did not change only becomes younger, all of it at once.
+The number of statements does not depend on the number of devices: of all
+readings that did not change only the time is updated, by one statement.
 """
 
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ LOST_REASON = 'It lost its power, which nobody had asked for.'
 
 @dataclasses.dataclass(frozen=True)
 class Visit:
-    """What came of one look at a power control.
+    """The result of one reading of a power control.
 
     :ivar at: when it answered or was given up, UTC
     :ivar states: by output; only of those that it told
@@ -57,7 +57,7 @@ class Visit:
 
 @dataclasses.dataclass(frozen=True)
 class PowerChange:
-    """A node whose state, or the reason of it, is another one than before.
+    """A node whose state, or the reason for it, has changed.
 
     :ivar before: as stored, ``None`` for unknown; so is ``after``
     :ivar by_itself: its power came or went and nobody had asked for it
@@ -233,7 +233,7 @@ def _store_feeds(session: orm.Session, feeds: list[_Feed]) -> None:
 
 def _grow_younger(session: orm.Session, model: db_query.Model, ids: list[int],
                   at: datetime.datetime) -> None:
-    """Tell that what is stored was still so at a time."""
+    """Record that the stored states were still true at a time."""
     table = model.__table__
     session.execute(
         sa.update(table).where(table.c.id.in_(sorted(ids)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which power controls are to be looked at, and how the fleet is."""
+"""Which power controls are due for a reading, and summaries of the fleet."""
 
 import dataclasses
 import datetime
@@ -18,7 +18,7 @@ _CONTROL = models.PowerControl.__table__
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Due:
-    """A power control that it is time to look at.
+    """A power control that is due for a reading.
 
     :ivar failures: how many looks in a row have failed
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signs of life of our own processes."""
+"""Heartbeats of the service's own processes."""
 
 import datetime
 
@@ -63,7 +63,7 @@ def list_services(context: api.Context, binary: str) -> list[models.Row]:
 
 @api.reader
 def alive(context: api.Context, binary: str, seconds: float) -> list[str]:
-    """Return the hosts whose process gave a sign of life lately.
+    """Return the hosts whose process has sent a heartbeat recently.
 
     :param seconds: how old the sign may be
     """

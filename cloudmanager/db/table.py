@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What modules of resources do to single rows, within a transaction.
+"""Operations on single rows, within the caller's transaction.
 
 Lists are in ``query``. Keys are those of a column ``id``.
 """

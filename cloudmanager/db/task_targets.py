@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What running tasks act on, against those who would take it away.
+"""Keeps what running tasks act on from being removed.
 
 Both sides lock the rows of what they mean before they look at each other's:
 a task that begins locks its targets, whoever removes one locks it too.

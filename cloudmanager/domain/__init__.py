@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the field knows, free of HTTP, SQL and devices."""
+"""The concepts of the field, without HTTP, SQL or devices."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Modes of nodes: what can be wished of a node that its agent sees to.
+"""Modes of nodes: settings that the agent of a node applies to it.
 
 Settings are a value for each mode that somebody has set:
 

@@ -8,7 +8,7 @@ import enum
 
 
 class TaskStatus(enum.StrEnum):
-    """How far a task is."""
+    """State of a task."""
 
     PENDING = 'PENDING'
     STARTED = 'STARTED'
@@ -23,7 +23,7 @@ ACTIVE = (TaskStatus.PENDING, TaskStatus.STARTED, TaskStatus.RETRY)
 
 
 class ItemState(enum.StrEnum):
-    """How far one of the things is that a task is about."""
+    """State of one item of a task."""
 
     PENDING = 'PENDING'
     RUNNING = 'RUNNING'
@@ -42,7 +42,7 @@ class ItemKind(enum.StrEnum):
 
 
 class Cancel(enum.StrEnum):
-    """What becomes of moves under way when their task is cancelled."""
+    """What happens to moves in progress when their task is cancelled."""
 
     FINISH = 'finish'
     ABORT = 'abort'

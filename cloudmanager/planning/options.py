@@ -34,8 +34,8 @@ class Options:
     :param in_flight: server id to the host it is on its way to.
     :param only: ids of the servers to plan; None means all.
     :param priority_key: metadata key of the recovery priority.
-    :param slow_key: metadata key of what is done with a live migration
-        that does not get on.
+    :param slow_key: metadata key of what is done about a live migration
+        that has stalled.
     """
 
     allow_live: bool = True

@@ -14,7 +14,7 @@ from cloudmanager.power import exceptions
 
 @dataclasses.dataclass(frozen=True)
 class Device:
-    """A power control, with its secrets in the clear.
+    """A power control with decrypted secrets.
 
     :ivar port: TCP or UDP port
     :ivar options: what its driver's ``options_schema`` allows
@@ -66,7 +66,7 @@ class Event:
 
 @dataclasses.dataclass(frozen=True)
 class Health:
-    """What a device says of its hardware.
+    """The health of a device's hardware, as it reports it.
 
     :ivar events: the newest ones, the newest first
     :ivar events_total: number of entries of its log
@@ -165,7 +165,7 @@ class PowerDriver(abc.ABC):
                                           request='hardware health')
 
     def close(self) -> None:
-        """Let go of what is kept between calls; the process ends.
+        """Release what is kept between calls, at the end of the process.
 
         It ends within some seconds and raises nothing.
         """

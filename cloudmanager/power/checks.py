@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What fields of power controls must be like and no JSON schema can say.
+"""Checks of fields of power controls that no JSON schema can express.
 
 Apart from the drivers, as ``options`` is. Each function raises ValueError
 with a text that goes on after the name of the field.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Switches, and believes it only when the device has said so twice."""
+"""Switches nodes, and confirms each change by two readings in a row."""
 
 from collections.abc import Callable
 from collections.abc import Iterator

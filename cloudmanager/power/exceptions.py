@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong with a power device. No error holds a secret."""
+"""Errors of power devices. None of them contains a secret."""
 
 from cloudmanager.common import exception
 
@@ -24,7 +24,7 @@ class PowerUnreachable(PowerError):
 
 
 class PowerSilent(PowerUnreachable):
-    """It could be connected to, or it may be there, and it says nothing."""
+    """The device does not answer, though it may be there."""
 
     error_code = 'cloudmanager.power.timeout'
     template = '%(device)s did not answer in time.'
@@ -58,7 +58,7 @@ class PowerBusy(PowerError):
 
 
 class PowerNoSession(PowerBusy):
-    """It lets nobody log in, as when it has no room for more sessions."""
+    """The device begins no session, for instance for want of room."""
 
     template = '%(device)s begins no session for us now: %(reason)s'
 
@@ -78,7 +78,7 @@ class PowerInterrupted(PowerError):
 
 
 class PowerFeedSilent(PowerError):
-    """All feeds of a node have to be cut, and one of them is not known."""
+    """A node has several feeds, and the state of one is unknown."""
 
     error_code = 'cloudmanager.power.feed_silent'
     template = ('Output %(output)s of %(device)s, one of the %(count)d feeds '
@@ -87,7 +87,7 @@ class PowerFeedSilent(PowerError):
 
 
 class PowerUntrusted(PowerError):
-    """Its host key or certificate is not what it has to be."""
+    """The device's host key or certificate is not the expected one."""
 
     error_code = 'cloudmanager.power.untrusted'
     template = '%(device)s did not prove that it is the device: %(reason)s'
@@ -99,7 +99,7 @@ class PowerNoOutput(PowerError):
 
 
 class PowerUnclear(PowerError):
-    """It was read, and is neither on nor off."""
+    """The device answered, and is neither on nor off."""
 
     error_code = 'cloudmanager.power.unclear'
     template = ('%(device)s is neither on nor off: its power state is '
@@ -113,7 +113,7 @@ class PowerProtocol(PowerError):
 
 
 class PowerStrange(PowerProtocol):
-    """No such device answers like that, nor would it the next time."""
+    """The answer is not one of such a device; repeating will not help."""
 
 
 class PowerUnsupported(PowerError):

@@ -55,7 +55,7 @@ def get(device: base.Device) -> base.PowerDriver:
 
 
 def close() -> None:
-    """Let all drivers let go of what they keep; the process ends."""
+    """Close all drivers at the end of the process."""
     with _lock:
         found = list(_loaded.values())
     for driver in found:

@@ -364,7 +364,7 @@ class Client:
 
     def _translate(self, what: str,
                    exc: Exception) -> exceptions.PowerError:
-        """Make an error of ours, which shares nothing with what caused it."""
+        """Return our error for a failure, without a reference to its cause."""
         causes = list(_causes(exc))
         if self.limits.untrusted:
             return exceptions.PowerUntrusted(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What devices say, made fit for errors and logs."""
+"""Makes texts of devices safe for errors and logs."""
 
 from cloudmanager.power import base
 

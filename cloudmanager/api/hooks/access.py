@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks, and whether he may."""
+"""Gives each request its context, and checks its policy."""
 
 from pecan import core
 from pecan import hooks
@@ -19,7 +19,7 @@ class ContextHook(hooks.PecanHook):  # type: ignore[misc]
 
 
 class PolicyHook(hooks.PecanHook):  # type: ignore[misc]
-    """Lets those go on whom the policy of the operation allows to."""
+    """Refuses requests that the policy of the operation does not allow."""
 
     priority = 20
 

@@ -10,7 +10,7 @@ from cloudmanager.api import rendering
 
 
 class StatusHook(hooks.PecanHook):  # type: ignore[misc]
-    """Gives answers what does not depend on their content."""
+    """Sets the status and the type of answers."""
 
     priority = 50
 
@@ -22,7 +22,7 @@ class StatusHook(hooks.PecanHook):  # type: ignore[misc]
             state.response.vary = 'Accept'
 
     def after(self, state: core.RoutingState) -> None:
-        """Say of what type a body is, if there is one."""
+        """Set the content type of a body, if there is one."""
         if state.response.content_length == 0:
             state.response.content_type = None
         elif state.response.charset is None:

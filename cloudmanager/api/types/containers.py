@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kinds of values with other values in them."""
+"""Types of values that contain other values."""
 
 from collections.abc import Callable
 from collections.abc import Iterator

@@ -54,7 +54,7 @@ class _OffVM(_Moves):
 
 
 class Shutdown(_OffVM):
-    """How to empty a host that is to be off."""
+    """How to empty a host before it is switched off."""
 
 
 class Evacuate(_MaxMoves, _DataLoss):
@@ -66,7 +66,7 @@ class Evacuate(_MaxMoves, _DataLoss):
 
 
 class Decommission(_Moves):
-    """How to empty a host that is to leave."""
+    """How to empty a host before it leaves the cloud."""
 
     allow_live_migrate = flag('Running servers may be migrated live.')
     allow_migrate = flag('Servers may be stopped and moved.')
@@ -100,7 +100,7 @@ def body(action: str) -> type[DryRun]:
 
 
 def defaults(action: str) -> models.Row:
-    """Return what the flags of an action mean that are not given, by name.
+    """Return the defaults of an action's flags, by name.
 
     One that is no flag, such as a number, has its default in the conductor
     and is ``None`` until then.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the service tells of itself."""
+"""Information about the service itself."""
 
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import common

@@ -24,7 +24,7 @@ from cloudmanager.common import exception
 
 def _kept(datatype: values.Type, description: str, *, nullable: bool = True,
           sortable: bool = True, shown: bool = True) -> Field:
-    """Return what users say of a node, which filters lists."""
+    """Return a field that users set, and that lists are filtered by."""
     return Field(datatype, filtered=True, sortable=sortable, create=True,
                  update=True, nullable=nullable, shown=shown,
                  description=description)
@@ -75,7 +75,7 @@ class Assignment(Resource):
 
 
 class _Named(Resource):
-    """What answers about a node show of what it belongs to."""
+    """Id and name of something that a node belongs to."""
 
     id = common.number('Id.')
     name = common.text('Name.')

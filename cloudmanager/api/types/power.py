@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Power actions, what comes of them, and how the fleet is."""
+"""Power actions, their outcomes, and the health of the fleet."""
 
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import common
@@ -72,7 +72,7 @@ def _why() -> Field:
 
 
 class Switched(Resource):
-    """What became of the wish to switch nodes."""
+    """The outcome of a request to switch nodes."""
 
     failed = _ids('Ids of the nodes that the task leaves out.')
     errors = _why()
@@ -80,7 +80,7 @@ class Switched(Resource):
 
 
 class Resets(Resource):
-    """What became of nodes that were to be restarted."""
+    """The outcome of a request to restart nodes."""
 
     success = _ids('Ids of the nodes that were restarted.')
     failed = _ids('Ids of the nodes that could not be.')
@@ -153,7 +153,7 @@ class _Sweep(Resource):
 
 
 class Conductor(Resource):
-    """A conductor, and what it last said of itself."""
+    """A conductor and its last report."""
 
     _about = About(title='ConductorReport')
 

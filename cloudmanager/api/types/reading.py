@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bodies: WSME reads them, behind guards.
+"""Reads and checks the bodies of requests with WSME.
 
 A document comes here as strict JSON (``hooks/reading.py``). WSME walks
 through it, refuses what it does not know and misses what it must have; each

@@ -12,7 +12,7 @@ MAX_CLONES = 100
 
 
 class Nothing(Resource):
-    """There is nothing to say."""
+    """An empty body."""
 
 
 class Recover(Resource):

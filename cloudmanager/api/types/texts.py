@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts that forge lines of a log or upset a terminal, and patterns."""
+"""Refuses texts that could forge log lines or disturb a terminal."""
 
 from collections.abc import Mapping
 import re

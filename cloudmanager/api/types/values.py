@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kinds of values: what they are in bodies, query strings and answers.
+"""Types of values in bodies, query strings and answers.
 
 They are user types of WSME. WSME by itself would take "1" for a number and
 "yes" for true; these look at a value of a body as it is.
@@ -34,7 +34,7 @@ _BOOLEANS = {'true': True, 'false': False, '1': True, '0': False,
 
 
 class Type(wtypes.UserType):  # type: ignore[misc]  # WSME has no types
-    """A kind of values.
+    """A type of values.
 
     :cvar basetype: what WSME writes in answers
     :cvar json: the JSON type of answers

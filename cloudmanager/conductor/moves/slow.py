@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of moves that take long: pure decisions, no I/O.
+"""What is done about moves that take long: pure decisions, no I/O.
 
-A live migration is judged by what is left to copy, not by its age: one that
-gets on is let go on, one that does not is dealt with after ``[host_tasks]
-stall_timeout`` seconds. Others, of which Nova tells no progress, have a time
-that grows with the memory of the server.
+A live migration is judged by what is left to copy, not by its age. While
+that goes down, the migration continues; when it has not gone down for
+``[host_tasks] stall_timeout`` seconds, the migration has stalled. Moves whose
+progress Nova does not report have a time limit that grows with the memory of
+the server.
 """
 
 import dataclasses
@@ -46,7 +47,7 @@ class Intervention(enum.Enum):
 
 
 def policy(item: MoveItem) -> Policy:
-    """Return what is to be done with a server that does not get on."""
+    """Return what to do about a stalled live migration of a server."""
     # Owners of servers may have written anything.
     return Policy(item.slow if item.slow in list(Policy)
                   else CONF.host_tasks.slow_migration)

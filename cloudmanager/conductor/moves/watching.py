@@ -60,11 +60,11 @@ class Watch:
         decision, item.attempt = slow.by_progress(item, remaining)
         self._run.save(item)
         if decision is slow.Intervention.ABORT:
-            LOG.warning('The migration of server %s does not get on and is '
+            LOG.warning('The migration of server %s has stalled and is '
                         'aborted.', item.object_id)
             self.abort(item, migration)
         elif decision is slow.Intervention.FORCE:
-            LOG.warning('The migration of server %s does not get on and is '
+            LOG.warning('The migration of server %s has stalled and is '
                         'forced to complete.', item.object_id)
             self._intervene(item, Policy.FORCE, self._nova.force_complete,
                             migration)

@@ -27,7 +27,7 @@ class Phase(enum.StrEnum):
 
 
 class Policy(enum.StrEnum):
-    """What is done about a live migration that does not get on."""
+    """What is done about a live migration that has stalled."""
 
     WAIT = 'wait'
     ABORT = 'abort'

@@ -70,7 +70,7 @@ def _fits(text: str | None, longest: int) -> bool:
 
 def _translate(device: base.Device, request: str,
                exc: Exception) -> exceptions.PowerError:
-    """Make an error of ours, which shares nothing with what caused it."""
+    """Return our error for a failure, without a reference to its cause."""
     if isinstance(exc, OSError):
         return network.trouble(device, exc)
     if isinstance(exc, ipmi_session.Unacceptable):

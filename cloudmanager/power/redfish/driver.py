@@ -265,7 +265,7 @@ def systems(connector: redfish_connector.Connector) -> list[str]:
 
 def _translate(device: base.Device, what: str,
                exc: Exception) -> exceptions.PowerError:
-    """Make an error of ours, which shares nothing with what caused it."""
+    """Return our error for a failure, without a reference to its cause."""
     if isinstance(exc, sushy_exc.InvalidParameterValueError
                   | sushy_exc.MissingActionError):
         return exceptions.PowerUnsupported(device=device, request=what)

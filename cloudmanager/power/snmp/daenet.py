@@ -55,7 +55,7 @@ def oid(pin: str) -> snmp.OID:
 
 def translate(device: base.Device, request: str,
               exc: Exception) -> exceptions.PowerError:
-    """Make an error of ours, which shares nothing with what caused it."""
+    """Return our error for a failure, without a reference to its cause."""
     if isinstance(exc, snmp.NoSuchObject):
         return exceptions.PowerUnsupported(device=device, request=request)
     if isinstance(exc, snmp.ErrorStatus):

@@ -57,7 +57,7 @@ Keys = tuple[list[asyncssh.SSHKey], list[asyncssh.SSHKey],
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What came of a command.
+    """The result of a command.
 
     :ivar status: ``None`` when it did not end by itself
     """
@@ -363,7 +363,7 @@ async def _work(device: base.Device, connected: socket.socket,
 
 def _translate(device: base.Device, trust: _Trust, address: str,
                exc: Exception) -> exceptions.PowerError:
-    """Make an error of ours, which shares nothing with what caused it."""
+    """Return our error for a failure, without a reference to its cause."""
     if isinstance(exc, asyncssh.HostKeyNotVerifiable):
         return trust.error(address, str(exc))
     if isinstance(exc, asyncssh.PermissionDenied):
