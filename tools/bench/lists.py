@@ -9,6 +9,10 @@ server of the standalone program. Under SQLite ours is the standalone program
 itself, with its conductor, otherwise ``cloudmanager-api``. Nobody asks for a
 token, and the conductor does not look at the power of the nodes meanwhile.
 
+In process, the time of the raw app with the first statement alone is told as
+well. The backend ``mysqlclient`` is MariaDB through the driver in C of that
+name; it has to be installed.
+
 Ratios are to the raw app's time for the same URL, but never to less than for
 a plain page: what finds three nodes is held against a page of a hundred.
 
@@ -168,9 +172,11 @@ def report(title: str, url: str, statements: int, found: dict[str, float],
     """
     ratio = found['ours'] / max(found['raw'], plain)
     query = url.partition('?')[2]
+    one = (f'  first statement {found["one"] * 1000:6.1f} ms'
+           if 'one' in found else '')
     print(f'{title:22} {query[:44]:44} ours {found["ours"] * 1000:6.1f} ms  '
           f'raw {found["raw"] * 1000:6.1f} ms  {ratio:4.2f}x  '
-          f'{statements} statements', flush=True)
+          f'{statements} statements{one}', flush=True)
     return ratio
 
 
@@ -193,6 +199,8 @@ def measure(backend: str, count: int, urls: tuple[str, ...],
                 ours(url)
             statements[url] = sent
         raw = listbed.Raw(database, statements)
+        one = listbed.Raw(database, {
+            url: sent[:1] for url, sent in statements.items()})
         saved = directory / 'raw.json'
         listbed.save(saved, database, statements)
         ports = listbed.free_ports(2)
@@ -201,7 +209,8 @@ def measure(backend: str, count: int, urls: tuple[str, ...],
               running([__file__, '--serve', str(saved), '--port',
                        str(ports[1])], ports[1]) as raw_client):
             for way, asks in (
-                    ('in process', {'ours': ours, 'raw': in_process(raw)}),
+                    ('in process', {'ours': ours, 'raw': in_process(raw),
+                                    'one': in_process(one)}),
                     ('over HTTP', {'ours': client, 'raw': raw_client})):
                 client.close()
                 raw_client.close()
@@ -228,7 +237,7 @@ def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--backends', nargs='+', metavar='NAME',
-                        default=('sqlite', *listbed.SERVERS),
+                        default=('sqlite', 'mysql', 'postgresql'),
                         choices=('sqlite', *listbed.SERVERS))
     parser.add_argument('--nodes', nargs='+', type=int,
                         default=(1000, 10000))
