@@ -53,7 +53,8 @@ TARGETS = {
         (f'conductor.moves.{name}' for name in (
             'arrivals', 'asking', 'follower', 'looks', 'watching')),
         [UNIT + 'conductor.moves.*', UNIT + 'conductor.steps.test_hosts']),
-    'planning.*': [UNIT + 'planning.*'],
+    'planning.drs.*': [UNIT + 'planning.drs.*'],
+    'planning.*': [UNIT + 'planning.test_*', UNIT + 'planning.cloud.*'],
 }
 COMPARISONS = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt,
@@ -410,7 +411,7 @@ def hunt(module, tests, options):
 
 
 def _target(name):
-    """Return the target that a module, or a pattern of modules, is of."""
+    """Return the target that a module is of."""
     for target in TARGETS:
         if fnmatch.fnmatchcase(name, target):
             return target
@@ -435,9 +436,10 @@ def main():
     parser.add_argument('--workers', type=int, default=os.cpu_count())
     parser.add_argument('--line', type=int, help='this line alone')
     options = parser.parse_args()
-    chosen = [(module, _names_of_tests(_target(name), module))
-              for name in options.names
-              for module in _modules('cloudmanager.' + name)]
+    chosen = [(module, _names_of_tests(
+        _target(module.removeprefix('cloudmanager.')), module))
+        for name in options.names
+        for module in _modules('cloudmanager.' + name)]
     _warm({test for _, tests in chosen for test in tests})
     total = collections.Counter()
     for module, tests in chosen:

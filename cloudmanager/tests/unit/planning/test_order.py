@@ -2,6 +2,7 @@
 """What may start while what is under way."""
 
 import collections
+import dataclasses
 import random
 import time
 import unittest
@@ -128,6 +129,12 @@ class OrderTestCase(unittest.TestCase):
             item('a', 'src', 'b', None, 9, 1024),
             order.Item.of(entry, by_priority=True),
         )
+        self.assertEqual(0, order.Item.of(entry).priority)
+        member = dataclasses.replace(entry, group_id='g')
+        self.assertEqual('g', order.Item.of(member).group_id)
+
+    def test_nothing_is_said(self) -> None:
+        self.assertEqual(item('a', 's', None), order.Item('a', 's'))
 
     def test_random_runs_hold_every_limit(self) -> None:
         """DR19 and the limits, in runs with random ends."""
