@@ -95,8 +95,9 @@ class CopiesTestCase(testtools.TestCase):
             tags=('t1', 't2'), config_drive=True, zone='z',
             disk_config='MANUAL')
         volumes = [
-            {'id': 'v1', 'root': True, 'delete': True, 'tag': None},
-            {'id': 'v2', 'root': False, 'delete': False, 'tag': 'data'}]
+            types.SimpleNamespace(id='v1', root=True, delete=True, tag=None),
+            types.SimpleNamespace(id='v2', root=False, delete=False,
+                                  tag='data')]
         made = copies.body(source, [port('n1', 'ab'), port('n2', 'ab')],
                            name='n', description='d', image_id=None,
                            key_name='k', volumes=volumes)
@@ -125,8 +126,8 @@ class CopiesTestCase(testtools.TestCase):
             config_drive=False, zone='', disk_config=None)
         made = copies.body(
             source, [], name='n', description='d', image_id='i',
-            key_name=None, volumes=[{'id': 'v', 'root': False, 'delete': True,
-                                     'tag': None}])
+            key_name=None, volumes=[types.SimpleNamespace(
+                id='v', root=False, delete=True, tag=None)])
         self.assertEqual(
             [{'uuid': 'i', 'source_type': 'image',
               'destination_type': 'local', 'boot_index': 0,

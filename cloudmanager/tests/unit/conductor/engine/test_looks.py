@@ -187,6 +187,48 @@ class LivingTestCase(worker_case.WorkerCase):
         self.ended(task_id)
         self.assertEqual([(self.context.request_id, True)], seen)
 
+    def overtake(self, run):
+        """Have another conductor own the task of a run."""
+        token = self.row(run.task_id)['post_token']
+        db_tasks.claim(self.context, run.task_id, token, 'other')
+
+    def test_job_ends_with_its_task(self):
+        """Nobody has to find it when its lease runs out."""
+        self.config(group='conductor', lease=60)
+        made, task_id = self.worker(), self.create()
+        made.post(task_id)
+        self.ended(task_id)
+        self.no_jobs()
+
+    def test_overtaken_at_the_end(self):
+        """CC6: it writes no end, and leaves the job to the other one."""
+        runs = []
+
+        def step(run):
+            runs.append(run)
+            self.overtake(run)
+
+        self.script.actions['a'] = step
+        made, task_id = self.worker(), self.create('single')
+        made.post(task_id)
+        base.wait_for(lambda: runs and runs[0].lost.is_set())
+        base.wait_for(lambda: not made._runs)
+        self.assertEqual(('STARTED', 'other'), (
+            self.row(task_id)['status'], self.row(task_id)['owner']))
+        self.assertEqual([], self.jobs(only_unclaimed=True))
+
+    def test_overtaken_in_a_step(self):
+        """CC6: a long step learns it from the thread that renews."""
+        gate, runs = worker_case.Gate(self), []
+        self.script.actions['a'] = lambda run: runs.append(run) or gate(run)
+        made, task_id = self.worker(), self.create('single')
+        made.post(task_id)
+        self.assertTrue(gate.entered.wait(10))
+        self.assertFalse(runs[0].lost.is_set())
+        self.overtake(runs[0])
+        base.wait_for(lambda: runs[0].lost.is_set())
+        gate.opened.set()
+
     def test_stop_leaves_nothing(self):
         before = set(threading.enumerate())
         made, task_id = self.worker(), self.create()
