@@ -30,7 +30,10 @@ class JSONRenderer(_Renderer):
     """Writes a document, with the fields that were chosen."""
 
     def render(self, template_path: str,
-               namespace: models.Row) -> bytes:
+               namespace: models.Row | None) -> bytes:
+        if namespace is None:
+            # An operation that answers a document in other cases.
+            return b''
         call: routing.Call = pecan.request.call
         resource = call.route.query.chosen
         if call.chosen is not None and resource is not None:

@@ -10,13 +10,14 @@ from typing import Any
 from cloudmanager import version
 from cloudmanager.common import exception
 from cloudmanager.conductor.flows import hosts
+from cloudmanager.conductor.flows import nodes
 from cloudmanager.conductor.flows import power
 from cloudmanager.conductor.flows import servers
 from cloudmanager.conductor.flows.action import Action
 
 #: By the names of tasks.
 ACTIONS: dict[str, Action] = {**hosts.ACTIONS, **servers.ACTIONS,
-                              **power.ACTIONS}
+                              **power.ACTIONS, **nodes.ACTIONS}
 
 
 def _unknown(name: str) -> exception.ActionUnknown:

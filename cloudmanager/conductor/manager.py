@@ -9,6 +9,7 @@ import oslo_messaging as messaging
 from cloudmanager.common import rpc
 from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor import actions
+from cloudmanager.conductor.agents import facts
 from cloudmanager.conductor.engine.worker import Worker
 from cloudmanager.conductor.power import health
 from cloudmanager.conductor.tools import Tools
@@ -19,13 +20,18 @@ class ConductorManager:
 
     :param worker: the engine
     :param tools: returns the clients; fails when no cloud is configured
+    :param without_cloud: returns those that work all the same; ``tools`` by
+        default
     """
 
-    target = messaging.Target(version='1.2')
+    target = messaging.Target(version='1.3')
 
-    def __init__(self, worker: Worker, tools: Callable[[], Tools]) -> None:
+    def __init__(self, worker: Worker, tools: Callable[[], Tools],
+                 without_cloud: Callable[[], Tools] | None = None
+                 ) -> None:
         self._worker = worker
         self._tools = tools
+        self._without_cloud = without_cloud or tools
 
     def run_task(self, context: RequestContext, task_id: str) -> None:
         """Put a task on the jobboard."""
@@ -46,6 +52,22 @@ class ConductorManager:
         """Check that an action on a server can be begun; see rpcapi."""
         return actions.check(f'server.{action}')(
             context, self._tools(), server_id, params)
+
+    @rpc.answers_errors
+    def check_node_action(self, context: RequestContext, action: str,
+                          node_id: int,
+                          params: dict[str, Any]) -> dict[str, Any]:
+        """Check that an action can be begun; see rpcapi."""
+        name = f'node.{action}'
+        tools = (self._tools if actions.get(name).needs_cloud
+                 else self._without_cloud)
+        return actions.check(name)(context, tools(), node_id, params)
+
+    @rpc.answers_errors
+    def node_facts(self, context: RequestContext,
+                   hosts: list[str]) -> dict[str, dict[str, Any]]:
+        """Ask agents for the hardware of their nodes; see rpcapi."""
+        return facts.hwinfo(context, self._without_cloud().agents, hosts)
 
     @rpc.answers_errors
     def node_health(self, context: RequestContext,

@@ -9,6 +9,7 @@ Versions of the interface:
 * 1.2: check_server_action, node_health, show_system_metadata,
   update_system_metadata, remove_system_metadata, show_domain_store,
   configure_domain
+* 1.3: check_node_action, node_facts
 
 Versions of the interface for boot files, in a namespace of its own:
 
@@ -24,7 +25,7 @@ from cloudmanager.common import waiting
 from cloudmanager.common.context import RequestContext
 
 CONF = cfg.CONF
-RPC_API_VERSION = '1.2'
+RPC_API_VERSION = '1.3'
 
 
 class ConductorAPI:
@@ -86,6 +87,34 @@ class ConductorAPI:
         found: dict[str, Any] = self._call(
             context, '1.2', 'check_server_action', action=action,
             server_id=server_id, params=params)
+        return found
+
+    def check_node_action(self, context: RequestContext, action: str,
+                          node_id: int,
+                          params: dict[str, Any]) -> dict[str, Any]:
+        """Check that the agent of a node can begin an action.
+
+        :param action: ``set_mode`` or ``update_system``
+        :returns: what would be done under ``plan``
+        :raises NodeNotFound: there is no such node
+        :raises AgentUnreachable: its agent is out of reach
+        :raises Conflict: it is refused, or the node cannot do it
+        :raises Unavailable: no conductor answered in time
+        """
+        found: dict[str, Any] = self._call(
+            context, '1.3', 'check_node_action', action=action,
+            node_id=node_id, params=params)
+        return found
+
+    def node_facts(self, context: RequestContext,
+                   hosts: list[str]) -> dict[str, dict[str, Any]]:
+        """Ask the agents on some hosts for the hardware.
+
+        :returns: by host, ``hwinfo``, or ``reason`` why there is none
+        :raises Unavailable: no conductor answered in time
+        """
+        found: dict[str, dict[str, Any]] = self._call(
+            context, '1.3', 'node_facts', hosts=hosts)
         return found
 
     def node_health(self, context: RequestContext,

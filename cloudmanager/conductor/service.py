@@ -131,7 +131,8 @@ class Conductor:
         self._nova_database = nova_db.NovaDatabase()
         self._server = rpc.get_server(
             rpc.CONDUCTOR_TOPIC, self._host,
-            [manager.ConductorManager(self._worker, tools),
+            [manager.ConductorManager(self._worker, tools,
+                                      tools.without_cloud),
              reservations.Reservations(tools),
              system_metadata.SystemMetadata(self._nova_database),
              domains.Domains(), agents.Agents(self._reports),

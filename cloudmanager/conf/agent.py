@@ -44,6 +44,12 @@ OPTS = [
     cfg.FloatOpt('rpc_timeout', default=20.0, min=0.5,
                  help='Seconds that a conductor waits for the answer of an '
                       'agent.'),
+    cfg.FloatOpt('outage_timeout', default=120.0, min=1.0,
+                 help='Seconds for which a task waits for an agent that is '
+                      'out of reach.'),
+    cfg.FloatOpt('upgrade_timeout', default=7200.0, min=10.0,
+                 help='Seconds after which a task no longer waits for the '
+                      'end of an upgrade of packages.'),
     cfg.FloatOpt('message_window', default=60.0, min=1.0,
                  help='Seconds by which the clocks of a node and of a '
                       'conductor may differ. An older message is refused.'),

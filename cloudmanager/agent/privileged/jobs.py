@@ -41,6 +41,8 @@ KINDS: dict[str, list[list[str]]] = {
 MAX_KEPT = 20
 MAX_TOLD = 64 * 1024
 _ID = re.compile(r'[0-9a-f-]{1,36}')
+# Addresses of repositories may have them.
+_CREDENTIALS = re.compile(r'://[^/\s@]+@')
 _SYSTEMD = pathlib.Path('/run/systemd/system')
 
 
@@ -156,10 +158,12 @@ def _is_alive(directory: pathlib.Path) -> bool:
 
 
 def _tail(directory: pathlib.Path) -> str:
+    """Return the end of the output, without credentials."""
     try:
         with (directory / 'output').open('rb') as stream:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - MAX_TOLD))
-            return stream.read().decode(errors='replace')
+            text = stream.read().decode(errors='replace')
     except OSError:
         return ''
+    return _CREDENTIALS.sub('://***@', text)

@@ -1,24 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bodies of the actions that a node's agent carries out."""
+"""Bodies of the actions that a node's agent carries out, and its modes."""
 
 from cloudmanager.api.types import common
 from cloudmanager.api.types import formats
+from cloudmanager.api.types.containers import Object
 from cloudmanager.api.types.fields import About
 from cloudmanager.api.types.fields import Field
 from cloudmanager.api.types.fields import Resource
 from cloudmanager.api.types.values import Choice
+from cloudmanager.domain import node_modes
 
-CUSTOM = 'custom'
+CUSTOM = node_modes.CUSTOM
 
 
-class Force(Resource):
+class DryRun(Resource):
+    """Whether to plan only."""
+
+    dry_run = common.flag('Only tell what would be written and run on the '
+                          'node; nothing is touched.')
+
+
+class Force(DryRun):
     """Whether safety counts."""
 
     force = common.flag('Do it though it is refused for safety; false by '
                         'default.')
 
 
-class CPUMode(Resource):
+class CPUMode(DryRun):
     """What processors servers see."""
 
     _about = About(rules={
@@ -32,12 +41,23 @@ class CPUMode(Resource):
                                    'see; null for the default of Nova.')
     cpu_model = Field(formats.CPU_MODEL, create=True, nullable=False,
                       description='Model of the processors, for custom '
-                                  'only.')
+                                  'only; one that the node knows.')
 
 
-class LogRedirection(Resource):
+class LogRedirection(DryRun):
     """Where logs go."""
 
     log_redirection_hostname = Field(
         formats.Host(), create=True, required=True, nullable=False,
         description='Name or address of the host that gets the logs.')
+
+
+class Plan(Resource):
+    """What an action would do."""
+
+    plan = Field(Object(lines=True), nullable=False,
+                 description='What a dry run found: steps (what would be '
+                             'written and run) with what they are for.')
+
+
+ANSWERS = {202: None, 200: Plan}

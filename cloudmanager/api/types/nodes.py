@@ -242,6 +242,15 @@ class Node(BareNode):
     nas = _extension(
         Object(), 'Storage hosts and what is attached of them, with '
         'whatever else was asked for.')
+    agent = _extension(
+        Object(), 'The agent on the node, or null if none was enrolled: '
+        'last_contact, is_reachable, version and capabilities; in the '
+        'answer about one node.')
+    modes = _extension(
+        Object(lines=True), 'Modes that the agent sees to, by name: desired '
+        '(null if it was never set), actual (null if it is not known), '
+        'checked_at, and the reason why they differ; in the answer about '
+        'one node.')
 
 
 FORCE = {'force': 'Put it even where another node stands.'}

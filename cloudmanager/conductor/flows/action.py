@@ -19,8 +19,8 @@ class Action:
 
     :ivar flow: makes the flow of a run
     :ivar check: asked before there is a task whether it can be begun; its
-        parameters are those of the functions in ``hosts.checks`` or
-        ``servers.checks``
+        parameters are those of the functions in ``hosts.checks``,
+        ``servers.checks`` or ``agents.checks``
     :ivar needs_cloud: false for those that work where none is configured
     """
 

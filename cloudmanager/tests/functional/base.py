@@ -35,6 +35,7 @@ class Conductor(fixtures.Fixture):
     :ivar reserved: ids and flags of the nodes that were to be reserved
     :ivar health_error: raised instead of the health of a node
     :ivar metadata: system metadata by server
+    :ivar facts: what agents tell of their nodes, by host
     :ivar domains: ids of domains, and how often each was configured
     """
 
@@ -45,6 +46,7 @@ class Conductor(fixtures.Fixture):
         self.reserved: list[tuple[int, bool]] = []
         self.metadata: dict[str, dict[str, str]] = {}
         self.domains: dict[str, int] = {}
+        self.facts: dict[str, dict[str, Any]] = {}
         self.servers: set[str] | None = None
         self.post_error: Exception | None = None
         self.check_error: Exception | None = None
@@ -95,6 +97,20 @@ class Conductor(fixtures.Fixture):
         if self.servers is not None and server_id not in self.servers:
             raise exception.ServerNotFound(server=server_id)
         return {'host': 'cmp1'}
+
+    def check_node_action(self, context: Any, action: str, node_id: int,
+                          params: dict[str, Any]) -> dict[str, Any]:
+        self.checked.append((action, str(node_id), dict(params)))
+        if self.check_error is not None:
+            raise self.check_error
+        return {'plan': self.plan}
+
+    def node_facts(self, context: Any,
+                   hosts: list[str]) -> dict[str, dict[str, Any]]:
+        if self.check_error is not None:
+            raise self.check_error
+        return {host: self.facts.get(host, {'reason': 'it is away.'})
+                for host in hosts}
 
     def _server(self, server_id: str) -> dict[str, str]:
         if self.check_error is not None:

@@ -4,6 +4,7 @@
 import fixtures
 
 from cloudmanager.api import backends
+from cloudmanager.common import exception
 from cloudmanager.tests.functional import base
 
 UUID = '2239c611-523c-44d2-9feb-2c6905fbb5c8'
@@ -122,6 +123,24 @@ class ObjectsTestCase(ExtensionsCase):
         found = self.show(self.known, '?with_os_object=true')
         self.assertIsNone(found['node']['nas'])
         self.assertNotIn('hwinfo', found['node'])
+
+    def test_hwinfo(self):
+        """What agents tell is answered; the reasons of the rest are."""
+        name = self.known['name']
+        self.conductor.facts[name] = {'hwinfo': {'cpu': {'CPU(s)': '4'}}}
+        found = self.show(self.known, '?with_hwinfo=true')
+        self.assertEqual({'cpu': {'CPU(s)': '4'}}, found['node']['hwinfo'])
+        self.assertNotIn('hwinfo', str(found['warnings']))
+        self.conductor.facts[name] = {'reason': 'it sleeps.'}
+        found = self.show(self.known, '?with_hwinfo=true')
+        self.assertIn(f'hwinfo of {name} could not be read: it sleeps.',
+                      found['warnings'])
+
+    def test_hwinfo_without_conductors(self):
+        self.conductor.check_error = exception.Unavailable(reason='No one.')
+        found = self.show(self.known, '?with_hwinfo=true')
+        self.assertIsNone(found['node']['hwinfo'])
+        self.assertIn('No one.', str(found['warnings']))
 
     def test_bad_flags(self):
         for path in ('/v1/nodes/', f'/v1/nodes/{self.known["id"]}'):

@@ -38,6 +38,7 @@ RULES = {
     'conductor.pxe': ('db', *LOW),
     'conductor.flows': ('conductor.steps', 'conductor.hosts.checks',
                         'conductor.servers.checks',
+                        'conductor.agents.checks',
                         'conductor.moves.early_plan',
                         'conductor.engine.run', 'conductor.tools',
                         'common.exception'),

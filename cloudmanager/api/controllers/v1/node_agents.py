@@ -1,20 +1,76 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What only the agent on a node could do."""
+"""What the agent on a node has told, and what only it could do."""
 
 from typing import NoReturn
 
+from oslo_config import cfg
+
 from cloudmanager.api import routing
-from cloudmanager.api.controllers.v1 import nodes
+from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.db import agents as db_agents
+from cloudmanager.db import models
+from cloudmanager.db import node_settings as db_settings
 from cloudmanager.db import nodes as db_nodes
+from cloudmanager.domain import node_modes
+
+CONF = cfg.CONF
 
 
-def refuse(call: routing.Call, node_id: str, what: str) -> NoReturn:
-    """Say that this version has no agent to do it.
+def refuse(call: routing.Call, node_id: int, what: str) -> NoReturn:
+    """Say that the agents of this version do not do it.
 
     :param what: is to be done
     :raises NodeNotFound: there is no such node
     :raises OperationNotImplemented: otherwise
     """
-    db_nodes.get_node(call.context, nodes.node_key(call, node_id))
+    db_nodes.get_node(call.context, node_id)
     raise exception.OperationNotImplemented(what=what)
+
+
+def extend(call: routing.Call, node: models.Row) -> None:
+    """Add the agent of a node and its modes to an answer.
+
+    :param node: as it is rendered; changed in place
+    """
+    wished = db_settings.get(call.context, node['id'])
+    agent = (db_agents.find(call.context, node['name']) if node['name']
+             else None)
+    node['agent'] = None if agent is None else {
+        'last_contact': clock.isoformat(agent['contact_at']),
+        'is_reachable': _is_reachable(agent),
+        'version': agent['version'], 'capabilities': agent['capabilities']}
+    node['modes'] = {mode: _mode(mode, wished, agent)
+                     for mode in node_modes.MODES}
+
+
+def _is_reachable(agent: models.Row) -> bool:
+    """Tell whether an agent was heard of lately."""
+    return (agent['contact_at'] is not None
+            and clock.seconds_since(agent['contact_at'])
+            <= CONF.agent.heartbeat_timeout)
+
+
+def _mode(mode: str, wished: models.Row,
+          agent: models.Row | None) -> models.Row:
+    """Return what is wished of a mode, and how it stands."""
+    default = node_modes.DEFAULTS.get(mode)
+    desired = wished['settings'].get(mode, default)
+    state = ((agent or {}).get('modes') or {}).get(mode, {})
+    actual, reason = state.get('actual'), state.get('reason')
+    if mode in wished['settings'] or reason is not None:
+        reason = _why(agent, wished, actual == desired, reason)
+    return {'desired': desired, 'actual': actual,
+            'checked_at': state.get('checked_at'), 'reason': reason}
+
+
+def _why(agent: models.Row | None, wished: models.Row, is_so: bool,
+         reason: str | None) -> str | None:
+    """Return why a mode is not known to be as it should."""
+    if agent is None:
+        return 'No agent was enrolled for the node.'
+    if not _is_reachable(agent):
+        return 'The agent has not reported lately.'
+    if (agent['generation'] or 0) < wished['generation'] and not is_so:
+        return 'The agent has not taken it up yet.'
+    return reason

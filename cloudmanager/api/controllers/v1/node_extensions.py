@@ -3,12 +3,17 @@
 
 from cloudmanager.api import backends
 from cloudmanager.api import routing
+from cloudmanager.common import exception
+from cloudmanager.conductor import rpcapi
 from cloudmanager.db import models
 from cloudmanager.domain import conditions
 
 OS_OBJECT, HWINFO = 'with_os_object', 'with_hwinfo'
-# What only the agent of a node can tell, and there is none yet.
-_OF_AGENTS = '{} could not be read: no agent answers for the node.'
+#: So many nodes a warning names, and so many warnings there are.
+MAX_NAMED = 10
+MAX_REASONS = 5
+_NO_HWINFO = 'hwinfo of {} could not be read: {}.'
+_NO_NAS = 'nas could not be read: agents do not tell it in this version.'
 
 
 def extend(call: routing.Call, nodes: list[models.Row], *,
@@ -31,12 +36,50 @@ def extend(call: routing.Call, nodes: list[models.Row], *,
     found = backends.get().read(
         {node['hypervisor_id'] for node in hosts} - {None},
         with_os_object, wait)
-    of_agents = ['hwinfo'] if with_hwinfo else []
-    if alone and (with_os_object or with_hwinfo):
-        of_agents.append('nas')
-    nothing = dict.fromkeys(of_agents)
+    warnings = list(found.warnings)
     for node in hosts:
-        node.update(found.of(node['hypervisor_id']), **nothing)
-    warnings = found.warnings + [_OF_AGENTS.format(name)
-                                 for name in of_agents]
+        node.update(found.of(node['hypervisor_id']))
+    if with_hwinfo:
+        warnings += _add_hwinfo(call, hosts, wait)
+    if alone and (with_os_object or with_hwinfo):
+        for node in hosts:
+            node['nas'] = None
+        warnings.append(_NO_NAS)
     return {'warnings': warnings} if warnings else {}
+
+
+def _add_hwinfo(call: routing.Call, nodes: list[models.Row],
+                wait: bool) -> list[str]:
+    """Add the hardware to nodes, as their agents tell it.
+
+    :param wait: whether agents may be asked
+    :returns: warnings, as few as there are different reasons
+    """
+    names = [node['name'] for node in nodes if node['name']]
+    found: dict[str, models.Row] = {}
+    trouble = 'agents are not asked for it here'
+    if wait and names:
+        try:
+            found = rpcapi.ConductorAPI().node_facts(call.context, names)
+        except exception.Unavailable as exc:
+            trouble = exc.message
+    missing: dict[str, list[str]] = {}
+    for node in nodes:
+        told = found.get(node['name'], {})
+        node['hwinfo'] = told.get('hwinfo')
+        if node['hwinfo'] is None:
+            reason = told.get('reason', trouble if node['name']
+                              else 'the node has no name')
+            missing.setdefault(reason, []).append(
+                node['name'] or str(node['id']))
+    if len(missing) > 1 and len(nodes) > MAX_REASONS:
+        nodes_without = sum(missing.values(), [])
+        return [_NO_HWINFO.format(_named(nodes_without),
+                                  'show one of them to see why')]
+    return [_NO_HWINFO.format(_named(names), reason.rstrip('.'))
+            for reason, names in missing.items()]
+
+
+def _named(names: list[str]) -> str:
+    more = ', ...' if len(names) > MAX_NAMED else ''
+    return ', '.join(names[:MAX_NAMED]) + more

@@ -7,6 +7,7 @@ import functools
 from cloudmanager.api import boot_files
 from cloudmanager.api import listing
 from cloudmanager.api import routing
+from cloudmanager.api.controllers.v1 import node_agents
 from cloudmanager.api.controllers.v1 import node_extensions
 from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
@@ -128,6 +129,7 @@ def create_node(call: routing.Call) -> routing.Document:
 def _written(call: routing.Call, row: models.Row) -> models.Row:
     """Answer a node that was written, with what is known at once."""
     node = render(row)
+    node_agents.extend(call, node)
     return {'node': node} | node_extensions.extend(call, [node], wait=False)
 
 
@@ -137,6 +139,7 @@ def _written(call: routing.Call, row: models.Row) -> models.Row:
 def show_node(call: routing.Call, node_id: str) -> routing.Document:
     """Show a node."""
     node = render(db_nodes.get_node(call.context, node_key(call, node_id)))
+    node_agents.extend(call, node)
     return {'node': node} | node_extensions.extend(call, [node], alone=True)
 
 

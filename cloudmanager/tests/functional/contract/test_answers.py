@@ -9,10 +9,7 @@ from cloudmanager.tests.functional.contract import operations
 # What this version refuses with 501.
 NOT_IMPLEMENTED = {
     f'POST /v1/nodes/{{node_id}}/actions/{action}' for action in (
-        'enable-snmp', 'disable-snmp', 'enable-ssh', 'disable-ssh',
-        'enable-nodesafe', 'disable-nodesafe', 'enable-dcc', 'disable-dcc',
-        'set-cpu-mode', 'setup-log-redirection', 'disable-log-redirection',
-        'update-system', 'discovery-nas', 'attach-targets', 'repair-locks')
+        'discovery-nas', 'attach-targets', 'repair-locks')
 } | {
     'POST /v1/nodes/actions/attach', 'POST /v1/nodes/actions/detach',
     'POST /v1/aggregates/{aggregate_id}/actions/execute-audit',

@@ -7,7 +7,9 @@ import oslo_messaging as messaging
 
 from cloudmanager.common import exception
 from cloudmanager.conductor import manager
+from cloudmanager.conductor import tools as conductor_tools
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.tests.unit.conductor import fake_agents
 from cloudmanager.tests.unit.conductor import fakes_case
 
 
@@ -202,3 +204,57 @@ class UnknownActionTestCase(fakes_case.ConductorCase):
         self.assertEqual('FAILURE', row['status'])
         self.assertIn('does not know the action host.quarantine',
                       row['result'])
+
+
+class NodesTestCase(fakes_case.ConductorCase):
+    """What is asked of the agents of nodes."""
+
+    def setUp(self):
+        super().setUp()
+        self.agents = fake_agents.FakeAgents()
+        self.node = self.add_power()
+        self.manager = manager.ConductorManager(None, self.no_cloud,
+                                                self.make)
+
+    def make(self):
+        return conductor_tools.Tools(power=self.tools.power,
+                                     agents=self.agents)
+
+    def no_cloud(self):
+        raise exception.CloudNotConfigured(setting='[cloud]')
+
+    def test_check_without_a_cloud(self):
+        found = self.manager.check_node_action(
+            self.context, 'set_mode', self.node['id'],
+            {'changes': {'snmp': True}})
+        self.assertEqual(['run: snmp'], found['plan']['steps'])
+
+    def test_errors(self):
+        self.agents.away = True
+        error = self.assertRaises(
+            messaging.ExpectedException, self.manager.check_node_action,
+            self.context, 'set_mode', self.node['id'],
+            {'changes': {'snmp': True}}).exc_info[1]
+        self.assertIsInstance(error, exception.AgentUnreachable)
+
+    def test_facts(self):
+        """Each host has its own answer, or the reason why it has none."""
+        self.agents._facts_hwinfo = lambda: {'cpu': None}
+        ask = self.agents.call
+
+        def call(context, host, *args, **kwargs):
+            if host == 'cmp2':
+                raise exception.AgentUnreachable(
+                    host=host, reason='it is away', last_contact='never')
+            return ask(context, host, *args, **kwargs)
+        self.agents.call = call
+        found = self.manager.node_facts(self.context, ['cmp1', 'cmp2'])
+        self.assertEqual({'hwinfo': {'cpu': None}}, found['cmp1'])
+        self.assertIn('it is away', found['cmp2']['reason'])
+
+    def test_facts_in_time(self):
+        """Those who would be asked too late are not asked."""
+        self.agents._facts_hwinfo = lambda: self.clock.sleep(100)
+        found = self.manager.node_facts(
+            self.context, [f'cmp{number}' for number in range(60)])
+        self.assertIn('too many agents', found['cmp59']['reason'])

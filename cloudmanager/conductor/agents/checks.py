@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether an action of a node's agent can be begun.
+
+The functions for the API are asked before there is a task. They return what
+would be done under ``plan``, and raise a CloudManagerException when the
+action cannot be begun.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
+from cloudmanager.conductor.hosts import compute_services
+from cloudmanager.conductor.moves import verdicts
+from cloudmanager.conductor.tools import Tools
+from cloudmanager.db import node_settings as db_settings
+from cloudmanager.db import nodes as db_nodes
+from cloudmanager.db import power_controls as db_power_controls
+from cloudmanager.db.models import Row
+from cloudmanager.domain import conditions
+from cloudmanager.domain import node_modes
+
+_UNUSED = (conditions.OUT_OF_SERVICE, conditions.DISABLED)
+#: Servers that an error names.
+_MAX_NAMED = 10
+
+
+def host_of(node: Row) -> str:
+    """Return the host on which the agent of a node is.
+
+    :raises AgentUnreachable: the node has no name
+    """
+    if not node['name']:
+        raise exception.AgentUnreachable(
+            host=f'of node {node["id"]}',
+            reason='the node has no name, by which its agent is known',
+            last_contact='never')
+    return str(node['name'])
+
+
+def check_dcc(context: RequestContext, node: Row,
+              changes: Mapping[str, Any]) -> None:
+    """Check that the agent may configure what is to be changed.
+
+    :raises Conflict: dynamic component configuration is off
+    """
+    modes = [mode for mode in node_modes.COMPONENTS if mode in changes]
+    settings = db_settings.get(context, node['id'])['settings']
+    if modes and not node_modes.dcc_is_on({**settings, **changes}):
+        raise exception.Conflict(
+            reason='Dynamic component configuration of the node is off; '
+                   f'enable it (enable-dcc) to change {", ".join(modes)}.')
+
+
+def _check_last_way(context: RequestContext, node: Row) -> None:
+    """Check that a node can be reached without SSH.
+
+    :raises Conflict: no power control of it works
+    """
+    if not any(control['failures'] == 0
+               and control['last_success_at'] is not None
+               for _, control in db_power_controls.devices_of(
+                   context, node['id'])):
+        raise exception.Conflict(
+            reason='No power control of the node works, so SSH is the last '
+                   'way in. Send "force": true to disable it all the same.')
+
+
+def set_mode(context: RequestContext, tools: Tools, node_id: int,
+             params: Mapping[str, Any]) -> dict[str, Any]:
+    """Check that modes of a node can be set.
+
+    :param params: ``changes`` by mode, and ``force``
+    """
+    node = db_nodes.get_columns(context, node_id)
+    host = host_of(node)
+    changes = node_modes.check(params['changes'])
+    # First the agent, so that one that is away is told of as that.
+    plan = tools.agents.call(context, host, 'modes.plan',
+                             {'settings': changes})
+    check_dcc(context, node, changes)
+    if changes.get(node_modes.SSH) is False and not params.get('force'):
+        _check_last_way(context, node)
+    return {'plan': {'host': host, 'changes': changes, 'steps': [
+        step for steps in plan.values() for step in steps]}}
+
+
+def check_unused(context: RequestContext, tools: Tools, node: Row) -> None:
+    """Check that nobody uses a node.
+
+    :raises Conflict: it is not disabled, or there are servers on it
+    """
+    if node['condition'] not in _UNUSED:
+        raise exception.Conflict(
+            reason=f'Node {node["name"]} is not disabled. Disable and empty '
+                   'it first, or send "force": true.')
+    host = node['compute_host']
+    if not host:
+        return
+    if compute_services.of_host(tools.nova, host).status == 'enabled':
+        raise exception.Conflict(
+            reason=f'The compute service on {host} is enabled. Disable it '
+                   'and empty the host first, or send "force": true.')
+    servers = [server.id for server in (*tools.nova.servers_on(host),
+                                        *tools.nova.halves_on(host))
+               if server.task_state not in verdicts.DELETING]
+    if servers:
+        more = ', ...' if len(servers) > _MAX_NAMED else ''
+        raise exception.Conflict(
+            reason=f'{len(servers)} server(s) are on {host}: '
+                   f'{", ".join(servers[:_MAX_NAMED])}{more}. Empty it '
+                   'first, or send "force": true.')
+
+
+def update_system(context: RequestContext, tools: Tools, node_id: int,
+                  params: Mapping[str, Any]) -> dict[str, Any]:
+    """Check that the packages of a node can be upgraded.
+
+    :param params: ``force``
+    """
+    node = db_nodes.get_columns(context, node_id)
+    host = host_of(node)
+    plan = tools.agents.call(context, host, 'packages.plan', {})
+    if not params.get('force'):
+        check_unused(context, tools, node)
+    return {'plan': {'host': host, **plan,
+                     'steps': [f'run: {words}'
+                               for words in plan['commands']]}}

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What agents tell of their nodes when they are asked."""
+
+from typing import Any
+
+from oslo_config import cfg
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.common import parallel
+from cloudmanager.common.context import RequestContext
+from cloudmanager.conductor.tools import Agents
+
+CONF = cfg.CONF
+_WORKERS = 16
+
+
+def hwinfo(context: RequestContext, agents: Agents,
+           hosts: list[str]) -> dict[str, dict[str, Any]]:
+    """Ask the agents on some hosts for the hardware, all at a time.
+
+    It takes no longer than about two timeouts of one agent, however many
+    of them do not answer.
+
+    :returns: by host, ``hwinfo``, or ``reason`` why there is none
+    """
+    limit = CONF.agent.rpc_timeout
+    deadline = clock.monotonic() + limit
+
+    def ask(host: str) -> dict[str, Any]:
+        if clock.monotonic() > deadline:
+            return {'reason': 'too many agents do not answer in time'}
+        try:
+            return {'hwinfo': agents.call(
+                RequestContext.from_dict(context.to_dict()), host,
+                'facts.hwinfo', {}, timeout=limit)}
+        except exception.CloudManagerException as exc:
+            return {'reason': exc.message}
+
+    return dict(zip(hosts, parallel.run(ask, hosts, _WORKERS), strict=True))

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flows of what the agents of nodes carry out."""
+
+from taskflow.patterns import linear_flow
+
+from cloudmanager.conductor.agents import checks
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.flows.action import Action
+from cloudmanager.conductor.steps import nodes
+from cloudmanager.conductor.tools import Tools
+
+
+def set_mode(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
+    """Bring modes of a node to what is wished."""
+    return linear_flow.Flow('node.set_mode').add(nodes.SetModes(run, tools))
+
+
+def update_system(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
+    """Upgrade the packages of a node."""
+    return linear_flow.Flow('node.update_system').add(
+        nodes.UpdateSystem(run, tools))
+
+
+#: By the names of tasks.
+ACTIONS = {
+    'node.set_mode': Action(set_mode, checks.set_mode, needs_cloud=False),
+    'node.update_system': Action(update_system, checks.update_system),
+}
