@@ -3,8 +3,8 @@
 
 What is about to be created is written down before it is asked for, with the
 mark by which it is found again: its description or name has the id of the
-task. Whoever finds such a line without the thing's id looks for the thing
-before it asks again.
+task. Whoever finds an entry without the thing's id looks for the thing before
+it asks again.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from oslo_config import cfg
 from cloudmanager.clients import retry
 from cloudmanager.common import clock
 from cloudmanager.conductor.engine import run as engine_run
-from cloudmanager.conductor.records.clones import Line
+from cloudmanager.conductor.records.clones import Creation
 
 CONF = cfg.CONF
 
@@ -27,23 +27,23 @@ def mark(run: engine_run.Run, key: str) -> str:
     return f'cloudmanager task {run.task_id}: {key}'
 
 
-class Book:
-    """The lines of one owner, the task or one of its items.
+class CreationJournal:
+    """The entries of one owner, the task or one of its items.
 
-    :param lines: those of the owner's record, by key; changed in place
+    :param entries: those of the owner's record, by key; changed in place
     :param store: writes the record down
     """
 
-    def __init__(self, run: engine_run.Run, lines: dict[str, Line],
+    def __init__(self, run: engine_run.Run, entries: dict[str, Creation],
                  store: Callable[[], None]) -> None:
         self._run = run
         self._store = store
-        self.lines = lines
+        self.entries = entries
 
     def is_open(self, key: str) -> bool:
         """Tell whether a thing was asked for, and may be there."""
-        line = self.lines.get(key)
-        return line is not None and not line.gone
+        entry = self.entries.get(key)
+        return entry is not None and not entry.gone
 
     def identify(self, key: str,
                  find: Callable[[], str | None]) -> str | None:
@@ -51,32 +51,32 @@ class Book:
 
         :param find: looks for it by its mark
         """
-        line = self.lines[key]
-        if line.id is None:
+        entry = self.entries[key]
+        if entry.id is None:
             found = find()
             if found is not None:
-                line.id = found
+                entry.id = found
                 self._store()
-        return line.id
+        return entry.id
 
     def id_of(self, key: str) -> str:
         """Return the id of a thing that is known to be there.
 
         :raises ValueError: its id is not known
         """
-        found = self.lines[key].id
+        found = self.entries[key].id
         if found is None:
             raise ValueError(f'The id of {key} is not known.')
         return found
 
     def is_settled(self, key: str) -> bool:
         """Tell whether a thing that is not found will not come any more."""
-        return (clock.seconds_since(self.lines[key].at)
+        return (clock.seconds_since(self.entries[key].at)
                 >= float(CONF.server_tasks.create_grace))
 
     def close(self, key: str) -> None:
         """Note that a thing is gone, or never was."""
-        self.lines[key].gone = True
+        self.entries[key].gone = True
         self._store()
 
     def ensure(self, key: str, find: Callable[[], str | None],
@@ -89,13 +89,13 @@ class Book:
         :raises CloudRequestRefused: it was refused
         :raises CloudUnreachable: it may be there; ask again later
         """
-        if key in self.lines:
+        if key in self.entries:
             found = self.identify(key, find)
             if found is not None or not self.is_settled(key):
                 return found
-        line = self.lines[key] = Line(at=clock.utcnow())
+        entry = self.entries[key] = Creation(at=clock.utcnow())
         self._store()
         self._run.guard()
-        line.id = retry.only_while(self._run.is_owned, create)
+        entry.id = retry.only_while(self._run.is_owned, create)
         self._store()
-        return line.id
+        return entry.id

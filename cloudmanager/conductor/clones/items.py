@@ -28,9 +28,9 @@ def fail(run: engine_run.Run, item: CloneItem, reason: str) -> None:
     enter(run, item, Phase.REMOVE)
 
 
-def book(run: engine_run.Run, item: CloneItem) -> creations.Book:
-    """Return the book of what is created for a clone."""
-    return creations.Book(run, item.lines, lambda: run.save(item))
+def journal(run: engine_run.Run, item: CloneItem) -> creations.CreationJournal:
+    """Return the journal of what is created for a clone."""
+    return creations.CreationJournal(run, item.lines, lambda: run.save(item))
 
 
 def mark(run: engine_run.Run, item: CloneItem, key: str) -> str:

@@ -188,15 +188,15 @@ class Maker:
         if not self._servers.remove(item):
             return
         self._volumes.remove(item)
-        book = items.book(self._run, item)
-        if not any(book.is_open(key) for key in book.lines):
+        journal = items.journal(self._run, item)
+        if not any(journal.is_open(key) for key in journal.entries):
             self._end_removal(item)
 
     def _end_removal(self, item: CloneItem) -> None:
-        book = items.book(self._run, item)
+        journal = items.journal(self._run, item)
         left = ', '.join(f'{key.partition(" ")[0]} {line.id}'
-                         for key, line in book.lines.items()
-                         if book.is_open(key) and line.id)
+                         for key, line in journal.entries.items()
+                         if journal.is_open(key) and line.id)
         self._end(item, ItemState.SKIPPED if self._cancel == Cancel.ABORT
                   else ItemState.FAILED,
                   f'{item.error}; left behind: {left}' if left

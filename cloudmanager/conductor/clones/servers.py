@@ -13,7 +13,7 @@ from cloudmanager.conductor.records.clones import CloneItem
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.planning import copies
 
-#: The key of the server in the book of a clone.
+#: The key of the server in the journal of a clone.
 KEY = 'server'
 
 
@@ -40,21 +40,21 @@ class Servers:
         """Ask for the server; what it is made of is read anew."""
         if self._source is None:
             self._source = source.read(self._tools, self._run.server_id)
-        facts, book = self._shared.facts, items.book(self._run, item)
+        facts, journal = self._shared.facts, items.journal(self._run, item)
         inside = self._tools.in_project(self._shared.project)
         return inside.nova.create_server(copies.body(
             self._source.plan, self._source.ports, name=item.name or '',
             description=items.mark(self._run, item, KEY),
-            image_id=(self._shared.book.id_of(templates.IMAGE)
+            image_id=(self._shared.journal.id_of(templates.IMAGE)
                       if facts.image else None),
             key_name=facts.key.name if facts.key else None,
             volumes=[dataclasses.replace(
-                volume, id=book.id_of(volumes.key_of(volume)))
+                volume, id=journal.id_of(volumes.key_of(volume)))
                 for volume in facts.volumes]))
 
     def make(self, item: CloneItem) -> str | None:
-        """Have the server of a clone made; see ``creations.Book.ensure``."""
-        return items.book(self._run, item).ensure(
+        """Have the server of a clone made; see ``CreationJournal.ensure``."""
+        return items.journal(self._run, item).ensure(
             KEY, lambda: self._find(item), lambda: self._create(item))
 
     def look(self, item: CloneItem) -> nova_records.Server | None:
@@ -78,18 +78,18 @@ class Servers:
 
     def remove(self, item: CloneItem) -> bool:
         """Take the server away; tell whether nothing was left to do."""
-        book = items.book(self._run, item)
-        if not book.is_open(KEY):
+        journal = items.journal(self._run, item)
+        if not journal.is_open(KEY):
             return True
         self._run.guard()
-        found = book.identify(KEY, lambda: self._find(item))
+        found = journal.identify(KEY, lambda: self._find(item))
         if found is None:
-            if book.is_settled(KEY):
-                book.close(KEY)
+            if journal.is_settled(KEY):
+                journal.close(KEY)
             return False
         server = self._tools.nova.server(found)
         if server is None or server.status == 'DELETED':
-            book.close(KEY)
+            journal.close(KEY)
         elif server.task_state != 'deleting':
             self._tools.nova.delete_server(found)
         return False

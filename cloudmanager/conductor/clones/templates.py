@@ -17,8 +17,8 @@ class Templates:
         self._tools = tools
         memory = run.recall(CloneMemory)
         self.facts = memory.facts
-        self.book = creations.Book(run, memory.shared,
-                                   lambda: run.keep(memory))
+        self.journal = creations.CreationJournal(
+            run, memory.shared, lambda: run.keep(memory))
 
     @property
     def project(self) -> str:
@@ -39,9 +39,9 @@ class Templates:
         return found
 
     def ensure(self, key: str) -> str | None:
-        """Have one of them created; see ``creations.Book.ensure``."""
-        return self.book.ensure(key, lambda: self.find(key),
-                                lambda: self._create(key))
+        """Have one of them created; see ``CreationJournal.ensure``."""
+        return self.journal.ensure(key, lambda: self.find(key),
+                                   lambda: self._create(key))
 
     def _create(self, key: str) -> str:
         owner = self._tools.in_project(self.project)
@@ -76,9 +76,9 @@ class Templates:
 
     def remove(self, key: str) -> bool:
         """Take one of them away; tell whether it is gone."""
-        found = self.book.identify(key, lambda: self.find(key))
+        found = self.journal.identify(key, lambda: self.find(key))
         if found is None:
-            return self.book.is_settled(key)
+            return self.journal.is_settled(key)
         if key == KEY:
             self._tools.nova.delete_keypair(found)
             return True

@@ -17,7 +17,7 @@ _BROKEN = frozenset(('error', 'error_deleting', 'deleting', 'error_restoring'))
 
 
 def key_of(volume: Volume) -> str:
-    """Return the key of the copy of a volume in the book of a clone."""
+    """Return the key of the copy of a volume in the journal of a clone."""
     return f'volume {volume.id}'
 
 
@@ -46,7 +46,7 @@ class Volumes:
     def _create(self, item: CloneItem, volume: Volume) -> str:
         inside = self._tools.in_project(self._shared.project)
         return inside.cinder.create_volume(
-            self._shared.book.id_of(volume.id), volume.size_gb,
+            self._shared.journal.id_of(volume.id), volume.size_gb,
             self._name(item, volume),
             items.mark(self._run, item, key_of(volume)))
 
@@ -55,8 +55,8 @@ class Volumes:
 
         :raises ServerState: one will never be
         """
-        book = items.book(self._run, item)
-        made = [book.ensure(
+        journal = items.journal(self._run, item)
+        made = [journal.ensure(
             key_of(volume), functools.partial(self._find, item, volume),
             functools.partial(self._create, item, volume))
             for volume in self._shared.facts.volumes]
@@ -75,29 +75,29 @@ class Volumes:
 
     def describe(self, item: CloneItem) -> None:
         """Give them the descriptions of the volumes they are made after."""
-        book = items.book(self._run, item)
+        journal = items.journal(self._run, item)
         for volume in self._shared.facts.volumes:
-            self._tools.cinder.describe(book.id_of(key_of(volume)),
+            self._tools.cinder.describe(journal.id_of(key_of(volume)),
                                         volume.description)
 
     def remove(self, item: CloneItem) -> None:
         """Take them away, as far as that goes now."""
-        book = items.book(self._run, item)
+        journal = items.journal(self._run, item)
         for volume in self._shared.facts.volumes:
-            if book.is_open(key_of(volume)):
+            if journal.is_open(key_of(volume)):
                 self._run.guard()
-                self._remove(item, book, volume)
+                self._remove(item, journal, volume)
 
-    def _remove(self, item: CloneItem, book: creations.Book,
+    def _remove(self, item: CloneItem, journal: creations.CreationJournal,
                 volume: Volume) -> None:
         key = key_of(volume)
-        found = book.identify(key, lambda: self._find(item, volume))
+        found = journal.identify(key, lambda: self._find(item, volume))
         if found is None:
-            if book.is_settled(key):
-                book.close(key)
+            if journal.is_settled(key):
+                journal.close(key)
             return
         piece = self._tools.cinder.piece(found)
         if piece is None:
-            book.close(key)
+            journal.close(key)
         elif piece.status != 'deleting':
             self._tools.cinder.delete_volume(found)

@@ -28,7 +28,7 @@ class Phase(enum.StrEnum):
 
 
 @dataclasses.dataclass(kw_only=True)
-class Line(stored.Record):
+class Creation(stored.Record):
     """Something that was, or is about to be, asked for.
 
     :ivar at: when
@@ -93,7 +93,7 @@ class CloneMemory(stored.Record):
     """
 
     clone: Facts | None = None
-    shared: dict[str, Line] = dataclasses.field(default_factory=dict)
+    shared: dict[str, Creation] = dataclasses.field(default_factory=dict)
     left: str = ''
 
     @property
@@ -119,7 +119,7 @@ class CloneItem(Item):
     number: int
     phase: Phase = Phase.VOLUMES
     since: datetime.datetime | None = None
-    lines: dict[str, Line] = dataclasses.field(default_factory=dict)
+    lines: dict[str, Creation] = dataclasses.field(default_factory=dict)
 
     @property
     def age(self) -> float:

@@ -108,7 +108,7 @@ class TakeSnapshots(Step):
 
     def _is_there(self, shared: templates.Templates, key: str,
                   begun: datetime.datetime) -> bool:
-        found = shared.book.lines[key].id
+        found = shared.journal.entries[key].id
         status = shared.status(key, found) if found else 'not found'
         if status in ('active', 'available'):
             return True
@@ -176,7 +176,8 @@ def clear_up(step: Step) -> None:
         return
     shared = templates.Templates(step.run, step.tools)
     begun = clock.utcnow()
-    waiting = [key for key in shared.book.lines if shared.book.is_open(key)]
+    journal = shared.journal
+    waiting = [key for key in journal.entries if journal.is_open(key)]
     while waiting:
         for key in waiting:
             step.run.guard()
@@ -186,8 +187,8 @@ def clear_up(step: Step) -> None:
                 LOG.info('%s', exc)
                 gone = False
             if gone:
-                shared.book.close(key)
-        waiting = [key for key in waiting if shared.book.is_open(key)]
+                journal.close(key)
+        waiting = [key for key in waiting if journal.is_open(key)]
         if not waiting:
             break
         if clock.seconds_since(begun) > CONF.server_tasks.clear_timeout:
@@ -198,9 +199,10 @@ def clear_up(step: Step) -> None:
 
 def _leave(step: Step, shared: templates.Templates, keys: list[str]) -> None:
     """Say what could not be removed."""
+    entries = shared.journal.entries
     left = ', '.join(
-        f'image {shared.book.lines[key].id}' if key == templates.IMAGE else
-        f'snapshot {shared.book.lines[key].id}' for key in keys)
+        f'image {entries[key].id}' if key == templates.IMAGE else
+        f'snapshot {entries[key].id}' for key in keys)
     LOG.warning('Task %(task)s leaves behind: %(what)s', {
         'task': step.run.task_id, 'what': left})
     memory = step.run.recall(CloneMemory)

@@ -9,8 +9,8 @@ from cloudmanager.conductor.clones import creations
 from cloudmanager.conductor.records import stored
 from cloudmanager.conductor.records.clones import CloneItem
 from cloudmanager.conductor.records.clones import CloneMemory
+from cloudmanager.conductor.records.clones import Creation
 from cloudmanager.conductor.records.clones import Facts
-from cloudmanager.conductor.records.clones import Line
 from cloudmanager.conductor.records.clones import Phase
 from cloudmanager.conductor.records.clones import Volume
 from cloudmanager.conductor.records.item import Item
@@ -51,7 +51,7 @@ class MemoryTestCase(fakes_case.ConductorCase):
             ('web', 'ssh'))], facts.ports)
         self.assertEqual(nova_copies.KeyPair('mine-t', 'ssh', 'ssh-rsa AAAA'),
                          facts.key)
-        self.assertEqual(Line(at=NOON, id='s1', gone=True),
+        self.assertEqual(Creation(at=NOON, id='s1', gone=True),
                          memory.shared['v1'])
         self.assertEqual(('snapshot s1', {}), (memory.left, memory.unknown))
 
@@ -115,21 +115,22 @@ class BookTestCase(fakes_case.ConductorCase):
         self.config(group='server_tasks', create_grace=60)
         self.stored = []
 
-    def book(self, **lines):
+    def journal(self, **lines):
         self.lines = lines
-        return creations.Book(
+        return creations.CreationJournal(
             self.run_of(), self.lines,
             lambda: self.stored.append(stored.dump(self.lines)))
 
     def test_asked_again(self):
         """Nothing that is known of a lost request is said of the next."""
         begun = self.clock.utcnow()
-        book = self.book(a=Line(at=begun, gone=True, unknown={'x': 1}))
-        self.assertIsNone(book.ensure('a', lambda: None, self.fail))
+        journal = self.journal(a=Creation(at=begun, gone=True,
+                                          unknown={'x': 1}))
+        self.assertIsNone(journal.ensure('a', lambda: None, self.fail))
         self.assertEqual([], self.stored)
         self.clock.sleep(61)
-        self.assertEqual('new', book.ensure('a', lambda: None,
-                                            lambda: 'new'))
+        self.assertEqual('new', journal.ensure('a', lambda: None,
+                                               lambda: 'new'))
         self.assertGreater(self.lines['a'].at, begun)
         at = self.lines['a'].at.isoformat()
         self.assertEqual([{'a': {'at': at, 'gone': False}},
@@ -137,8 +138,8 @@ class BookTestCase(fakes_case.ConductorCase):
                          self.stored)
 
     def test_found(self):
-        book = self.book(a=Line(at=NOON))
-        self.assertRaises(ValueError, book.id_of, 'a')
-        self.assertEqual('b', book.ensure('a', lambda: 'b', self.fail))
-        self.assertEqual('b', book.id_of('a'))
+        journal = self.journal(a=Creation(at=NOON))
+        self.assertRaises(ValueError, journal.id_of, 'a')
+        self.assertEqual('b', journal.ensure('a', lambda: 'b', self.fail))
+        self.assertEqual('b', journal.id_of('a'))
         self.assertEqual(['b'], [lines['a']['id'] for lines in self.stored])
