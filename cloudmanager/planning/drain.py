@@ -56,8 +56,8 @@ def plan_drain(
 ) -> plan.Plan:
     """How to empty living hosts.
 
-    :param source_hosts: exact host names; none of them becomes a target.
-    :raises UnknownHost: when a name is not exactly that of a host.
+    :param source_hosts: exact host names; none of them becomes a target
+    :raises UnknownHost: when a name is not exactly that of a host
     """
     return _Planner(cloud, source_hosts, options, dead=False).make()
 
@@ -71,8 +71,8 @@ def plan_evacuation(
 
     Servers come by recovery priority, then by size.
 
-    :param host: exact host name, or several.
-    :raises UnknownHost: when a name is not exactly that of a host.
+    :param host: exact host name, or several
+    :raises UnknownHost: when a name is not exactly that of a host
     """
     return _Planner(cloud, host, options, dead=True).make()
 

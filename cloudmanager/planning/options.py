@@ -11,31 +11,31 @@ from cloudmanager.planning.cloud import model
 class Options:
     """Flags and limits of one plan; all usages are fractions of capacity.
 
-    :param allow_live: live migration may be used.
-    :param allow_off_vm: running servers may be stopped and moved cold.
-    :param allow_evacuate: what is left may be rebuilt after fencing.
-    :param allow_cold: servers may be migrated cold.
+    :param allow_live: live migration may be used
+    :param allow_off_vm: running servers may be stopped and moved cold
+    :param allow_evacuate: what is left may be rebuilt after fencing
+    :param allow_cold: servers may be migrated cold
     :param never_evacuate: rules about servers that are not rebuilt; see
-        ``rules``.
+        ``rules``
     :param allow_data_loss: servers may be rebuilt though no other host has
-        their disks.
+        their disks
     :param cannot_fence: host to the reason why it is not fenced, so that
-        nothing on it is evacuated.
-    :param tried: server id to the actions that have failed for it.
+        nothing on it is evacuated
+    :param tried: server id to the actions that have failed for it
     :param force_affinity: the first member of a hard affinity group may be
-        sent past Nova's scheduler, which refuses it otherwise.
-    :param max_projected_usage: no target is filled above this.
-    :param warn_projected_usage: targets filled above this get a warning.
-    :param soft_weight: load that keeping one soft group rule is worth.
-    :param load_classes: resource classes that count as load.
-    :param exclude_hosts: never used as targets.
-    :param avoid_hosts: used only for what fits nowhere else.
-    :param refused: server id to hosts that Nova refused before.
-    :param in_flight: server id to the host it is on its way to.
-    :param only: ids of the servers to plan; None means all.
-    :param priority_key: metadata key of the recovery priority.
+        sent past Nova's scheduler, which refuses it otherwise
+    :param max_projected_usage: no target is filled above this
+    :param warn_projected_usage: targets filled above this get a warning
+    :param soft_weight: load that keeping one soft group rule is worth
+    :param load_classes: resource classes that count as load
+    :param exclude_hosts: never used as targets
+    :param avoid_hosts: used only for what fits nowhere else
+    :param refused: server id to hosts that Nova refused before
+    :param in_flight: server id to the host it is on its way to
+    :param only: ids of the servers to plan; None means all
+    :param priority_key: metadata key of the recovery priority
     :param slow_key: metadata key of what is done about a live migration
-        that has stalled.
+        that has stalled
     """
 
     allow_live: bool = True

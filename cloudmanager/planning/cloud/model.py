@@ -223,7 +223,7 @@ class Cloud:
     def host(self, name: str) -> Host:
         """The host of exactly this name.
 
-        :raises UnknownHost: when there is none.
+        :raises UnknownHost: when there is none
         """
         try:
             return self.hosts[name]
