@@ -8,11 +8,13 @@ import warnings
 warnings.filterwarnings('ignore', message=r'\s*Eventlet is deprecated')
 
 extensions = [
+    'cliff.sphinxext',
     'openstackdocstheme',
     'oslo_config.sphinxconfiggen',
     'oslo_config.sphinxext',
     'oslo_policy.sphinxext',
     'oslo_policy.sphinxpolicygen',
+    'sphinx.ext.autodoc',
 ]
 
 project = 'CloudManager'
@@ -22,6 +24,13 @@ exclude_patterns = []
 add_function_parentheses = True
 pygments_style = 'native'
 nitpicky = True
+# Bases and errors of openstacksdk, whose documentation is elsewhere.
+nitpick_ignore_regex = [('py:.*', r'(openstack|keystoneauth1|requests)\..*')]
+
+# Types of the SDK are told in words.
+autodoc_typehints = 'none'
+autodoc_member_order = 'bysource'
+autoprogram_cliff_application = 'openstack'
 
 # Theme
 html_theme = 'openstackdocs'

@@ -43,6 +43,15 @@ class Common(command.Command):
                                       plugin.API_NAME)
         return found
 
+    def get_epilog(self) -> str:
+        """Return what stands at the end of the help.
+
+        cliff reads the metadata of all that is installed to say the same,
+        which takes longer than the rest of the start.
+        """
+        return 'This command is provided by the python-cloudmanagerclient ' \
+               'plugin.'
+
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command; errors are told with what to do next."""
         from cloudmanagerclient.osc import errors

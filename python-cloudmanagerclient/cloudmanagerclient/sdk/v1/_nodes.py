@@ -89,7 +89,8 @@ class Nodes(_requests.Requests):
         :param force: see :meth:`create_node`
         :param dry_run: whether only to say what is wrong with them
         :returns: ``id`` and ``name`` of each
-        :raises BadRequest, Conflict: with an error for each wrong line
+        :raises cloudmanagerclient.sdk.exceptions.CloudManagerError: with an
+            error for each wrong line
         """
         data = lines.encode() if isinstance(lines, str) else lines
         answer = self._answer(

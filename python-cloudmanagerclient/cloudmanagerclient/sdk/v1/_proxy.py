@@ -94,7 +94,8 @@ class Proxy(_node_modes.NodeModes, _inventory.Inventory, _cloud.Cloud):
         :param timeout: see :meth:`follow_task`
         :param callback: called with the task after each look
         :returns: the task
-        :raises TaskFailed: it did not end with success
+        :raises cloudmanagerclient.sdk.exceptions.TaskFailed: it did not end
+            with success
         """
         for found in self.follow_task(task, interval=interval,
                                       timeout=timeout):
@@ -113,7 +114,8 @@ class Proxy(_node_modes.NodeModes, _inventory.Inventory, _cloud.Cloud):
     def get_health(self) -> dict[str, Any]:
         """Fetch how the service does; it answers without a token.
 
-        :raises Unavailable: it does not do well
+        :raises cloudmanagerclient.sdk.exceptions.Unavailable: it does not
+            do well
         """
         return self._answer('GET', f'{self._root()}/healthcheck')
 
