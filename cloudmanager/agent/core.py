@@ -23,6 +23,8 @@ from cloudmanager.agent.drivers.base import Drivers
 from cloudmanager.agent.reconcile import Reconciler
 from cloudmanager.agent.rpcapi import RPC_API_VERSION
 from cloudmanager.agent.store import Store
+from cloudmanager.agent.volumes import changes  # noqa: F401  has operations
+from cloudmanager.agent.volumes.works import Works
 from cloudmanager.common import signing
 from cloudmanager.domain import node_modes
 
@@ -52,6 +54,7 @@ class Agent:
         directory = pathlib.Path(CONF.state_path) / 'agent'
         self._keys = keys.KeyFile(pathlib.Path(CONF.agent.key_file))
         self.store = Store(directory)
+        self.volumes = Works()
         self.reconciler = Reconciler(self.store, _drivers(self.store))
         self._refusals = signing.Refusals()
         self._verifier = signing.Verifier(

@@ -143,6 +143,22 @@ class VolumeNotFound(NotFound):
     template = 'Volume %(volume)s could not be found.'
 
 
+class VolumeNotOnLVM(NotFound):
+    error_code = 'cloudmanager.volume.not_on_lvm'
+    template = 'Volume %(volume)s is no logical volume: %(reason)s.'
+
+
+class VolumeGroupNotFound(NotFound):
+    error_code = 'cloudmanager.volume_group.not_found'
+    template = 'Volume group %(group)s could not be found.'
+
+
+class LogicalVolumeNotFound(NotFound):
+    error_code = 'cloudmanager.logical_volume.not_found'
+    template = ('Logical volume %(volume)s could not be found in volume '
+                'group %(group)s.')
+
+
 class AggregateNotFound(NotFound):
     error_code = 'cloudmanager.aggregate.not_found'
     template = 'Host aggregate %(aggregate)s could not be found.'
@@ -381,6 +397,13 @@ class CommandFailed(Unavailable):
 
     error_code = 'cloudmanager.agent.command_failed'
     template = 'Program %(program)s failed: %(reason)s'
+
+
+class LogicalVolumeState(Conflict):
+    """A logical volume cannot be changed as it is."""
+
+    error_code = 'cloudmanager.logical_volume.state'
+    template = 'Logical volume %(volume)s cannot be changed: %(reason)s.'
 
 
 class LeaseLost(CloudManagerException):

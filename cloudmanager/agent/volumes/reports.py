@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What LVM says now."""
+
+from cloudmanager.agent import commands
+from cloudmanager.common import exception
+from cloudmanager.domain import lvm
+from cloudmanager.domain import lvm_reports
+from cloudmanager.domain import lvm_rules
+
+# With this status LVM tells of what it can, and that there was more.
+_PARTLY = 5
+_CODES = (0, _PARTLY)
+
+
+def read() -> list[lvm.VolumeGroup]:
+    """Return all volume groups of the node.
+
+    :raises CommandFailed: LVM is not there, or its report cannot be read
+    """
+    texts = [_report(*words) for words in lvm_reports.COMMANDS]
+    try:
+        return lvm_reports.groups(*texts)
+    except ValueError as exc:
+        raise exception.CommandFailed(program='lvs',
+                                      reason=f'{exc}') from exc
+
+
+def _report(*words: str) -> str:
+    found = commands.run(*words, codes=_CODES)
+    if found.is_cut:
+        raise exception.CommandFailed(
+            program=words[0],
+            reason=f'its report is longer than {len(found.out)} characters')
+    return found.out
+
+
+def find(group_name: str,
+         volume_name: str) -> tuple[lvm.VolumeGroup, lvm.LogicalVolume]:
+    """Return a volume and its group as they are now.
+
+    :raises VolumeGroupNotFound: there is no such group
+    :raises LogicalVolumeNotFound: there is no such volume
+    """
+    group = lvm_rules.find_group(read(), group_name)
+    return group, lvm_rules.find_volume(group, volume_name)
