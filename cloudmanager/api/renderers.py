@@ -5,6 +5,7 @@ WSME could do it from the same types, and takes tens of times longer
 (``tools/bench/request_cost.py``).
 """
 
+from collections.abc import Sequence
 import csv
 import datetime
 import io
@@ -27,12 +28,14 @@ class _Renderer:
 
 
 class JSONRenderer(_Renderer):
-    """Writes a document, with the fields that were chosen."""
+    """Writes a document, with the fields that were chosen.
+
+    An operation with several answers may give one without a body.
+    """
 
     def render(self, template_path: str,
-               namespace: models.Row | None) -> bytes:
+               namespace: models.Row | list[models.Row] | None) -> bytes:
         if namespace is None:
-            # An operation that answers a document in other cases.
             return b''
         call: routing.Call = pecan.request.call
         resource = call.route.query.chosen
@@ -45,8 +48,10 @@ class CSVRenderer(_Renderer):
     """Writes the list of a document, its link as a header."""
 
     def render(self, template_path: str,
-               namespace: models.Row) -> bytes:
+               namespace: models.Row | list[models.Row]) -> bytes:
         call: routing.Call = pecan.request.call
+        if isinstance(namespace, list):
+            return _to_csv(namespace, call.listed, call.chosen)
         collection = call.listed.about().collection
         for link in namespace.get(f'{collection}_links', ()):
             pecan.response.headers['Link'] = (f'<{link["href"]}>; '
@@ -58,12 +63,16 @@ class CSVRenderer(_Renderer):
 ALL = {'json_fast': JSONRenderer, 'csv': CSVRenderer}
 
 
-def _narrow(document: models.Row, resource: type[fields.Resource],
-            chosen: parameters.Chosen) -> models.Row:
+def _narrow(document: models.Row | list[models.Row],
+            resource: type[fields.Resource], chosen: parameters.Chosen
+            ) -> models.Row | list[models.Row]:
     """Leave only some fields in the objects of an answer.
 
-    :param document: the answer, with one object or a list in its envelope
+    :param document: the answer, with one object or a list in its envelope,
+        or a list without one
     """
+    if isinstance(document, list):
+        return [_narrowed(row, chosen) for row in document]
     found = dict(document)
     about = resource.about()
     if about.collection in found:
@@ -78,7 +87,7 @@ def _narrowed(row: models.Row, chosen: parameters.Chosen) -> models.Row:
     return {name: row[name] for name in chosen if name in row}
 
 
-def _to_csv(rows: list[models.Row | str], resource: type[fields.Resource],
+def _to_csv(rows: Sequence[models.Row | str], resource: type[fields.Resource],
             chosen: parameters.Chosen | None) -> bytes:
     """Return rows as CSV (RFC 4180) with a header.
 
@@ -100,7 +109,7 @@ def _to_csv(rows: list[models.Row | str], resource: type[fields.Resource],
     return text.getvalue().encode()
 
 
-def _among(rows: list[models.Row | str], name: str) -> bool:
+def _among(rows: Sequence[models.Row | str], name: str) -> bool:
     return any(isinstance(row, dict) and name in row for row in rows)
 
 

@@ -10,6 +10,7 @@ import collections
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
 import functools
 import inspect
@@ -35,7 +36,7 @@ _UUID = formats.UUID()
 Answers = Mapping[int, forms.Form | None]
 #: What a function returns: the document of an answer, or nothing.
 Document = Mapping[str, object]
-Operation = Callable[..., Document | None]
+Operation = Callable[..., Document | Sequence[Document] | None]
 _Declared = TypeVar('_Declared', bound=Operation)
 
 

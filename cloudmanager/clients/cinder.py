@@ -33,7 +33,12 @@ class Service:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Volume:
-    """A volume; ``host`` has the form host@backend#pool."""
+    """A volume.
+
+    :ivar host: in the form host@backend#pool
+    :ivar name_id: id in the name of what keeps its data; another one than
+        its own after a migration
+    """
 
     id: str
     name: str
@@ -44,6 +49,36 @@ class Volume:
     bootable: bool
     multiattach: bool
     servers: tuple[str, ...]
+    name_id: str = ''
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool of a back end for volumes.
+
+    :ivar name: in the form host@backend#pool
+    :ivar backend_name: name of the back end in Cinder's configuration
+    :ivar protocol: how hosts reach its volumes, in Cinder's words
+    :ivar location: where it is, in words of its driver
+    """
+
+    name: str
+    backend_name: str
+    protocol: str
+    location: str
+
+
+def _volume(item: dict[str, Any]) -> Volume:
+    return Volume(
+        id=item['id'], name=item.get('name') or '',
+        status=item['status'], size_gb=item['size'],
+        host=item.get('os-vol-host-attr:host'),
+        zone=item.get('availability_zone') or '',
+        bootable=str(item.get('bootable')).lower() == 'true',
+        multiattach=bool(item.get('multiattach')),
+        servers=tuple(entry['server_id']
+                      for entry in item.get('attachments') or ()),
+        name_id=item.get('os-vol-mig-status-attr:name_id') or item['id'])
 
 
 class Cinder(cinder_copies.Copies):
@@ -107,12 +142,29 @@ class Cinder(cinder_copies.Copies):
                               volume_id).to_dict()
         except exception.NotFound:
             return None
-        return Volume(
-            id=item['id'], name=item.get('name') or '',
-            status=item['status'], size_gb=item['size'],
-            host=item.get('os-vol-host-attr:host'),
-            zone=item.get('availability_zone') or '',
-            bootable=str(item.get('bootable')).lower() == 'true',
-            multiattach=bool(item.get('multiattach')),
-            servers=tuple(entry['server_id']
-                          for entry in item.get('attachments') or ()))
+        return _volume(item)
+
+    def list_volumes(self) -> list[Volume]:
+        """Return the volumes of all projects."""
+        found = self._read(
+            'list volumes', lambda: self._client.volumes.list(
+                search_opts={'all_tenants': 1}))
+        return [_volume(item.to_dict()) for item in found]
+
+    def pools(self) -> list[Pool]:
+        """Return the pools of all back ends that report to schedulers."""
+        found = self._read('list pools',
+                           lambda: self._client.pools.list(detailed=True))
+        return [Pool(
+            name=item.name,
+            backend_name=getattr(item, 'volume_backend_name', None) or '',
+            protocol=_protocol(getattr(item, 'storage_protocol', None)),
+            location=getattr(item, 'location_info', None) or '')
+            for item in found]
+
+
+def _protocol(told: Any) -> str:
+    """Return the one name of a protocol; some drivers tell a list."""
+    if isinstance(told, (list, tuple)):
+        told = told[0] if told else None
+    return told or ''

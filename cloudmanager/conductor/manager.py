@@ -24,7 +24,7 @@ class ConductorManager:
         default
     """
 
-    target = messaging.Target(version='1.3')
+    target = messaging.Target(version='1.4')
 
     def __init__(self, worker: Worker, tools: Callable[[], Tools],
                  without_cloud: Callable[[], Tools] | None = None
@@ -68,6 +68,14 @@ class ConductorManager:
                    hosts: list[str]) -> dict[str, dict[str, Any]]:
         """Ask agents for the hardware of their nodes; see rpcapi."""
         return facts.hwinfo(context, self._without_cloud().agents, hosts)
+
+    @rpc.answers_errors
+    def check_volume_action(self, context: RequestContext, action: str,
+                            volume_id: str,
+                            params: dict[str, Any]) -> dict[str, Any]:
+        """Check that an action on a volume can be begun; see rpcapi."""
+        return actions.check(f'volume.{action}')(
+            context, self._tools(), volume_id, params)
 
     @rpc.answers_errors
     def node_health(self, context: RequestContext,

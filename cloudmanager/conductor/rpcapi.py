@@ -10,6 +10,7 @@ Versions of the interface:
   update_system_metadata, remove_system_metadata, show_domain_store,
   configure_domain
 * 1.3: check_node_action, node_facts
+* 1.4: check_volume_action, list_volume_backends, list_volumes, show_volume
 
 Versions of the interface for boot files, in a namespace of its own:
 
@@ -25,7 +26,7 @@ from cloudmanager.common import waiting
 from cloudmanager.common.context import RequestContext
 
 CONF = cfg.CONF
-RPC_API_VERSION = '1.3'
+RPC_API_VERSION = '1.4'
 
 
 class ConductorAPI:
@@ -115,6 +116,55 @@ class ConductorAPI:
         """
         found: dict[str, dict[str, Any]] = self._call(
             context, '1.3', 'node_facts', hosts=hosts)
+        return found
+
+    def check_volume_action(self, context: RequestContext, action: str,
+                            volume_id: str,
+                            params: dict[str, Any]) -> dict[str, Any]:
+        """Check that an action on a volume can be begun.
+
+        :param action: as in the path of the request
+        :returns: ``host``, whose agent does it, ``targets`` of the task, and
+            ``plan``: what would be done
+        :raises VolumeNotFound: there is no such volume
+        :raises VolumeNotOnLVM: it is on no back end on LVM
+        :raises Conflict: its state, another task or lack of space forbids it
+        :raises Unavailable: Cinder, the agent or conductors are out of reach
+        """
+        found: dict[str, Any] = self._call(
+            context, '1.4', 'check_volume_action', action=action,
+            volume_id=volume_id, params=params)
+        return found
+
+    def list_volume_backends(
+            self, context: RequestContext) -> list[dict[str, Any]]:
+        """Return the back ends on LVM, without those out of reach.
+
+        :raises Unavailable: Cinder or conductors are out of reach
+        """
+        found: list[dict[str, Any]] = self._call(
+            context, '1.4', 'list_volume_backends')
+        return found
+
+    def list_volumes(self, context: RequestContext) -> dict[str, Any]:
+        """Return the volumes on LVM, without those out of reach.
+
+        :returns: ``volumes``, and ``warnings`` that say what is left out
+        :raises Unavailable: Cinder or conductors are out of reach
+        """
+        found: dict[str, Any] = self._call(context, '1.4', 'list_volumes')
+        return found
+
+    def show_volume(self, context: RequestContext,
+                    volume_id: str) -> dict[str, Any]:
+        """Return a volume on LVM, with the hosts that hold it.
+
+        :raises VolumeNotFound: there is no such volume
+        :raises VolumeNotOnLVM: it is on no back end on LVM
+        :raises Unavailable: Cinder, the agent or conductors are out of reach
+        """
+        found: dict[str, Any] = self._call(
+            context, '1.4', 'show_volume', volume_id=volume_id)
         return found
 
     def node_health(self, context: RequestContext,

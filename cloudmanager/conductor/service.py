@@ -30,6 +30,7 @@ from cloudmanager.conductor.endpoints import agents
 from cloudmanager.conductor.endpoints import domains
 from cloudmanager.conductor.endpoints import reservations
 from cloudmanager.conductor.endpoints import system_metadata
+from cloudmanager.conductor.endpoints import volumes
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.engine import worker as engine_worker
 from cloudmanager.conductor.hosts import compute_services
@@ -136,6 +137,7 @@ class Conductor:
              reservations.Reservations(tools),
              system_metadata.SystemMetadata(self._nova_database),
              domains.Domains(), agents.Agents(self._reports),
+             volumes.Volumes(tools),
              boot_files.Endpoint(self._boot_files)])
         self._server.start()
         self._runner = runner.Runner(self._works())

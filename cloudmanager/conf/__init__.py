@@ -18,11 +18,12 @@ from cloudmanager.conf import pxe
 from cloudmanager.conf import secrets
 from cloudmanager.conf import server_tasks
 from cloudmanager.conf import tasks
+from cloudmanager.conf import volumes
 
 CONF = cfg.CONF
 GROUPS = (default, agent, api, cinder_database, cloud, conductor, host_tasks,
           identity, inventory, nova_database, power, pxe, secrets,
-          server_tasks, tasks)
+          server_tasks, tasks, volumes)
 
 for _group in GROUPS:
     _group.register_opts(CONF)

@@ -43,6 +43,8 @@ HOST_WORK = ('host.shutdown', 'host.evacuate', 'host.decommission',
              'host.restart')
 #: Those of them that empty a living host.
 DRAINS = ('host.shutdown', 'host.decommission', 'host.restart')
+#: Tasks that have LVM of their host work on volumes.
+VOLUME_WORK = ('volume.mirror', 'volume.pv-migrate')
 # The target of who is about to take a host out of use.
 _ROOM = 'hosts:room'
 
@@ -310,6 +312,14 @@ def find_mover(context: api.Context, object_id: str,
         statement = statement.where(models.Task.id != besides)
     return db_query.first(context,
                           statement.order_by(models.Task.created_at))
+
+
+@api.reader
+def find_volume_work(context: api.Context, host: str) -> models.Row | None:
+    """Return a task that has LVM of a host work on a volume, if any."""
+    return db_query.first(context, _TASKS.where(
+        models.Task.name.in_(VOLUME_WORK), models.Task.host == host,
+        models.Task.status.in_(ACTIVE)).order_by(models.Task.created_at))
 
 
 @api.reader

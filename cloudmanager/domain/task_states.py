@@ -39,6 +39,12 @@ class ItemKind(enum.StrEnum):
     CLONE = 'clone'
     HOST = 'host'
     NODE = 'node'
+    VOLUME = 'volume'
+
+
+#: What of the memory of items is answered: bytes that are written, how much
+#: of that is done, and how long the rest may take.
+SHOWN = ('size', 'percent', 'seconds_left')
 
 
 class Cancel(enum.StrEnum):

@@ -11,6 +11,7 @@ from cloudmanager.api.types.fields import Field
 from cloudmanager.api.types.fields import Resource
 from cloudmanager.api.types.values import Choice
 from cloudmanager.api.types.values import Integer
+from cloudmanager.api.types.values import Number
 from cloudmanager.api.types.values import Text
 from cloudmanager.api.types.values import Time
 from cloudmanager.domain import task_states
@@ -80,11 +81,19 @@ class Item(Resource):
     name = Field(Text(), description='Name of what it is about.')
     state = common.text('PENDING, RUNNING, DONE, FAILED or SKIPPED.')
     action = Field(Text(), description='What is done with it.')
-    source = Field(Text(), description='Host where it was.')
-    destination = Field(Text(), description='Host where it goes.')
+    source = Field(Text(), description='Host, or physical volume, where it '
+                                       'was.')
+    destination = Field(Text(), description='Host, or physical volume, '
+                                            'where it goes.')
     priority = common.number('The highest goes first.')
     attempts = common.number('How often it was tried.')
     error = Field(Text(), description='Why it failed.')
+    size = Field(Integer(), computed=True, description='Bytes that are '
+                 'copied or moved, of a volume.')
+    percent = Field(Number(), computed=True, description='How much of that '
+                    'is done.')
+    seconds_left = Field(Integer(), computed=True, description='How long the '
+                         'rest may take.')
     created_at = Field(Time(), nullable=False,
                        description='When it was planned.')
     updated_at = Field(Time(), description='When it last changed.')

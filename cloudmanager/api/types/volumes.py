@@ -3,6 +3,7 @@
 
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import formats
+from cloudmanager.api.types import hosts as host_types
 from cloudmanager.api.types.containers import List
 from cloudmanager.api.types.fields import About
 from cloudmanager.api.types.fields import Field
@@ -105,9 +106,10 @@ class _Detail(Volume):
 
 
 ONE_VOLUME = answers.one(_Detail)
+VOLUMES = answers.page(Volume, warnings=answers.warnings())
 
 
-class Mirror(Resource):
+class Mirror(host_types.DryRun):
     """How often a volume is there."""
 
     mirror_count = Field(Integer(0, _MAX_EXTRA_COPIES), create=True,
@@ -116,7 +118,7 @@ class Mirror(Resource):
                                      'mirroring.')
 
 
-class Migration(Resource):
+class Migration(host_types.DryRun):
     """Where the data of a volume go."""
 
     source_pv = Field(formats.DEVICE, create=True, required=True,

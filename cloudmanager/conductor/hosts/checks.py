@@ -21,6 +21,7 @@ from cloudmanager.conductor.hosts import rolling
 from cloudmanager.conductor.moves import migrations
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.tools import Tools
+from cloudmanager.conductor.volumes import checks as volume_checks
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.planning import classify
 from cloudmanager.planning import options
@@ -29,15 +30,23 @@ from cloudmanager.planning import roll
 from cloudmanager.planning.cloud import model
 
 
-def _drain(tools: Tools, action: str, host: str,
+def _drain(context: RequestContext, tools: Tools, action: str, host: str,
            params: dict[str, Any]) -> dict[str, Any]:
     """Plan to empty a host.
 
     :raises NoPlace: a server has none to go to, unless it is only planned
+    :raises TaskConflict: a volume of it is being mirrored or moved, likewise
     """
     plan = plans.make_plan(tools, action, host, params)
     if params.get('dry_run'):
+        try:
+            volume_checks.check_no_volume_work(context, host)
+        except exception.TaskConflict as exc:
+            plan = dataclasses.replace(plan, blockers=(
+                classify.Blocker('volume-work', exc.message, host=host),
+                *plan.blockers))
         return {'plan': plan.to_dict()}
+    volume_checks.check_no_volume_work(context, host)
     plans.check_places(plan, host, params)
     return {}
 
@@ -46,7 +55,7 @@ def shutdown(context: RequestContext, tools: Tools, host: str,
              params: dict[str, Any]) -> dict[str, Any]:
     """Check that a living host can be emptied."""
     compute_services.of_host(tools.nova, host)
-    return _drain(tools, 'shutdown', host, params)
+    return _drain(context, tools, 'shutdown', host, params)
 
 
 def evacuate(context: RequestContext, tools: Tools, host: str,
@@ -153,7 +162,7 @@ def decommission(context: RequestContext, tools: Tools, host: str,
     if tools.nova.service(host) is None:
         return _remains(tools, host, params)
     if params.get('dry_run'):
-        return _drain(tools, 'decommission', host, params)
+        return _drain(context, tools, 'decommission', host, params)
     if not params.get('wait'):
         found = tools.nova.open_migrations(host)
         if found:
@@ -166,7 +175,7 @@ def decommission(context: RequestContext, tools: Tools, host: str,
     if volumes:
         raise exception.HostHasVolumes(host=host,
                                        volumes=', '.join(sorted(volumes)))
-    return _drain(tools, 'decommission', host, params)
+    return _drain(context, tools, 'decommission', host, params)
 
 
 def _remains(tools: Tools, host: str,
@@ -191,6 +200,9 @@ def restart(context: RequestContext, tools: Tools, host: str | None,
     unknown = [name for name in params['hosts'] if name not in known]
     if unknown:
         raise exception.HostNotFound(host=', '.join(unknown))
+    if not params.get('dry_run'):
+        for name in params['hosts']:
+            volume_checks.check_no_volume_work(context, name)
     bare = [name for name in params['hosts']
             if tools.power.node_of_host(context, name) is None]
     if bare:

@@ -24,6 +24,7 @@ from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.steps.base import HostStep
 from cloudmanager.conductor.tools import Tools
+from cloudmanager.conductor.volumes import checks as volume_checks
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import plan as planning_plan
@@ -57,6 +58,7 @@ class DisableHost(HostStep):
         self.run.checkpoint()
         service = compute_services.of_host(self.tools.nova, self.run.host)
         if self.memory.was_enabled is None:
+            self._check_volumes()
             self.memory.was_enabled = service.status == 'enabled'
             self.memory.reason_before = service.disabled_reason
             # The time of the last heartbeat is lost when it is disabled.
@@ -68,6 +70,18 @@ class DisableHost(HostStep):
                                      self._reason(), self.run.guard)
             compute_services.note(self.run.context, dataclasses.replace(
                 service, status='disabled'))
+
+    def _check_volumes(self) -> None:
+        """Check that LVM of a living host has no work under way.
+
+        That a task of a volume may begin at the same moment does not
+        matter: both write first, then look.
+
+        :raises TaskConflict: it has
+        """
+        if self.run.name in db_tasks.DRAINS:
+            volume_checks.check_no_volume_work(self.run.context,
+                                               self.run.host)
 
     def _reason(self) -> str:
         return f'cloudmanager: {self.run.name}, task {self.run.task_id}'

@@ -37,6 +37,9 @@ class Conductor(fixtures.Fixture):
     :ivar metadata: system metadata by server
     :ivar facts: what agents tell of their nodes, by host
     :ivar domains: ids of domains, and how often each was configured
+    :ivar backends: documents of the back ends of volumes
+    :ivar volumes: documents of volumes, with their ids as ``id``
+    :ivar warnings: of the list of volumes
     """
 
     def _setUp(self) -> None:
@@ -47,6 +50,9 @@ class Conductor(fixtures.Fixture):
         self.metadata: dict[str, dict[str, str]] = {}
         self.domains: dict[str, int] = {}
         self.facts: dict[str, dict[str, Any]] = {}
+        self.backends: list[dict[str, Any]] = []
+        self.volumes: list[dict[str, Any]] = []
+        self.warnings: list[str] = []
         self.servers: set[str] | None = None
         self.post_error: Exception | None = None
         self.check_error: Exception | None = None
@@ -111,6 +117,35 @@ class Conductor(fixtures.Fixture):
             raise self.check_error
         return {host: self.facts.get(host, {'reason': 'it is away.'})
                 for host in hosts}
+
+    def list_volume_backends(self, context: Any) -> list[dict[str, Any]]:
+        if self.check_error is not None:
+            raise self.check_error
+        return self.backends
+
+    def list_volumes(self, context: Any) -> dict[str, Any]:
+        if self.check_error is not None:
+            raise self.check_error
+        return {'volumes': [
+            {name: value for name, value in volume.items()
+             if not name.startswith('lock')} for volume in self.volumes],
+            'warnings': self.warnings}
+
+    def show_volume(self, context: Any, volume_id: str) -> dict[str, Any]:
+        if self.check_error is not None:
+            raise self.check_error
+        for volume in self.volumes:
+            if volume['id'] == volume_id:
+                return volume
+        raise exception.VolumeNotFound(volume=volume_id)
+
+    def check_volume_action(self, context: Any, action: str, volume_id: str,
+                            params: dict[str, Any]) -> dict[str, Any]:
+        self.checked.append((action, volume_id, dict(params)))
+        self.show_volume(context, volume_id)
+        return {'host': 'stor1', 'plan': {'host': 'stor1'},
+                'targets': [f'volume:{volume_id}', *(
+                    ['vg:uuid'] if action == 'pv-migrate' else [])]}
 
     def _server(self, server_id: str) -> dict[str, str]:
         if self.check_error is not None:

@@ -13,7 +13,7 @@ ANYTHING = ('',)
 LOW = ('domain', 'common', 'conf')
 # How things are done, which steps, checks and endpoints put together.
 CONDUCTOR_ROOMS = tuple(f'conductor.{room}' for room in (
-    'agents', 'clones', 'hosts', 'moves', 'power', 'servers'))
+    'agents', 'clones', 'hosts', 'moves', 'power', 'servers', 'volumes'))
 # The longest prefix of a module decides. Each may import itself too.
 RULES = {
     'cmd': ANYTHING,
@@ -39,6 +39,7 @@ RULES = {
     'conductor.flows': ('conductor.steps', 'conductor.hosts.checks',
                         'conductor.servers.checks',
                         'conductor.agents.checks',
+                        'conductor.volumes.checks',
                         'conductor.moves.early_plan',
                         'conductor.engine.run', 'conductor.tools',
                         'common.exception'),

@@ -12,6 +12,7 @@ from cloudmanager.common import exception
 from cloudmanager.common import policy
 from cloudmanager.db import models
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain import task_states
 from cloudmanager.policies import tasks as policies
 
 Task = task_types.Task
@@ -51,7 +52,14 @@ def show_task(call: routing.Call, task_id: str) -> routing.Document:
     counts = db_tasks.progress(call.context, [key])[key]
     return Task.render(row) | {
         'traceback': _traceback(call, row), 'progress': counts,
-        'items': [Item.render(item) for item in items]}
+        'items': [_item(item) for item in items]}
+
+
+def _item(row: models.Row) -> models.Row:
+    """Return an item as it is answered, with how far it is if it tells."""
+    memory = row['memory'] or {}
+    return Item.render(row) | {name: memory.get(name)
+                               for name in task_states.SHOWN}
 
 
 def _traceback(call: routing.Call, row: models.Row) -> str | None:

@@ -89,6 +89,7 @@ class ContractTestCase(base.ApiTestCase):
             'id': AUDIT, 'aggregate_id': AGGREGATE, 'status': 'DONE'}])
         self.conductor.servers = {PARAMETERS['server_id']}
         self.conductor.domains['default'] = 0
+        self._add_volume()
         self.conductor.metadata[PARAMETERS['instance_uuid']] = {
             'image_base_image_ref': '5a0b8f1e-7c1d-4f43-8f0a-4c6e9d2b7a10',
             'image_container_format': 'bare', 'image_disk_format': 'qcow2',
@@ -96,6 +97,29 @@ class ContractTestCase(base.ApiTestCase):
         task, _ = db_tasks.create_task(self.context, 'host.shutdown',
                                        targets=['host:other'], params={})
         self.parameters = {**PARAMETERS, 'task_id': task['id']}
+
+    def _add_volume(self) -> None:
+        """Know a volume, and the back end that it is on."""
+        logical = {
+            'lv_name': f'volume-{PARAMETERS["volume_id"]}', 'vg_name': 'vol',
+            'lv_attr': '-wi-------', 'lv_size': '1.00g', 'lv_uuid': 'XSOJgt',
+            'mirror_count': '1',
+            'devices': [{'pv': '/dev/mapper/mpathb', 'seg_size': '1.00g'}]}
+        self.conductor.backends = [{
+            'volume_backend_name': 'fast', 'host': 'stor1', 'vg_name': 'vol',
+            'protocol': 'iscsi', 'free_size': '45', 'total_size': '46',
+            'logical_volumes': [logical],
+            'physical_volumes': [{
+                'pv_name': '/dev/mapper/mpathb', 'vg_name': 'vol',
+                'pv_attr': 'a--', 'pv_size': '46.00g',
+                'pv_free': '45.00g'}]}]
+        self.conductor.volumes = [{
+            'id': PARAMETERS['volume_id'],
+            'volume_id': PARAMETERS['volume_id'],
+            'volume_backend_name': 'fast', 'host': 'stor1',
+            'thin_enabled': False,
+            'logical_volume': {**logical, 'lv_status': None},
+            'lock_hosts': ['stor1'], 'lock_exclusive': True}]
 
     def fill(self, promise: operations.Promise, **others: Any) -> str:
         """Return the path of an operation on things that exist."""

@@ -13,11 +13,7 @@ NOT_IMPLEMENTED = {
 } | {
     'POST /v1/nodes/actions/attach', 'POST /v1/nodes/actions/detach',
     'POST /v1/aggregates/{aggregate_id}/actions/execute-audit',
-    'POST /v1/aggregates/{aggregate_id}/actions/apply-audit',
-    'GET /v1/volume-backends/', 'GET /v1/volumes/',
-    'GET /v1/volumes/{volume_id}',
-    'POST /v1/volumes/{volume_id}/actions/mirror',
-    'POST /v1/volumes/{volume_id}/actions/pv-migrate'}
+    'POST /v1/aggregates/{aggregate_id}/actions/apply-audit'}
 
 
 class AnswersTestCase(base.ContractTestCase):

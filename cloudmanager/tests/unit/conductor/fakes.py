@@ -679,6 +679,7 @@ class FakeCinder:
     def __init__(self):
         self.service_list = []
         self.volumes = collections.defaultdict(list)
+        self.pool_list, self.volume_list = [], []
         self.missing = False
 
     def _read(self):
@@ -701,6 +702,19 @@ class FakeCinder:
     def volumes_on(self, host):
         self._read()
         return self.volumes[host]
+
+    def volume(self, volume_id):
+        self._read()
+        return next((item for item in self.volume_list
+                     if item.id == volume_id), None)
+
+    def list_volumes(self):
+        self._read()
+        return list(self.volume_list)
+
+    def pools(self):
+        self._read()
+        return list(self.pool_list)
 
 
 class FakeCinderDatabase:

@@ -218,8 +218,10 @@ class BuildersTestCase(fakes_case.ConductorCase):
         offered = {f'{kind}.{action}' for kind, policies in (
             ('host', host_policies), ('server', server_policies))
             for action in policies.ACTIONS.texts}
+        volumes = {f'volume.{action}' for action in ('mirror', 'pv-migrate')}
         self.assertEqual({name for name, action in actions.ACTIONS.items()
-                          if action.check} - {'hosts.restart'}, offered)
+                          if action.check} - {'hosts.restart'},
+                         offered | volumes)
 
     def test_steps(self):
         run = self.run_of()
@@ -252,4 +254,6 @@ class BuildersTestCase(fakes_case.ConductorCase):
                              'ClearUp', 'VerifyClones'],
             **dict.fromkeys(('server.recover', 'server.repair',
                              'server.reset-reboot', 'server.wakeup'),
-                            ['TreatServer'])}, names)
+                            ['TreatServer']),
+            'volume.mirror': ['MirrorVolume'],
+            'volume.pv-migrate': ['MigrateVolume']}, names)

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Volumes on LVM, of which Cinder and agents know a part each."""
+
+from collections.abc import Callable
+from typing import Any
+
+import oslo_messaging as messaging
+
+from cloudmanager.common import rpc
+from cloudmanager.common.context import RequestContext
+from cloudmanager.conductor.tools import Tools
+from cloudmanager.conductor.volumes import views
+
+
+class Volumes:
+    """What API processes ask about volumes.
+
+    :param tools: returns the clients; fails when no cloud is configured
+    """
+
+    target = messaging.Target(version='1.4')
+
+    def __init__(self, tools: Callable[[], Tools]) -> None:
+        self._tools = tools
+
+    @rpc.answers_errors
+    def list_volume_backends(
+            self, context: RequestContext) -> list[dict[str, Any]]:
+        """Return the back ends on LVM; see rpcapi."""
+        return views.list_backends(context, self._tools())
+
+    @rpc.answers_errors
+    def list_volumes(self, context: RequestContext) -> dict[str, Any]:
+        """Return the volumes on LVM; see rpcapi."""
+        return views.list_volumes(context, self._tools())
+
+    @rpc.answers_errors
+    def show_volume(self, context: RequestContext,
+                    volume_id: str) -> dict[str, Any]:
+        """Return a volume on LVM; see rpcapi."""
+        return views.show_volume(context, self._tools(), volume_id)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logical volumes behind the volumes of Cinder."""

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether an action on a volume can be begun, asked before there is a task.
+
+Each function returns ``host``, whose agent does it, ``targets`` of the task,
+and the ``plan`` of it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
+from cloudmanager.conductor.tools import Tools
+from cloudmanager.conductor.volumes import places
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain import lvm
+from cloudmanager.domain import lvm_rules
+
+#: Statuses in which Cinder itself is changing the data of a volume.
+_BUSY = frozenset((
+    'attaching', 'backing-up', 'creating', 'deleting', 'detaching',
+    'downloading', 'error_deleting', 'extending', 'managing',
+    'restoring-backup', 'retyping', 'uploading'))
+Params = Mapping[str, Any]
+
+
+def mirror(context: RequestContext, tools: Tools, volume_id: str,
+           params: Params) -> dict[str, Any]:
+    """Check that a volume can keep another number of copies."""
+    place = find(context, tools, volume_id)
+    copies = params['mirror_count'] + 1
+    change = lvm_rules.mirror(place.group, place.logical.name, copies)
+    return _answer(context, place, change, [], {
+        'copies': copies, 'copies_before': place.logical.copies})
+
+
+def pv_migrate(context: RequestContext, tools: Tools, volume_id: str,
+               params: Params) -> dict[str, Any]:
+    """Check that the data of a volume can leave a physical volume."""
+    place = find(context, tools, volume_id)
+    change = lvm_rules.move(place.group, place.logical.name,
+                            params['source_pv'], params.get('dest_pv'))
+    # LVM can carry out several moves at a time, but their load on the
+    # devices of a group is one.
+    return _answer(context, place, change, [f'vg:{place.group.uuid}'], {
+        'source_pv': params['source_pv'], 'dest_pv': params.get('dest_pv')})
+
+
+def find(context: RequestContext, tools: Tools,
+         volume_id: str) -> places.Place:
+    """Find a volume that may be changed.
+
+    :raises LogicalVolumeState: Cinder is changing it
+    :raises: what ``places.find`` raises
+    """
+    place = places.find(context, tools, volume_id)
+    if place.volume.status in _BUSY:
+        raise exception.LogicalVolumeState(
+            volume=place.logical.name,
+            reason=f'Cinder says that it is {place.volume.status}')
+    return place
+
+
+def _answer(context: RequestContext, place: places.Place,
+            change: lvm_rules.Change, targets: list[str],
+            plan: dict[str, Any]) -> dict[str, Any]:
+    check_host(context, place.host)
+    return {
+        'host': place.host,
+        'targets': [f'volume:{place.volume.id}', *targets],
+        'plan': {'host': place.host, 'vg_name': place.group.name,
+                 'lv_name': place.logical.name,
+                 'size': lvm.size_text(change.size),
+                 'command': list(change.command), **plan}}
+
+
+def check_host(context: RequestContext, host: str,
+               task_id: str | None = None) -> None:
+    """Check that no task takes a host out of use.
+
+    :raises TaskConflict: one does
+    """
+    target = f'host:{host}'
+    holder = db_tasks.find_running(context, target)
+    if holder is not None and holder['id'] != task_id:
+        raise exception.TaskConflict(task=holder['id'], name=holder['name'],
+                                     target=target)
+
+
+def check_no_volume_work(context: RequestContext, host: str) -> None:
+    """Check that no volume of a host is being mirrored or moved.
+
+    :raises TaskConflict: one is
+    """
+    holder = db_tasks.find_volume_work(context, host)
+    if holder is not None:
+        raise exception.TaskConflict(
+            task=holder['id'], name=holder['name'],
+            target=f'volume:{holder["params"]["volume_id"]}')

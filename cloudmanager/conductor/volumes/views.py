@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Back ends and volumes as the REST API answers them."""
+
+from typing import Any
+
+from cloudmanager.common.context import RequestContext
+from cloudmanager.conductor.tools import Tools
+from cloudmanager.conductor.volumes import backends
+from cloudmanager.conductor.volumes import places
+from cloudmanager.domain import lvm
+
+_GIB = 1024 ** 3
+Document = dict[str, Any]
+
+
+def list_backends(context: RequestContext, tools: Tools) -> list[Document]:
+    """Return back ends with their volumes, without those out of reach."""
+    found = backends.find(tools)
+    reports = backends.read(context, tools, found)
+    return [_backend(backend, group) for backend in found
+            if (group := reports.of(backend)) is not None]
+
+
+def list_volumes(context: RequestContext, tools: Tools) -> Document:
+    """Return Cinder's volumes on LVM.
+
+    :returns: ``volumes``, in the order of their ids, and ``warnings``:
+        which back ends are out of reach
+    """
+    found = backends.find(tools)
+    by_pool = {backend.pool: backend for backend in found}
+    volumes = [volume for volume in tools.cinder.list_volumes()
+               if volume.host in by_pool]
+    reports = backends.read(context, tools, found)
+    documents = []
+    for volume in sorted(volumes, key=lambda volume: volume.id):
+        backend = by_pool[volume.host or '']
+        group = reports.of(backend)
+        logical = group and group.volume(places.logical_name(volume))
+        if group and logical:
+            documents.append(_volume(volume.id, backend, group, logical))
+    return {'volumes': documents, 'warnings': reports.warnings(found)}
+
+
+def show_volume(context: RequestContext, tools: Tools,
+                volume_id: str) -> Document:
+    """Return a volume with who holds it.
+
+    :raises NotFound: there is none with this id on LVM
+    :raises Unavailable: Cinder or the agent cannot be asked
+    """
+    place = places.find(context, tools, volume_id)
+    return {**_volume(volume_id, place.backend, place.group, place.logical),
+            'lock_hosts': list(place.holders),
+            'lock_exclusive': len(place.holders) == 1}
+
+
+def _gigabytes(size: int) -> str:
+    """Return a size in GB, without digits that say nothing."""
+    return f'{size / _GIB:.2f}'.rstrip('0').rstrip('.')
+
+
+def _backend(backend: backends.Backend, group: lvm.VolumeGroup) -> Document:
+    return {
+        'volume_backend_name': backend.name, 'host': backend.host,
+        'vg_name': group.name, 'protocol': backend.protocol,
+        'free_size': _gigabytes(group.free),
+        'total_size': _gigabytes(group.size),
+        'logical_volumes': [_logical(group, volume)
+                            for volume in group.volumes
+                            if not volume.is_internal],
+        'physical_volumes': [
+            {'pv_name': device.name, 'vg_name': group.name,
+             'pv_attr': device.attr, 'pv_size': lvm.size_text(device.size),
+             'pv_free': lvm.size_text(device.free)}
+            for device in group.devices]}
+
+
+def _logical(group: lvm.VolumeGroup,
+             volume: lvm.LogicalVolume) -> Document:
+    return {
+        'lv_name': volume.name, 'vg_name': group.name,
+        'lv_attr': volume.attr, 'lv_size': lvm.size_text(volume.size),
+        'lv_uuid': volume.uuid, 'mirror_count': str(volume.copies),
+        'devices': [{'pv': piece.device,
+                     'seg_size': lvm.size_text(piece.size)}
+                    for piece in group.pieces(volume)]}
+
+
+def _volume(volume_id: str, backend: backends.Backend,
+            group: lvm.VolumeGroup,
+            logical: lvm.LogicalVolume) -> Document:
+    return {
+        'id': volume_id, 'volume_id': volume_id,
+        'volume_backend_name': backend.name, 'host': backend.host,
+        'thin_enabled': logical.is_thin,
+        'logical_volume': {**_logical(group, logical),
+                           'lv_status': _status(group, logical)}}
+
+
+def _status(group: lvm.VolumeGroup,
+            volume: lvm.LogicalVolume) -> str | None:
+    """Return what LVM is doing with a volume, if it is doing something."""
+    move = group.move_of(volume)
+    if move is not None:
+        return _share(f'moving data from {move.move_pv}', move.percent)
+    if not group.is_in_sync(volume):
+        return _share('making copies', volume.percent)
+    return None
+
+
+def _share(text: str, percent: float | None) -> str:
+    return text if percent is None else f'{text}: {percent:.2f}%'
