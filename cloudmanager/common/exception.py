@@ -166,7 +166,12 @@ class AggregateNotFound(NotFound):
 
 class AuditNotFound(NotFound):
     error_code = 'cloudmanager.audit.not_found'
-    template = ('Host aggregate %(aggregate)s has no audit %(audit)s.')
+    template = '%(where)s has no audit %(audit)s.'
+
+    def _words(self) -> dict[str, Any]:
+        aggregate = self.kwargs.get('aggregate')
+        return {**self.kwargs, 'where': 'The service' if aggregate is None
+                else f'Host aggregate {aggregate}'}
 
 
 class MetadataNotFound(NotFound):
@@ -231,6 +236,17 @@ class HostIsUp(Conflict):
     error_code = 'cloudmanager.host.is_up'
     template = ('Host %(host)s is not evacuated: the host is up; shut it '
                 'down, or say `force`: %(reason)s.')
+
+
+class AuditStale(Conflict):
+    error_code = 'cloudmanager.audit.stale'
+    template = ('The cloud has changed since audit %(audit)s was made: '
+                '%(changes)s. Nothing was touched; execute another audit.')
+
+
+class AuditNotApplicable(Conflict):
+    error_code = 'cloudmanager.audit.not_applicable'
+    template = 'Audit %(audit)s cannot be applied: %(reason)s.'
 
 
 class NoPlace(Conflict):

@@ -9,6 +9,7 @@ from typing import Any
 
 from cloudmanager import version
 from cloudmanager.common import exception
+from cloudmanager.conductor.flows import aggregates
 from cloudmanager.conductor.flows import hosts
 from cloudmanager.conductor.flows import nodes
 from cloudmanager.conductor.flows import power
@@ -17,9 +18,9 @@ from cloudmanager.conductor.flows import volumes
 from cloudmanager.conductor.flows.action import Action
 
 #: By the names of tasks.
-ACTIONS: dict[str, Action] = {**hosts.ACTIONS, **servers.ACTIONS,
-                              **power.ACTIONS, **nodes.ACTIONS,
-                              **volumes.ACTIONS}
+ACTIONS: dict[str, Action] = {**aggregates.ACTIONS, **hosts.ACTIONS,
+                              **servers.ACTIONS, **power.ACTIONS,
+                              **nodes.ACTIONS, **volumes.ACTIONS}
 
 
 def _unknown(name: str) -> exception.ActionUnknown:

@@ -24,7 +24,7 @@ class ConductorManager:
         default
     """
 
-    target = messaging.Target(version='1.4')
+    target = messaging.Target(version='1.5')
 
     def __init__(self, worker: Worker, tools: Callable[[], Tools],
                  without_cloud: Callable[[], Tools] | None = None
@@ -76,6 +76,14 @@ class ConductorManager:
         """Check that an action on a volume can be begun; see rpcapi."""
         return actions.check(f'volume.{action}')(
             context, self._tools(), volume_id, params)
+
+    @rpc.answers_errors
+    def check_aggregate_action(self, context: RequestContext, action: str,
+                               aggregate_id: int,
+                               params: dict[str, Any]) -> dict[str, Any]:
+        """Check that an action on an aggregate can be begun; see rpcapi."""
+        return actions.check(f'aggregate.{action}')(
+            context, self._tools(), aggregate_id, params)
 
     @rpc.answers_errors
     def node_health(self, context: RequestContext,

@@ -11,6 +11,7 @@ Versions of the interface:
   configure_domain
 * 1.3: check_node_action, node_facts
 * 1.4: check_volume_action, list_volume_backends, list_volumes, show_volume
+* 1.5: check_aggregate_action
 
 Versions of the interface for boot files, in a namespace of its own:
 
@@ -26,7 +27,7 @@ from cloudmanager.common import waiting
 from cloudmanager.common.context import RequestContext
 
 CONF = cfg.CONF
-RPC_API_VERSION = '1.4'
+RPC_API_VERSION = '1.5'
 
 
 class ConductorAPI:
@@ -165,6 +166,24 @@ class ConductorAPI:
         """
         found: dict[str, Any] = self._call(
             context, '1.4', 'show_volume', volume_id=volume_id)
+        return found
+
+    def check_aggregate_action(self, context: RequestContext, action: str,
+                               aggregate_id: int,
+                               params: dict[str, Any]) -> dict[str, Any]:
+        """Check that an action on a host aggregate can be begun.
+
+        :param action: ``audit`` or ``apply``
+        :param params: of the request; ``audit_id`` for ``apply``
+        :raises AggregateNotFound: Nova has none with this id
+        :raises AuditNotFound: the aggregate has no such audit
+        :raises Conflict: the audit cannot be applied, or the cloud has
+            changed since
+        :raises Unavailable: no conductor answered in time
+        """
+        found: dict[str, Any] = self._call(
+            context, '1.5', 'check_aggregate_action', action=action,
+            aggregate_id=aggregate_id, params=params)
         return found
 
     def node_health(self, context: RequestContext,

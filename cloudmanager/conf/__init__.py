@@ -9,6 +9,7 @@ from cloudmanager.conf import cinder_database
 from cloudmanager.conf import cloud
 from cloudmanager.conf import conductor
 from cloudmanager.conf import default
+from cloudmanager.conf import drs
 from cloudmanager.conf import host_tasks
 from cloudmanager.conf import identity
 from cloudmanager.conf import inventory
@@ -21,8 +22,8 @@ from cloudmanager.conf import tasks
 from cloudmanager.conf import volumes
 
 CONF = cfg.CONF
-GROUPS = (default, agent, api, cinder_database, cloud, conductor, host_tasks,
-          identity, inventory, nova_database, power, pxe, secrets,
+GROUPS = (default, agent, api, cinder_database, cloud, conductor, drs,
+          host_tasks, identity, inventory, nova_database, power, pxe, secrets,
           server_tasks, tasks, volumes)
 
 for _group in GROUPS:

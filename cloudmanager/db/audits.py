@@ -1,27 +1,187 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Audits of host aggregates."""
+"""Audits of host aggregates, and their moves."""
 
+from collections.abc import Iterable
+from collections.abc import Mapping
+import dataclasses
+import datetime
 
+from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.db import api
 from cloudmanager.db import models
+from cloudmanager.db import query as db_query
 from cloudmanager.db import table
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain import query as common_query
+from cloudmanager.domain.audit_states import AuditStatus
+from cloudmanager.domain.audit_states import MoveState
 
 _AUDIT = models.Audit
+_MOVE = models.AuditMove
+# The picture is long, and only conductors read it.
+_LISTED = sa.select(*(column for column in _AUDIT.__table__.c
+                      if column.name != 'picture'))
 _AUDITS = sa.select(*_AUDIT.__table__.c)
+_MOVES = sa.select(*_MOVE.__table__.c).order_by(_MOVE.stage, _MOVE.id)
+
+
+@dataclasses.dataclass(frozen=True)
+class Owner:
+    """A task in the hands of one conductor, which writes to an audit."""
+
+    task_id: str
+    generation: int
 
 
 @api.reader
-def get_audit(context: api.Context, aggregate_id: int,
-              audit_id: int) -> models.Row:
-    """Return an audit of an aggregate.
+def list_audits(context: api.Context,
+                query: common_query.Query) -> list[models.Row]:
+    """Return the audits that a query asks for."""
+    return db_query.fetch(context, _LISTED, _AUDIT, query)
 
-    :param aggregate_id: of Nova
-    :raises AuditNotFound: the aggregate has no such audit
+
+@api.reader
+def get_audit(context: api.Context, audit_id: int,
+              aggregate_id: int | None = None) -> models.Row:
+    """Return an audit.
+
+    :param aggregate_id: of Nova, if it must be one of that aggregate
+    :raises AuditNotFound: there is none, or the aggregate has none
     """
-    return table.get(
-        context, _AUDITS.where(_AUDIT.id == audit_id,
-                               _AUDIT.aggregate_id == aggregate_id),
-        exception.AuditNotFound(aggregate=aggregate_id, audit=audit_id))
+    statement = _AUDITS.where(_AUDIT.id == audit_id)
+    if aggregate_id is not None:
+        statement = statement.where(_AUDIT.aggregate_id == aggregate_id)
+    return table.get(context, statement, exception.AuditNotFound(
+        audit=audit_id, aggregate=aggregate_id))
+
+
+@api.reader
+def moves(context: api.Context, audit_id: int) -> list[models.Row]:
+    """Return the moves of an audit in the order of their stages."""
+    return db_query.rows(context, _MOVES.where(_MOVE.audit_id == audit_id))
+
+
+@api.reader
+def find_of_task(context: api.Context, task_id: str) -> models.Row | None:
+    """Return the audit that a task makes, if there is one yet."""
+    return db_query.first(context, _AUDITS.where(_AUDIT.task_id == task_id))
+
+
+def find_applying(context: api.Context, audit_id: int,
+                  params: models.Row) -> str | None:
+    """Return the id of the task that applies an audit just so, if one does.
+
+    :param params: of the request, without the aggregate
+    """
+    audit = get_audit(context, audit_id)
+    holder = db_tasks.find_running(context,
+                                   f'aggregate:{audit["aggregate_id"]}')
+    if (holder is None or holder['name'] != 'aggregate.apply'
+            or holder['params'] != {'aggregate_id': audit['aggregate_id'],
+                                    **params}):
+        return None
+    task_id: str = holder['id']
+    return task_id
+
+
+def ensure(context: api.Context, aggregate_id: int,
+           task_id: str) -> models.Row:
+    """Return the audit that a task makes; insert it if there is none yet.
+
+    The API and a conductor may do that at the same moment.
+    """
+    found = find_of_task(context, task_id)
+    if found is None:
+        try:
+            table.create(context, _AUDIT, {
+                'aggregate_id': aggregate_id, 'task_id': task_id,
+                'status': AuditStatus.PENDING})
+        except db_exc.DBDuplicateEntry:
+            pass
+        found = find_of_task(context, task_id)
+    if found is None:
+        raise exception.AuditNotFound(aggregate=aggregate_id, audit=task_id)
+    return found
+
+
+@api.writer
+def update(context: api.Context, owner: Owner, audit_id: int,
+           values: models.Row) -> None:
+    """Write to an audit.
+
+    :raises LeaseLost: another conductor owns the task
+    """
+    db_tasks.guard(context, owner.task_id, owner.generation)
+    table.update(context, _AUDIT, audit_id, values)
+
+
+@api.writer
+def finish(context: api.Context, owner: Owner, audit_id: int,
+           values: models.Row, found: Iterable[models.Row]) -> None:
+    """Write what an audit has found, once, and its moves with it.
+
+    :raises LeaseLost: another conductor owns the task
+    """
+    db_tasks.guard(context, owner.task_id, owner.generation)
+    changed = table.changed(context, sa.update(_AUDIT).where(
+        _AUDIT.id == audit_id, _AUDIT.status.in_(
+            (AuditStatus.PENDING, AuditStatus.ONGOING))).values(
+                **values, status=AuditStatus.DONE,
+                finished_at=clock.utcnow()))
+    rows = [{**row, 'audit_id': audit_id, 'state': MoveState.PLANNED}
+            for row in found]
+    if changed and rows:
+        context.session.execute(sa.insert(_MOVE), rows)
+
+
+@api.writer
+def settle(context: api.Context, owner: Owner, audit_id: int,
+           values: models.Row,
+           ends: Mapping[str, tuple[MoveState, str | None]]) -> None:
+    """Write what has become of moves, and of their audit.
+
+    :param ends: state and error by the id of the server
+    :raises LeaseLost: another conductor owns the task
+    """
+    db_tasks.guard(context, owner.task_id, owner.generation)
+    now = clock.utcnow()
+    for server_id, (state, error) in ends.items():
+        table.changed(context, sa.update(_MOVE).where(
+            _MOVE.audit_id == audit_id, _MOVE.server_id == server_id).values(
+                state=state, error=error,
+                finished_at=None if state == MoveState.PLANNED else now))
+    table.update(context, _AUDIT, audit_id, values)
+
+
+@api.writer
+def make_stale(context: api.Context, audit_id: int) -> None:
+    """Note that the cloud has changed since an audit was made.
+
+    One that is being applied is left as it is.
+    """
+    table.changed(context, sa.update(_AUDIT).where(
+        _AUDIT.id == audit_id, _AUDIT.status.in_(
+            (AuditStatus.DONE, AuditStatus.FAILED))).values(
+                status=AuditStatus.STALE))
+
+
+@api.writer
+def purge(context: api.Context, days: int, batch: int = 500) -> int:
+    """Remove audits that were begun longer ago than some days.
+
+    :returns: how many
+    """
+    limit = clock.utcnow() - datetime.timedelta(days=days)
+    old = list(context.session.scalars(
+        sa.select(_AUDIT.id).where(
+            _AUDIT.created_at < limit,
+            _AUDIT.status != AuditStatus.APPLYING).limit(batch)))
+    if old:
+        context.session.execute(
+            sa.delete(_MOVE).where(_MOVE.audit_id.in_(old)))
+        context.session.execute(sa.delete(_AUDIT).where(_AUDIT.id.in_(old)))
+    return len(old)

@@ -432,12 +432,59 @@ class NodeSettings(Base):
 
 
 class Audit(Created, Base):
+    """What was found out about the load of an aggregate."""
+
     __tablename__ = 'audits'
-    __table_args__ = _args()
+    __table_args__ = _args(
+        sa.UniqueConstraint('task_id'), sa.Index(None, 'aggregate_id'),
+        sa.Index(None, 'status'), sa.Index(None, 'created_at'))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     aggregate_id: Mapped[int]
     status: Mapped[str] = mapped_column(sa.String(16))
+    # The task that makes it, and the one that applied it last.
+    task_id: Mapped[str | None] = mapped_column(sa.String(36))
+    apply_task_id: Mapped[str | None] = mapped_column(sa.String(36))
+    # What the loads were made of, in words of the configuration.
+    source: Mapped[str | None] = mapped_column(sa.String(64))
+    conclusion: Mapped[str | None] = mapped_column(LongText)
+    # How unequal the loads were, would be, and were after the moves.
+    before: Mapped[Row | None]
+    after: Mapped[Row | None]
+    reached: Mapped[Row | None]
+    hot: Mapped[Row | None]
+    warnings: Mapped[list[str] | None]
+    # What the moves depend on: see planning.drs.recheck.
+    fingerprint: Mapped[str | None] = mapped_column(sa.String(64))
+    picture: Mapped[Row | None]
+    finished_at: Mapped[datetime.datetime | None]
+
+
+class AuditMove(Base):
+    """A server that an audit would move."""
+
+    __tablename__ = 'audit_moves'
+    __table_args__ = _args(sa.UniqueConstraint('audit_id', 'server_id'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    audit_id: Mapped[int] = mapped_column(
+        sa.ForeignKey('audits.id', ondelete='CASCADE'))
+    server_id: Mapped[str] = mapped_column(sa.String(36))
+    server_name: Mapped[str] = mapped_column(sa.String(255))
+    source: Mapped[str] = mapped_column(sa.String(255))
+    destination: Mapped[str] = mapped_column(sa.String(255))
+    action: Mapped[str] = mapped_column(sa.String(32))
+    # Those of lower stages have to end before.
+    stage: Mapped[int]
+    reason: Mapped[str] = mapped_column(sa.Text)
+    gain: Mapped[float] = mapped_column(sa.Double())
+    # Seconds that it was thought to take.
+    seconds: Mapped[float] = mapped_column(sa.Double())
+    size_mb: Mapped[int]
+    group_id: Mapped[str | None] = mapped_column(sa.String(36))
+    state: Mapped[str] = mapped_column(sa.String(16))
+    error: Mapped[str | None] = mapped_column(sa.Text)
+    finished_at: Mapped[datetime.datetime | None]
 
 
 class Service(Created, Base):

@@ -257,7 +257,7 @@ def create_part(context: api.Context, parent_id: str, generation: int,
 def _create_part(context: api.Context, parent_id: str, generation: int,
                  part_id: str, name: str, *, host: str,
                  params: models.Row, room: Room | None) -> None:
-    _guard(context, parent_id, generation)
+    guard(context, parent_id, generation)
     present = context.session.scalar(
         sa.select(models.Task.id).where(models.Task.id == part_id))
     if present is not None:
@@ -320,6 +320,21 @@ def find_volume_work(context: api.Context, host: str) -> models.Row | None:
     return db_query.first(context, _TASKS.where(
         models.Task.name.in_(VOLUME_WORK), models.Task.host == host,
         models.Task.status.in_(ACTIVE)).order_by(models.Task.created_at))
+
+
+@api.reader
+def servers_in_work(context: api.Context) -> set[str]:
+    """Return the ids of the servers that running tasks act on."""
+    servers = set(context.session.scalars(
+        sa.select(models.TaskItem.object_id)
+        .join(models.Task, models.Task.id == models.TaskItem.task_id)
+        .where(models.TaskItem.kind == task_states.ItemKind.SERVER,
+               models.TaskItem.state.in_((ITEM_PENDING, ITEM_RUNNING)),
+               models.Task.status.in_(ACTIVE))))
+    return servers | set(context.session.scalars(
+        sa.select(models.Task.server_id).where(
+            models.Task.server_id.is_not(None),
+            models.Task.status.in_(ACTIVE))))
 
 
 @api.reader
@@ -515,7 +530,7 @@ def check(context: api.Context, task_id: str, generation: int) -> str | None:
     return cancel
 
 
-def _guard(context: api.Context, task_id: str, generation: int) -> models.Row:
+def guard(context: api.Context, task_id: str, generation: int) -> models.Row:
     """Lock the row of a task that the caller must own.
 
     :returns: its memory
@@ -533,7 +548,7 @@ def _guard(context: api.Context, task_id: str, generation: int) -> models.Row:
 def remember(context: api.Context, task_id: str, generation: int,
              values: models.Row) -> None:
     """Add to what the flow must know again after a crash."""
-    memory = _guard(context, task_id, generation)
+    memory = guard(context, task_id, generation)
     table.changed(context, _REMEMBER, task_id=task_id,
                   memory_now={**memory, **values})
 
@@ -543,7 +558,7 @@ def finish(context: api.Context, task_id: str, generation: int, status: str, *,
            result: str | None = None,
            traceback: str | None = None) -> None:
     """End a task and free what it acted on."""
-    _guard(context, task_id, generation)
+    guard(context, task_id, generation)
     table.changed(context, _FINISH, task_id=task_id, end=status,
                   text=result, trace=traceback, now=clock.utcnow())
     table.changed(context, _FREE, of_task=task_id)
@@ -556,7 +571,7 @@ def finish(context: api.Context, task_id: str, generation: int, status: str, *,
 def add_items(context: api.Context, task_id: str, generation: int,
               new: list[models.Row]) -> None:
     """Insert the items that a task does not have yet."""
-    _guard(context, task_id, generation)
+    guard(context, task_id, generation)
     present = set(context.session.scalars(
         sa.select(models.TaskItem.object_id)
         .where(models.TaskItem.task_id == task_id)))
@@ -573,7 +588,7 @@ def update_item(context: api.Context, task_id: str, generation: int,
 
     :raises LeaseLost: somebody else owns the task; nothing was written
     """
-    _guard(context, task_id, generation)
+    guard(context, task_id, generation)
     context.session.execute(
         sa.update(models.TaskItem)
         .where(models.TaskItem.id == item_id,

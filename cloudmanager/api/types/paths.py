@@ -23,6 +23,7 @@ def _string(description: str) -> values.Schema:
 
 PARAMETERS: dict[str, values.Schema] = {
     'aggregate_id': _integer('Id of the host aggregate in Nova.'),
+    'audit_id': _integer('Id of the audit.'),
     'availability_storage_id': _integer('Id of the availability storage.'),
     'class_id': _integer('Id of the node class.'),
     'domain_id': _string('Id of the domain in Keystone.'),

@@ -93,3 +93,16 @@ class Calls:
         """Wait until one of them ends, but not longer."""
         futures.wait([call for call, _ in self._open.values()], seconds,
                      futures.FIRST_COMPLETED)
+
+    def pause(self, seconds: float) -> None:
+        """Let some time pass, or less if one of them ends.
+
+        :param seconds: none or fewer are none
+        :raises HandOver: the process must end
+        """
+        if seconds <= 0:
+            return
+        if self:
+            self.wait(seconds)
+        else:
+            self._run.pause(seconds)

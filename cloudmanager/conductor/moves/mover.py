@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Moves servers off a host: many at a time, each exactly once.
 
-One loop drives all moves of a task. Each round reads Nova's migrations of
-the source host in one request and takes every move one step further; free
-slots are filled at once. A row of ``task_items`` holds what a successor
-needs: the intent is written before Nova is asked, the outcome is found in
-Nova's own records. A successor that finds an intent looks for the request
-in Nova before it asks again. The steps of one move are in ``follower``, its
-end is in ``endings``.
+One loop drives all moves off a host; ``fleet`` has one for several hosts.
+Each round reads Nova's migrations of the source host in one request and takes
+every move one step further; free slots are filled at once. A row of
+``task_items`` holds what a successor needs: the intent is written before Nova
+is asked, the outcome is found in Nova's own records. A successor that finds
+an intent looks for the request in Nova before it asks again. The steps of one
+move are in ``follower``, its end is in ``endings``.
 """
+
+from collections.abc import Callable
+from collections.abc import Container
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -41,6 +44,21 @@ POLLS_PER_AGE = 10
 POLLS_PER_MOVE = 20
 
 
+class Flight:
+    """What all movers of a task share.
+
+    :ivar slots: of the moves under way
+    :ivar calls: where Nova is asked in threads
+    """
+
+    def __init__(self, run: engine_run.Run) -> None:
+        most = run.params.get('max_moves') or CONF.host_tasks.max_moves
+        self.slots = order.Slots(order.Limits(
+            total=most,
+            per_destination=CONF.host_tasks.max_moves_per_destination))
+        self.calls = nova_calls.Calls(run, most)
+
+
 class Mover:
     """Drives the items of a task whose next action is in ``actions``.
 
@@ -49,24 +67,27 @@ class Mover:
     :param source: the host that the servers are on
     :param destination: the only host they may go to; each gets its own
         when it is not given
+    :param only: ids of the servers that it moves; all when not given
+    :param flight: what it shares with other movers of the task, if there
+        are others
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools,
                  actions: frozenset[Action], *, source: str,
-                 destination: str | None = None) -> None:
+                 destination: str | None = None,
+                 only: Container[str] | None = None,
+                 flight: 'Flight | None' = None) -> None:
         self.run = run
         self.nova = tools.nova
         self.actions = actions
         self.source = source
+        self._only = only
         self._record = migrations.MoveRecord(
             tools.nova, self.source, run.created_at)
         self._items: list[MoveItem] = []
         self._look_at = 0.0
-        most = run.params.get('max_moves') or CONF.host_tasks.max_moves
-        self._slots = order.Slots(order.Limits(
-            total=most,
-            per_destination=CONF.host_tasks.max_moves_per_destination))
-        self._calls = nova_calls.Calls(run, most)
+        flight = flight or Flight(run)
+        self._slots, self._calls = flight.slots, flight.calls
         self._places = places.Places(run, tools, self.source, destination)
         self._ends = endings.Endings(run, tools, self.source, destination,
                                      self._calls, self._slots, self._places)
@@ -82,6 +103,15 @@ class Mover:
         :raises TaskCancelled: a user cancelled, and nothing runs any more
         :raises HandOver: this conductor must stop
         """
+        self.begin()
+        with self._calls:
+            while self._round():
+                self._calls.pause(self.until_look())
+        if self.cancelled:
+            raise exception.TaskCancelled(task=self.run.task_id)
+
+    def begin(self) -> None:
+        """Read what there is to do, and what is under way already."""
         self._record.baseline = self._baseline()
         self._items = [item for item in self.run.items(MoveItem)
                        if item.source == self.source
@@ -89,11 +119,11 @@ class Mover:
         for item in self._running():
             if item.attempt.phase != Phase.UNLOCK:
                 self._slots.start(items.as_move(item, self.source))
-        with self._calls:
-            while self._round():
-                self._pause()
-        if self._ends.cancel:
-            raise exception.TaskCancelled(task=self.run.task_id)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether a user has asked the task to stop."""
+        return bool(self._ends.cancel)
 
     def _baseline(self) -> int:
         """Return the newest migration off the host before the task's own."""
@@ -105,6 +135,8 @@ class Mover:
         return memory.baselines[self.source]
 
     def _is_mine(self, item: MoveItem) -> bool:
+        if self._only is not None and item.object_id not in self._only:
+            return False
         return item.state == ItemState.RUNNING or self._is_waiting(item)
 
     def _is_waiting(self, item: MoveItem) -> bool:
@@ -113,30 +145,36 @@ class Mover:
 
     def _round(self) -> bool:
         """Take everything one step further; false when all is over."""
+        self.heed()
+        for server_id, take in self._calls.ended():
+            self.collect(server_id, take)
+        return self.step()
+
+    def heed(self) -> None:
+        """Start nothing more if a user has asked for that.
+
+        :raises HandOver: this conductor must stop
+        """
         cancel = self.run.guard()
         if cancel and cancel != self._ends.cancel:
             # Who wants moves to be finished may want them aborted later.
             self._ends.cancel = cancel
             self._skip_waiting()
-        self._collect()
-        if self._until_look() <= 0:
+
+    def step(self) -> bool:
+        """Look at Nova if it is time, and start what may start.
+
+        :returns: whether something is left to do
+        """
+        if self.until_look() <= 0:
             self._look_at = clock.monotonic() + self._interval()
             self._settle()
             self._advance()
         self._fill()
         return bool(self._running() or self._waiting())
 
-    def _pause(self) -> None:
-        """Wait for the next answer of Nova or the next look at it."""
-        left = self._until_look()
-        if left <= 0:
-            return
-        if self._calls:
-            self._calls.wait(left)
-        else:
-            self.run.pause(left)
-
-    def _until_look(self) -> float:
+    def until_look(self) -> float:
+        """Return the seconds until the next look at Nova."""
         # A millisecond early is no harm, and no float is exact.
         return self._look_at - clock.monotonic() - 0.001
 
@@ -172,11 +210,15 @@ class Mover:
                 for item in waiting.values()):
             self._follower.begin(waiting[chosen.id])
 
-    def _collect(self) -> None:
-        """Take the results of calls that have ended."""
-        found = {item.object_id: item for item in self._items}
-        for server_id, take in self._calls.ended():
-            self._follower.collect(found[server_id], take)
+    def has(self, server_id: str) -> bool:
+        """Tell whether it moves a server."""
+        return any(item.object_id == server_id for item in self._items)
+
+    def collect(self, server_id: str, take: Callable[[], None]) -> None:
+        """Take the result of a call that has ended."""
+        item = next(item for item in self._items
+                    if item.object_id == server_id)
+        self._follower.collect(item, take)
 
     # Servers in the middle of something else
 

@@ -6,6 +6,7 @@ import threading
 from oslo_config import cfg
 
 from cloudmanager.common import context as cm_context
+from cloudmanager.db import audits as db_audits
 from cloudmanager.db import power_events as db_power_events
 from cloudmanager.db import tasks as db_tasks
 
@@ -13,9 +14,9 @@ CONF = cfg.CONF
 
 
 def run(stopping: threading.Event) -> None:
-    """Remove the tasks that ended, and the events that were, long ago."""
+    """Remove tasks, events and audits of long ago."""
     context = cm_context.admin_context()
-    for purge in (db_tasks.purge, db_power_events.purge):
+    for purge in (db_tasks.purge, db_power_events.purge, db_audits.purge):
         while not stopping.is_set() and purge(context,
                                               CONF.tasks.retention_days):
             pass

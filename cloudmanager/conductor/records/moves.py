@@ -104,6 +104,8 @@ class MoveItem(Item):
     storage: list[str] = dataclasses.field(default_factory=list)
     #: What its owner or the request wants of a slow migration, as written.
     slow: str = ''
+    #: When it is moved: those of lower stages have to end before.
+    stage: int = 0
     #: Why it was moved to where it is, in words.
     why: str = ''
 

@@ -75,6 +75,23 @@ class Audit:
     warnings: tuple[str, ...]
 
 
+def in_use(cloud: model.Cloud,
+           hosts: collections.abc.Iterable[str]) -> list[str]:
+    """Those of some hosts that lose and get servers, in order."""
+    return [name for name in sorted(set(hosts))
+            if name in cloud.hosts and not cloud.hosts[name].out_of_use]
+
+
+def state(
+    cloud: model.Cloud,
+    hosts: collections.abc.Iterable[str],
+    use: load.Use = load.NOTHING,
+    settings: drs_settings.Settings = drs_settings.DEFAULT,
+) -> State:
+    """Tell how unequal the loads of hosts are; see ``make``."""
+    return State.of(load.Loads(cloud, in_use(cloud, hosts), use, settings))
+
+
 def make(
     cloud: model.Cloud,
     hosts: collections.abc.Iterable[str],
@@ -82,6 +99,7 @@ def make(
     settings: drs_settings.Settings = drs_settings.DEFAULT,
     options: opts.Options = opts.DEFAULT,
     resting: collections.abc.Mapping[str, float] | None = None,
+    busy: collections.abc.Container[str] = (),
 ) -> Audit:
     """Find the moves that balance some hosts.
 
@@ -91,16 +109,16 @@ def make(
     :param use: what is used, as it was measured
     :param options: how servers may be moved
     :param resting: seconds for which servers are left alone yet, by id
+    :param busy: ids of servers that other tasks act on
     """
     names = sorted(set(hosts))
     options = dataclasses.replace(
         options, max_projected_usage=settings.max_load,
         soft_weight=settings.soft_weight)
-    scope = [name for name in names
-             if name in cloud.hosts and not cloud.hosts[name].out_of_use]
+    scope = in_use(cloud, names)
     room = fit.Fit(cloud, scope, use, settings, options)
     loads = load.Loads(cloud, scope, use, settings)
-    ways = movable.Ways(cloud, settings, options, resting, use)
+    ways = movable.Ways(cloud, settings, options, resting, use, busy)
     found = search.Search(room, loads, ways, settings)
     before = State.of(loads)
     if loads.resources and len(scope) > 1:

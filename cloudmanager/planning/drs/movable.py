@@ -62,6 +62,7 @@ class Ways:
 
     :param resting: seconds for which servers are left alone yet, by id
     :param use: of which servers write memory how fast
+    :param busy: ids of servers that somebody else works on
     """
 
     def __init__(
@@ -71,12 +72,14 @@ class Ways:
         options: opts.Options = opts.DEFAULT,
         resting: collections.abc.Mapping[str, float] | None = None,
         use: load.Use = load.NOTHING,
+        busy: collections.abc.Container[str] = (),
     ) -> None:
         self._cloud = cloud
         self._settings = settings
         self._options = options
         self._resting = resting or {}
         self._dirty = use.dirty
+        self._busy = busy
         self._known: dict[str, Way] = {}
 
     def of(self, server: model.Server) -> Way:
@@ -96,6 +99,8 @@ class Ways:
         found = balance.how(server, self._options)
         if not found.ladder or found.ladder[0] == Action.WAIT:
             return Way(reason='in a state that does not allow it')
+        if server.id in self._busy:
+            return Way(reason='that another task acts on')
         if self._resting.get(server.id, 0.0) > 0:
             return Way(reason='moved not long ago')
         action = found.ladder[0]

@@ -30,6 +30,7 @@ class Conductor(fixtures.Fixture):
     :ivar checked: what was asked before actions on hosts and servers
     :ivar refreshed: MAC addresses whose boot files may be out of date
     :ivar servers: ids of all servers; any id is one when it is ``None``
+    :ivar aggregates: ids of all aggregates; any id is one when it is ``None``
     :ivar post_error: raised instead of taking an announcement
     :ivar check_error: raised instead of an answer
     :ivar reserved: ids and flags of the nodes that were to be reserved
@@ -54,6 +55,7 @@ class Conductor(fixtures.Fixture):
         self.volumes: list[dict[str, Any]] = []
         self.warnings: list[str] = []
         self.servers: set[str] | None = None
+        self.aggregates: set[int] | None = None
         self.post_error: Exception | None = None
         self.check_error: Exception | None = None
         self.health_error: Exception | None = None
@@ -146,6 +148,17 @@ class Conductor(fixtures.Fixture):
         return {'host': 'stor1', 'plan': {'host': 'stor1'},
                 'targets': [f'volume:{volume_id}', *(
                     ['vg:uuid'] if action == 'pv-migrate' else [])]}
+
+    def check_aggregate_action(self, context: Any, action: str,
+                               aggregate_id: int,
+                               params: dict[str, Any]) -> dict[str, Any]:
+        self.checked.append((action, str(aggregate_id), dict(params)))
+        if self.check_error is not None:
+            raise self.check_error
+        if self.aggregates is not None and aggregate_id not in (
+                self.aggregates):
+            raise exception.AggregateNotFound(aggregate=aggregate_id)
+        return {}
 
     def _server(self, server_id: str) -> dict[str, str]:
         if self.check_error is not None:

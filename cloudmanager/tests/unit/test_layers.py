@@ -13,7 +13,8 @@ ANYTHING = ('',)
 LOW = ('domain', 'common', 'conf')
 # How things are done, which steps, checks and endpoints put together.
 CONDUCTOR_ROOMS = tuple(f'conductor.{room}' for room in (
-    'agents', 'clones', 'hosts', 'moves', 'power', 'servers', 'volumes'))
+    'agents', 'audits', 'clones', 'hosts', 'moves', 'power', 'servers',
+    'volumes'))
 # The longest prefix of a module decides. Each may import itself too.
 RULES = {
     'cmd': ANYTHING,
@@ -36,7 +37,8 @@ RULES = {
     'conductor.periodics': ('conductor.power', 'conductor.engine', 'clients',
                             'db', 'power', *LOW),
     'conductor.pxe': ('db', *LOW),
-    'conductor.flows': ('conductor.steps', 'conductor.hosts.checks',
+    'conductor.flows': ('conductor.steps', 'conductor.audits.checks',
+                        'conductor.hosts.checks',
                         'conductor.servers.checks',
                         'conductor.agents.checks',
                         'conductor.volumes.checks',

@@ -2,6 +2,7 @@
 """Version 1: importing a module adds its operations to the routes."""
 
 from cloudmanager.api.controllers.v1 import aggregates  # noqa: F401
+from cloudmanager.api.controllers.v1 import audits  # noqa: F401
 from cloudmanager.api.controllers.v1 import availability_storages  # noqa: F401
 from cloudmanager.api.controllers.v1 import domains  # noqa: F401
 from cloudmanager.api.controllers.v1 import hosts  # noqa: F401

@@ -21,7 +21,8 @@ from cloudmanager.tests.functional.contract import schemas
 AGGREGATE, AUDIT = 1, 99
 # What paths name, if not told otherwise below.
 PARAMETERS: dict[str, Any] = {
-    'aggregate_id': AGGREGATE, 'availability_storage_id': 1, 'class_id': 1,
+    'aggregate_id': AGGREGATE, 'audit_id': AUDIT,
+    'availability_storage_id': 1, 'class_id': 1,
     'host_name': 'cmp1', 'image_id': 1, 'node_id': 1, 'power_action_id': 1,
     'power_control_id': 2, 'type_id': 1,
     'domain_id': 'default', 'removed': 'image_min_disk',
@@ -63,6 +64,7 @@ class ContractTestCase(base.ApiTestCase):
         super().setUp()
         # Nobody is there to do it.
         self.config(group='power', batch_timeout=1.0)
+        self.config(group='drs', audit_wait=0.0)
         self.furnish()
         self.schemas = described()
 
@@ -88,6 +90,7 @@ class ContractTestCase(base.ApiTestCase):
         self.execute(sa.insert(models.Audit), [{
             'id': AUDIT, 'aggregate_id': AGGREGATE, 'status': 'DONE'}])
         self.conductor.servers = {PARAMETERS['server_id']}
+        self.conductor.aggregates = {AGGREGATE}
         self.conductor.domains['default'] = 0
         self._add_volume()
         self.conductor.metadata[PARAMETERS['instance_uuid']] = {

@@ -11,9 +11,7 @@ NOT_IMPLEMENTED = {
     f'POST /v1/nodes/{{node_id}}/actions/{action}' for action in (
         'discovery-nas', 'attach-targets', 'repair-locks')
 } | {
-    'POST /v1/nodes/actions/attach', 'POST /v1/nodes/actions/detach',
-    'POST /v1/aggregates/{aggregate_id}/actions/execute-audit',
-    'POST /v1/aggregates/{aggregate_id}/actions/apply-audit'}
+    'POST /v1/nodes/actions/attach', 'POST /v1/nodes/actions/detach'}
 
 
 class AnswersTestCase(base.ContractTestCase):

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which moves of an audit are carried out, and whether they still fit."""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from oslo_config import cfg
+
+from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
+from cloudmanager.conductor.audits import picture
+from cloudmanager.conductor.records.moves import MoveItem
+from cloudmanager.conductor.tools import Tools
+from cloudmanager.db import audits as db_audits
+from cloudmanager.db.models import Row
+from cloudmanager.domain.audit_states import APPLICABLE
+from cloudmanager.domain.audit_states import MoveState
+from cloudmanager.domain.audit_states import OPEN
+from cloudmanager.domain.task_states import ItemKind
+from cloudmanager.domain.task_states import ItemState
+from cloudmanager.planning import classify
+from cloudmanager.planning.cloud import model
+from cloudmanager.planning.drs import recheck
+from cloudmanager.planning.terms import Action
+
+CONF = cfg.CONF
+# How many changes an error names.
+MAX_NAMED = 10
+#: What the item of a server says that a cancelled task has not moved.
+CANCELLED = 'The task was cancelled'
+
+
+def chosen(context: RequestContext, audit: Row, params: Mapping[str, Any],
+           task_id: str = '') -> list[Row]:
+    """Return the moves of an audit that are to be carried out.
+
+    :param params: of the request: ``servers`` names some, or is empty
+    :param task_id: of the task that may have begun with it already
+    :raises AuditNotApplicable: there are none, or it is not for that
+    """
+    begun = task_id and audit['apply_task_id'] == task_id
+    if audit['status'] not in APPLICABLE and not begun:
+        raise exception.AuditNotApplicable(
+            audit=audit['id'], reason=f'its status is {audit["status"]}')
+    moves = [row for row in db_audits.moves(context, audit['id'])
+             if row['state'] in OPEN]
+    wanted = params.get('servers') or [row['server_id'] for row in moves]
+    missing = set(wanted) - {row['server_id'] for row in moves}
+    if missing:
+        raise exception.AuditNotApplicable(
+            audit=audit['id'], reason='it has no move to be made of server '
+                                      f'{sorted(missing)[0]}')
+    if not moves:
+        raise exception.AuditNotApplicable(
+            audit=audit['id'], reason='it has no moves to be made')
+    return [row for row in moves if row['server_id'] in wanted]
+
+
+def check(context: RequestContext, seen: picture.Seen, audit: Row,
+          moves: Sequence[Row], force: bool) -> None:
+    """Check that moves still fit the cloud as it is now.
+
+    :param force: whether it may have changed, if only they fit
+    :raises AuditStale: they do not, or it has changed; the audit is noted
+        as stale then, but not if it was forced
+    """
+    changes = []
+    if not force:
+        done = {row['server_id']: row['destination']
+                for row in db_audits.moves(context, audit['id'])
+                if row['state'] == MoveState.DONE}
+        changes = recheck.differences(audit['picture'], seen.picture, done)
+    if not changes:
+        names = {row['server_id']: row['server_name'] for row in moves}
+        changes = [f'server {names[key]} ({key}) cannot be moved: {reason}'
+                   for key, reason in seen.problems(
+                       map(planned, moves)).items()]
+    if not changes:
+        return
+    if not force:
+        db_audits.make_stale(context, audit['id'])
+    more = len(changes) - MAX_NAMED
+    raise exception.AuditStale(
+        audit=audit['id'], changes='; '.join(changes[:MAX_NAMED]) + (
+            f'; and {more} more' if more > 0 else ''))
+
+
+def check_stored(context: RequestContext, tools: Tools, audit: Row,
+                 params: Mapping[str, Any],
+                 task_id: str = '') -> tuple[picture.Seen, list[Row]]:
+    """Read the cloud, and return the moves of an audit that fit it.
+
+    :param params: of the request: ``servers`` and ``force``
+    :param task_id: of the task that is to carry them out, if there is one
+    :raises AuditNotApplicable: it has none to be carried out
+    :raises AuditStale: they do not fit
+    """
+    moves = chosen(context, audit, params, task_id)
+    seen = picture.look(tools, audit['aggregate_id'])
+    check(context, seen, audit, moves, bool(params.get('force')))
+    return seen, moves
+
+
+def planned(row: Row) -> recheck.Planned:
+    """Return a stored move as the planner sees it."""
+    return recheck.Planned(row['server_id'], row['source'],
+                           row['destination'], row['action'], row['stage'])
+
+
+def item_of(row: Row, server: model.Server) -> MoveItem:
+    """Return the item of a stored move."""
+    return MoveItem(
+        kind=ItemKind.SERVER, object_id=row['server_id'],
+        name=row['server_name'], action=row['action'], source=row['source'],
+        destination=row['destination'], ladder=[Action(row['action'])],
+        status=classify.base_status(server), fixed=True,
+        group_id=row['group_id'], size_mb=row['size_mb'],
+        stage=row['stage'], why=row['reason'],
+        slow=server.metadata.get(CONF.host_tasks.slow_migration_key) or '')
+
+
+def as_planned(item: MoveItem) -> recheck.Planned:
+    """Return the item of a move as the planner sees it."""
+    return recheck.Planned(item.object_id, item.source or '',
+                           item.destination or '', item.action or '',
+                           item.stage)
+
+
+def ends(items: Iterable[MoveItem]
+         ) -> dict[str, tuple[MoveState, str | None]]:
+    """Return what has become of moves, by the id of the server."""
+    return {item.object_id: _end(item) for item in items}
+
+
+def _end(item: MoveItem) -> tuple[MoveState, str | None]:
+    if item.state == ItemState.DONE:
+        return MoveState.DONE, None
+    if item.state == ItemState.PENDING:
+        return MoveState.PLANNED, None
+    if item.state == ItemState.SKIPPED:
+        if (item.error or '').startswith(CANCELLED):
+            return MoveState.PLANNED, item.error
+        return MoveState.SKIPPED, item.error
+    return MoveState.FAILED, item.error or 'It is not known how it ended.'

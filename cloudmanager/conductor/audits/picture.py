@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cloud as audits see it: hosts of an aggregate, loads, recent moves."""
+
+from collections.abc import Iterable
+from concurrent import futures
+import dataclasses
+import datetime
+
+from oslo_config import cfg
+
+from cloudmanager.clients import nova_records
+from cloudmanager.common import clock
+from cloudmanager.common import context as cm_context
+from cloudmanager.common import exception
+from cloudmanager.conductor.audits import sources
+from cloudmanager.conductor.moves import plans
+from cloudmanager.conductor.tools import Tools
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.planning.cloud import model
+from cloudmanager.planning.drs import audit
+from cloudmanager.planning.drs import load
+from cloudmanager.planning.drs import movable
+from cloudmanager.planning.drs import recheck
+from cloudmanager.planning.drs import settings as drs_settings
+
+CONF = cfg.CONF
+# Statuses of Nova's migrations that have taken their server elsewhere.
+ARRIVED = ('completed', 'finished', 'confirmed', 'done')
+WORKERS = 8
+
+
+def settings() -> drs_settings.Settings:
+    """Return what the configuration says of audits."""
+    return drs_settings.Settings(
+        threshold=CONF.drs.threshold,
+        weights={model.VCPU: CONF.drs.cpu_weight,
+                 model.MEMORY_MB: CONF.drs.memory_weight,
+                 model.DISK_GB: CONF.drs.disk_weight},
+        use_weight=CONF.drs.use_weight, max_load=CONF.drs.max_load,
+        source_floor=CONF.drs.source_floor,
+        minimum_gain=CONF.drs.minimum_gain, max_moves=CONF.drs.max_moves,
+        network=CONF.drs.network_speed,
+        migration_load=CONF.drs.migration_load, horizon=CONF.drs.horizon,
+        ignored=tuple(CONF.drs.never_move))
+
+
+def find(tools: Tools, aggregate_id: int) -> nova_records.Aggregate:
+    """Return a host aggregate of Nova.
+
+    :raises AggregateNotFound: there is none with this id
+    """
+    for found in tools.nova.aggregates():
+        if found.id == aggregate_id:
+            return found
+    raise exception.AggregateNotFound(aggregate=aggregate_id)
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """An aggregate as it is now.
+
+    :ivar hosts: names
+    """
+
+    cloud: model.Cloud
+    hosts: tuple[str, ...]
+    use: load.Use
+
+    @property
+    def picture(self) -> recheck.Picture:
+        """What plans for it depend on."""
+        return recheck.picture(self.cloud, self.hosts)
+
+    @property
+    def state(self) -> audit.State:
+        """How unequal its loads are."""
+        return audit.state(self.cloud, self.hosts, self.use, settings())
+
+    def problems(self, moves: Iterable[recheck.Planned]) -> dict[str, str]:
+        """Return why moves cannot be made now, by server."""
+        return recheck.problems(self.cloud, self.hosts, list(moves),
+                                self.use, settings(), plans.plan_options({}))
+
+    def audit(self, tools: Tools) -> audit.Audit:
+        """Find the moves that balance it."""
+        return audit.make(
+            self.cloud, self.hosts, self.use, settings(),
+            plans.plan_options({}),
+            _resting(tools, self.hosts),
+            db_tasks.servers_in_work(cm_context.admin_context()))
+
+
+def look(tools: Tools, aggregate_id: int) -> Seen:
+    """Read an aggregate with all that is on its hosts.
+
+    :raises AggregateNotFound: Nova has none with this id
+    :raises Unavailable: the source of what is used cannot be read
+    """
+    hosts = find(tools, aggregate_id).hosts
+    cloud = plans.load_cloud(tools, hosts)
+    use = sources.get(CONF.drs.source).read(cloud, hosts)
+    return Seen(cloud, hosts, use)
+
+
+def _resting(tools: Tools, hosts: Iterable[str]) -> dict[str, float]:
+    """Return how long servers are left alone yet, by id.
+
+    Nova's records tell of all moves, whoever asked for them.
+    """
+    if not CONF.drs.cooldown:
+        return {}
+    now = clock.utcnow()
+    since = now - datetime.timedelta(seconds=CONF.drs.cooldown_max)
+    with futures.ThreadPoolExecutor(
+            WORKERS, thread_name_prefix='audit') as pool:
+        records = pool.map(
+            lambda host: tools.nova.migrations(source=host, since=since),
+            hosts)
+        times: dict[str, list[datetime.datetime]] = {}
+        for found in records:
+            for record in found:
+                if record.status in ARRIVED and record.updated_at:
+                    times.setdefault(record.server_id, []).append(
+                        record.updated_at)
+    return {server_id: movable.cooldown(
+        moved, now, CONF.drs.cooldown, CONF.drs.cooldown_max)
+        for server_id, moved in times.items()}

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes audits of aggregates, and carries out their moves."""
+
+import dataclasses
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.audits import application
+from cloudmanager.conductor.audits import picture
+from cloudmanager.conductor.moves import fleet
+from cloudmanager.conductor.records.moves import MoveItem
+from cloudmanager.conductor.steps import base
+from cloudmanager.db import audits as db_audits
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.db.models import Row
+from cloudmanager.domain.audit_states import AuditStatus
+from cloudmanager.domain.audit_states import MoveState
+from cloudmanager.domain.audit_states import OPEN
+from cloudmanager.domain.audit_states import UNMADE
+from cloudmanager.domain.task_states import ItemState
+from cloudmanager.planning.drs import audit as drs_audit
+from cloudmanager.planning.drs import recheck
+from cloudmanager.planning.terms import Action
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+ACTIONS = frozenset((Action.LIVE, Action.COLD))
+UNENDED = (ItemState.PENDING, ItemState.RUNNING)
+
+
+class AuditStep(base.Step):
+    """A step on the audit that the task makes or applies."""
+
+    @property
+    def owner(self) -> db_audits.Owner:
+        return db_audits.Owner(self.run.task_id, self.run.generation)
+
+    def find(self) -> Row | None:
+        """Return the audit, or ``None`` while the task has made none."""
+        audit_id = self.run.params.get('audit_id')
+        if audit_id is None:
+            return db_audits.find_of_task(self.run.context,
+                                          self.run.task_id)
+        return db_audits.get_audit(self.run.context, audit_id)
+
+    def save(self, audit: Row, **values: Any) -> None:
+        """Write to the audit."""
+        db_audits.update(self.run.context, self.owner, audit['id'], values)
+
+
+class RunAudit(AuditStep):
+    """Find the moves that balance an aggregate; nothing is moved."""
+
+    def do(self) -> None:
+        aggregate_id = self.run.params['aggregate_id']
+        audit = db_audits.ensure(self.run.context, aggregate_id,
+                                 self.run.task_id)
+        if audit['status'] not in UNMADE:
+            # It was made, and only the end of the task is missing.
+            self.run.result = audit['conclusion']
+            return
+        self.run.checkpoint()
+        self.save(audit, status=AuditStatus.ONGOING)
+        seen = picture.look(self.tools, aggregate_id)
+        found = seen.audit(self.tools)
+        self.run.checkpoint()
+        db_audits.finish(self.run.context, self.owner, audit['id'],
+                         _values(seen, found), map(_move, found.moves))
+        self.run.result = found.conclusion
+
+    def undo(self, causes: list[Any]) -> None:
+        audit = self.find()
+        if audit is not None and audit['status'] in UNMADE:
+            self.save(audit, status=AuditStatus.FAILED,
+                      conclusion=_why(causes), finished_at=clock.utcnow())
+
+
+class ApplyAudit(AuditStep):
+    """Carry out the moves of an audit, stage by stage."""
+
+    def do(self) -> None:
+        audit = self.find()
+        if audit is None:
+            raise exception.AuditNotFound(audit=self.run.task_id)
+        if not self._items():
+            if self._has_nothing(audit):
+                return
+            self._begin(audit)
+        for stage in sorted({item.stage for item in self._items()}):
+            self._move(audit, stage)
+        self._end(audit)
+
+    def undo(self, causes: list[Any]) -> None:
+        audit = self.find()
+        if audit is None or audit['apply_task_id'] != self.run.task_id:
+            return
+        cancelled = any(cause.check(exception.TaskCancelled)
+                        for cause in causes)
+        self._settle(audit, AuditStatus.DONE if cancelled
+                     else AuditStatus.FAILED)
+
+    def _items(self) -> list[MoveItem]:
+        return self.run.items(MoveItem)
+
+    def _has_nothing(self, audit: Row) -> bool:
+        """Tell whether an audit that this task has made moves nothing."""
+        return (audit['task_id'] == self.run.task_id
+                and not db_audits.moves(self.run.context, audit['id']))
+
+    def _begin(self, audit: Row) -> None:
+        """Write down what is to be moved.
+
+        :raises AuditStale: that does not fit the cloud any more
+        """
+        self.run.checkpoint()
+        seen, moves = application.check_stored(
+            self.run.context, self.tools, audit, self.run.params,
+            self.run.task_id)
+        self.save(audit, status=AuditStatus.APPLYING,
+                  apply_task_id=self.run.task_id)
+        self.run.add_items(
+            application.item_of(row, seen.cloud.servers[row['server_id']])
+            for row in moves)
+
+    def _move(self, audit: Row, stage: int) -> None:
+        """Carry out the moves of one stage that have not ended yet."""
+        items = [item for item in self._items()
+                 if item.stage == stage and item.state in UNENDED]
+        self._look_again(audit, [item for item in items
+                                 if item.state == ItemState.PENDING])
+        left = {item.object_id for item in items if item.state in UNENDED}
+        if left:
+            fleet.Fleet(self.run, self.tools, ACTIONS, left).drive()
+
+    def _look_again(self, audit: Row, items: list[MoveItem]) -> None:
+        """Give up moves that do not fit the cloud as it is now."""
+        if not items or self.run.guard():
+            # What is cancelled is not begun anyway.
+            return
+        seen = picture.look(self.tools, audit['aggregate_id'])
+        problems = seen.problems(map(application.as_planned, items))
+        for item in items:
+            holder = db_tasks.find_mover(self.run.context, item.object_id,
+                                         self.run.task_id)
+            if holder is not None:
+                problems[item.object_id] = f'task {holder["id"]} acts on it'
+            if item.object_id in problems:
+                item.state = ItemState.FAILED
+                item.error = f'not moved: {problems[item.object_id]}'
+                self.run.save(item)
+
+    def _end(self, audit: Row) -> None:
+        """Write down what has become of the audit.
+
+        :raises TaskFailed: some moves were not made
+        """
+        items = self._items()
+        failed = [item for item in items if item.state == ItemState.FAILED]
+        self._settle(audit, AuditStatus.FAILED if failed
+                     else AuditStatus.APPLIED)
+        done = sum(item.state == ItemState.DONE for item in items)
+        text = f'{done} of {len(items)} servers were moved'
+        if failed:
+            named = '; '.join(f'{item.name} ({item.object_id}): {item.error}'
+                              for item in failed)
+            raise exception.TaskFailed(reason=f'{text}. Not moved: {named}.')
+        self.run.result = f'{text}.'
+
+    def _settle(self, audit: Row, status: AuditStatus) -> None:
+        ends = application.ends(self._items())
+        if status == AuditStatus.APPLIED and any(
+                row['state'] in OPEN and row['server_id'] not in ends
+                for row in db_audits.moves(self.run.context, audit['id'])):
+            # Some were not chosen, and may be yet.
+            status = AuditStatus.DONE
+        values: Row = {'status': status}
+        if any(state == MoveState.DONE for state, _ in ends.values()):
+            values['reached'] = self._reached(audit)
+        db_audits.settle(self.run.context, self.owner, audit['id'], values,
+                         ends)
+
+    def _reached(self, audit: Row) -> Row | None:
+        """Return how unequal the loads are now, if the cloud tells."""
+        try:
+            return dataclasses.asdict(picture.look(
+                self.tools, audit['aggregate_id']).state)
+        except exception.CloudManagerException as exc:
+            LOG.warning('What audit %(audit)s has reached is not known: '
+                        '%(why)s', {'audit': audit['id'], 'why': exc})
+            return None
+
+
+def _values(seen: picture.Seen, found: drs_audit.Audit) -> Row:
+    """Return what is stored of an audit."""
+    shown = seen.picture
+    return {
+        'source': CONF.drs.source, 'conclusion': found.conclusion,
+        'before': dataclasses.asdict(found.before),
+        'after': dataclasses.asdict(found.after), 'hot': found.hot,
+        'warnings': list(found.warnings), 'picture': shown,
+        'fingerprint': recheck.fingerprint(shown)}
+
+
+def _move(move: drs_audit.Move) -> Row:
+    return {
+        'server_id': move.server_id, 'server_name': move.name,
+        'source': move.source, 'destination': move.target,
+        'action': move.action.value, 'stage': move.stage,
+        'reason': move.reason, 'gain': move.gain, 'seconds': move.seconds,
+        'size_mb': move.size_mb, 'group_id': move.group_id}
+
+
+def _why(causes: list[Any]) -> str:
+    """Return why a flow failed; texts of inner errors are not for users."""
+    for cause in causes:
+        if cause.check(exception.CloudManagerException):
+            return str(cause.exception_str)
+    return 'It was not made because of an internal error; see its task.'

@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Audits of aggregates and their moves, whole tasks."""
+
+from cloudmanager.clients import nova_records
+from cloudmanager.common import exception
+from cloudmanager.conductor import actions
+from cloudmanager.db import audits as db_audits
+from cloudmanager.db import models
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.tests.unit.conductor import fakes
+from cloudmanager.tests.unit.conductor import walks
+
+AGGREGATE = 7
+# An eighth of a host.
+LARGE = {'vcpus': 8, 'ram': 8192, 'disk': 10}
+
+
+class AuditCase(walks.WalkCase):
+    """An aggregate of src and dst1, with six servers on the former."""
+
+    def setUp(self):
+        super().setUp()
+        self.audit_id = None
+        self.fill()
+
+    def fill(self):
+        self.nova.aggregate_list = [nova_records.Aggregate(
+            AGGREGATE, 'ssd', None, ('src', 'dst1'), {})]
+        self.nova.add(*(f'vm{number}' for number in range(1, 7)),
+                      flavor=LARGE)
+
+    def start_over(self, prepare):
+        self.execute(models.AuditMove.__table__.delete())
+        self.execute(models.Audit.__table__.delete())
+        super().start_over(prepare)
+
+    def begin(self, name='aggregate.audit', **params):
+        task, _ = db_tasks.create_task(
+            self.context, name, targets=[f'aggregate:{AGGREGATE}'],
+            params={'aggregate_id': AGGREGATE, **params})
+        self.task_id = task['id']
+        self.token = db_tasks.set_post_token(self.context, self.task_id,
+                                             None, 0)
+
+    def run_of(self, name='aggregate.audit', **kwargs):
+        return super().run_of(name, **kwargs)
+
+    def execute_audit(self, status='SUCCESS', **params):
+        """Run the task of an audit; return its result."""
+        self.begin(**params)
+        row = self.run_flow()
+        self.assertEqual(status, row['status'], row['result'])
+        found = db_audits.find_of_task(self.context, self.task_id)
+        self.audit_id = found['id'] if found else None
+        return row['result']
+
+    def apply(self, status='SUCCESS', **params):
+        self.begin('aggregate.apply', audit_id=self.audit_id, **params)
+        row = self.run_flow()
+        self.assertEqual(status, row['status'], row['result'])
+        return row['result']
+
+    def check(self, **params):
+        """Do what is done before there is a task."""
+        return actions.check('aggregate.apply')(
+            self.context, self.tools, AGGREGATE,
+            {'audit_id': self.audit_id, **params})
+
+    @property
+    def audit(self):
+        return db_audits.get_audit(self.context, self.audit_id)
+
+    def moves(self):
+        return db_audits.moves(self.context, self.audit_id)
+
+    def move_states(self):
+        return {row['server_id']: row['state'] for row in self.moves()}
+
+
+class ExecuteTestCase(AuditCase):
+
+    def test_finds(self):
+        result = self.execute_audit()
+        self.assertIn('3 moves would lower', result)
+        audit = self.audit
+        self.assertEqual(
+            ('DONE', result, 0.375, 0.0, {}, [], 'none'),
+            (audit['status'], audit['conclusion'],
+             audit['before']['deviations']['VCPU'],
+             audit['after']['deviations']['VCPU'], audit['hot'],
+             audit['warnings'], audit['source']))
+        self.assertEqual(64, len(audit['fingerprint']))
+        self.assertEqual(
+            [('src', 'dst1', 'live-migrate', 0, 'PLANNED')] * 3,
+            [tuple(row[key] for key in (
+                'source', 'destination', 'action', 'stage', 'state'))
+             for row in self.moves()])
+        self.assertEqual([], self.nova.arrived)
+
+    def test_nothing_to_gain(self):
+        """FD16: balanced is an answer."""
+        self.nova.add(*(f'other{number}' for number in range(6)),
+                      host='dst1', flavor=LARGE)
+        self.assertIn('No beneficial move', self.execute_audit())
+        self.assertEqual([], self.moves())
+        self.assertEqual('DONE', self.audit['status'])
+
+    def test_other_hosts(self):
+        """dst2, the emptiest host, is in no aggregate of theirs."""
+        self.execute_audit()
+        self.assertEqual({'dst1'}, {row['destination']
+                                    for row in self.moves()})
+        self.assertEqual({'src', 'dst1'}, set(self.audit['before']['hosts']))
+
+    def test_moved_lately(self):
+        """DS3: whoever moved a server, it rests for a while."""
+        for number in range(1, 7):
+            self.nova.set(f'vm{number}', host='dst1')
+            self.nova.live_migrate(f'vm{number}', 'src')
+        self.clock.sleep(5)
+        self.execute_audit()
+        self.assertEqual([], self.moves())
+        self.assertIn('6 servers moved not long ago',
+                      self.audit['hot']['src'])
+        self.clock.sleep(1800)
+        self.execute_audit()
+        self.assertEqual(3, len(self.moves()))
+
+    def test_server_of_another_task(self):
+        db_tasks.create_task(
+            self.context, 'server.repair', targets=['server:vm1'],
+            params={}, server_id='vm1')
+        self.execute_audit()
+        self.assertNotIn('vm1', self.move_states())
+
+    def test_host_of_another_task(self):
+        """Anchor 20: a host that a task works on is left alone."""
+        db_tasks.create_task(
+            self.context, 'host.restart', targets=['host:dst1'], params={},
+            host='dst1')
+        self.execute_audit()
+        self.assertEqual([], self.moves())
+        self.assertIn('dst1 is left out: in maintenance',
+                      self.audit['warnings'][0])
+
+    def test_no_moves_at_all(self):
+        """DS16: with max_moves 0 audits only tell."""
+        self.config(group='drs', max_moves=0)
+        self.execute_audit(auto_apply=True)
+        self.assertEqual(([], []), (self.moves(), self.nova.arrived))
+
+    def test_cancelled(self):
+        """DS13: what was cancelled before it began never runs."""
+        self.begin()
+        self.cancel()
+        self.assertEqual('REVOKED', self.run_flow()['status'])
+        audit = db_audits.find_of_task(self.context, self.task_id)
+        self.assertEqual('FAILED', audit['status'])
+        self.assertIn('cancelled', audit['conclusion'])
+
+    def test_aggregate_gone(self):
+        self.nova.aggregate_list = []
+        self.execute_audit('FAILURE')
+        self.assertEqual('FAILED', self.audit['status'])
+        self.assertIn('could not be found', self.audit['conclusion'])
+        self.assertRaises(
+            exception.AggregateNotFound, actions.check('aggregate.audit'),
+            self.context, self.tools, AGGREGATE, {})
+
+    def test_unknown_source(self):
+        self.config(group='drs', source='oracle')
+        self.execute_audit('FAILURE')
+        self.assertIn('oracle', self.audit['conclusion'])
+
+    def test_kills(self):
+        def check(where):
+            found = db_audits.find_of_task(self.context, self.task_id)
+            self.assertEqual('DONE', found['status'], where)
+            self.assertEqual(
+                3, len(db_audits.moves(self.context, found['id'])), where)
+
+        self.walk(self.fill, self.begin, check)
+
+
+class ApplyTestCase(AuditCase):
+
+    def test_applies(self):
+        self.execute_audit()
+        self.check()
+        self.assertIn('3 of 3 servers were moved', self.apply())
+        self.assertEqual({'DONE'}, set(self.move_states().values()))
+        self.assertEqual((3, 3), (len(self.nova.on('src')),
+                                  len(self.nova.on('dst1'))))
+        audit = self.audit
+        self.assertEqual(('APPLIED', 0.0, self.task_id), (
+            audit['status'], audit['reached']['deviations']['VCPU'],
+            audit['apply_task_id']))
+
+    def test_auto_apply(self):
+        self.execute_audit(auto_apply=True)
+        self.assertEqual('APPLIED', self.audit['status'])
+        self.assertEqual(3, self.nova.count('live_migrate'))
+
+    def test_auto_apply_nothing(self):
+        self.config(group='drs', threshold=0.5)
+        self.assertIn('No beneficial', self.execute_audit(auto_apply=True))
+        self.assertEqual('DONE', self.audit['status'])
+
+    def test_both_ways(self):
+        """Servers of two hosts are moved in one task."""
+        self.nova.add('big1', 'big2', host='dst2', flavor={
+            'vcpus': 24, 'ram': 4096, 'disk': 10})
+        self.nova.aggregate_list = [nova_records.Aggregate(
+            AGGREGATE, 'ssd', None, ('src', 'dst1', 'dst2'), {})]
+        self.execute_audit()
+        sources = {row['source'] for row in self.moves()}
+        self.apply()
+        self.assertEqual({'src', 'dst2'}, sources)
+        self.assertEqual('APPLIED', self.audit['status'])
+
+    def test_changed(self):
+        """DS14: a plan whose cloud has changed is refused, with why."""
+        self.execute_audit()
+        self.nova.set('vm6', host='dst1')
+        error = self.assertRaises(exception.AuditStale, self.check)
+        self.assertEqual(409, error.code)
+        self.assertIn('name-vm6 (vm6) is on dst1, not on src', str(error))
+        self.assertEqual('STALE', self.audit['status'])
+        error = self.assertRaises(exception.AuditNotApplicable, self.check)
+        self.assertIn('STALE', str(error))
+
+    def test_changed_before_the_task(self):
+        self.execute_audit()
+        self.nova.computes['dst1'].status = 'disabled'
+        self.assertIn('host dst1 is disabled', self.apply('FAILURE'))
+        self.assertEqual('STALE', self.audit['status'])
+        self.assertEqual([], self.nova.arrived)
+
+    def test_forced(self):
+        """What has changed elsewhere can be put up with."""
+        self.execute_audit()
+        self.nova.add('new', host='dst1')
+        self.check(force=True)
+        self.apply(force=True)
+        self.assertEqual('APPLIED', self.audit['status'])
+
+    def test_forced_unfit(self):
+        self.execute_audit()
+        moved = self.moves()[0]['server_id']
+        self.nova.set(moved, vm_state='suspended')
+        error = self.assertRaises(exception.AuditStale, self.check,
+                                  force=True)
+        self.assertIn(f'({moved}) cannot be moved', str(error))
+        self.assertEqual('DONE', self.audit['status'])
+
+    def test_partial(self):
+        """Some moves now, the others later."""
+        self.execute_audit()
+        one, *others = self.move_states()
+        self.apply(servers=[one])
+        self.assertEqual('DONE', self.audit['status'])
+        self.assertEqual({one: 'DONE', **dict.fromkeys(others, 'PLANNED')},
+                         self.move_states())
+        self.apply()
+        self.assertEqual('APPLIED', self.audit['status'])
+        self.assertEqual(3, self.nova.count('live_migrate'))
+        self.assertRaises(exception.AuditNotApplicable, self.check)
+
+    def test_partial_unknown(self):
+        self.execute_audit()
+        error = self.assertRaises(exception.AuditNotApplicable, self.check,
+                                  servers=['vm9'])
+        self.assertIn('vm9', str(error))
+
+    def test_one_fails(self):
+        """DS9: a plan of which one move failed is not applied."""
+        self.execute_audit()
+        failing = self.moves()[1]['server_id']
+        self.nova.script['live_migrate', failing] = [fakes.FAILS]
+        result = self.apply('FAILURE')
+        self.assertIn('2 of 3', result)
+        self.assertIn(failing, result)
+        self.assertEqual('FAILED', self.audit['status'])
+        self.assertEqual('FAILED', self.move_states()[failing])
+        self.assertIn('It broke', self.moves()[1]['error'])
+        # Another try makes what is left.
+        self.apply()
+        self.assertEqual('APPLIED', self.audit['status'])
+        self.assertEqual(2, self.nova.count('live_migrate', failing))
+
+    def test_deleted_meanwhile(self):
+        self.execute_audit()
+        gone = self.moves()[2]['server_id']
+        self.config(group='host_tasks', max_moves=1)
+        self.clock.at(0.5, self.nova.delete, gone)
+        self.apply()
+        self.assertEqual('SKIPPED', self.move_states()[gone])
+        self.assertEqual('APPLIED', self.audit['status'])
+
+    def test_cancelled(self):
+        """What is under way ends, and the rest can be made later."""
+        self.config(group='host_tasks', max_moves=1)
+        self.nova.seconds = 20
+        self.execute_audit()
+        self.clock.at(5, self.cancel)
+        self.apply('REVOKED')
+        self.assertEqual('DONE', self.audit['status'])
+        self.assertEqual(['DONE', 'PLANNED', 'PLANNED'],
+                         sorted(self.move_states().values()))
+        self.apply()
+        self.assertEqual('APPLIED', self.audit['status'])
+
+    def test_taken_meanwhile(self):
+        """A server that another task works on by now is left to it."""
+        self.execute_audit()
+        taken = self.moves()[0]['server_id']
+        task, _ = db_tasks.create_task(
+            self.context, 'host.shutdown', targets=['host:src'],
+            params={}, host=None)
+        token = db_tasks.set_post_token(self.context, task['id'], None, 0)
+        claimed = db_tasks.claim(self.context, task['id'], token, 'other')
+        db_tasks.add_items(self.context, task['id'], claimed['generation'], [
+            {'kind': 'server', 'object_id': taken, 'state': 'PENDING'}])
+        self.assertIn(f'task {task["id"]} acts on it', self.apply('FAILURE'))
+        self.assertEqual(2, self.nova.count('live_migrate'))
+
+    def test_kills(self):
+        """Each server is asked for once, whenever a conductor dies."""
+        def begin():
+            self.begin(auto_apply=True)
+
+        def check(where):
+            self.assertEqual(3, self.nova.count('live_migrate'), where)
+            self.assertEqual(3, len(self.nova.on('dst1')), where)
+            found = db_audits.find_of_task(self.context, self.task_id)
+            self.assertEqual('APPLIED', found['status'], where)
+            self.assertEqual({'DONE'}, {
+                row['state'] for row
+                in db_audits.moves(self.context, found['id'])}, where)
+
+        kills = self.walk(self.fill, begin, check)
+        self.assertGreater(kills[walks.WRITE], 9)
+        self.assertEqual((3, 3), (kills[walks.REQUEST],
+                                  kills[walks.ARRIVED]))
+
+    def test_kills_of_stages(self):
+        """A swap, whose second move waits for the first one."""
+        def prepare():
+            self.nova.reset()
+            self.fill()
+            for number in range(1, 7):
+                self.nova.delete(f'vm{number}')
+            for name, vcpus, host in (
+                    ('a1', 27, 'src'), ('a2', 27, 'src'),
+                    ('b1', 15, 'dst1'), ('b2', 15, 'dst1')):
+                self.nova.add(name, host=host, flavor={
+                    'vcpus': vcpus, 'ram': 1024, 'disk': 10})
+
+        def check(where):
+            self.assertEqual(2, self.nova.count('live_migrate'), where)
+            found = db_audits.find_of_task(self.context, self.task_id)
+            self.assertEqual('APPLIED', found['status'], where)
+            first, second = db_audits.moves(self.context, found['id'])
+            self.assertEqual(('dst1', 0, 'src', 1), (
+                first['destination'], first['stage'],
+                second['destination'], second['stage']))
+
+        self.walk(prepare, lambda: self.begin(auto_apply=True), check)
