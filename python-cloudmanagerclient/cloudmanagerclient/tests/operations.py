@@ -32,7 +32,6 @@ class Called:
     missing: bool = False
 
 
-_PLAN = {'dry_run': 'the method plan_... and --dry-run send it'}
 _BY_SERVICE = {
     'created_at': 'the service knows it', 'name': 'the argument is it'}
 _ALIAS = {'created_at': 'the same as time_created',
@@ -297,18 +296,17 @@ OPERATIONS: dict[str, Called] = {
 
     'hosts.shutdown': Called(
         'shutdown_host', ('cmp1',), f'host shutdown cmp1 --allow-off-vm '
-        f'{_DRAIN}', unsent=_PLAN),
+        f'{_DRAIN}'),
     'hosts.evacuate': Called(
-        'evacuate_host', ('cmp1',), f'host evacuate cmp1 --fenced {_HOST}',
-        unsent=_PLAN),
+        'evacuate_host', ('cmp1',), f'host evacuate cmp1 --fenced {_HOST}'),
     'hosts.decommission': Called(
         'decommission_host', ('cmp1',), 'host decommission cmp1 '
         f'--allow-live-migrate --allow-migrate --wait-for-operations '
-        f'{_DRAIN}', unsent=_PLAN),
+        f'{_DRAIN}'),
     'hosts.restart': Called(
         'restart_hosts', (['cmp1'],), 'host restart cmp1 cmp2 '
         f'--allow-off-vm --in-sequence --max-unavailable 1 --settle 1 '
-        f'--max-failures 1 --return-servers {_DRAIN}', unsent=_PLAN),
+        f'--max-failures 1 --return-servers {_DRAIN}'),
     'servers.balance': Called(
         'balance_server', (SERVER,), f'server balance {SERVER}'),
     'servers.recover': Called(

@@ -92,13 +92,23 @@ class OperationsTestCase(base.ClientCase):
                      words: 'Words') -> None:
         line = self.filled(called.command, words)
         with base.Recorder() as recorder:
-            outcome = self.run_command(line)
+            # What can be planned is planned before it is done.
+            if 'dry_run' in self.fields(name) and '--dry-run' not in line:
+                self.check_outcome(name, called, recorder,
+                                   self.run_command(f'{line} --dry-run'))
+            self.check_outcome(name, called, recorder,
+                               self.run_command(line))
+        self.check_all_sent(name, called, recorder)
+
+    def check_outcome(self, name: str, called: operations.Called,
+                      recorder: base.Recorder,
+                      outcome: base.Outcome) -> None:
+        """A command fails if its request does, and otherwise not."""
         request = self.check(name, called, recorder)
         if request.status < 400:
             self.assertIsNone(outcome.error, (name, outcome.error))
         else:
             self.assertIsNotNone(outcome.error, name)
-        self.check_all_sent(name, called, recorder)
 
     def check(self, name: str, called: operations.Called,
               recorder: base.Recorder) -> Any:
@@ -123,14 +133,7 @@ class OperationsTestCase(base.ClientCase):
         method, path, found = self.operations[name]
         wanted = {each['name'] for each in found.get('parameters', ())
                   if each.get('in') == 'query'}
-        content = found.get('requestBody', {}).get('content', {})
-        schema = self.resolved(
-            content.get('application/json', {}).get('schema', {}))
-        fields = schema.get('properties', {})
-        if len(fields) == 1 and 'properties' in self.resolved(
-                next(iter(fields.values()))):
-            fields = self.resolved(next(iter(fields.values())))['properties']
-        wanted |= set(fields)
+        wanted |= self.fields(name)
         sent = set()
         for request in recorder.requests:
             if request.method == method and pattern(path).match(
@@ -138,6 +141,18 @@ class OperationsTestCase(base.ClientCase):
                 sent |= set(request.query)
                 sent |= self.sent_in_body(request)
         self.assertEqual(set(), wanted - sent - set(called.unsent), name)
+
+    def fields(self, name: str) -> set[str]:
+        """Return the fields that the body of an operation may have."""
+        content = self.operations[name][2].get('requestBody', {}).get(
+            'content', {})
+        schema = self.resolved(
+            content.get('application/json', {}).get('schema', {}))
+        fields = schema.get('properties', {})
+        if len(fields) == 1:
+            inner = self.resolved(next(iter(fields.values())))
+            fields = inner.get('properties', fields)
+        return set(fields)
 
     def sent_in_body(self, request: Any) -> set[str]:
         try:

@@ -3,43 +3,77 @@
 
 import argparse
 from typing import Any
+from typing import ClassVar
 
 from osc_lib import exceptions as osc_exc
 
 from cloudmanagerclient.osc import base
 from cloudmanagerclient.osc import confirm
+from cloudmanagerclient.osc import options as opts
 from cloudmanagerclient.osc import tasks
 from cloudmanagerclient.osc.options import Option
 
 
-class NodeAct(tasks.Act):
-    """Start an action on a node."""
+class NodeAct(tasks.Start):
+    """Start an action on a node, or say what it would do.
 
-    noun = 'node'
+    :cvar method: method of the client
+    :cvar action: name of the action in the API
+    :cvar options: options of the action
+    """
+
+    method: ClassVar[str]
+    action: ClassVar[str]
+    options: ClassVar[tuple[Option, ...]] = ()
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        base.add_target(parser, 'node')
+        for option in self.options:
+            option.add_value(parser)
+        parser.add_argument('--dry-run', action='store_true',
+                            help='Say what would be done, and touch nothing')
+
+    def body(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
+        """Return the body of the request."""
+        return opts.values(parsed_args, self.options)
+
+    def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
+        if not parsed_args.dry_run:
+            return super().take_action(parsed_args)
+        return base.shown(self.client.plan_node_action(
+            parsed_args.target, self.action, **self.body(parsed_args)))
+
+    def start(self, parsed_args: argparse.Namespace) -> Any:
+        return getattr(self.client, self.method)(
+            parsed_args.target, **opts.values(parsed_args, self.options))
 
 
 class EnableSNMP(NodeAct):
     """Switch the SNMP service of a node on"""
 
     method = 'enable_node_snmp'
+    action = 'enable-snmp'
 
 
 class DisableSNMP(NodeAct):
     """Switch the SNMP service of a node off"""
 
     method = 'disable_node_snmp'
+    action = 'disable-snmp'
 
 
 class EnableSSH(NodeAct):
     """Switch the SSH service of a node on"""
 
     method = 'enable_node_ssh'
+    action = 'enable-ssh'
 
 
 class DisableSSH(NodeAct):
     """Switch the SSH service of a node off"""
 
     method = 'disable_node_ssh'
+    action = 'disable-ssh'
     options = (Option('force', '--force', 'do so though it is the last way '
                       'in', bool),)
 
@@ -48,52 +82,68 @@ class EnableNodeSafe(NodeAct):
     """Let a node fence itself when it is cut off"""
 
     method = 'enable_node_nodesafe'
+    action = 'enable-nodesafe'
 
 
 class DisableNodeSafe(NodeAct):
     """Let a node fence itself no more"""
 
     method = 'disable_node_nodesafe'
+    action = 'disable-nodesafe'
 
 
 class EnableDCC(NodeAct):
     """Let the agent configure the components of a node"""
 
     method = 'enable_node_dcc'
+    action = 'enable-dcc'
 
 
 class DisableDCC(NodeAct):
     """Let the agent leave the configuration of a node alone"""
 
     method = 'disable_node_dcc'
+    action = 'disable-dcc'
 
 
-class SetCPUMode(tasks.Start):
+class SetCPUMode(NodeAct):
     """Choose the processors that servers on a node see"""
 
+    action = 'set-cpu-mode'
+    options = (Option('cpu_model', '--model',
+                      'model of the processors, for custom only'),)
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        base.add_target(parser, 'node')
+        super().add_arguments(parser)
         parser.add_argument(
             'mode', metavar='<mode>',
             choices=('host-passthrough', 'host-model', 'custom', 'default'),
             help='host-passthrough, host-model, custom, or default: what '
                  'Nova does by itself')
-        parser.add_argument('--model', metavar='<model>',
-                            help='Model of the processors, for custom only')
+
+    def body(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
+        mode = None if parsed_args.mode == 'default' else parsed_args.mode
+        return {'cpu_emulation_mode': mode, **super().body(parsed_args)}
 
     def start(self, parsed_args: argparse.Namespace) -> Any:
-        mode = None if parsed_args.mode == 'default' else parsed_args.mode
-        return self.client.set_node_cpu_mode(parsed_args.target, mode,
-                                             parsed_args.model)
+        body = self.body(parsed_args)
+        return self.client.set_node_cpu_mode(
+            parsed_args.target, body['cpu_emulation_mode'],
+            body.get('cpu_model'))
 
 
-class SetLogRedirection(tasks.Start):
+class SetLogRedirection(NodeAct):
     """Send the log of a node to another host"""
 
+    action = 'setup-log-redirection'
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        base.add_target(parser, 'node')
+        super().add_arguments(parser)
         parser.add_argument('hostname', metavar='<host>',
                             help='name or address of that host')
+
+    def body(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
+        return {'log_redirection_hostname': parsed_args.hostname}
 
     def start(self, parsed_args: argparse.Namespace) -> Any:
         return self.client.redirect_node_log(parsed_args.target,
@@ -104,12 +154,14 @@ class UnsetLogRedirection(NodeAct):
     """Send the log of a node nowhere any more"""
 
     method = 'disable_node_log_redirection'
+    action = 'disable-log-redirection'
 
 
 class UpdateSystem(NodeAct):
     """Upgrade the packages of a node"""
 
     method = 'update_node_system'
+    action = 'update-system'
     options = (Option('force', '--force', 'do so though the node is in use',
                       bool),)
 
@@ -123,9 +175,10 @@ class UpdateSystem(NodeAct):
         return super().start(parsed_args)
 
 
-class RepairLocks(NodeAct):
+class RepairLocks(tasks.Act):
     """Release the locks of volumes that dead owners left on a node"""
 
+    noun = 'node'
     method = 'repair_node_locks'
 
 

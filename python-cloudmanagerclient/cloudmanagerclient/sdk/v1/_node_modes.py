@@ -15,6 +15,18 @@ Ref = Any
 class NodeModes(_nodes.Nodes):
     """Operations on nodes that their agents carry out."""
 
+    def plan_node_action(self, node: Ref, action: str,
+                         **body: Any) -> dict[str, Any]:
+        """Say what one of the actions below would do, and touch nothing.
+
+        :param action: name of the action in the API, such as
+            ``enable-snmp``
+        :param body: fields of the body of the action
+        """
+        answer = self.post(f'{self._path(node)}/actions/{action}',
+                           json={**body, 'dry_run': True})
+        return dict(answer.json()['plan'])
+
     def enable_node_snmp(self, node: Ref) -> _task.Task:
         """Switch the SNMP service of a node on."""
         return self._act(node, 'enable-snmp')
