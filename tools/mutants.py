@@ -134,7 +134,7 @@ def _names(call):
     if name.endswith('ContextVar'):
         found += call.args[:1]
     if name.endswith('TypeVar'):
-        found += call.keywords
+        found += [*call.args, *call.keywords]
     return found
 
 

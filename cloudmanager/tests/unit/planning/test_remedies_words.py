@@ -18,6 +18,7 @@ BY_USER = {**OFF, 'stopped': 'noon'}
 #: What is known, what was tried, the step or end, and why.
 WAKEUP = (
     ({}, [], DONE, 'it runs'),
+    ({'power': 1}, [], DONE, 'it runs'),
     ({'status': 'DELETED'}, [], FAILED, 'it is deleted'),
     ({'host_up': False}, [], FAILED, 'its host cmp1 is down: recover it'),
     ({'busy': 'it is built'}, [], WAIT, 'it is built'),
@@ -178,6 +179,13 @@ RESIZES = (
 
 
 class WordsTestCase(testtools.TestCase):
+
+    def test_steps(self):
+        """Tasks and their history call them so."""
+        self.assertEqual(
+            ['reset-state', 'start', 'stop', 'unpause', 'resume', 'unshelve',
+             'unrescue', 'confirm-resize', 'revert-resize', 'hard-reboot',
+             'evacuate'], [step.value for step in Step])
 
     def check(self, decide, rows):
         for values, history, expected, text in rows:

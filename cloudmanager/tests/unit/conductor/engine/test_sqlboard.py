@@ -10,6 +10,7 @@ from taskflow.jobs import backends
 from taskflow.jobs import base as jobs_base
 from taskflow.persistence import models as tf_models
 
+from cloudmanager.conductor.engine import boards
 from cloudmanager.conductor.engine import sqlboard
 from cloudmanager.db import models
 from cloudmanager.tests import base
@@ -109,6 +110,15 @@ class BoardTestCase(base.DbTestCase):
         self.assertAlmostEqual(LEASE, job.expires_in(), delta=5)
         self.assertEqual([], self.names(only_unclaimed=True))
         self.assertEqual(['job'], self.names())
+
+    def test_post_claimed(self):
+        """It is there, and nobody else gets it in between."""
+        posted = boards.post_claimed(self.board, 'job', {'a': 1}, 'one')
+        (job,) = self.jobs()
+        self.assertEqual(({'a': 1}, 'one'),
+                         (job.details, self.board.find_owner(job)))
+        self.assertTrue(posted.extend_expiry(LEASE))
+        self.assertEqual([], self.names(only_unclaimed=True))
 
     def test_claim_twice(self):
         job = self.claimed()
@@ -234,8 +244,9 @@ class BoardTestCase(base.DbTestCase):
 
     def test_persists(self):
         job = self.claimed()
+        self.assertIs(True, self.board.connected)
         self.board.close()
-        self.assertFalse(self.board.connected)
+        self.assertIs(False, self.board.connected)
 
         other = self.connect()
 
@@ -247,6 +258,9 @@ class BoardTestCase(base.DbTestCase):
     def test_wait(self):
         self.assertRaises(exceptions.NotFound, self.board.wait, 0)
         self.board.post('job')
+        self.assertEqual(['job'], [job.name for job in self.board.wait(5)])
+        (job,) = self.jobs()
+        self.board.claim(job, 'one')
         self.assertEqual(['job'], [job.name for job in self.board.wait(5)])
 
     def test_failures_are_the_interface_s(self):
