@@ -13,6 +13,7 @@ import dataclasses
 import typing
 
 from cloudmanager.planning import drain
+from cloudmanager.planning import halves
 from cloudmanager.planning import options as opts
 from cloudmanager.planning import plan
 from cloudmanager.planning import project
@@ -55,7 +56,7 @@ def _judge(cloud: model.Cloud, host: str, pending: set[str],
     # without room either.
     fits = (all(entry.fits for entry in own)
             and _unfit(made, running) <= unfit
-            and not any(item.code == drain.OPEN_MIGRATION
+            and not any(item.code == halves.OPEN_MIGRATION
                         for item in made.blockers))
     return NextHost(host, made, fits,
                   sum(entry.destination in avoid for entry in own))

@@ -25,6 +25,7 @@ from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import classify
 from cloudmanager.planning import disks
 from cloudmanager.planning import drain
+from cloudmanager.planning import halves
 from cloudmanager.planning import options
 from cloudmanager.planning import plan as planning_plan
 from cloudmanager.planning import project
@@ -281,7 +282,7 @@ def _elsewhere(server: nova_records.Server) -> Ladder:
                  'repair it there')
     return Ladder(
         ladder=[], status=server.status, wait=wait, half=half,
-        waits_for=drain.half(server.host or 'no host') if half
+        waits_for=halves.text(server.host or 'no host') if half
         else _end_of(server),
         blockers='', error=error)
 
@@ -302,7 +303,7 @@ def item_of(entry: planning_plan.Entry, params: dict[str, Any]) -> MoveItem:
     ladder = _steps(entry.ladder)
     state, error = ItemState.PENDING, None
     blockers = '; '.join(item.text for item in entry.blockers)
-    half = any(item.code == drain.OPEN_MIGRATION for item in entry.blockers)
+    half = any(item.code == halves.OPEN_MIGRATION for item in entry.blockers)
     if entry.action == Action.SKIP:
         state, error = ItemState.SKIPPED, entry.reason
     elif half:
