@@ -40,8 +40,9 @@ OPTIONS = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4',
 
 class Base(orm.DeclarativeBase):
     metadata = sa.MetaData(naming_convention=NAMING)
+    # What a float is by default depends on the version of SQLAlchemy.
     type_annotation_map = {datetime.datetime: Time, Row: sa.JSON,
-                           list[str]: sa.JSON}
+                           list[str]: sa.JSON, float: sa.Double}
     __table__: ClassVar[sa.Table]
 
 
@@ -385,7 +386,7 @@ class Job(Base):
     owner: Mapped[str | None] = mapped_column(sa.String(255))
     generation: Mapped[int] = mapped_column(default=0)
     # Seconds since 1970 by the clock of the database.
-    expires_at: Mapped[float | None] = mapped_column(sa.Double())
+    expires_at: Mapped[float | None]
 
 
 class Agent(Created, Base):
@@ -405,7 +406,7 @@ class Agent(Created, Base):
     next_key: Mapped[str | None] = mapped_column(sa.Text)
     # When it was heard of, by our clock, and by its own: seconds since 1970.
     contact_at: Mapped[datetime.datetime | None]
-    reported_at: Mapped[float | None] = mapped_column(sa.Double())
+    reported_at: Mapped[float | None]
     version: Mapped[str | None] = mapped_column(sa.String(64))
     interface: Mapped[str | None] = mapped_column(sa.String(16))
     operations: Mapped[Row | None]
