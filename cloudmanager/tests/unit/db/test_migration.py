@@ -39,7 +39,9 @@ def _shape(engine, names):
     return {name: {
         'columns': columns[name],
         'primary key': inspector.get_pk_constraint(name),
-        'options': inspector.get_table_options(name),
+        # Other databases than MySQL have none to tell.
+        'options': (inspector.get_table_options(name)
+                    if engine.dialect.name == 'mysql' else {}),
         **{kind: sorted(read(name), key=lambda found: found['name'])
            for kind, read in (('indexes', inspector.get_indexes),
                               ('unique', inspector.get_unique_constraints),
