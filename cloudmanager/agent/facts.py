@@ -105,7 +105,7 @@ def hwinfo(agent: 'Agent') -> dict[str, Any]:
         try:
             found[name] = read()
         except (exception.CloudManagerException, OSError, ValueError,
-                LookupError) as exc:
+                LookupError, TypeError, AttributeError) as exc:
             found[name] = None
             reasons[name] = str(exc)
     return {**found, 'reasons': reasons}
