@@ -26,6 +26,7 @@ from cloudmanager.agent.store import Store
 from cloudmanager.agent.volumes import changes  # noqa: F401  has operations
 from cloudmanager.agent.volumes.works import Works
 from cloudmanager.common import signing
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.domain import node_modes
 
 CONF = cfg.CONF
@@ -62,7 +63,7 @@ class Agent:
             signing.Nonces(CONF.agent.message_window, directory / 'nonces'),
             self._refusals)
         self.wants_report = threading.Event()
-        self._capabilities: dict[str, Any] = {}
+        self._capabilities: JsonObject = {}
 
     def _keys_of(self, sender: str) -> dict[str, bytes]:
         return self._keys.all if sender == signing.CONTROL else {}
@@ -80,7 +81,7 @@ class Agent:
             self.report_soon()
 
     @staticmethod
-    def _look() -> dict[str, Any]:
+    def _look() -> JsonObject:
         """Return what the node can do, as it was really found."""
         return {'systemd': pathlib.Path('/run/systemd/system').is_dir(),
                 'packages': packages.manager(),
@@ -121,7 +122,7 @@ class Agent:
                             answer_to=request.nonce)
 
 
-def _without_times(states: dict[str, dict[str, Any]]) -> str:
+def _without_times(states: dict[str, JsonObject]) -> str:
     return json.dumps(
         {mode: {name: value for name, value in state.items()
                 if name != 'checked_at'}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cloudmanager.agent import commands
 from cloudmanager.agent.operations import operation
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 
 if TYPE_CHECKING:
     from cloudmanager.agent.core import Agent
@@ -93,13 +94,13 @@ _SECTIONS: dict[str, Callable[[], object]] = {
 
 
 @operation('facts.hwinfo', version='1.0')
-def hwinfo(agent: 'Agent') -> dict[str, Any]:
+def hwinfo(agent: 'Agent') -> JsonObject:
     """Return the hardware of the node.
 
     :returns: a section each, ``null`` for what cannot be had; ``reasons``
         says why, by section
     """
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     reasons: dict[str, str] = {}
     for name, read in _SECTIONS.items():
         try:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations on the modes of the node and on its packages."""
 
-from typing import Any
 from typing import TYPE_CHECKING
 
 from cloudmanager.agent.drivers import packages
 from cloudmanager.agent.operations import operation
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.domain import node_modes
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @operation('modes.apply', version='1.0')
 def apply(agent: 'Agent', generation: int,
-          settings: node_modes.Settings) -> dict[str, Any]:
+          settings: node_modes.Settings) -> JsonObject:
     """Take a desired state and bring the node to it.
 
     :param generation: of the desired state; an older one than is known
@@ -48,7 +48,7 @@ def plan_upgrade(agent: 'Agent') -> dict[str, list[str]]:
 
 
 @operation('packages.upgrade', version='1.0')
-def upgrade(agent: 'Agent', job: str) -> dict[str, Any]:
+def upgrade(agent: 'Agent', job: str) -> JsonObject:
     """Begin an upgrade of the packages, once for each job.
 
     :param job: id of it, chosen by who asks
@@ -59,7 +59,7 @@ def upgrade(agent: 'Agent', job: str) -> dict[str, Any]:
 
 
 @operation('packages.status', version='1.0')
-def upgrade_status(agent: 'Agent', job: str) -> dict[str, Any]:
+def upgrade_status(agent: 'Agent', job: str) -> JsonObject:
     """Return how an upgrade of the packages stands.
 
     :returns: ``state``, ``code`` and ``output`` of the job, see

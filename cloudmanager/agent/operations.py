@@ -4,13 +4,13 @@
 from collections.abc import Callable
 import dataclasses
 import inspect
-from typing import Any
 from typing import TYPE_CHECKING
 
 from oslo_log import log as logging
 
 from cloudmanager.common import exception
 from cloudmanager.common import signing
+from cloudmanager.common.json_types import JsonObject
 
 if TYPE_CHECKING:
     from cloudmanager.agent.core import Agent
@@ -75,7 +75,7 @@ def _call(agent: 'Agent', body: Json) -> Json:
     return found.function(agent, **arguments)
 
 
-def _error(kind: str, text: str, arguments: dict[str, Any]) -> Json:
+def _error(kind: str, text: str, arguments: JsonObject) -> Json:
     return {'error': {'class': kind, 'text': text, 'arguments': arguments}}
 
 

@@ -2,7 +2,6 @@
 """Brings the node to its desired state, and tells where it is not."""
 
 import threading
-from typing import Any
 
 from oslo_log import log as logging
 
@@ -10,10 +9,11 @@ from cloudmanager.agent.drivers.base import Drivers
 from cloudmanager.agent.store import Store
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.domain import node_modes
 
 LOG = logging.getLogger(__name__)
-States = dict[str, dict[str, Any]]
+States = dict[str, JsonObject]
 
 
 class Reconciler:
@@ -53,9 +53,9 @@ class Reconciler:
             return dict(self._states)
 
     def _settle(self, mode: str, settings: node_modes.Settings,
-                is_on: bool) -> dict[str, Any]:
+                is_on: bool) -> JsonObject:
         """Compare and set a mode."""
-        state: dict[str, Any] = {'actual': None, 'reason': None}
+        state: JsonObject = {'actual': None, 'reason': None}
         if mode in settings:
             state['desired'] = settings[mode]
         try:
@@ -74,7 +74,7 @@ class Reconciler:
         state['checked_at'] = clock.isoformat(clock.utcnow())
         return state
 
-    def _try(self, mode: str, state: dict[str, Any], is_on: bool) -> None:
+    def _try(self, mode: str, state: JsonObject, is_on: bool) -> None:
         driver = self._drivers[mode]
         trouble = None
         try:

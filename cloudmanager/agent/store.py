@@ -11,11 +11,12 @@ from oslo_log import log as logging
 
 from cloudmanager.common import exception
 from cloudmanager.common import private
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.domain import node_modes
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-_NOTHING: dict[str, Any] = {'generation': 0, 'settings': {}, 'restarts': []}
+_NOTHING: JsonObject = {'generation': 0, 'settings': {}, 'restarts': []}
 
 
 class Store:
@@ -34,7 +35,7 @@ class Store:
             left.unlink(missing_ok=True)
         self._values = self._read()
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> JsonObject:
         try:
             found = {**_NOTHING, **json.loads(self._path.read_bytes())}
             node_modes.check(found['settings'])

@@ -7,6 +7,7 @@ import functools
 from typing import Any
 
 from cinderclient import client
+from keystoneauth1.session import Session
 
 from cloudmanager.clients import cinder_copies
 from cloudmanager.clients import rest
@@ -14,6 +15,7 @@ from cloudmanager.clients import retry
 from cloudmanager.clients import session as cm_session
 from cloudmanager.clients import times
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 
 VERSION = '3.70'
 
@@ -68,7 +70,7 @@ class Pool:
     location: str
 
 
-def _volume(item: dict[str, Any]) -> Volume:
+def _volume(item: JsonObject) -> Volume:
     return Volume(
         id=item['id'], name=item.get('name') or '',
         status=item['status'], size_gb=item['size'],
@@ -87,7 +89,7 @@ class Cinder(cinder_copies.Copies):
     :param session: a keystoneauth session, ours by default
     """
 
-    def __init__(self, session: Any = None) -> None:
+    def __init__(self, session: Session | None = None) -> None:
         self._session = session or cm_session.get_session()
 
     @functools.cached_property

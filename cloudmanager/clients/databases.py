@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections to databases of other services, with an end to every wait."""
 
-from typing import Any
 
 import sqlalchemy as sa
 
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 
 CONNECT_SECONDS = 10
 #: Seconds after which a statement is given up.
@@ -18,7 +18,7 @@ RECYCLE_SECONDS = 3600
 #: The drivers that we have; a URL may name the one that its owner has.
 _DRIVERS = {'mysql': 'mysql+pymysql', 'mariadb': 'mysql+pymysql',
             'postgresql': 'postgresql+psycopg2'}
-_CONNECT: dict[str, dict[str, Any]] = {
+_CONNECT: dict[str, JsonObject] = {
     'mysql': {'connect_timeout': CONNECT_SECONDS,
               'read_timeout': STATEMENT_SECONDS,
               'write_timeout': STATEMENT_SECONDS},
@@ -42,7 +42,7 @@ def create_engine(url: str, setting: str) -> sa.Engine:
         found = found.set(drivername=driver).difference_update_query(
             ['plugin'])
         backend = found.get_backend_name()
-        options: dict[str, Any] = {} if backend == 'sqlite' else {
+        options: JsonObject = {} if backend == 'sqlite' else {
             'pool_size': POOL, 'max_overflow': OVERFLOW,
             'pool_timeout': CONNECT_SECONDS,
             'pool_recycle': RECYCLE_SECONDS}

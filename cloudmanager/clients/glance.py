@@ -2,7 +2,8 @@
 """Glance: the images that servers are copied through."""
 
 import dataclasses
-from typing import Any
+
+from keystoneauth1.session import Session
 
 from cloudmanager.clients import rest
 from cloudmanager.common import exception
@@ -23,7 +24,7 @@ class Glance:
     :param session: a keystoneauth session, ours by default
     """
 
-    def __init__(self, session: Any = None) -> None:
+    def __init__(self, session: Session | None = None) -> None:
         self._rest = rest.Rest('Glance', 'image', VERSION, session)
 
     def image(self, image_id: str) -> Image | None:

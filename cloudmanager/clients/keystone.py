@@ -3,10 +3,10 @@
 
 from collections.abc import Iterable
 import dataclasses
-from typing import Any
 from urllib import parse
 
 from keystoneauth1 import adapter
+from keystoneauth1.session import Session
 
 from cloudmanager.clients import keystone_files
 from cloudmanager.clients import retry
@@ -28,7 +28,7 @@ class Keystone:
     :param session: a keystoneauth session, ours by default
     """
 
-    def __init__(self, session: Any = None) -> None:
+    def __init__(self, session: Session | None = None) -> None:
         self._http = adapter.Adapter(
             session or cm_session.get_session(), service_type='identity',
             version='3',

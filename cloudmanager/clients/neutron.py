@@ -2,10 +2,12 @@
 """Neutron: the agents on hosts, and the ports of servers."""
 
 import dataclasses
-from typing import Any
+
+from keystoneauth1.session import Session
 
 from cloudmanager.clients import rest
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 
 VERSION = '2.0'
 
@@ -39,7 +41,7 @@ class Neutron:
     :param session: a keystoneauth session, ours by default
     """
 
-    def __init__(self, session: Any = None) -> None:
+    def __init__(self, session: Session | None = None) -> None:
         self._rest = rest.Rest('Neutron', 'network', VERSION, session)
 
     def agents(self, host: str) -> list[Agent]:
@@ -76,7 +78,7 @@ class Neutron:
     def set_security(self, port_id: str, enabled: bool,
                      groups: tuple[str, ...]) -> None:
         """Set the security groups of a port, and whether they count."""
-        values: dict[str, Any] = {'security_groups': list(groups)}
+        values: JsonObject = {'security_groups': list(groups)}
         if not enabled:
             values['port_security_enabled'] = False
         self._rest.put(f'/v2.0/ports/{port_id}', {'port': values})

@@ -6,6 +6,7 @@ import functools
 from typing import Any
 from urllib import parse
 
+from keystoneauth1.session import Session
 from novaclient import api_versions
 from novaclient import client
 
@@ -16,6 +17,7 @@ from cloudmanager.clients import retry
 from cloudmanager.clients import session as cm_session
 from cloudmanager.clients.retry import Kind
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 
 #: 2.96 shows the zone that a server was asked to be in.
 WANTED_VERSION = '2.96'
@@ -30,7 +32,7 @@ PAGE = 1000
 _RESIZES = ('migration', 'resize')
 
 
-def _next_marker(body: dict[str, Any], key: str) -> str | None:
+def _next_marker(body: JsonObject, key: str) -> str | None:
     """Return where the next page of a list begins, if there is one."""
     for link in body.get(f'{key}_links') or ():
         if link.get('rel') == 'next':
@@ -50,7 +52,7 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
     :param session: a keystoneauth session, ours by default
     """
 
-    def __init__(self, session: Any = None) -> None:
+    def __init__(self, session: Session | None = None) -> None:
         self._session = session or cm_session.get_session()
 
     @functools.cached_property
@@ -94,19 +96,19 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
         return retry.call(Kind.READ, 'Nova', request, function, *args,
                           **kwargs)
 
-    def _page(self, request: str, path: str, query: dict[str, Any],
-              client: Any = None) -> dict[str, Any]:
+    def _page(self, request: str, path: str, query: JsonObject,
+              client: Any = None) -> JsonObject:
         _, body = self._read(request, (client or self._client).client.get,
                              f'{path}?{parse.urlencode(query)}')
         return body or {}
 
     def _list(self, request: str, path: str, key: str, *,
-              client: Any = None, **query: Any) -> list[dict[str, Any]]:
+              client: Any = None, **query: Any) -> list[JsonObject]:
         """Return a whole list, whatever Nova's own limit of a page is.
 
         :param client: of another version than most requests
         """
-        found: list[dict[str, Any]] = []
+        found: list[JsonObject] = []
         while True:
             body = self._page(request, path, query, client)
             found.extend(body.get(key) or ())
@@ -340,7 +342,7 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
 
     # Where servers may go
 
-    def describe_hypervisors(self) -> list[dict[str, Any]]:
+    def describe_hypervisors(self) -> list[JsonObject]:
         """Return all hypervisors as documents of version 2.87.
 
         Of a Nova without that version the amounts are ``None``.
@@ -350,7 +352,7 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
             client=self._describing, limit=PAGE)]
 
     def describe_hypervisor(self,
-                            hypervisor_id: str) -> dict[str, Any] | None:
+                            hypervisor_id: str) -> JsonObject | None:
         """Return one hypervisor like that, or ``None`` without it."""
         try:
             _, body = self._read(
@@ -372,7 +374,7 @@ class Nova(nova_actions.ServerActions, nova_copies.Copies):
                                        self._client.aggregates.list)]
 
     def groups(self) -> list[nova_records.Group]:
-        found: dict[str, Any] = {}
+        found: JsonObject = {}
         while True:
             # These have no links to the next page, and a page may be
             # shorter than was asked for.

@@ -10,6 +10,7 @@ from typing import Any
 
 from cloudmanager.clients import retry
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 
 CONFLICT = 409
 
@@ -89,7 +90,7 @@ class ServerActions:
                        for event in self._events(server_id, request_id))
 
     def _events(self, server_id: str,
-                request_id: str) -> list[dict[str, Any]]:
+                request_id: str) -> list[JsonObject]:
         found = self._read('show action', self._client.instance_action.get,
                            server_id, request_id)
         return list(found.events or ())

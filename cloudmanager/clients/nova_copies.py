@@ -11,6 +11,7 @@ from urllib import parse
 
 from cloudmanager.clients import retry
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 
 #: The last version that tells the id of a server's flavor.
 FLAVOR_VERSION = '2.46'
@@ -66,8 +67,8 @@ class KeyPair:
     public_key: str
 
 
-def _blueprint(values: dict[str, Any], flavor_id: str,
-               attachments: list[dict[str, Any]]) -> Blueprint:
+def _blueprint(values: JsonObject, flavor_id: str,
+               attachments: list[JsonObject]) -> Blueprint:
     flavor = values.get('flavor') or {}
     macs = [entry.get('OS-EXT-IPS-MAC:mac_addr')
             for entries in (values.get('addresses') or {}).values()
@@ -105,7 +106,7 @@ class Copies:
     _make: Callable[..., Any]
     _read: Callable[..., Any]
     _set: Callable[..., None]
-    _list: Callable[..., list[dict[str, Any]]]
+    _list: Callable[..., list[JsonObject]]
 
     def _create(self, request: str, function: Callable[P, T],
                 *args: P.args, **kwargs: P.kwargs) -> T:
@@ -116,10 +117,10 @@ class Copies:
     def _with_flavors(self) -> Any:
         return self._make(FLAVOR_VERSION)
 
-    def _show(self, client: Any, server_id: str) -> dict[str, Any]:
+    def _show(self, client: Any, server_id: str) -> JsonObject:
         _, body = self._read('show server', client.client.get,
                              f'/servers/{server_id}')
-        found: dict[str, Any] = body['server']
+        found: JsonObject = body['server']
         return found
 
     def blueprint(self, server_id: str) -> Blueprint | None:
@@ -149,7 +150,7 @@ class Copies:
 
     # Servers
 
-    def create_server(self, values: dict[str, Any]) -> str:
+    def create_server(self, values: JsonObject) -> str:
         """Ask for a server.
 
         :param values: of the request's object ``server``

@@ -28,6 +28,7 @@ import sqlalchemy as sa
 from cloudmanager.clients import databases
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -261,7 +262,7 @@ def cell_url(template: str) -> str:
     return _TEMPLATE.sub(fill, template)
 
 
-def _parts(url: str) -> dict[str, Any]:
+def _parts(url: str) -> JsonObject:
     """Return the parts of a connection that templates may name."""
     try:
         found = parse.urlsplit(url)

@@ -6,6 +6,7 @@ import datetime
 from typing import Any
 
 from cloudmanager.clients import times
+from cloudmanager.common.json_types import JsonObject
 
 #: Statuses of migrations that have not ended.
 OPEN_STATUSES = ('accepted', 'queued', 'preparing', 'pre-migrating',
@@ -48,7 +49,7 @@ class Server:
     locked: bool
     locked_reason: str | None
     metadata: dict[str, str]
-    flavor: dict[str, Any]
+    flavor: JsonObject
     fault: str
     pinned_zone: str
     volumes: tuple[str, ...]
@@ -96,7 +97,7 @@ class Group:
     name: str
     policy: str
     members: tuple[str, ...]
-    rules: dict[str, Any]
+    rules: JsonObject
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class Hypervisor:
     local_gb: int | None = None
 
 
-def service(values: dict[str, Any]) -> Service:
+def service(values: JsonObject) -> Service:
     """Return a service of what Nova answers."""
     # Of one in a cell that is down Nova tells its host only, and the status
     # UNKNOWN.
@@ -134,7 +135,7 @@ def service(values: dict[str, Any]) -> Service:
         updated_at=times.parse_time(values.get('updated_at')))
 
 
-def server(values: dict[str, Any]) -> Server:
+def server(values: JsonObject) -> Server:
     """Return a server of what Nova answers."""
     image = values.get('image') or {}
     return Server(
@@ -158,7 +159,7 @@ def server(values: dict[str, Any]) -> Server:
         tags=tuple(values.get('tags') or ()))
 
 
-def migration(values: dict[str, Any]) -> Migration:
+def migration(values: JsonObject) -> Migration:
     """Return a migration of what Nova answers."""
     return Migration(
         id=int(values['id']),
@@ -184,7 +185,7 @@ def action(found: Any) -> Action:
         user_id=getattr(found, 'user_id', None) or '')
 
 
-def describe(values: dict[str, Any]) -> dict[str, Any]:
+def describe(values: JsonObject) -> JsonObject:
     """Return a hypervisor with all keys, whatever the version tells."""
     service = values.get('service') or {}
     return {key: values.get(key) for key in HYPERVISOR_KEYS} | {
@@ -207,7 +208,7 @@ def _sockets(cpu_info: Any) -> int | None:
     return sockets * cells
 
 
-def hypervisor(values: dict[str, Any]) -> Hypervisor:
+def hypervisor(values: JsonObject) -> Hypervisor:
     """Return what we need of a described hypervisor."""
     return Hypervisor(
         id=str(values['id']), hostname=values['hypervisor_hostname'] or '',

@@ -6,8 +6,11 @@ from concurrent import futures
 import dataclasses
 from typing import Any
 
+from keystoneauth1.session import Session
+
 from cloudmanager.clients import rest
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 
 VERSION = '1.39'
 WORKERS = 8
@@ -21,7 +24,7 @@ class Provider:
     name: str
     root: str
     generation: int
-    inventories: dict[str, dict[str, Any]]
+    inventories: dict[str, JsonObject]
     usages: dict[str, int]
     traits: frozenset[str]
     aggregates: frozenset[str]
@@ -43,7 +46,7 @@ class Placement:
     :param session: a keystoneauth session, ours by default
     """
 
-    def __init__(self, session: Any = None) -> None:
+    def __init__(self, session: Session | None = None) -> None:
         self._rest = rest.Rest('Placement', 'placement', VERSION, session)
 
     def providers(self, name: str | None = None) -> list[Entry]:
@@ -57,8 +60,8 @@ class Placement:
     def _of(self, uuid: str, part: str) -> Any:
         return self._rest.get(f'/resource_providers/{uuid}/{part}')[part]
 
-    def inventories(self, uuid: str) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = self._of(uuid, 'inventories')
+    def inventories(self, uuid: str) -> dict[str, JsonObject]:
+        found: dict[str, JsonObject] = self._of(uuid, 'inventories')
         return found
 
     def usages(self, uuid: str) -> dict[str, int]:

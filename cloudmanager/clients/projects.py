@@ -7,10 +7,10 @@ gives to nobody without a role there. Users and roles are never made here.
 """
 
 import threading
-from typing import Any
 
 from keystoneauth1 import session as ks_session
 from keystoneauth1.identity import generic
+from keystoneauth1.session import Session
 
 from cloudmanager.clients import retry
 from cloudmanager.clients import session as cm_session
@@ -29,12 +29,12 @@ class Projects:
     :param session: a keystoneauth session, ours by default
     """
 
-    def __init__(self, session: Any = None) -> None:
+    def __init__(self, session: Session | None = None) -> None:
         self._session = session or cm_session.get_session()
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, Any]] = {}
+        self._known: dict[str, tuple[float, Session]] = {}
 
-    def session(self, project_id: str) -> Any:
+    def session(self, project_id: str) -> Session:
         """Return a session in a project.
 
         :raises ProjectClosed: we have no role there
@@ -47,7 +47,7 @@ class Projects:
                 self._known[project_id] = (clock.monotonic(), found)
             return found
 
-    def _enter(self, project_id: str) -> Any:
+    def _enter(self, project_id: str) -> Session:
         try:
             return retry.call(retry.Kind.READ, 'Keystone',
                               'exchange the token', self._exchange,
@@ -58,13 +58,14 @@ class Projects:
                 raise exception.ProjectClosed(project=project_id) from exc
             raise
 
-    def _exchange(self, project_id: str) -> Any:
+    def _exchange(self, project_id: str) -> Session:
         ours = self._session
         url = getattr(ours.auth, 'auth_url', None)
         if url is None:
             # We do not log in to Keystone at all.
             raise exception.ProjectClosed(project=project_id)
-        auth = generic.Token(url, ours.get_token(), project_id=project_id)
+        auth = generic.Token(url, ours.get_token() or '',
+                             project_id=project_id)
         made = ks_session.Session(auth=auth, verify=ours.verify,
                                   cert=ours.cert, timeout=ours.timeout)
         made.get_token()

@@ -7,7 +7,6 @@ in their place have to fit as well. What each method means is told there.
 
 from collections.abc import Iterable
 import datetime
-from typing import Any
 from typing import Protocol
 
 from cloudmanager.clients import cinder
@@ -17,6 +16,7 @@ from cloudmanager.clients import neutron
 from cloudmanager.clients import nova_copies
 from cloudmanager.clients import nova_records
 from cloudmanager.clients import placement
+from cloudmanager.common.json_types import JsonObject
 
 
 class Nova(Protocol):
@@ -119,7 +119,7 @@ class Nova(Protocol):
 
     def limits(self) -> dict[str, tuple[int, int]]: ...
 
-    def create_server(self, values: dict[str, Any]) -> str: ...
+    def create_server(self, values: JsonObject) -> str: ...
 
     def servers_of(self, project_id: str) -> dict[str, str]: ...
 

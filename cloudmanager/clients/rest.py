@@ -6,10 +6,12 @@ from typing import Any
 
 from keystoneauth1 import adapter
 from keystoneauth1 import discover
+from keystoneauth1.session import Session
 
 from cloudmanager.clients import retry
 from cloudmanager.clients import session as cm_session
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 
 
 def newest_common(server_max: Any, wanted: str) -> str:
@@ -30,7 +32,7 @@ class Rest:
     """
 
     def __init__(self, name: str, service_type: str, wanted: str,
-                 session: Any = None) -> None:
+                 session: Session | None = None) -> None:
         self.name = name
         self._wanted = wanted
         self._http = adapter.Adapter(
@@ -52,7 +54,7 @@ class Rest:
         return retry.call(kind, self.name, request, function, *args,
                           **kwargs)
 
-    def get(self, path: str, **params: Any) -> dict[str, Any]:
+    def get(self, path: str, **params: Any) -> JsonObject:
         """Return the document at a path; ``None`` parameters are left out.
 
         :raises NotFound: there is none
@@ -64,7 +66,7 @@ class Rest:
                     if value is not None})
         return answer.json() or {}
 
-    def put(self, path: str, document: dict[str, Any]) -> None:
+    def put(self, path: str, document: JsonObject) -> None:
         """Make what is at a path like a document; twice is as once.
 
         :raises NotFound: there is nothing

@@ -13,10 +13,12 @@ from typing import Any
 from keystoneauth1 import exceptions as ks_exc
 from keystoneauth1 import loading
 from keystoneauth1 import session as ks_session
+from keystoneauth1.session import Session
 from oslo_config import cfg
 import requests
 
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 
 CONF = cfg.CONF
 # To one service; a thread without one of these opens its own for a moment.
@@ -28,7 +30,7 @@ MISSING = '[cloud] auth_type (or OS_CLOUD, or OS_AUTH_URL)'
 class _Cloud:
     """A session, and the region that its source names."""
 
-    session: Any
+    session: Session
     region: str | None = None
 
 
@@ -48,7 +50,7 @@ def missing_setting() -> str | None:
     return MISSING
 
 
-def get_session() -> Any:
+def get_session() -> Session:
     """Return the session of this process.
 
     :raises CloudNotConfigured: nothing says which cloud, or not enough
@@ -56,7 +58,7 @@ def get_session() -> Any:
     return _get().session
 
 
-def endpoint_filter() -> dict[str, Any]:
+def endpoint_filter() -> JsonObject:
     """Return which of a service's endpoints is used."""
     return {'region_name': CONF.cloud.region_name or _get().region,
             'interface': CONF.cloud.valid_interfaces}
@@ -88,11 +90,12 @@ def _get() -> _Cloud:
         return _cloud
 
 
-def _widen(session: Any) -> None:
+def _widen(session: Session) -> None:
     """Let each thread keep its connection to a service."""
     for adapter in session.session.adapters.values():
-        adapter.init_poolmanager(requests.adapters.DEFAULT_POOLSIZE,
-                                 CONNECTIONS)
+        if isinstance(adapter, requests.adapters.HTTPAdapter):
+            adapter.init_poolmanager(requests.adapters.DEFAULT_POOLSIZE,
+                                     CONNECTIONS)
 
 
 def _load() -> _Cloud:

@@ -7,6 +7,8 @@ from oslo_context import context
 from oslo_db.sqlalchemy import enginefacade
 from sqlalchemy import orm
 
+from cloudmanager.common.json_types import JsonObject
+
 
 @enginefacade.transaction_context_provider
 class RequestContext(context.RequestContext):
@@ -16,7 +18,7 @@ class RequestContext(context.RequestContext):
     session: orm.Session
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any],
+    def from_dict(cls, values: JsonObject,
                   **kwargs: Any) -> 'RequestContext':
         """Make a context from what crossed the message bus.
 

@@ -5,10 +5,10 @@ Each class carries the HTTP status that the API answers with (``code``), the
 stable machine readable name (``error_code``) and a message template.
 """
 
-from typing import Any
+from cloudmanager.common.json_types import JsonObject
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Return a value as a message to another process can carry it.
 
     Anything else would take along all that it is made of, such as the
@@ -36,9 +36,9 @@ class CloudManagerException(Exception):
     error_code = 'cloudmanager.internal'
     template = 'An unknown error occurred.'
 
-    def __init__(self, message: str | None = None, **kwargs: Any) -> None:
-        self.kwargs = {name: _plain(value)
-                       for name, value in kwargs.items()}
+    def __init__(self, message: str | None = None, **kwargs: object) -> None:
+        self.kwargs: JsonObject = {
+            name: _plain(value) for name, value in kwargs.items()}
         self.message = message or self.template % self._words()
         super().__init__(self.message)
 
@@ -47,7 +47,7 @@ class CloudManagerException(Exception):
         """Seconds after which trying again may help, if it may."""
         return None
 
-    def _words(self) -> dict[str, Any]:
+    def _words(self) -> dict[str, object]:
         """Return the words that the template is filled with."""
         return self.kwargs
 
@@ -168,7 +168,7 @@ class AuditNotFound(NotFound):
     error_code = 'cloudmanager.audit.not_found'
     template = '%(where)s has no audit %(audit)s.'
 
-    def _words(self) -> dict[str, Any]:
+    def _words(self) -> dict[str, object]:
         aggregate = self.kwargs.get('aggregate')
         return {**self.kwargs, 'where': 'The service' if aggregate is None
                 else f'Host aggregate {aggregate}'}
@@ -216,7 +216,7 @@ class TaskConflict(Conflict):
     error_code = 'cloudmanager.task.conflict'
     template = 'Task %(task)s (%(name)s%(by)s) already acts on %(target)s.'
 
-    def _words(self) -> dict[str, Any]:
+    def _words(self) -> dict[str, object]:
         user = self.kwargs.get('user')
         return {**self.kwargs, 'by': f' of user {user}' if user else ''}
 

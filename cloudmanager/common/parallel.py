@@ -6,10 +6,14 @@ from collections.abc import Sequence
 import queue
 import threading
 from typing import Any
+from typing import TypeVar
+
+T = TypeVar('T')
+V = TypeVar('V')
 
 
-def run(function: Callable[[Any], Any], values: Sequence[Any],
-        workers: int) -> list[Any]:
+def run(function: Callable[[V], T], values: Sequence[V],
+        workers: int) -> list[T]:
     """Call a function with each of some values.
 
     Unlike with ``concurrent.futures``, a call that hangs does not keep the
@@ -21,7 +25,7 @@ def run(function: Callable[[Any], Any], values: Sequence[Any],
     """
     found: list[Any] = [None] * len(values)
     errors: list[BaseException] = []
-    waiting: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[tuple[int, V]] = queue.SimpleQueue()
     for entry in enumerate(values):
         waiting.put(entry)
 

@@ -19,6 +19,7 @@ from oslo_policy import policy
 
 from cloudmanager import policies
 from cloudmanager.common import clock
+from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 
 CONF = cfg.CONF
@@ -187,7 +188,7 @@ class _Enforcer(policy.Enforcer):
             LOG.info('The policy files are in force again.')
         self.problem = None
 
-    def _misconfigured(self, reason: Any) -> exception.Misconfigured:
+    def _misconfigured(self, reason: object) -> exception.Misconfigured:
         return exception.Misconfigured(
             setting='[oslo_policy] policy_file '
                     f'{self.conf.oslo_policy.policy_file}',
@@ -240,7 +241,7 @@ def get_enforcer() -> policy.Enforcer:
     return _enforcer()
 
 
-def authorize(context: Any, action: str) -> None:
+def authorize(context: cm_context.RequestContext, action: str) -> None:
     """Check that a context may do something.
 
     What the service manages belongs to no project, so a rule that compares

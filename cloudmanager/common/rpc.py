@@ -5,7 +5,6 @@ from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import socket
-from typing import Any
 from typing import ParamSpec
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from oslo_messaging.rpc import dispatcher
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.common import memory_bus
+from cloudmanager.common.json_types import JsonObject
 
 CONF = cfg.CONF
 P = ParamSpec('P')
@@ -37,19 +37,20 @@ ALLOWED_REMOTE_EXMODS = ['cloudmanager.common.exception',
                          'cloudmanager.domain.power_types',
                          'cloudmanager.power.exceptions']
 
-_TRANSPORT: Any = None
+_TRANSPORT: messaging.Transport | None = None
 _URL: str | None = None
 
 
 class ContextSerializer(messaging.NoOpSerializer):
     """Carries the request context over the bus."""
 
-    def serialize_context(self, context: Any) -> dict[str, Any]:
-        found: dict[str, Any] = context.to_dict()
+    def serialize_context(self, context: cm_context.RequestContext
+                          ) -> JsonObject:
+        found: JsonObject = context.to_dict()
         return found
 
     def deserialize_context(
-            self, context: dict[str, Any]) -> cm_context.RequestContext:
+            self, context: JsonObject) -> cm_context.RequestContext:
         return cm_context.RequestContext.from_dict(context)
 
 
@@ -60,7 +61,7 @@ def answers_errors(function: Callable[P, T]) -> Callable[P, T]:
     return made
 
 
-def init(url: str | None = None) -> Any:
+def init(url: str | None = None) -> messaging.Transport:
     """Open the transport of this process, once.
 
     :param url: instead of ``[DEFAULT] transport_url``
@@ -106,7 +107,7 @@ def cleanup() -> None:
         _TRANSPORT = _URL = None
 
 
-def get_client(topic: str, version: str) -> Any:
+def get_client(topic: str, version: str) -> messaging.RPCClient:
     """Return a client of the current version of a topic's interface."""
     target = messaging.Target(topic=topic, version=version)
     return messaging.get_rpc_client(init(), target, retry=SEND_RETRIES,
@@ -132,7 +133,8 @@ def sending() -> Iterator[None]:
             reason='No message broker can be reached.') from exc
 
 
-def get_server(topic: str, host: str, endpoints: list[Any]) -> Any:
+def get_server(topic: str, host: str, endpoints: list[object]
+               ) -> messaging.MessageHandlingServer:
     """Return a server that answers on the topic and on ``topic.host``."""
     target = messaging.Target(topic=topic, server=host)
     return messaging.get_rpc_server(

@@ -28,6 +28,7 @@ from typing import Any
 from oslo_log import log as logging
 
 from cloudmanager.common import private
+from cloudmanager.common.json_types import JsonObject
 
 LOG = logging.getLogger(__name__)
 #: What the control plane is called, whichever conductor speaks for it.
@@ -39,7 +40,7 @@ MAX_BODY = 4 * 1024 * 1024
 _MAX_WORD = 300
 
 Json = Any
-Envelope = dict[str, Any]
+Envelope = JsonObject
 #: Keys of a sender by their ids; empty for one that is not known.
 Keys = Callable[[str], Mapping[str, bytes]]
 

@@ -5,10 +5,10 @@ Each is declared beside its flow, in ``ACTIONS`` of a module of ``flows``.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from cloudmanager import version
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.flows import aggregates
 from cloudmanager.conductor.flows import hosts
 from cloudmanager.conductor.flows import nodes
@@ -39,7 +39,7 @@ def get(name: str) -> Action:
     return ACTIONS[name]
 
 
-def check(name: str) -> Callable[..., dict[str, Any]]:
+def check(name: str) -> Callable[..., JsonObject]:
     """Return what checks an action before there is a task.
 
     :raises ActionUnknown: nobody asks for it that way in this version

@@ -4,12 +4,13 @@
 from collections.abc import Iterable
 from concurrent import futures
 import dataclasses
-from typing import Any
 
 from oslo_utils import strutils
 
 from cloudmanager.clients import nova_records
 from cloudmanager.clients import protocols
+from cloudmanager.clients.placement import Provider
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.planning import storage as shared_storage
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.terms import Action
@@ -17,16 +18,19 @@ from cloudmanager.planning.terms import Action
 _INVENTORY = ('total', 'reserved', 'allocation_ratio', 'min_unit',
               'max_unit', 'step_size')
 WORKERS = 8
+#: Providers by the id of the one at their root, which is a host.
+Trees = dict[str, list[Provider]]
+#: Groups by the id of each member.
+Groups = dict[str, nova_records.Group]
 
 
-def load(nova: protocols.Nova, placement: Any, sources: Iterable[str],
+def load(nova: protocols.Nova, placement: protocols.Placement,
+         sources: Iterable[str],
          reserved: Iterable[str] = (),
          shared: Iterable[str] = (),
          in_work: Iterable[str] = ()) -> model.Cloud:
     """Read hosts, groups, and the servers of the source hosts.
 
-    :param nova: ``cloudmanager.clients.nova.Nova`` or its like
-    :param placement: ``cloudmanager.clients.placement.Placement``
     :param sources: exact names of the hosts that are to be emptied
     :param reserved: names of hosts that must take no servers
     :param shared: aggregates whose hosts share the storage of disks, or
@@ -35,13 +39,14 @@ def load(nova: protocols.Nova, placement: Any, sources: Iterable[str],
     """
     with futures.ThreadPoolExecutor(
             WORKERS, thread_name_prefix='cloud-model') as pool:
-        parts = [pool.submit(read) for read in (
-            placement.snapshot, nova.hypervisors, nova.services,
-            nova.aggregates, nova.groups)]
+        snapshot = pool.submit(placement.snapshot)
+        listed = (pool.submit(nova.hypervisors), pool.submit(nova.services))
+        sets = (pool.submit(nova.aggregates), pool.submit(nova.groups))
         found = {source: pool.submit(nova.servers_on, source)
                  for source in sources}
-        providers, hypervisors, services, aggregates, groups = [
-            part.result() for part in parts]
+        providers = snapshot.result()
+        hypervisors, services = listed[0].result(), listed[1].result()
+        aggregates, groups = sets[0].result(), sets[1].result()
         halves = {source: pool.submit(nova.halves_on, source)
                   for source in found}
         residents = {source: part.result()
@@ -71,15 +76,16 @@ def load(nova: protocols.Nova, placement: Any, sources: Iterable[str],
         for item in concerned.values()])
 
 
-def _by_root(providers: Iterable[Any]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
+def _by_root(providers: Iterable[Provider]) -> Trees:
+    found: Trees = {}
     for provider in providers:
         found.setdefault(provider.root, []).append(provider)
     return found
 
 
-def _hosts(hypervisors: list[Any], services: list[Any],
-           aggregates: list[Any], trees: dict[str, list[Any]],
+def _hosts(hypervisors: list[nova_records.Hypervisor],
+           services: list[nova_records.Service],
+           aggregates: list[nova_records.Aggregate], trees: Trees,
            reserved: set[str], in_work: set[str],
            storages: shared_storage.Storages) -> list[model.Host]:
     by_host = {service.host: service for service in services}
@@ -94,9 +100,9 @@ def _hosts(hypervisors: list[Any], services: list[Any],
         for hypervisor in hypervisors if hypervisor.host in by_host]
 
 
-def _host(hypervisor: Any, service: nova_records.Service,
-          aggregates: list[Any],
-          providers: list[Any]) -> model.Host:
+def _host(hypervisor: nova_records.Hypervisor, service: nova_records.Service,
+          aggregates: list[nova_records.Aggregate],
+          providers: list[Provider]) -> model.Host:
     inventory: dict[str, model.Inventory] = {}
     used: dict[str, int] = {}
     traits: set[str] = set()
@@ -121,7 +127,7 @@ def _host(hypervisor: Any, service: nova_records.Service,
 
 
 def _inventory(present: model.Inventory | None,
-               entry: dict[str, Any]) -> model.Inventory:
+               entry: JsonObject) -> model.Inventory:
     """Add what one provider of a host has to what others have."""
     values = {key: entry[key] for key in _INVENTORY if key in entry}
     if present is not None:
@@ -130,9 +136,10 @@ def _inventory(present: model.Inventory | None,
     return model.Inventory(**values)
 
 
-def _residents(placement: Any, residents: dict[str, list[Any]],
-               hosts: list[model.Host], trees: dict[str, list[Any]],
-               group_of: dict[str, Any]) -> list[model.Server]:
+def _residents(placement: protocols.Placement,
+               residents: dict[str, list[nova_records.Server]],
+               hosts: list[model.Host], trees: Trees,
+               group_of: Groups) -> list[model.Server]:
     """Return the servers of the source hosts with what they take."""
     uuids = {host.name: host.provider_uuid for host in hosts}
     storage = {host.name: host.storage for host in hosts}
@@ -153,8 +160,8 @@ def _residents(placement: Any, residents: dict[str, list[Any]],
     return servers
 
 
-def _halves(halves: dict[str, Any],
-            group_of: dict[str, Any]) -> list[model.Server]:
+def _halves(halves: dict[str, futures.Future[list[nova_records.Server]]],
+            group_of: Groups) -> list[model.Server]:
     """Return the servers whose old half is on a source host.
 
     A member of a group may have been read as such; this says more.
@@ -169,7 +176,8 @@ def _halves(halves: dict[str, Any],
     return found
 
 
-def to_model(found: Any, resources: dict[str, int] | None = None,
+def to_model(found: nova_records.Server,
+             resources: dict[str, int] | None = None,
              group_id: str | None = None,
              storage: Iterable[str] = ()) -> model.Server:
     """Return a server of Nova as the planner sees it.
@@ -194,7 +202,7 @@ def to_model(found: Any, resources: dict[str, int] | None = None,
         **_demands(found.flavor.get('extra_specs') or {}))
 
 
-def _disks(found: Any) -> tuple[str, ...]:
+def _disks(found: nova_records.Server) -> tuple[str, ...]:
     """Return which disks of a server are no volumes.
 
     Where it is not certain that a disk is none, it is one.
@@ -207,7 +215,7 @@ def _disks(found: Any) -> tuple[str, ...]:
     return tuple(disks)
 
 
-def _demands(specs: dict[str, str]) -> dict[str, Any]:
+def _demands(specs: dict[str, str]) -> JsonObject:
     """Return what the extra specs of a flavor say of where it can go.
 
     Nova's documentation of extra specs names them.

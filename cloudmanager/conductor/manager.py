@@ -2,12 +2,12 @@
 """RPC endpoints of the conductor."""
 
 from collections.abc import Callable
-from typing import Any
 
 import oslo_messaging as messaging
 
 from cloudmanager.common import rpc
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor import actions
 from cloudmanager.conductor.agents import facts
 from cloudmanager.conductor.engine.worker import Worker
@@ -40,7 +40,7 @@ class ConductorManager:
     @rpc.answers_errors
     def check_host_action(self, context: RequestContext, action: str,
                           host: str | None,
-                          params: dict[str, Any]) -> dict[str, Any]:
+                          params: JsonObject) -> JsonObject:
         """Check that an action can be begun; see rpcapi."""
         name = f'{"hosts" if host is None else "host"}.{action}'
         return actions.check(name)(context, self._tools(), host, params)
@@ -48,7 +48,7 @@ class ConductorManager:
     @rpc.answers_errors
     def check_server_action(self, context: RequestContext, action: str,
                             server_id: str,
-                            params: dict[str, Any]) -> dict[str, Any]:
+                            params: JsonObject) -> JsonObject:
         """Check that an action on a server can be begun; see rpcapi."""
         return actions.check(f'server.{action}')(
             context, self._tools(), server_id, params)
@@ -56,7 +56,7 @@ class ConductorManager:
     @rpc.answers_errors
     def check_node_action(self, context: RequestContext, action: str,
                           node_id: int,
-                          params: dict[str, Any]) -> dict[str, Any]:
+                          params: JsonObject) -> JsonObject:
         """Check that an action can be begun; see rpcapi."""
         name = f'node.{action}'
         tools = (self._tools if actions.get(name).needs_cloud
@@ -65,14 +65,14 @@ class ConductorManager:
 
     @rpc.answers_errors
     def node_facts(self, context: RequestContext,
-                   hosts: list[str]) -> dict[str, dict[str, Any]]:
+                   hosts: list[str]) -> dict[str, JsonObject]:
         """Ask agents for the hardware of their nodes; see rpcapi."""
         return facts.hwinfo(context, self._without_cloud().agents, hosts)
 
     @rpc.answers_errors
     def check_volume_action(self, context: RequestContext, action: str,
                             volume_id: str,
-                            params: dict[str, Any]) -> dict[str, Any]:
+                            params: JsonObject) -> JsonObject:
         """Check that an action on a volume can be begun; see rpcapi."""
         return actions.check(f'volume.{action}')(
             context, self._tools(), volume_id, params)
@@ -80,13 +80,13 @@ class ConductorManager:
     @rpc.answers_errors
     def check_aggregate_action(self, context: RequestContext, action: str,
                                aggregate_id: int,
-                               params: dict[str, Any]) -> dict[str, Any]:
+                               params: JsonObject) -> JsonObject:
         """Check that an action on an aggregate can be begun; see rpcapi."""
         return actions.check(f'aggregate.{action}')(
             context, self._tools(), aggregate_id, params)
 
     @rpc.answers_errors
     def node_health(self, context: RequestContext,
-                    node_id: int) -> dict[str, Any]:
+                    node_id: int) -> JsonObject:
         """Read the hardware health of a node; see rpcapi."""
         return health.read(context, node_id)

@@ -25,6 +25,7 @@ from oslo_config import cfg
 from cloudmanager.common import rpc
 from cloudmanager.common import waiting
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 
 CONF = cfg.CONF
 RPC_API_VERSION = '1.5'
@@ -47,7 +48,7 @@ class ConductorAPI:
 
     def check_host_action(self, context: RequestContext, action: str,
                           host: str | None,
-                          params: dict[str, Any]) -> dict[str, Any]:
+                          params: JsonObject) -> JsonObject:
         """Check that an action on hosts can be begun.
 
         :param action: ``shutdown``, ``evacuate``, ``decommission`` or
@@ -58,7 +59,7 @@ class ConductorAPI:
         :raises Unavailable: no conductor was reached, or none answered in
             time
         """
-        found: dict[str, Any] = self._call(
+        found: JsonObject = self._call(
             context, '1.1', 'check_host_action', action=action, host=host,
             params=params)
         return found
@@ -77,7 +78,7 @@ class ConductorAPI:
 
     def check_server_action(self, context: RequestContext, action: str,
                             server_id: str,
-                            params: dict[str, Any]) -> dict[str, Any]:
+                            params: JsonObject) -> JsonObject:
         """Check that an action on a server can be begun.
 
         :param action: as in the path of the request
@@ -86,14 +87,14 @@ class ConductorAPI:
         :raises Conflict: its state, or that of its host, forbids it
         :raises Unavailable: no conductor answered in time
         """
-        found: dict[str, Any] = self._call(
+        found: JsonObject = self._call(
             context, '1.2', 'check_server_action', action=action,
             server_id=server_id, params=params)
         return found
 
     def check_node_action(self, context: RequestContext, action: str,
                           node_id: int,
-                          params: dict[str, Any]) -> dict[str, Any]:
+                          params: JsonObject) -> JsonObject:
         """Check that the agent of a node can begin an action.
 
         :param action: ``set_mode`` or ``update_system``
@@ -103,25 +104,25 @@ class ConductorAPI:
         :raises Conflict: it is refused, or the node cannot do it
         :raises Unavailable: no conductor answered in time
         """
-        found: dict[str, Any] = self._call(
+        found: JsonObject = self._call(
             context, '1.3', 'check_node_action', action=action,
             node_id=node_id, params=params)
         return found
 
     def node_facts(self, context: RequestContext,
-                   hosts: list[str]) -> dict[str, dict[str, Any]]:
+                   hosts: list[str]) -> dict[str, JsonObject]:
         """Ask the agents on some hosts for the hardware.
 
         :returns: by host, ``hwinfo``, or ``reason`` why there is none
         :raises Unavailable: no conductor answered in time
         """
-        found: dict[str, dict[str, Any]] = self._call(
+        found: dict[str, JsonObject] = self._call(
             context, '1.3', 'node_facts', hosts=hosts)
         return found
 
     def check_volume_action(self, context: RequestContext, action: str,
                             volume_id: str,
-                            params: dict[str, Any]) -> dict[str, Any]:
+                            params: JsonObject) -> JsonObject:
         """Check that an action on a volume can be begun.
 
         :param action: as in the path of the request
@@ -132,45 +133,45 @@ class ConductorAPI:
         :raises Conflict: its state, another task or lack of space forbids it
         :raises Unavailable: Cinder, the agent or conductors are out of reach
         """
-        found: dict[str, Any] = self._call(
+        found: JsonObject = self._call(
             context, '1.4', 'check_volume_action', action=action,
             volume_id=volume_id, params=params)
         return found
 
     def list_volume_backends(
-            self, context: RequestContext) -> list[dict[str, Any]]:
+            self, context: RequestContext) -> list[JsonObject]:
         """Return the back ends on LVM, without those out of reach.
 
         :raises Unavailable: Cinder or conductors are out of reach
         """
-        found: list[dict[str, Any]] = self._call(
+        found: list[JsonObject] = self._call(
             context, '1.4', 'list_volume_backends')
         return found
 
-    def list_volumes(self, context: RequestContext) -> dict[str, Any]:
+    def list_volumes(self, context: RequestContext) -> JsonObject:
         """Return the volumes on LVM, without those out of reach.
 
         :returns: ``volumes``, and ``warnings`` that say what is left out
         :raises Unavailable: Cinder or conductors are out of reach
         """
-        found: dict[str, Any] = self._call(context, '1.4', 'list_volumes')
+        found: JsonObject = self._call(context, '1.4', 'list_volumes')
         return found
 
     def show_volume(self, context: RequestContext,
-                    volume_id: str) -> dict[str, Any]:
+                    volume_id: str) -> JsonObject:
         """Return a volume on LVM, with the hosts that hold it.
 
         :raises VolumeNotFound: there is no such volume
         :raises VolumeNotOnLVM: it is on no back end on LVM
         :raises Unavailable: Cinder, the agent or conductors are out of reach
         """
-        found: dict[str, Any] = self._call(
+        found: JsonObject = self._call(
             context, '1.4', 'show_volume', volume_id=volume_id)
         return found
 
     def check_aggregate_action(self, context: RequestContext, action: str,
                                aggregate_id: int,
-                               params: dict[str, Any]) -> dict[str, Any]:
+                               params: JsonObject) -> JsonObject:
         """Check that an action on a host aggregate can be begun.
 
         :param action: ``audit`` or ``apply``
@@ -181,13 +182,13 @@ class ConductorAPI:
             changed since
         :raises Unavailable: no conductor answered in time
         """
-        found: dict[str, Any] = self._call(
+        found: JsonObject = self._call(
             context, '1.5', 'check_aggregate_action', action=action,
             aggregate_id=aggregate_id, params=params)
         return found
 
     def node_health(self, context: RequestContext,
-                    node_id: int) -> dict[str, Any]:
+                    node_id: int) -> JsonObject:
         """Read sensors and event logs of the power controls of a node.
 
         :returns: as the REST API answers it
@@ -195,7 +196,7 @@ class ConductorAPI:
         :raises Unavailable: no conductor was reached, or none answered in
             time
         """
-        found: dict[str, Any] = self._call(
+        found: JsonObject = self._call(
             context, '1.2', 'node_health',
             timeout=CONF.power.health_timeout, node_id=node_id)
         return found

@@ -3,11 +3,12 @@
 
 import socket
 import threading
-from typing import Any
 
+from keystoneauth1.session import Session
 from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import uuidutils
+from taskflow.flow import Flow
 
 from cloudmanager.agent import rpcapi as agent_rpcapi
 from cloudmanager.clients import cinder
@@ -21,6 +22,7 @@ from cloudmanager.clients import projects
 from cloudmanager.clients import retry
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import rpc
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor import actions
 from cloudmanager.conductor import manager
 from cloudmanager.conductor import tools as conductor_tools
@@ -59,7 +61,8 @@ class ClientsOfProjects:
 
     def __init__(self) -> None:
         self._projects = projects.Projects()
-        self._made: dict[str, tuple[Any, conductor_tools.ProjectClients]] = {}
+        self._made: dict[str, tuple[
+            Session, conductor_tools.ProjectClients]] = {}
 
     def __call__(self, project_id: str) -> conductor_tools.ProjectClients:
         """Return clients in a project.
@@ -116,7 +119,7 @@ class Conductor:
         name = f'{self._host}:{uuidutils.generate_uuid()}'
         tools = self._tools = LazyTools()
 
-        def build(run: engine_run.Run) -> Any:
+        def build(run: engine_run.Run) -> Flow:
             action = actions.get(run.name)
             return action.flow(run, tools() if action.needs_cloud
                                else tools.without_cloud())
@@ -187,7 +190,7 @@ class Conductor:
         # after an outage of the database.
         return float(min(CONF.power.sweep_interval, SWEEP_RESTART_SECONDS))
 
-    def _report(self, values: dict[str, Any]) -> None:
+    def _report(self, values: JsonObject) -> None:
         """Keep what the power sweep has to tell."""
         db_services.report(cm_context.admin_context(), BINARY, self._host,
                            'power_sweep', values)

@@ -10,6 +10,7 @@ from typing import Protocol
 from cloudmanager.clients import protocols
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.engine.run import Run
 from cloudmanager.db.models import Row
 from cloudmanager.power import confirm
@@ -49,11 +50,11 @@ class Agents(Protocol):
     """``cloudmanager.agent.rpcapi.AgentAPI`` or its like."""
 
     def call(self, context: RequestContext, host: str, operation: str,
-             arguments: dict[str, Any], *,
+             arguments: JsonObject, *,
              timeout: float | None = None) -> Any: ...
 
     def tell(self, context: RequestContext, host: str, operation: str,
-             arguments: dict[str, Any]) -> None: ...
+             arguments: JsonObject) -> None: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,14 +76,14 @@ class _NoAgents:
     """Stands where a way to agents would."""
 
     def call(self, context: RequestContext, host: str, operation: str,
-             arguments: dict[str, Any], *,
+             arguments: JsonObject, *,
              timeout: float | None = None) -> NoReturn:
         raise exception.AgentUnreachable(
             host=host, reason='nobody here speaks to agents',
             last_contact='never')
 
     def tell(self, context: RequestContext, host: str, operation: str,
-             arguments: dict[str, Any]) -> None:
+             arguments: JsonObject) -> None:
         self.call(context, host, operation, arguments)
 
 

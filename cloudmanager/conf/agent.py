@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of the agents on nodes, and of how conductors speak to them."""
 
-from typing import Any
 
 from oslo_config import cfg
 from oslo_config import types
@@ -92,5 +91,5 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(OPTS, group=agent_group)
 
 
-def list_opts() -> list[tuple[str, list[Any]]]:
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [('agent', OPTS)]

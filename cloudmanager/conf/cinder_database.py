@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cinder's database."""
 
-from typing import Any
 
 from oslo_config import cfg
 
 cinder_database_group = cfg.OptGroup('cinder_database',
                                      title='Cinder\'s database')
 
-OPTS = [
+OPTS: list[cfg.Opt] = [
 
     cfg.StrOpt('connection', secret=True,
                help='Connection to Cinder\'s database. Cinder\'s API cannot '
@@ -24,5 +23,5 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(OPTS, group=cinder_database_group)
 
 
-def list_opts() -> list[tuple[str, list[Any]]]:
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [('cinder_database', OPTS)]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cloud that is managed; credentials are keystoneauth options."""
 
-from typing import Any
 
 from keystoneauth1 import loading
 from oslo_config import cfg
@@ -33,7 +32,7 @@ OPTS = [
 ]
 
 
-def _adapter_opts() -> list[Any]:
+def _adapter_opts() -> list[cfg.Opt]:
     found = {option.name: option for option in
              loading.get_adapter_conf_options(include_deprecated=False)}
     return [found[name] for name in _ADAPTER_OPTS]
@@ -49,7 +48,7 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
                      group='cloud')
 
 
-def list_opts() -> list[tuple[str, list[Any]]]:
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [('cloud', OPTS + _adapter_opts()
              + loading.get_auth_common_conf_options()
              + loading.get_session_conf_options()

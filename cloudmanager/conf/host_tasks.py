@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How hosts are emptied and evacuated."""
 
-from typing import Any
 
 from oslo_config import cfg
 from oslo_config import types
@@ -128,5 +127,5 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(OPTS, group=host_tasks_group)
 
 
-def list_opts() -> list[tuple[str, list[Any]]]:
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [('host_tasks', OPTS)]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keystone's domains."""
 
-from typing import Any
 
 from oslo_config import cfg
 
@@ -27,5 +26,5 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(OPTS, group=identity_group)
 
 
-def list_opts() -> list[tuple[str, list[Any]]]:
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [('identity', OPTS)]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the inventory takes over from the cloud."""
 
-from typing import Any
 
 from oslo_config import cfg
 
@@ -35,5 +34,5 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(OPTS, group=inventory_group)
 
 
-def list_opts() -> list[tuple[str, list[Any]]]:
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [('inventory', OPTS)]

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nova's databases."""
 
-from typing import Any
 
 from oslo_config import cfg
 
 nova_database_group = cfg.OptGroup('nova_database',
                                    title='Nova\'s databases')
 
-OPTS = [
+OPTS: list[cfg.Opt] = [
 
     cfg.StrOpt('connection', secret=True,
                help='Connection to Nova\'s API database, as in [api_database] '
@@ -29,5 +28,5 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(OPTS, group=nova_database_group)
 
 
-def list_opts() -> list[tuple[str, list[Any]]]:
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [('nova_database', OPTS)]

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """All options, for the sample configuration generator."""
 
-from typing import Any
+
+from oslo_config import cfg
 
 from cloudmanager import conf
 
 
-def list_opts() -> list[tuple[str, list[Any]]]:
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """Return pairs of group name and options."""
     found = []
     for module in conf.GROUPS:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How nodes are switched on and off."""
 
-from typing import Any
 
 from oslo_config import cfg
 
@@ -82,5 +81,5 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(OPTS, group=power_group)
 
 
-def list_opts() -> list[tuple[str, list[Any]]]:
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [('power', OPTS)]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where and how the boot files of nodes are written."""
 
-from typing import Any
 
 from oslo_config import cfg
 
@@ -38,5 +37,5 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(OPTS, group=pxe_group)
 
 
-def list_opts() -> list[tuple[str, list[Any]]]:
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [('pxe', OPTS)]

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Encryption of passwords and keys at rest."""
 
-from typing import Any
 
 from oslo_config import cfg
 
 secrets_group = cfg.OptGroup('secrets', title='Secrets')
 
-OPTS = [
+OPTS: list[cfg.Opt] = [
 
     cfg.StrOpt('key_repository', default='$state_path/keys',
                help='Directory of the encryption keys. All processes need '
@@ -20,5 +19,5 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(OPTS, group=secrets_group)
 
 
-def list_opts() -> list[tuple[str, list[Any]]]:
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [('secrets', OPTS)]

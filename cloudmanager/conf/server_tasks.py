@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How single servers are balanced, repaired and cloned."""
 
-from typing import Any
 
 from oslo_config import cfg
 
@@ -54,5 +53,5 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(OPTS, group=server_tasks_group)
 
 
-def list_opts() -> list[tuple[str, list[Any]]]:
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [('server_tasks', OPTS)]

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long tasks are remembered."""
 
-from typing import Any
 
 from oslo_config import cfg
 
 tasks_group = cfg.OptGroup('tasks', title='Tasks')
 
-OPTS = [
+OPTS: list[cfg.Opt] = [
 
     cfg.IntOpt('retention_days', default=30, min=1,
                help='Days for which tasks are kept after they have ended.'),
@@ -21,5 +20,5 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(OPTS, group=tasks_group)
 
 
-def list_opts() -> list[tuple[str, list[Any]]]:
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [('tasks', OPTS)]

@@ -13,7 +13,6 @@ A mode without a value has never been set. The agent leaves it as it is.
 
 from collections.abc import Mapping
 import re
-from typing import Any
 
 from cloudmanager.common import exception
 from cloudmanager.domain import host_names
@@ -28,17 +27,17 @@ CUSTOM = 'custom'
 CPU_MODES = (None, 'host-passthrough', 'host-model', CUSTOM)
 CPU_MODEL = re.compile(r'[A-Za-z0-9][A-Za-z0-9._+-]{0,63}')
 #: What holds of a node that nobody has said anything about.
-DEFAULTS: dict[str, Any] = {DCC: True}
+DEFAULTS: dict[str, object] = {DCC: True}
 
-Settings = dict[str, Any]
+Settings = dict[str, object]
 
 
-def dcc_is_on(settings: Mapping[str, Any]) -> bool:
+def dcc_is_on(settings: Mapping[str, object]) -> bool:
     """Tell whether the agent configures components of the node."""
     return bool(settings.get(DCC, DEFAULTS[DCC]))
 
 
-def _check_cpu_mode(value: Any) -> None:
+def _check_cpu_mode(value: object) -> None:
     if not isinstance(value, dict) or set(value) != {'mode', 'model'}:
         raise ValueError('must have mode and model')
     if value['mode'] not in CPU_MODES:
@@ -51,7 +50,7 @@ def _check_cpu_mode(value: Any) -> None:
         raise ValueError('has what is no name of a model')
 
 
-def _check_value(mode: str, value: Any) -> None:
+def _check_value(mode: str, value: object) -> None:
     """Check the value of a mode.
 
     :raises ValueError: it cannot have it
@@ -67,7 +66,7 @@ def _check_value(mode: str, value: Any) -> None:
             raise ValueError('must be a host name or an IP address')
 
 
-def check(settings: Any) -> Settings:
+def check(settings: object) -> Settings:
     """Return settings that are right.
 
     :param settings: from anywhere

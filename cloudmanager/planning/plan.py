@@ -2,7 +2,6 @@
 """What a plan says, ready for an API answer."""
 
 import dataclasses
-import typing
 
 from cloudmanager.planning import classify
 from cloudmanager.planning.terms import Action
@@ -47,7 +46,7 @@ class Entry:
     #: What the server's owner wants of a live migration that is slow.
     slow: str = ''
 
-    def to_dict(self) -> dict[str, typing.Any]:
+    def to_dict(self) -> dict[str, object]:
         """JSON-safe form."""
         found = {
             field.name: getattr(self, field.name)
@@ -69,7 +68,7 @@ class Target:
     after: dict[str, float]
     servers: int
 
-    def to_dict(self) -> dict[str, typing.Any]:
+    def to_dict(self) -> dict[str, object]:
         """JSON-safe form."""
         return dataclasses.asdict(self)
 
@@ -99,7 +98,7 @@ class Plan:
             if item.destination is not None
         }
 
-    def to_dict(self) -> dict[str, typing.Any]:
+    def to_dict(self) -> dict[str, object]:
         """JSON-safe form, the answer to a dry run."""
         return {
             'host': self.hosts[0] if len(self.hosts) == 1 else None,

@@ -10,7 +10,6 @@ emptiest one first, the others onto those that were restarted.
 import collections
 import collections.abc
 import dataclasses
-import typing
 
 from cloudmanager.planning import drain
 from cloudmanager.planning import halves
@@ -136,7 +135,7 @@ class Roll:
             server for wave in self.waves
             for server in wave.plan.destinations)
 
-    def to_dict(self) -> dict[str, typing.Any]:
+    def to_dict(self) -> dict[str, object]:
         """JSON-safe form, the answer to a dry run."""
         moves = self.moves
         return {

@@ -3,7 +3,6 @@
 
 import dataclasses
 import enum
-import typing
 
 
 class Action(enum.StrEnum):
@@ -35,9 +34,9 @@ class Blocker:
     short: tuple[tuple[str, float], ...] = ()
     servers: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, typing.Any]:
+    def to_dict(self) -> dict[str, object]:
         """JSON-safe form; empty details are left out."""
-        found: dict[str, typing.Any] = {'code': self.code, 'text': self.text}
+        found: dict[str, object] = {'code': self.code, 'text': self.text}
         if self.host:
             found['host'] = self.host
         if self.short:

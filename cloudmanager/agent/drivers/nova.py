@@ -4,7 +4,6 @@
 import pathlib
 import platform
 import re
-from typing import Any
 
 from oslo_config import cfg
 
@@ -12,6 +11,7 @@ from cloudmanager.agent import commands
 from cloudmanager.agent.drivers import drop_ins
 from cloudmanager.agent.store import Store
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.domain import node_modes
 
 CONF = cfg.CONF
@@ -20,7 +20,7 @@ _OPTION = re.compile(r'^(cpu_mode|cpu_models) = (.*)$', re.MULTILINE)
 _FAMILIES = {'x86_64': 'x86', 'aarch64': 'arm', 'ppc64le': 'ppc64'}
 
 
-def render(value: dict[str, Any]) -> str | None:
+def render(value: JsonObject) -> str | None:
     """Return the options of Nova for a value; none for its default."""
     if value['mode'] is None:
         return None
@@ -30,7 +30,7 @@ def render(value: dict[str, Any]) -> str | None:
     return '\n'.join(lines) + '\n'
 
 
-def parse(content: str | None) -> dict[str, Any]:
+def parse(content: str | None) -> JsonObject:
     """Return the value that options of Nova stand for."""
     found = dict(_OPTION.findall(content or ''))
     return {'mode': found.get('cpu_mode'), 'model': found.get('cpu_models')}
@@ -63,7 +63,7 @@ class CPUMode(drop_ins.DropIn):
         super().__init__('nova', CONF.agent.nova_unit, store, render, parse)
 
     @staticmethod
-    def _check(value: dict[str, Any]) -> None:
+    def _check(value: JsonObject) -> None:
         """Check that the node can have a value.
 
         :raises Conflict: libvirt does not know the model
@@ -80,11 +80,11 @@ class CPUMode(drop_ins.DropIn):
                 reason=f'The node does not know the processor model '
                        f'{value["model"]}.')
 
-    def plan(self, value: dict[str, Any]) -> list[str]:
+    def plan(self, value: JsonObject) -> list[str]:
         self._check(value)
         return super().plan(value)
 
-    def apply(self, value: dict[str, Any]) -> None:
+    def apply(self, value: JsonObject) -> None:
         if value != self.read():
             self._check(value)
         super().apply(value)

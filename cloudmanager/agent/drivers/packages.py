@@ -3,7 +3,6 @@
 
 import pathlib
 import shutil
-from typing import Any
 
 from oslo_config import cfg
 
@@ -12,6 +11,7 @@ from cloudmanager.agent import privileged
 from cloudmanager.agent.privileged import jobs
 from cloudmanager.agent.privileged import programs
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 
 CONF = cfg.CONF
 #: Programs, in the order in which they are looked for.
@@ -43,9 +43,9 @@ def begin(job_id: str) -> None:
     privileged.call('jobs', 'begin', job_id, _kind())
 
 
-def status(job_id: str) -> dict[str, Any]:
+def status(job_id: str) -> JsonObject:
     """Return how an upgrade stands, and whether a restart is needed."""
-    found: dict[str, Any] = privileged.call('jobs', 'status', job_id)
+    found: JsonObject = privileged.call('jobs', 'status', job_id)
     return {**found, 'reboot_required': reboot_required()}
 
 

@@ -14,12 +14,12 @@ import re
 import shutil
 import subprocess
 import sys
-from typing import Any
 
 from oslo_config import cfg
 
 from cloudmanager.agent.privileged import programs
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 
 CONF = cfg.CONF
 OFFERED = frozenset(('begin', 'status'))
@@ -120,7 +120,7 @@ def _prune(parent: pathlib.Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def status(job_id: str) -> dict[str, Any]:
+def status(job_id: str) -> JsonObject:
     """Return what is known of a job.
 
     :returns: ``state``: ``unknown``, ``running``, ``done``, ``failed``, or

@@ -11,6 +11,7 @@ from typing import Any
 
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.tools import Tools
@@ -68,7 +69,7 @@ def _check_last_way(context: RequestContext, node: Row) -> None:
 
 
 def set_mode(context: RequestContext, tools: Tools, node_id: int,
-             params: Mapping[str, Any]) -> dict[str, Any]:
+             params: Mapping[str, Any]) -> JsonObject:
     """Check that modes of a node can be set.
 
     :param params: ``changes`` by mode, and ``force``
@@ -114,7 +115,7 @@ def check_unused(context: RequestContext, tools: Tools, node: Row) -> None:
 
 
 def update_system(context: RequestContext, tools: Tools, node_id: int,
-                  params: Mapping[str, Any]) -> dict[str, Any]:
+                  params: Mapping[str, Any]) -> JsonObject:
     """Check that the packages of a node can be upgraded.
 
     :param params: ``force``

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What agents tell of their nodes when they are asked."""
 
-from typing import Any
 
 from oslo_config import cfg
 
@@ -9,6 +8,7 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common import parallel
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.tools import Agents
 
 CONF = cfg.CONF
@@ -16,7 +16,7 @@ _WORKERS = 16
 
 
 def hwinfo(context: RequestContext, agents: Agents,
-           hosts: list[str]) -> dict[str, dict[str, Any]]:
+           hosts: list[str]) -> dict[str, JsonObject]:
     """Ask the agents on some hosts for the hardware, all at a time.
 
     It takes no longer than about two timeouts of one agent, however many
@@ -27,7 +27,7 @@ def hwinfo(context: RequestContext, agents: Agents,
     limit = CONF.agent.rpc_timeout
     deadline = clock.monotonic() + limit
 
-    def ask(host: str) -> dict[str, Any]:
+    def ask(host: str) -> JsonObject:
         if clock.monotonic() > deadline:
             return {'reason': 'too many agents do not answer in time'}
         try:

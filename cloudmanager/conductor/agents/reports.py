@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reports of agents: verified, kept, and answered where one is behind."""
 
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -21,7 +20,7 @@ _TEXTS = {'version': 64, 'interface': 16}
 _OBJECTS = ('operations', 'capabilities', 'modes', 'refused')
 
 
-def _columns(body: Any) -> Row | None:
+def _columns(body: object) -> Row | None:
     """Return what a report has for the columns of an agent.
 
     :returns: ``None`` if it is not what agents report
@@ -63,7 +62,7 @@ class Reports:
         """How many reports were refused, by why."""
         return self._refusals.counts
 
-    def take(self, context: RequestContext, envelope: Any) -> bool:
+    def take(self, context: RequestContext, envelope: object) -> bool:
         """Keep a report if it is to be believed.
 
         :param envelope: as it came from the bus

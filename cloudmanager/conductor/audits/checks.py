@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether an action on an aggregate can be begun, before there is a task."""
 
-from typing import Any
 
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.audits import application
 from cloudmanager.conductor.audits import picture
 from cloudmanager.conductor.tools import Tools
@@ -11,7 +11,7 @@ from cloudmanager.db import audits as db_audits
 
 
 def audit(context: RequestContext, tools: Tools, aggregate_id: int,
-          params: dict[str, Any]) -> dict[str, Any]:
+          params: JsonObject) -> JsonObject:
     """Check that there is such an aggregate.
 
     :raises AggregateNotFound: there is none
@@ -21,7 +21,7 @@ def audit(context: RequestContext, tools: Tools, aggregate_id: int,
 
 
 def apply(context: RequestContext, tools: Tools, aggregate_id: int,
-          params: dict[str, Any]) -> dict[str, Any]:
+          params: JsonObject) -> JsonObject:
     """Check that an audit has moves that still fit the cloud.
 
     :raises AuditNotFound: the aggregate has no such audit

@@ -8,10 +8,10 @@ from oslo_config import cfg
 from cloudmanager.clients import neutron
 from cloudmanager.clients import nova_copies
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.records.clones import Volume
 from cloudmanager.conductor.servers import examine
 from cloudmanager.conductor.tools import Tools
-from cloudmanager.db.models import Row
 from cloudmanager.domain import clone_names
 from cloudmanager.planning import copies
 
@@ -76,7 +76,7 @@ def _volume(tools: Tools, plan: nova_copies.Blueprint,
         delete=attached.delete_on_termination, tag=attached.tag)
 
 
-def check(tools: Tools, server_id: str, params: Row) -> Source:
+def check(tools: Tools, server_id: str, params: JsonObject) -> Source:
     """Check that a server can be cloned.
 
     :param params: of the request, with ``count``
@@ -120,7 +120,7 @@ def _check_quota(tools: Tools, source: Source, count: int) -> None:
         raise exception.QuotaExceeded(project=project, reason=short)
 
 
-def names(tools: Tools, source: Source, params: Row) -> list[str]:
+def names(tools: Tools, source: Source, params: JsonObject) -> list[str]:
     """Return the names of the clones, none that the project has already."""
     return clone_names.make(
         params['name'], source.plan.name, params['count'],

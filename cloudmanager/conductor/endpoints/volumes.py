@@ -2,12 +2,12 @@
 """Volumes on LVM, of which Cinder and agents know a part each."""
 
 from collections.abc import Callable
-from typing import Any
 
 import oslo_messaging as messaging
 
 from cloudmanager.common import rpc
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.conductor.volumes import views
 
@@ -25,17 +25,17 @@ class Volumes:
 
     @rpc.answers_errors
     def list_volume_backends(
-            self, context: RequestContext) -> list[dict[str, Any]]:
+            self, context: RequestContext) -> list[JsonObject]:
         """Return the back ends on LVM; see rpcapi."""
         return views.list_backends(context, self._tools())
 
     @rpc.answers_errors
-    def list_volumes(self, context: RequestContext) -> dict[str, Any]:
+    def list_volumes(self, context: RequestContext) -> JsonObject:
         """Return the volumes on LVM; see rpcapi."""
         return views.list_volumes(context, self._tools())
 
     @rpc.answers_errors
     def show_volume(self, context: RequestContext,
-                    volume_id: str) -> dict[str, Any]:
+                    volume_id: str) -> JsonObject:
         """Return a volume on LVM; see rpcapi."""
         return views.show_volume(context, self._tools(), volume_id)

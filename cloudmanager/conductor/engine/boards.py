@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The jobboard that is configured."""
 
-from typing import Any
 
 from oslo_config import cfg
 from taskflow import exceptions as tf_exc
 from taskflow.jobs import backends
+from taskflow.jobs.base import Job
+from taskflow.jobs.base import JobBoard
 
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.engine import sqlboard
 
 CONF = cfg.CONF
@@ -15,10 +17,10 @@ _BOARDS = {'sql': 'cloudmanager_sql', 'redis': 'redis', 'etcd': 'etcd',
            'zookeeper': 'zookeeper'}
 
 
-def connect() -> Any:
+def connect() -> JobBoard:
     """Return the connected jobboard of ``[conductor] jobboard``."""
     kind = CONF.conductor.jobboard
-    conf: dict[str, Any] = {'board': _BOARDS[kind], 'ttl': _lease()}
+    conf: JsonObject = {'board': _BOARDS[kind], 'ttl': _lease()}
     if kind == 'zookeeper':
         # The session is the lease.
         conf['timeout'] = CONF.conductor.lease
@@ -38,7 +40,7 @@ def _lease() -> float:
     return float(CONF.conductor.lease)
 
 
-def claim(board: Any, job: Any, who: str) -> None:
+def claim(board: JobBoard, job: Job, who: str) -> None:
     """Claim a job with a lease.
 
     :raises taskflow.exceptions.UnclaimableJob: somebody has it
@@ -50,8 +52,8 @@ def claim(board: Any, job: Any, who: str) -> None:
         board.claim(job, who, expiry=_lease())
 
 
-def post_claimed(board: Any, name: str, details: dict[str, Any],
-                 who: str) -> Any:
+def post_claimed(board: JobBoard, name: str, details: JsonObject,
+                 who: str) -> Job | None:
     """Put a job on the board that somebody has already.
 
     :returns: the job; ``None`` if others were faster, where posting and
@@ -67,7 +69,7 @@ def post_claimed(board: Any, name: str, details: dict[str, Any],
     return job
 
 
-def extend(job: Any) -> bool:
+def extend(job: Job) -> bool:
     """Renew the lease of a job; false when it was lost."""
     if CONF.conductor.jobboard == 'zookeeper':
         return True

@@ -10,7 +10,7 @@ TaskFlow's migrations bring in alembic and pygments, an eighth of a
 conductor's start; only ``upgrade`` uses them, so they are imported then.
 """
 
-from typing import Any
+import threading
 
 import sqlalchemy as sa
 
@@ -25,7 +25,8 @@ from taskflow.persistence.backends.sqlalchemy import tables  # noqa: E402
 
 class _Connection(impl_sqlalchemy.Connection):
 
-    def __init__(self, backend: 'Backend', upgrade_lock: Any) -> None:
+    def __init__(self, backend: 'Backend',
+                 upgrade_lock: threading.Lock) -> None:
         # The parent's initialisation, less the making of tables.
         self._backend = backend
         self._upgrade_lock = upgrade_lock

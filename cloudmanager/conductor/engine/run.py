@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import datetime
 import threading
 import time
-from typing import Any
 from typing import TypeVar
 
 from oslo_db import exception as db_exc
@@ -13,9 +12,11 @@ from oslo_db import exception as db_exc
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.records import item
 from cloudmanager.conductor.records import stored
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.db.models import Row
 from cloudmanager.domain.task_states import Cancel
 
 AnyItem = TypeVar('AnyItem', bound=item.Item)
@@ -39,11 +40,11 @@ class Run:
     :param stopping: set when this conductor must end
     """
 
-    def __init__(self, context: RequestContext, task: dict[str, Any],
+    def __init__(self, context: RequestContext, task: Row,
                  stopping: threading.Event) -> None:
         self._context = context
         self._task = task
-        self._memory: dict[str, Any] = dict(task['memory'] or {})
+        self._memory: JsonObject = dict(task['memory'] or {})
         self._recalled: dict[type[stored.Record], stored.Record] = {}
         #: What came of it, in words.
         self.result: str | None = None
@@ -76,9 +77,9 @@ class Run:
         return self._task['server_id'] or ''
 
     @property
-    def params(self) -> dict[str, Any]:
+    def params(self) -> JsonObject:
         """What was asked for."""
-        found: dict[str, Any] = self._task['params']
+        found: JsonObject = self._task['params']
         return found
 
     @property
@@ -164,7 +165,7 @@ class Run:
             self._memory.update(changed)
 
     def begin_part(self, part_id: str, name: str, host: str,
-                   params: dict[str, Any],
+                   params: JsonObject,
                    room: db_tasks.Room | None = None) -> None:
         """Create a task that does a part of this one, once.
 

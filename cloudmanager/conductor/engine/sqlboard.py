@@ -8,9 +8,9 @@ names the generation it claimed with.
 
 from collections.abc import Callable
 from collections.abc import Iterator
+import datetime
 import functools
 import time
-from typing import Any
 from typing import ParamSpec
 from typing import TypeVar
 
@@ -22,21 +22,25 @@ from taskflow import exceptions
 from taskflow import logging
 from taskflow import states
 from taskflow.jobs import base
+from taskflow.persistence import base as persistence_base
+from taskflow.persistence.models import LogBook
 
 from cloudmanager.common import clock
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.db import api as db_api
 from cloudmanager.db import models
+from cloudmanager.db import query as db_query
 
 LOG = logging.getLogger(__name__)
 P = ParamSpec('P')
 T = TypeVar('T')
-JOBS: Any = models.Job.__table__
+JOBS = models.Job.__table__
 PRIORITIES = ('VERY_HIGH', 'HIGH', 'NORMAL', 'LOW', 'VERY_LOW')
 POLL_SECONDS = 0.5
 # Jobs that are offered at a time; who takes one looks again.
 MOST_UNCLAIMED = 100
 
-_DATABASE_CLOCK: dict[str, Any] = {
+_DATABASE_CLOCK: dict[str, sa.ColumnElement[float]] = {
     'postgresql': sa.literal_column(
         'CAST(extract(epoch FROM clock_timestamp()) AS double precision)'),
     # By UTC: a change to or from summer time must not move a lease.
@@ -64,7 +68,7 @@ def _check_who(function: Callable[P, T]) -> Callable[P, T]:
     return made
 
 
-def _state(row: Any) -> str:
+def _state(row: db_query.Found | None) -> str:
     if row is None or row.trashed:
         return str(states.COMPLETE)
     return str(states.CLAIMED if row.live else states.UNCLAIMED)
@@ -73,8 +77,8 @@ def _state(row: Any) -> str:
 class SQLJob(base.Job):
     """A row of the board."""
 
-    def __init__(self, board: 'SQLJobBoard', row: Any,
-                 book: Any = None) -> None:
+    def __init__(self, board: 'SQLJobBoard', row: db_query.Found,
+                 book: LogBook | None = None) -> None:
         book_data = None
         if row.book_uuid:
             book_data = {'uuid': row.book_uuid, 'name': row.book_name}
@@ -89,18 +93,18 @@ class SQLJob(base.Job):
         # job of a list for its state.
         self._read: str | None = _state(row)
         self._priority = base.JobPriority(PRIORITIES[row.priority])
-        self._created_on = row.created_at
+        self._created_on: datetime.datetime = row.created_at
 
     @property
-    def created_on(self) -> Any:
+    def created_on(self) -> datetime.datetime:
         return self._created_on
 
     @property
-    def priority(self) -> Any:
+    def priority(self) -> base.JobPriority:
         return self._priority
 
     @property
-    def last_modified(self) -> Any:
+    def last_modified(self) -> datetime.datetime | None:
         row = self.board.row(self)
         return row.updated_at if row is not None else None
 
@@ -179,11 +183,12 @@ class _Statements:
 class SQLJobBoard(base.JobBoard):
     """TaskFlow's jobboard interface on SQL."""
 
-    def __init__(self, name: str, conf: dict[str, Any], client: Any = None,
-                 persistence: Any = None) -> None:
+    def __init__(self, name: str, conf: JsonObject,
+                 client: sa.Engine | None = None,
+                 persistence: persistence_base.Backend | None = None) -> None:
         super().__init__(name, conf)
         self.persistence = persistence
-        self._engine: sa.Engine = client
+        self._engine = client or db_api.create_engine()
         self._connected = False
         self._lease = float(conf.get('ttl', 30))
 
@@ -192,16 +197,13 @@ class SQLJobBoard(base.JobBoard):
         return self._connected
 
     def connect(self) -> None:
-        if self._engine is None:
-            self._engine = db_api.create_engine()
         self._connected = True
 
     def close(self) -> None:
-        if self._engine is not None:
-            self._engine.dispose()
+        self._engine.dispose()
         self._connected = False
 
-    def register_entity(self, entity: Any) -> None:
+    def register_entity(self, entity: object) -> None:
         """Conductors register in the table ``services`` instead."""
 
     @functools.cached_property
@@ -209,7 +211,7 @@ class SQLJobBoard(base.JobBoard):
         return _Statements(self._engine.dialect.name)
 
     @_translate
-    def row(self, job: SQLJob) -> Any:
+    def row(self, job: SQLJob) -> db_query.Found | None:
         """Return the present row of a job."""
         with self._engine.connect() as connection:
             return connection.execute(
@@ -257,9 +259,9 @@ class SQLJobBoard(base.JobBoard):
         return row.owner if row is not None and row.live else None
 
     @_translate
-    def post(self, name: str, book: Any = None,
-             details: dict[str, Any] | None = None,
-             priority: Any = base.JobPriority.NORMAL,
+    def post(self, name: str, book: LogBook | None = None,
+             details: JsonObject | None = None,
+             priority: base.JobPriority = base.JobPriority.NORMAL,
              owner: str | None = None) -> SQLJob:
         """Put a job on the board.
 
@@ -283,7 +285,7 @@ class SQLJobBoard(base.JobBoard):
                     **values, 'owner': owner, 'lease': self._lease,
                     **_moment()})
             row = connection.execute(
-                self._sql.one, {'job': values['uuid'], **_moment()}).first()
+                self._sql.one, {'job': values['uuid'], **_moment()}).one()
         job = SQLJob(self, row, book)
         if owner is not None:
             job.generation = generation
@@ -316,7 +318,7 @@ class SQLJobBoard(base.JobBoard):
                 'lease': expiry or self._lease, 'changed': clock.utcnow(),
                 **_moment()}).rowcount)
 
-    def _change(self, job: SQLJob, who: str, statement: Any) -> None:
+    def _change(self, job: SQLJob, who: str, statement: sa.Executable) -> None:
         """Carry out a statement on a job that somebody owns.
 
         :raises taskflow.exceptions.NotFound: there is no such job

@@ -12,7 +12,6 @@ from concurrent import futures
 import queue
 import threading
 import time
-from typing import Any
 
 from oslo_config import cfg
 from oslo_db import exception as db_exc
@@ -21,6 +20,8 @@ from oslo_utils import strutils
 from taskflow import engines
 from taskflow import exceptions as tf_exc
 from taskflow import states as tf_states
+from taskflow.flow import Flow
+from taskflow.jobs.base import Job
 from taskflow.persistence import models as tf_models
 from taskflow.types import failure
 
@@ -55,7 +56,7 @@ class Worker:
     """
 
     def __init__(self, name: str,
-                 build_flow: Callable[[engine_run.Run], Any],
+                 build_flow: Callable[[engine_run.Run], Flow],
                  ended: Callable[[engine_run.Run], None] | None = None
                  ) -> None:
         self.name = name
@@ -67,7 +68,7 @@ class Worker:
         self._to_post: queue.SimpleQueue[str] = queue.SimpleQueue()
         # What is in the queue; the sweep leaves it alone.
         self._queued: set[str] = set()
-        self._runs: dict[str, tuple[Any, engine_run.Run]] = {}
+        self._runs: dict[str, tuple[Job, engine_run.Run]] = {}
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
 
@@ -113,7 +114,7 @@ class Worker:
         self._wake.set()
 
     def _post(self, task_id: str, old: str | None, seconds: float,
-              claim: bool = False) -> Any:
+              claim: bool = False) -> Job | None:
         """Put a job for a task on the board, unless somebody else does.
 
         :param claim: whether this conductor is to have the job as well
@@ -201,14 +202,14 @@ class Worker:
         return (not self._stopping.is_set()
                 and len(self._runs) < CONF.conductor.workers)
 
-    def _claim(self, job: Any) -> None:
+    def _claim(self, job: Job) -> None:
         try:
             boards.claim(self._board, job, self.name)
         except (tf_exc.UnclaimableJob, tf_exc.NotFound):
             return
         self._accept(job)
 
-    def _accept(self, job: Any) -> None:
+    def _accept(self, job: Job) -> None:
         context = cm_context.admin_context()
         task = db_tasks.claim(context, job.details['task_id'],
                               job.details['token'], self.name)
@@ -236,7 +237,7 @@ class Worker:
                     self._renew(job, run)
             self._stopped.wait(period)
 
-    def _renew(self, job: Any, run: engine_run.Run) -> None:
+    def _renew(self, job: Job, run: engine_run.Run) -> None:
         try:
             if not boards.extend(job):
                 LOG.warning('The lease of task %s was lost.', run.task_id)
@@ -248,7 +249,7 @@ class Worker:
             # database or jobboard; the generation keeps us honest.
             LOG.exception('Keeping task %s alive failed.', run.task_id)
 
-    def _run(self, job: Any, run: engine_run.Run) -> None:
+    def _run(self, job: Job, run: engine_run.Run) -> None:
         run.context.update_store()
         try:
             self._execute(run)
@@ -267,7 +268,7 @@ class Worker:
                 self._runs.pop(job.uuid, None)
             self._wake.set()
 
-    def _abandon(self, job: Any, run: engine_run.Run) -> None:
+    def _abandon(self, job: Job, run: engine_run.Run) -> None:
         if run.lost.is_set():
             return
         try:
@@ -345,7 +346,8 @@ class Worker:
             return failure.Failure.from_exception(exc)
         return None
 
-    def _details(self, run: engine_run.Run, flow: Any) -> tuple[Any, Any]:
+    def _details(self, run: engine_run.Run, flow: Flow
+                 ) -> tuple[tf_models.LogBook, tf_models.FlowDetail]:
         """Return the logbook of a task and its flow, made when missing."""
         connection = self._backend.get_connection()
         try:

@@ -3,10 +3,10 @@
 
 from collections.abc import Callable
 import dataclasses
-from typing import Any
 
 from taskflow import flow as tf_flow
 
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.engine.run import Run
 from cloudmanager.conductor.tools import Tools
 
@@ -25,5 +25,5 @@ class Action:
     """
 
     flow: Build
-    check: Callable[..., dict[str, Any]] | None = None
+    check: Callable[..., JsonObject] | None = None
     needs_cloud: bool = True

@@ -8,12 +8,12 @@ begun.
 """
 
 import dataclasses
-from typing import Any
 
 from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.hosts import fencing
 from cloudmanager.conductor.hosts import liveness
@@ -23,6 +23,7 @@ from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.conductor.volumes import checks as volume_checks
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.db.models import Row
 from cloudmanager.planning import classify
 from cloudmanager.planning import options
 from cloudmanager.planning import plan as planning_plan
@@ -31,7 +32,7 @@ from cloudmanager.planning.cloud import model
 
 
 def _drain(context: RequestContext, tools: Tools, action: str, host: str,
-           params: dict[str, Any]) -> dict[str, Any]:
+           params: JsonObject) -> JsonObject:
     """Plan to empty a host.
 
     :raises NoPlace: a server has none to go to, unless it is only planned
@@ -52,14 +53,14 @@ def _drain(context: RequestContext, tools: Tools, action: str, host: str,
 
 
 def shutdown(context: RequestContext, tools: Tools, host: str,
-             params: dict[str, Any]) -> dict[str, Any]:
+             params: JsonObject) -> JsonObject:
     """Check that a living host can be emptied."""
     compute_services.of_host(tools.nova, host)
     return _drain(context, tools, 'shutdown', host, params)
 
 
 def evacuate(context: RequestContext, tools: Tools, host: str,
-             params: dict[str, Any]) -> dict[str, Any]:
+             params: JsonObject) -> JsonObject:
     """Check that a host may be taken for dead, and can be fenced."""
     service = compute_services.of_host(tools.nova, host)
     if params.get('dry_run'):
@@ -93,7 +94,7 @@ def _running(tools: Tools, host: str) -> list[nova_records.Server]:
 
 
 def _check_word(tools: Tools, service: nova_records.Service,
-                params: dict[str, Any]) -> None:
+                params: JsonObject) -> None:
     """Check an administrator's word that a host is off.
 
     Nova takes a host that has just died for up, so its heartbeats decide.
@@ -118,8 +119,8 @@ def _refusal(tools: Tools, host: str) -> exception.HostIsUp:
 
 
 def _check_forced(context: RequestContext, tools: Tools, host: str,
-                  node: dict[str, Any] | None,
-                  params: dict[str, Any]) -> None:
+                  node: Row | None,
+                  params: JsonObject) -> None:
     """Check that a host that is up may be cut off, and can be.
 
     :raises HostIsUp: nobody said so
@@ -138,7 +139,7 @@ def _check_forced(context: RequestContext, tools: Tools, host: str,
 
 
 def _plan_of_evacuation(tools: Tools, host: str, service: nova_records.Service,
-                        params: dict[str, Any]) -> dict[str, Any]:
+                        params: JsonObject) -> JsonObject:
     """Plan an evacuation; that the host is up comes before all else."""
     plan = plans.make_plan(tools, 'evacuate', host, params)
     if not _is_up(tools, service):
@@ -157,7 +158,7 @@ def _plan_of_evacuation(tools: Tools, host: str, service: nova_records.Service,
 
 
 def decommission(context: RequestContext, tools: Tools, host: str,
-                 params: dict[str, Any]) -> dict[str, Any]:
+                 params: JsonObject) -> JsonObject:
     """Check that a host can leave the cloud."""
     if tools.nova.service(host) is None:
         return _remains(tools, host, params)
@@ -179,7 +180,7 @@ def decommission(context: RequestContext, tools: Tools, host: str,
 
 
 def _remains(tools: Tools, host: str,
-             params: dict[str, Any]) -> dict[str, Any]:
+             params: JsonObject) -> JsonObject:
     """Look for what is left of a host that Nova has forgotten."""
     try:
         services = tools.cinder.services(host)
@@ -194,7 +195,7 @@ def _remains(tools: Tools, host: str,
 
 
 def restart(context: RequestContext, tools: Tools, host: str | None,
-            params: dict[str, Any]) -> dict[str, Any]:
+            params: JsonObject) -> JsonObject:
     """Check that hosts can be restarted one after the other."""
     known = {service.host for service in tools.nova.services()}
     unknown = [name for name in params['hosts'] if name not in known]
@@ -223,8 +224,8 @@ def restart(context: RequestContext, tools: Tools, host: str | None,
     return {}
 
 
-def _plan_of_roll(cloud: model.Cloud, params: dict[str, Any],
-                  flags: options.Options) -> dict[str, Any]:
+def _plan_of_roll(cloud: model.Cloud, params: JsonObject,
+                  flags: options.Options) -> JsonObject:
     found = roll.simulate(
         cloud, params['hosts'], flags, limit=rolling.limits(params)[0],
         max_failures=params.get('max_failures') or 0)
@@ -232,7 +233,7 @@ def _plan_of_roll(cloud: model.Cloud, params: dict[str, Any],
 
 
 def _check_room(context: RequestContext, cloud: model.Cloud,
-                params: dict[str, Any]) -> None:
+                params: JsonObject) -> None:
     """Check that hosts can be restarted beside those that are out of use.
 
     What is down may come back, and tasks end; what somebody has disabled or

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from concurrent import futures
 import re
 import threading
-from typing import Any
+
+from taskflow.types import failure
 
 from cloudmanager.clients import nova_records
 from cloudmanager.clients import protocols
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import conditions as db_conditions
 
 # Characters of Nova's disabled_reason.
@@ -23,7 +25,7 @@ DISABLE_SECONDS = 2
 
 
 def disable(nova: protocols.Nova, service: nova_records.Service, reason: str,
-            proceed: Callable[[], Any] = lambda: None) -> None:
+            proceed: Callable[[], object] = lambda: None) -> None:
     """Disable a service, without waiting for a host that is dead.
 
     Nova stores the new status first and then calls the host, for a minute
@@ -67,7 +69,7 @@ def note(context: RequestContext, service: nova_records.Service) -> None:
         'forced_down' if service.forced_down else service.state)
 
 
-def after_task(run: engine_run.Run, tools: Callable[[], Any]) -> None:
+def after_task(run: engine_run.Run, tools: Callable[[], Tools]) -> None:
     """Let conditions follow what a task has made of its host or nodes.
 
     :param run: of the task that has ended
@@ -99,7 +101,8 @@ def is_left(reason: str | None) -> bool:
     return bool(_LEFT.match(reason or ''))
 
 
-def failure_reason(reason: str, causes: list[Any], fenced: bool) -> str:
+def failure_reason(reason: str, causes: list[failure.Failure],
+                   fenced: bool) -> str:
     """Return why a host stays disabled when its task has failed.
 
     It says what failed and what to do, in as many characters as Nova takes.

@@ -2,7 +2,6 @@
 """Nodes in reserve: kept free of servers until they are needed."""
 
 from collections.abc import Callable
-from typing import Any
 
 from oslo_log import log as logging
 
@@ -14,6 +13,7 @@ from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.db.models import Row
 from cloudmanager.domain import conditions
 
 LOG = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def _check_tasks(context: RequestContext, node_id: int,
                 user=running['user_name'] or running['user_id'])
 
 
-def _service(tools: Callable[[], Tools], node: dict[str, Any],
+def _service(tools: Callable[[], Tools], node: Row,
              host: str | None) -> tuple[protocols.Nova,
                                         nova_records.Service] | None:
     """Return Nova and the nova-compute of a node, if it has one."""

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many hosts a rolling restart may take out of use."""
 
-from typing import Any
 
 from oslo_config import cfg
+
+from cloudmanager.common.json_types import JsonObject
 
 CONF = cfg.CONF
 
 
-def limits(params: dict[str, Any]) -> tuple[int, int]:
+def limits(params: JsonObject) -> tuple[int, int]:
     """Return how many of ours may be out of use, and how many in all."""
     if params.get('in_sequence', True):
         return 1, params.get('max_unavailable') or 1

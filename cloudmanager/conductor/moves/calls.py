@@ -7,6 +7,7 @@ from concurrent import futures
 import functools
 from typing import Any
 from typing import Self
+from typing import TypeVar
 
 from oslo_log import log as logging
 
@@ -15,8 +16,7 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 
 LOG = logging.getLogger(__name__)
-#: Takes a call that has ended.
-Taker = Callable[[futures.Future[Any]], None]
+T = TypeVar('T')
 
 
 def _nothing() -> None:
@@ -33,7 +33,8 @@ class Calls:
         self._run = run
         self._pool = futures.ThreadPoolExecutor(
             workers, thread_name_prefix='move')
-        self._open: dict[str, tuple[futures.Future[Any], Taker]] = {}
+        self._open: dict[
+            str, tuple[futures.Future[Any], Callable[[], None]]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -47,17 +48,19 @@ class Calls:
     def __contains__(self, server_id: str) -> bool:
         return server_id in self._open
 
-    def start(self, server_id: str, taker: Taker,
-              function: Callable[..., Any], *args: Any) -> None:
+    def start(self, server_id: str,
+              taker: Callable[[futures.Future[T]], None],
+              function: Callable[..., T], *args: object) -> None:
         """Call Nova in a thread, which gives up when the lease is lost.
 
         :param taker: what takes the call once it has ended
         """
         call = self._pool.submit(
             retry.only_while, self._run.is_owned, function, *args)
-        self._open[server_id] = call, taker
+        self._open[server_id] = call, functools.partial(taker, call)
 
-    def ask(self, server_id: str, function: Callable[..., Any], *args: Any,
+    def ask(self, server_id: str, function: Callable[..., object],
+            *args: object,
             accepted: Callable[[], None] = _nothing,
             unanswered: Callable[[], None] = _nothing) -> None:
         """Send a request in a thread whose refusal decides nothing.
@@ -68,7 +71,7 @@ class Calls:
         :param accepted: called when Nova has taken it
         :param unanswered: called when nobody knows
         """
-        def take(call: futures.Future[Any]) -> None:
+        def take(call: futures.Future[object]) -> None:
             try:
                 call.result()
             except (exception.CloudRequestRefused, exception.NotFound) as exc:
@@ -87,7 +90,7 @@ class Calls:
         for server_id, (call, taker) in list(self._open.items()):
             if call.done():
                 del self._open[server_id]
-                yield server_id, functools.partial(taker, call)
+                yield server_id, taker
 
     def wait(self, seconds: float) -> None:
         """Wait until one of them ends, but not longer."""

@@ -7,12 +7,12 @@ read. Servers that wait for their host are down all the while.
 
 from concurrent import futures
 import datetime
-from typing import Any
 
 from oslo_log import log as logging
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.moves import migrations
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.tools import Tools
@@ -32,7 +32,7 @@ class EarlyPlan:
         self._since = datetime.datetime.min
         self._plan: futures.Future[planning_plan.Plan] | None = None
 
-    def begin(self, tools: Tools, host: str, params: dict[str, Any]) -> None:
+    def begin(self, tools: Tools, host: str, params: JsonObject) -> None:
         """Begin to plan the evacuation of a host.
 
         :param tools: ``cloudmanager.conductor.tools.Tools``

@@ -4,7 +4,6 @@
 from collections.abc import Iterable
 import dataclasses
 import json
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -13,6 +12,7 @@ from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor import cloud_model
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import verdicts
@@ -42,8 +42,8 @@ MAX_NAMED = 10
 TARGETED = frozenset((Action.LIVE, Action.COLD, Action.EVACUATE))
 
 
-def plan_options(params: dict[str, Any],
-                 **more: Any) -> options.Options:
+def plan_options(params: JsonObject,
+                 **more: object) -> options.Options:
     """Translate the flags of a request for the planner.
 
     :param more: options that go before them
@@ -51,7 +51,7 @@ def plan_options(params: dict[str, Any],
     return options.Options(**{**_flags(params), **more})
 
 
-def _flags(params: dict[str, Any]) -> dict[str, Any]:
+def _flags(params: JsonObject) -> JsonObject:
     return dict(
         allow_live=bool(params.get('allow_live_migrate', True)),
         allow_off_vm=bool(params.get('allow_off_vm')
@@ -104,7 +104,7 @@ def load_beside(tools: Tools, sources: Iterable[str],
 
 
 def check_places(plan: planning_plan.Plan, host: str,
-                 params: dict[str, Any]) -> None:
+                 params: JsonObject) -> None:
     """Check that every server that could leave a host has a place.
 
     :param params: of the request; those of older versions know no ``force``
@@ -146,9 +146,9 @@ def forbidden(host: str) -> str:
     return ''
 
 
-def make_plan(tools: Tools, action: str, host: str, params: dict[str, Any],
+def make_plan(tools: Tools, action: str, host: str, params: JsonObject,
               task_id: str | None = None,
-              **more: Any) -> planning_plan.Plan:
+              **more: object) -> planning_plan.Plan:
     """Plan what an action would do now, without touching anything.
 
     :param tools: ``cloudmanager.conductor.tools.Tools``
@@ -185,7 +185,7 @@ def stay_for_data(
         for item in found for blocker in item.blockers)
 
 
-def stay_at_a_glance(tools: Tools, host: str, params: dict[str, Any]) -> bool:
+def stay_at_a_glance(tools: Tools, host: str, params: JsonObject) -> bool:
     """Tell whether the servers of a host seem to stay for their data's sake.
 
     Of storages that only some hosts share, nothing is known yet.
@@ -239,7 +239,7 @@ class Ladder:
     error: str | None
 
 
-def ladder_of(server: nova_records.Server, params: dict[str, Any], source: str,
+def ladder_of(server: nova_records.Server, params: JsonObject, source: str,
               storage: Iterable[str] = ()) -> Ladder:
     """Decide anew on one server of a host that is being emptied.
 
@@ -295,7 +295,7 @@ def _steps(ladder: Iterable[Action]) -> list[Action]:
     return [name for name in ladder if name in verdicts.NOVA_ACTION]
 
 
-def item_of(entry: planning_plan.Entry, params: dict[str, Any]) -> MoveItem:
+def item_of(entry: planning_plan.Entry, params: JsonObject) -> MoveItem:
     """Return the item of a planned server.
 
     :param params: of the request

@@ -4,7 +4,6 @@
 from collections.abc import Callable
 from concurrent import futures
 import threading
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -33,7 +32,7 @@ class Inventory:
     :param read_members: returns the conductors that live
     """
 
-    def __init__(self, nova: Callable[[], Any],
+    def __init__(self, nova: Callable[[], protocols.Nova],
                  read_members: Callable[[], members.Members]) -> None:
         self._nova = nova
         self._read_members = read_members

@@ -14,9 +14,11 @@ from collections.abc import Mapping
 import dataclasses
 import datetime
 import ipaddress
-from typing import Any
 
+from cloudmanager.clients.nova_records import Hypervisor
+from cloudmanager.clients.nova_records import Service
 from cloudmanager.db import inventory
+from cloudmanager.db.models import Row
 
 MAX_INTEGER = 2 ** 31 - 1
 MAX_NAME = 255
@@ -37,23 +39,20 @@ class InventoryChanges:
     :ivar notes: pairs of a text and its values
     """
 
-    new: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    new: list[Row] = dataclasses.field(default_factory=list)
     updates: list[inventory.Update] = dataclasses.field(
         default_factory=list)
-    notes: list[tuple[str, dict[str, Any]]] = dataclasses.field(
+    notes: list[tuple[str, dict[str, object]]] = dataclasses.field(
         default_factory=list)
 
 
-def make_plan(nodes: list[dict[str, Any]], hypervisors: list[Any],
-              services: list[Any], types: Mapping[str, tuple[int, int]],
+def make_plan(nodes: list[Row], hypervisors: list[Hypervisor],
+              services: list[Service], types: Mapping[str, tuple[int, int]],
               now: datetime.datetime,
               auto_enroll: bool = True) -> InventoryChanges:
     """Compare nodes with what Nova lists.
 
     :param nodes: of ``cloudmanager.db.inventory.list_nodes``
-    :param hypervisors: ``cloudmanager.clients.nova_records.Hypervisor``
-        objects
-    :param services: ``cloudmanager.clients.nova_records.Service`` objects
     :param types: class id and type id of compute hosts by name of the type
     """
     return _Comparison(nodes, hypervisors, services, types, now).plan(
@@ -62,8 +61,8 @@ def make_plan(nodes: list[dict[str, Any]], hypervisors: list[Any],
 
 class _Comparison:
 
-    def __init__(self, nodes: list[dict[str, Any]], hypervisors: list[Any],
-                 services: list[Any],
+    def __init__(self, nodes: list[Row], hypervisors: list[Hypervisor],
+                 services: list[Service],
                  types: Mapping[str, tuple[int, int]],
                  now: datetime.datetime) -> None:
         self._nodes = nodes
@@ -94,7 +93,7 @@ class _Comparison:
 
     # Nodes that are there
 
-    def _compare(self, node: dict[str, Any]) -> None:
+    def _compare(self, node: Row) -> None:
         item = self._hypervisors.get(node['hypervisor_id'] or '')
         if item is None:
             item = self._candidate(node)
@@ -108,7 +107,7 @@ class _Comparison:
             self._renamed(node, item)
 
     @staticmethod
-    def _is_known_by(node: dict[str, Any], item: Any) -> bool:
+    def _is_known_by(node: Row, item: Hypervisor) -> bool:
         """Tell whether a node stands for a hypervisor of this name.
 
         That is its own name, or the one under which it was bound. A host
@@ -119,7 +118,7 @@ class _Comparison:
         return (node['compute_status'] != 'renamed'
                 and node['compute_host'] in (None, item.host))
 
-    def _candidate(self, node: dict[str, Any]) -> Any | None:
+    def _candidate(self, node: Row) -> Hypervisor | None:
         """Return the hypervisor of exactly a node's name, if it is free."""
         item = self._by_name.get(node['name'] or '')
         return None if item is None or item.id in self._taken else item
@@ -132,7 +131,7 @@ class _Comparison:
         state = 'forced_down' if service.forced_down else service.state
         return service.status, state
 
-    def _update(self, node: dict[str, Any], **values: Any) -> bool:
+    def _update(self, node: Row, **values: object) -> bool:
         """Plan a change, if it is one."""
         if values.get('compute_status') == _UNKNOWN[0]:
             # Nova cannot tell at present: what it said last stays.
@@ -148,18 +147,18 @@ class _Comparison:
         self._plan.updates.append(inventory.Update(node, values))
         return True
 
-    def _note(self, text: str, node: dict[str, Any],
-              **values: Any) -> None:
+    def _note(self, text: str, node: Row,
+              **values: object) -> None:
         self._plan.notes.append((text, {
             'id': node['id'], 'name': node['name'], **values}))
 
-    def _seen(self, node: dict[str, Any], item: Any,
-              **more: Any) -> None:
+    def _seen(self, node: Row, item: Hypervisor,
+              **more: object) -> None:
         status, state = self._status(item.host)
         self._update(node, compute_host=item.host, compute_status=status,
                      compute_state=state, hypervisor_lost_at=None, **more)
 
-    def _bind(self, node: dict[str, Any], item: Any) -> None:
+    def _bind(self, node: Row, item: Hypervisor) -> None:
         self._taken.add(item.id)
         self._seen(node, item, hypervisor_id=item.id)
         self._note('Node %(id)d (%(name)s) stands for hypervisor '
@@ -167,7 +166,7 @@ class _Comparison:
                    hypervisor=item.id,
                    before=node['hypervisor_id'] or 'none')
 
-    def _renamed(self, node: dict[str, Any], item: Any) -> None:
+    def _renamed(self, node: Row, item: Hypervisor) -> None:
         if self._update(
                 node, compute_host=item.host, compute_status='renamed',
                 compute_state=None,
@@ -175,7 +174,7 @@ class _Comparison:
             self._note('Nova knows the hypervisor of node %(id)d '
                        '(%(name)s) as %(host)s now.', node, host=item.host)
 
-    def _missing(self, node: dict[str, Any]) -> None:
+    def _missing(self, node: Row) -> None:
         """Flag a node whose hypervisor Nova does not list any more."""
         host = node['compute_host'] or node['name']
         service = self._services.get(host)
@@ -190,7 +189,7 @@ class _Comparison:
 
     # New ones
 
-    def _enroll(self, item: Any, names: set[str]) -> None:
+    def _enroll(self, item: Hypervisor, names: set[str]) -> None:
         name = item.hostname if item.host in self._shared else item.host
         fitting = self._types.get(item.kind) or self._types.get('') or next(
             iter(self._types.values()), None)
@@ -211,22 +210,22 @@ class _Comparison:
             'compute_state': state if known else None})
 
 
-def _shared_hosts(hypervisors: list[Any]) -> set[str]:
+def _shared_hosts(hypervisors: list[Hypervisor]) -> set[str]:
     """Return the nova-computes that have more than one hypervisor."""
     counts = collections.Counter(item.host for item in hypervisors)
     return {host for host, count in counts.items() if count > 1}
 
 
-def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: Iterable[tuple[str, Hypervisor]]) -> dict[str, Hypervisor]:
     """Return what is named by names that only one thing has."""
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[Hypervisor]] = {}
     for name, item in pairs:
         found.setdefault(name, []).append(item)
     return {name: items[0] for name, items in found.items()
             if len(items) == 1}
 
 
-def _amount(value: Any, most: int = MAX_INTEGER) -> int | None:
+def _amount(value: object, most: int = MAX_INTEGER) -> int | None:
     """Return an amount as nodes have it, or nothing if it is none."""
     if isinstance(value, int) and 0 < value <= most:
         return value

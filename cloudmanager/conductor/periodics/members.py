@@ -9,7 +9,6 @@ may see different members, so what is shared out must bear being done twice.
 """
 
 import hashlib
-from typing import Any
 
 from cloudmanager.common.context import RequestContext
 from cloudmanager.db import services as db_services
@@ -36,11 +35,11 @@ class Members:
         """
         return cls(own, db_services.alive(context, binary, seconds))
 
-    def owner(self, key: Any) -> str:
+    def owner(self, key: object) -> str:
         """Return the host that a key belongs to."""
         return max(self.hosts, key=lambda host: (hashlib.blake2b(
             f'{host} {key}'.encode(), digest_size=8).digest(), host))
 
-    def owns(self, key: Any) -> bool:
+    def owns(self, key: object) -> bool:
         """Tell whether a key belongs to this conductor."""
         return len(self.hosts) == 1 or self.owner(key) == self.own

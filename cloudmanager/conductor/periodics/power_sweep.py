@@ -12,7 +12,6 @@ from collections.abc import Callable
 import queue
 import threading
 import time
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -21,10 +20,12 @@ from cloudmanager.common import clock
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.common import secrets
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.periodics import members
 from cloudmanager.conductor.power import readings
 from cloudmanager.db import power_states as db_power_states
 from cloudmanager.db import power_sweep as db_power_sweep
+from cloudmanager.db.models import Row
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class _Places:
 
     def __init__(self) -> None:
         self._begun: dict[int, tuple[float, bool]] = {}
-        self._rows: dict[int, dict[str, Any]] = {}
+        self._rows: dict[int, Row] = {}
 
     def __contains__(self, key: int) -> bool:
         return key in self._begun
@@ -62,7 +63,7 @@ class _Places:
     def __len__(self) -> int:
         return len(self._begun)
 
-    def enter(self, row: dict[str, Any], suspect: bool) -> None:
+    def enter(self, row: Row, suspect: bool) -> None:
         self._begun[row['id']] = (time.monotonic(), suspect)
         self._rows[row['id']] = row
 
@@ -72,7 +73,7 @@ class _Places:
         found = self._begun.pop(key, None)
         return None if found is None else time.monotonic() - found[0]
 
-    def hanging(self) -> list[dict[str, Any]]:
+    def hanging(self) -> list[Row]:
         """Return the rows of those that will not come back."""
         since = time.monotonic() - HANG_SECONDS
         return [self._rows[key] for key, (begun, _) in self._begun.items()
@@ -102,7 +103,7 @@ class _Figures:
         self.visits = self.failed = self.changed = 0
         self.seconds = 0.0
 
-    def report(self, waiting: int, running: int) -> dict[str, Any]:
+    def report(self, waiting: int, running: int) -> JsonObject:
         read = self.visits - self.failed
         return {
             'at': clock.isoformat(clock.utcnow()),
@@ -122,7 +123,7 @@ class Sweeper:
 
     def __init__(
             self, find_members: Callable[[], members.Members],
-            report: Callable[[dict[str, Any]], None] = lambda values: None,
+            report: Callable[[JsonObject], None] = lambda values: None,
             changed: Callable[[list[db_power_states.PowerChange]], None] =
             lambda changes: None) -> None:
         self._find_members = find_members
@@ -184,7 +185,7 @@ class Sweeper:
             # Results are taken by this thread, so not before this.
             self._places.enter(row, suspect)
 
-    def _visit(self, row: dict[str, Any],
+    def _visit(self, row: Row,
                decrypt: Callable[[str | None], str | None]) -> None:
         self._results.put(readings.look(row, row['outputs'], decrypt))
 

@@ -2,13 +2,14 @@
 """What the power controls of a node know of its hardware."""
 
 from concurrent import futures
-from typing import Any
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.power import readings
 from cloudmanager.db import power_controls as db_power_controls
+from cloudmanager.db.models import Row
 from cloudmanager.power import base as power_base
 from cloudmanager.power import exceptions as power_exc
 from cloudmanager.power import registry
@@ -17,7 +18,7 @@ from cloudmanager.power import registry
 STATUSES = ('unknown', 'ok', 'warning', 'critical', 'failed')
 
 
-def read(context: RequestContext, node_id: int) -> dict[str, Any]:
+def read(context: RequestContext, node_id: int) -> JsonObject:
     """Read sensors and event logs, of all devices at the same time.
 
     :raises NodeNotFound: there is no such node
@@ -45,7 +46,7 @@ def read(context: RequestContext, node_id: int) -> dict[str, Any]:
             'devices': devices}
 
 
-def _ask(row: dict[str, Any]) -> (
+def _ask(row: Row) -> (
         power_base.Health | exception.CloudManagerException):
     try:
         device = readings.device(row)
@@ -54,7 +55,7 @@ def _ask(row: dict[str, Any]) -> (
         return exc
 
 
-def _worst(devices: list[dict[str, Any]]) -> str:
+def _worst(devices: list[JsonObject]) -> str:
     found = [STATUSES.index(sensor['status']) for device in devices
              for sensor in device['sensors'] if sensor['status'] in STATUSES]
     return STATUSES[max(found, default=0)]
@@ -62,7 +63,7 @@ def _worst(devices: list[dict[str, Any]]) -> str:
 
 def _render(control_id: int,
             found: power_base.Health | exception.CloudManagerException
-            ) -> dict[str, Any]:
+            ) -> JsonObject:
     if isinstance(found, exception.CloudManagerException):
         return {'power_control_id': control_id, 'sensors': [], 'events': [],
                 'events_total': 0, 'error': str(found)}

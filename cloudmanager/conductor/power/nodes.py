@@ -5,7 +5,6 @@ from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import dataclasses
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -23,6 +22,7 @@ from cloudmanager.db import power_controls as db_power_controls
 from cloudmanager.db import power_outcomes as db_power_outcomes
 from cloudmanager.db import power_starts as db_power_starts
 from cloudmanager.db import power_states as db_power_states
+from cloudmanager.db.models import Row
 from cloudmanager.power import confirm
 from cloudmanager.power import exceptions as power_exc
 from cloudmanager.power import registry
@@ -73,14 +73,14 @@ class Feeds:
 
     feeds: list[confirm.Feed]
     #: The stored power control of each.
-    controls: list[dict[str, Any]]
+    controls: list[Row]
 
 
 class NodePower:
     """Switches nodes that have power controls."""
 
     def node_of_host(self, context: RequestContext,
-                     host: str) -> dict[str, Any] | None:
+                     host: str) -> Row | None:
         """Return the node of a compute host if it can be switched.
 
         :param host: exact name; the node has the same one
@@ -91,7 +91,7 @@ class NodePower:
         controls = db_power_controls.list_assignments(context, node['id'])
         return node if controls else None
 
-    def fence(self, node: dict[str, Any], run: engine_run.Run) -> None:
+    def fence(self, node: Row, run: engine_run.Run) -> None:
         """Cut all feeds of a node and prove that it is off.
 
         :raises PowerError: it is not proven
@@ -99,7 +99,7 @@ class NodePower:
         self._act(node, run, FENCE, lambda feeds: confirm.fence(
             feeds, journal=task_journal(run), pause=run.pause))
 
-    def is_off(self, node: dict[str, Any], run: engine_run.Run) -> bool:
+    def is_off(self, node: Row, run: engine_run.Run) -> bool:
         """Tell whether a node is seen to be off; nothing is switched.
 
         Trouble with a device is no proof.
@@ -113,7 +113,7 @@ class NodePower:
             return False
 
     def why_unreadable(self, context: RequestContext,
-                       node: dict[str, Any]) -> str:
+                       node: Row) -> str:
         """Say which device of a node does not tell its state, and why.
 
         Nothing is switched. Such a node could not be proven to be off.
@@ -129,7 +129,7 @@ class NodePower:
             return str(exc)
         return ''
 
-    def switch_off(self, node: dict[str, Any], run: engine_run.Run, *,
+    def switch_off(self, node: Row, run: engine_run.Run, *,
                    manner: confirm.Manner = confirm.SOFT_THEN_HARD,
                    journal: confirm.Journal | None = None,
                    cancellable: bool = False) -> None:
@@ -148,7 +148,7 @@ class NodePower:
             feeds, manner=manner, journal=kept, pause=run.pause,
             soft_pause=wait))
 
-    def switch_on(self, node: dict[str, Any], run: engine_run.Run, *,
+    def switch_on(self, node: Row, run: engine_run.Run, *,
                   cancellable: bool = False) -> None:
         """Switch a node on.
 
@@ -162,7 +162,7 @@ class NodePower:
             feeds, pause=run.pause,
             admit=lambda: _admission(node, run, wait)))
 
-    def reset(self, node: dict[str, Any], run: engine_run.Run, *,
+    def reset(self, node: Row, run: engine_run.Run, *,
               manner: confirm.Manner = confirm.HARD,
               journal: confirm.Journal | None = None,
               cancellable: bool = False) -> None:
@@ -179,7 +179,7 @@ class NodePower:
             soft_pause=wait, admit=lambda: _admission(node, run,
                                                       run.pause)))
 
-    def switch_output(self, control: dict[str, Any], output: str, on: bool,
+    def switch_output(self, control: Row, output: str, on: bool,
                       run: engine_run.Run) -> None:
         """Switch an output of a device, whatever hangs on it.
 
@@ -205,7 +205,7 @@ class NodePower:
 
     @classmethod
     def feeds(cls, context: RequestContext,
-              node: dict[str, Any]) -> list[confirm.Feed]:
+              node: Row) -> list[confirm.Feed]:
         """Return the outputs that feed a node, the default one first.
 
         :raises NoPowerControl: there is none
@@ -213,7 +213,7 @@ class NodePower:
         return cls._feeds(context, node).feeds
 
     @staticmethod
-    def _feeds(context: RequestContext, node: dict[str, Any]) -> Feeds:
+    def _feeds(context: RequestContext, node: Row) -> Feeds:
         found = Feeds([], [])
         for output, control in db_power_controls.devices_of(context,
                                                             node['id']):
@@ -225,7 +225,7 @@ class NodePower:
             raise exception.NoPowerControl(node=node['id'])
         return found
 
-    def _act(self, node: dict[str, Any], run: engine_run.Run, action: str,
+    def _act(self, node: Row, run: engine_run.Run, action: str,
              function: Callable[[list[confirm.Feed]], None]) -> None:
         """Carry out an action on all feeds of a node."""
         try:
@@ -236,7 +236,7 @@ class NodePower:
             raise
         self._carry_out(found, node, run, action, function)
 
-    def _carry_out(self, found: Feeds, node: dict[str, Any] | None,
+    def _carry_out(self, found: Feeds, node: Row | None,
                    run: engine_run.Run, action: str,
                    function: Callable[[list[confirm.Feed]], None],
                    output: str | None = None) -> None:
@@ -266,7 +266,7 @@ class _Entry:
     One on an output without a node is in its task only.
     """
 
-    def __init__(self, node: dict[str, Any] | None, run: engine_run.Run,
+    def __init__(self, node: Row | None, run: engine_run.Run,
                  action: str, control_id: int | None,
                  output: str | None) -> None:
         self.id: int | None = None
@@ -283,7 +283,7 @@ class _Entry:
                  self._words)
 
     def end(self, error: exception.CloudManagerException | None
-            ) -> dict[str, Any]:
+            ) -> Row:
         """Tell what came of it.
 
         :param error: why it failed, if it did
@@ -328,7 +328,7 @@ def _visits(found: Feeds, action: str, error: Exception | None
     return visits
 
 
-def _look_again(feed: confirm.Feed, control: dict[str, Any],
+def _look_again(feed: confirm.Feed, control: Row,
                 error: power_exc.PowerError) -> db_power_states.Visit:
     """Read a feed after an action that failed.
 
@@ -357,7 +357,7 @@ def _pause(run: engine_run.Run,
 
 
 @contextlib.contextmanager
-def _admission(node: dict[str, Any], run: engine_run.Run,
+def _admission(node: Row, run: engine_run.Run,
                pause: Callable[[float], None]) -> Iterator[None]:
     """Let nodes be switched on one after the other.
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from collections.abc import Iterable
 import datetime
 import random
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -14,6 +13,7 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common import secrets
 from cloudmanager.db import power_states as db_power_states
+from cloudmanager.db.models import Row
 from cloudmanager.power import base as power_base
 from cloudmanager.power import exceptions as power_exc
 from cloudmanager.power import registry
@@ -26,7 +26,7 @@ LOG = logging.getLogger(__name__)
 JITTER = 0.3
 
 
-def device(row: dict[str, Any],
+def device(row: Row,
            decrypt: Callable[[str | None], str | None] = secrets.decrypt
            ) -> power_base.Device:
     """Make a device of a stored power control.
@@ -41,7 +41,7 @@ def device(row: dict[str, Any],
         options=row['options'] or {})
 
 
-def look(row: dict[str, Any], outputs: Iterable[str],
+def look(row: Row, outputs: Iterable[str],
          decrypt: Callable[[str | None], str | None] = secrets.decrypt, *,
          least: int = 0) -> db_power_states.Visit:
     """Read some outputs of a device; its troubles are part of the answer.
@@ -93,7 +93,7 @@ def _read(driver: power_base.PowerDriver, target: power_base.Device,
     return found, '; '.join(troubles) or None
 
 
-def silent(row: dict[str, Any], error: exception.CloudManagerException,
+def silent(row: Row, error: exception.CloudManagerException,
            least: int = 0) -> db_power_states.Visit:
     """Make the visit of a device that did not tell its states.
 

@@ -8,8 +8,9 @@ messages may come late, twice, or not at all.
 
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterable
 import threading
-from typing import Any
+from typing import Protocol
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -58,13 +59,19 @@ class Wanted:
         return pxe.content(boot.node_id, boot.image_id, data)
 
 
+class Members(Protocol):
+    """``cloudmanager.conductor.periodics.members.Members`` or its like."""
+
+    def owns(self, key: object) -> bool: ...
+
+
 class BootFiles:
     """The boot files that this conductor keeps.
 
     :param members: returns the conductors that live now
     """
 
-    def __init__(self, members: Callable[[], Any]) -> None:
+    def __init__(self, members: Callable[[], Members]) -> None:
         self._members = members
         # From reading the database until writing the file.
         self._lock = threading.Lock()
@@ -98,7 +105,7 @@ class BootFiles:
         self._tell('Files in the way of boot files are not ours and stay',
                    foreign)
 
-    def _own(self, macs: Any) -> list[str]:
+    def _own(self, macs: Iterable[str]) -> list[str]:
         """Return the addresses that are this conductor's to keep."""
         found = sorted(macs)
         if not CONF.pxe.shared_config_dir:

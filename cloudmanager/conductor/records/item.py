@@ -4,10 +4,10 @@
 from collections.abc import Mapping
 import dataclasses
 import datetime
-from typing import Any
 from typing import Self
 
 from cloudmanager.common import clock
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.records import stored
 from cloudmanager.domain.task_states import ItemKind
 from cloudmanager.domain.task_states import ItemState
@@ -45,7 +45,7 @@ class Item(stored.Record):
         return [name for name in stored.kinds(cls) if name not in columns]
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
+    def from_row(cls, row: JsonObject) -> Self:
         """Return the item of a row."""
         memory = cls._read(row['memory'] or {})
         names = cls._remembered()
@@ -58,11 +58,11 @@ class Item(stored.Record):
                      if name not in names})
 
     @classmethod
-    def _read(cls, memory: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _read(cls, memory: Mapping[str, object]) -> Mapping[str, object]:
         """Return memory as this version has it, whichever wrote it."""
         return memory
 
-    def to_row(self) -> dict[str, Any]:
+    def to_row(self) -> dict[str, object]:
         """Return the row of the item, but for what the database gives it."""
         row = {name: getattr(self, name) for name in stored.kinds(Item)
                if name != 'id'}

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import dataclasses
 import datetime
 import enum
-from typing import Any
 
 from cloudmanager.common import clock
 from cloudmanager.conductor.records import stored
@@ -135,7 +134,7 @@ class MoveItem(Item):
     attempt: Attempt = dataclasses.field(default_factory=Attempt)
 
     @classmethod
-    def _read(cls, memory: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _read(cls, memory: Mapping[str, object]) -> Mapping[str, object]:
         """Return memory with a record of the attempt.
 
         Before there was one, its values were beside the others.

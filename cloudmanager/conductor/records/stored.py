@@ -18,16 +18,18 @@ import typing
 from typing import Any
 from typing import Self
 
+from cloudmanager.common.json_types import JsonObject
+
 UNKNOWN = 'unknown'
 
 
-def kinds(record: type) -> dict[str, Any]:
+def kinds(record: type) -> dict[str, object]:
     """Return the annotations of what is stored of a dataclass, by name."""
     return _kinds(record)
 
 
 @functools.cache
-def _kinds(record: type) -> dict[str, Any]:
+def _kinds(record: type) -> dict[str, object]:
     hints = typing.get_type_hints(record)
     return {field.name: hints[field.name]
             for field in dataclasses.fields(record) if field.name != UNKNOWN}
@@ -57,18 +59,18 @@ def load(kind: Any, value: Any) -> Any:
     return value
 
 
-def _plain(kind: Any, value: Mapping[str, Any]) -> Any:
+def _plain(kind: Any, value: Mapping[str, object]) -> Any:
     return kind(**load_fields(kind, kinds(kind), value))
 
 
 def load_fields(record: type, names: Iterable[str],
-                stored: Mapping[str, Any]) -> dict[str, Any]:
+                stored: Mapping[str, object]) -> JsonObject:
     """Return those fields of a dataclass that are stored."""
     return {name: load(kinds(record)[name], stored[name])
             for name in names if stored.get(name) is not None}
 
 
-def dump(value: Any) -> Any:
+def dump(value: object) -> object:
     """Return a value as it is stored."""
     if isinstance(value, Record):
         return value.to_json()
@@ -94,25 +96,25 @@ class Record:
         newer one may have written them, and goes on with the work
     """
 
-    unknown: dict[str, Any] = dataclasses.field(default_factory=dict,
+    unknown: dict[str, object] = dataclasses.field(default_factory=dict,
                                                 repr=False)
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: Mapping[str, object]) -> Self:
         """Return the record of an object."""
         return cls(**load_fields(cls, kinds(cls), stored), unknown={
             name: value for name, value in stored.items()
             if name not in kinds(cls)})
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the object of the record."""
         return {**self.unknown, **self._dumped(kinds(type(self)))}
 
-    def _dumped(self, names: Iterable[str]) -> dict[str, Any]:
+    def _dumped(self, names: Iterable[str]) -> dict[str, object]:
         return {name: dump(getattr(self, name)) for name in names
                 if getattr(self, name) is not None}
 
-    def changes(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+    def changes(self, stored: Mapping[str, object]) -> dict[str, object]:
         """Return what differs from an object, by key, as it is stored.
 
         :param stored: may have keys of other records, too

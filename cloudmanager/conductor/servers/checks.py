@@ -6,11 +6,11 @@ none, and raises a CloudManagerException when the action cannot be begun.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.clones import source
 from cloudmanager.conductor.servers import balance as server_balance
 from cloudmanager.conductor.servers import evacuation
@@ -19,8 +19,8 @@ from cloudmanager.conductor.servers import treatment as rules
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.planning import remedies
 
-Check = Callable[[RequestContext, Tools, str, dict[str, Any]],
-                 dict[str, Any]]
+Check = Callable[[RequestContext, Tools, str, JsonObject],
+                 JsonObject]
 
 
 def _find(tools: Tools, server_id: str) -> nova_records.Server:
@@ -31,7 +31,7 @@ def _find(tools: Tools, server_id: str) -> nova_records.Server:
 
 
 def balance(context: RequestContext, tools: Tools, server_id: str,
-            params: dict[str, Any]) -> dict[str, Any]:
+            params: JsonObject) -> JsonObject:
     """Check that a server can be moved as it is."""
     server = _find(tools, server_id)
     server_balance.way_of(tools, server)
@@ -39,7 +39,7 @@ def balance(context: RequestContext, tools: Tools, server_id: str,
 
 
 def clone(context: RequestContext, tools: Tools, server_id: str,
-          params: dict[str, Any]) -> dict[str, Any]:
+          params: JsonObject) -> JsonObject:
     """Check that a server can be copied, and that there is room."""
     server = _find(tools, server_id)
     source.check(tools, server_id, params)
@@ -52,7 +52,7 @@ def treatment(name: str) -> Check:
     :param name: of the action's tasks
     """
     def check(context: RequestContext, tools: Tools, server_id: str,
-              params: dict[str, Any]) -> dict[str, Any]:
+              params: JsonObject) -> JsonObject:
         server = _find(tools, server_id)
         _, seen = examine.look(tools, server_id)
         decision = rules.decider(name, params)(seen, ())

@@ -6,13 +6,13 @@ off already, by the same proof that the evacuation of a whole host needs.
 """
 
 import dataclasses
-from typing import Any
 
 from oslo_config import cfg
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.hosts import fencing
 from cloudmanager.conductor.moves import mover
@@ -28,7 +28,7 @@ _ACTIONS = frozenset((Action.EVACUATE,))
 
 
 def check(context: RequestContext, tools: Tools, host: str,
-          params: dict[str, Any]) -> None:
+          params: JsonObject) -> None:
     """Check what can be checked before a task: may it, can it be proven.
 
     :param host: that is down

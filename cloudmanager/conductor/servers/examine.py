@@ -3,7 +3,6 @@
 
 import dataclasses
 import datetime
-from typing import Any
 
 from oslo_config import cfg
 
@@ -16,6 +15,8 @@ from cloudmanager.planning import classify
 from cloudmanager.planning import remedies
 
 CONF = cfg.CONF
+#: By the name of their host.
+Services = dict[str, nova_records.Service]
 
 #: Statuses of migrations that have ended, or wait for somebody.
 _AT_REST = frozenset(('completed', 'done', 'confirmed', 'reverted', 'failed',
@@ -34,10 +35,10 @@ _OFF = ('SHUTOFF',)
 
 
 def look(tools: Tools, server_id: str, *,
-         ask_guest: bool = False) -> tuple[Any, remedies.Symptoms]:
+         ask_guest: bool = False
+         ) -> tuple[nova_records.Server | None, remedies.Symptoms]:
     """Read all that decides on a server.
 
-    :param tools: ``cloudmanager.conductor.steps.base.Tools``
     :param ask_guest: have the hypervisor asked whether it runs, too
     :returns: the server as Nova shows it, and what is known of it; ``None``
         and the status ``DELETED`` when there is none
@@ -65,7 +66,7 @@ def look(tools: Tools, server_id: str, *,
     return server, seen
 
 
-def _is_up(services: dict[str, Any], host: str | None) -> bool:
+def _is_up(services: Services, host: str | None) -> bool:
     service = services.get(host or '')
     return (service is not None and service.state == 'up'
             and not service.forced_down)
@@ -82,7 +83,7 @@ def _is_younger(when: datetime.datetime, seconds: float) -> bool:
 
 
 def _work(nova: protocols.Nova, server: nova_records.Server,
-          services: dict[str, Any],
+          services: Services,
           migrations: list[nova_records.Migration]) -> tuple[str, bool]:
     """Return what Nova works on, in words, and whether to leave it alone.
 
@@ -108,7 +109,8 @@ def _last_sign(action: nova_records.Action) -> datetime.datetime:
     return max(action.updated_at or action.start_time, action.start_time)
 
 
-def _is_worked_on(nova: protocols.Nova, server_id: str, action: Any) -> bool:
+def _is_worked_on(nova: protocols.Nova, server_id: str,
+                  action: nova_records.Action) -> bool:
     """Tell whether a host may still be busy with an action.
 
     It was asked for a moment ago, or a host has begun something with the
@@ -134,7 +136,7 @@ def _stopped(nova: protocols.Nova, server_id: str) -> str:
 
 
 def _is_under_way(migration: nova_records.Migration,
-                  services: dict[str, Any]) -> bool:
+                  services: Services) -> bool:
     if migration.status in _AT_REST:
         return False
     if not any(_is_up(services, host)
@@ -144,7 +146,7 @@ def _is_under_way(migration: nova_records.Migration,
 
 
 def _resize(tools: Tools, server: nova_records.Server,
-            services: dict[str, Any],
+            services: Services,
             migrations: list[nova_records.Migration]
             ) -> remedies.Resize | None:
     """Return the resize that a server waits for the confirmation of."""

@@ -8,7 +8,6 @@ before Nova is asked again.
 
 from collections.abc import Callable
 import dataclasses
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -44,7 +43,7 @@ class Operation:
     """
 
     action: str
-    request: Callable[[Any, str], None]
+    request: Callable[[protocols.Nova, str], None]
     wanted: frozenset[str] = frozenset(('ACTIVE',))
     repeats: bool = False
 

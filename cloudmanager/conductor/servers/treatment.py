@@ -2,14 +2,14 @@
 """Which rules decide on the steps that a server needs."""
 
 from collections.abc import Callable
-from typing import Any
 
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.planning import remedies
 
 Decide = Callable[[remedies.Symptoms, remedies.History], remedies.NextStep]
 
 
-def decider(name: str, params: dict[str, Any]) -> Decide:
+def decider(name: str, params: JsonObject) -> Decide:
     """Return what decides for an action.
 
     :param name: of the task

@@ -6,6 +6,7 @@ from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
+from taskflow.types import failure
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
@@ -72,7 +73,7 @@ class RunAudit(AuditStep):
                          _values(seen, found), map(_move, found.moves))
         self.run.result = found.conclusion
 
-    def undo(self, causes: list[Any]) -> None:
+    def undo(self, causes: list[failure.Failure]) -> None:
         audit = self.find()
         if audit is not None and audit['status'] in UNMADE:
             self.save(audit, status=AuditStatus.FAILED,
@@ -94,7 +95,7 @@ class ApplyAudit(AuditStep):
             self._move(audit, stage)
         self._end(audit)
 
-    def undo(self, causes: list[Any]) -> None:
+    def undo(self, causes: list[failure.Failure]) -> None:
         audit = self.find()
         if audit is None or audit['apply_task_id'] != self.run.task_id:
             return
@@ -214,7 +215,7 @@ def _move(move: drs_audit.Move) -> Row:
         'size_mb': move.size_mb, 'group_id': move.group_id}
 
 
-def _why(causes: list[Any]) -> str:
+def _why(causes: list[failure.Failure]) -> str:
     """Return why a flow failed; texts of inner errors are not for users."""
     for cause in causes:
         if cause.check(exception.CloudManagerException):

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all steps of flows have in common."""
 
-from typing import Any
 from typing import NoReturn
 
 from oslo_config import cfg
 from oslo_db import exception as db_exc
 from oslo_log import log as logging
 from taskflow import task
+from taskflow.types import failure
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
@@ -65,8 +65,8 @@ class Step(task.Task):
                      'why': type(exc).__name__})
         raise engine_run.HandOver() from exc
 
-    def revert(self, result: Any, flow_failures: dict[str, Any],
-               **kwargs: Any) -> None:
+    def revert(self, result: object, flow_failures: dict[str, failure.Failure],
+               **kwargs: object) -> None:
         try:
             self.run.guard()
             self.undo(list(flow_failures.values()))
@@ -83,7 +83,7 @@ class Step(task.Task):
         """Do the step's work."""
         raise NotImplementedError
 
-    def undo(self, causes: list[Any]) -> None:
+    def undo(self, causes: list[failure.Failure]) -> None:
         """Put the world back in order.
 
         :param causes: the ``taskflow.types.failure.Failure`` objects that

@@ -8,10 +8,10 @@ pair that the clones are made with, is removed at the end, whatever the end is.
 
 from collections.abc import Callable
 import datetime
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
+from taskflow.types import failure
 
 from cloudmanager.clients import nova_copies
 from cloudmanager.common import clock
@@ -125,7 +125,7 @@ class TakeSnapshots(Step):
                        f'{CONF.server_tasks.clone_timeout} s.')
         return False
 
-    def undo(self, causes: list[Any]) -> None:
+    def undo(self, causes: list[failure.Failure]) -> None:
         outlast(self, lambda: clear_up(self))
 
 
@@ -135,7 +135,7 @@ class MakeClones(Step):
     def do(self) -> None:
         self._maker().drive()
 
-    def undo(self, causes: list[Any]) -> None:
+    def undo(self, causes: list[failure.Failure]) -> None:
         """Take away what is not whole, whatever went wrong."""
         outlast(self, lambda: self._maker().give_up(
             str(causes[0].exception_str) if causes else 'the task failed'))

@@ -5,10 +5,10 @@ Everything up to ``RemoveService`` can be undone and is; that step is the
 point of no return, and what comes after it can be repeated.
 """
 
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
+from taskflow.types import failure
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
@@ -84,7 +84,7 @@ class SwitchOff(HostStep):
                        'to switch it off: stop it and decommission the host '
                        'again')
 
-    def undo(self, causes: list[Any]) -> None:
+    def undo(self, causes: list[failure.Failure]) -> None:
         if not self.memory.switched_off or self.memory.no_return:
             return
         node = self.tools.power.node_of_host(self.run.context,

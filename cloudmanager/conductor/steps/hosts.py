@@ -2,10 +2,10 @@
 """Steps on a compute host: disable, plan, move, fence, power, verify."""
 
 import dataclasses
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
+from taskflow.types import failure
 
 from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
@@ -86,7 +86,7 @@ class DisableHost(HostStep):
     def _reason(self) -> str:
         return f'cloudmanager: {self.run.name}, task {self.run.task_id}'
 
-    def undo(self, causes: list[Any]) -> None:
+    def undo(self, causes: list[failure.Failure]) -> None:
         """Enable the host again where nothing bad can come of it."""
         memory = self.memory
         service = self.tools.nova.service(self.run.host)
@@ -100,7 +100,7 @@ class DisableHost(HostStep):
         else:
             self.tools.nova.enable_service(service.id)
 
-    def _is_harmless(self, causes: list[Any]) -> bool:
+    def _is_harmless(self, causes: list[failure.Failure]) -> bool:
         """Tell whether the host is as good as before the task."""
         if self._enabled_after is ANY_FAILURE:
             return True
@@ -229,7 +229,7 @@ class EvacuateServers(HostStep):
                     frozenset((Action.EVACUATE,)),
                     source=self.run.host).drive()
 
-    def undo(self, causes: list[Any]) -> None:
+    def undo(self, causes: list[failure.Failure]) -> None:
         """Remove locks of ours that are left, whatever went wrong."""
         for item in self.run.items(MoveItem):
             if not item.lock or not item.attempts:

@@ -6,7 +6,6 @@ looked at anew right before it. The host is fenced if a plan made then says
 that each server left is evacuated, and each has a place; else it stays on.
 """
 
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -83,7 +82,7 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
         self._keep(self._waiting(), f'the host is not fenced: {why}')
         return False
 
-    def _picture(self) -> frozenset[tuple[Any, ...]]:
+    def _picture(self) -> frozenset[tuple[object, ...]]:
         """Return who is on the host, and in which state."""
         nova, host = self.tools.nova, self.run.host
         return frozenset(

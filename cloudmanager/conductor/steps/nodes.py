@@ -9,6 +9,7 @@ from oslo_log import log as logging
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.agents import checks
 from cloudmanager.conductor.steps.base import Step
 from cloudmanager.db import node_settings as db_settings
@@ -33,7 +34,7 @@ class _AgentStep(Step):
                                     self.run.params['node_id'])
 
     def _ask(self, host: str, operation: str,
-             arguments: dict[str, Any]) -> Any:
+             arguments: JsonObject) -> Any:
         """Have the agent do what bears being asked for twice.
 
         One that is away is waited for: it may be restarting.
@@ -81,7 +82,7 @@ class SetModes(_AgentStep):
                        'its next report.') from exc
         self._conclude(found['modes'], changes)
 
-    def _conclude(self, modes: dict[str, Any],
+    def _conclude(self, modes: JsonObject,
                   changes: node_modes.Settings) -> None:
         """Say what came of it.
 
@@ -119,7 +120,7 @@ class UpdateSystem(_AgentStep):
             self._ask(host, 'packages.upgrade', job)
         self._conclude(self._await(host, job))
 
-    def _await(self, host: str, job: dict[str, str]) -> dict[str, Any]:
+    def _await(self, host: str, job: dict[str, str]) -> JsonObject:
         """Wait for the end of the job.
 
         :raises TaskFailed: it does not end in time
@@ -127,7 +128,7 @@ class UpdateSystem(_AgentStep):
         deadline = clock.monotonic() + CONF.agent.upgrade_timeout
         lost = 0
         while clock.monotonic() < deadline:
-            found: dict[str, Any] = self._ask(host, 'packages.status', job)
+            found: JsonObject = self._ask(host, 'packages.status', job)
             # It may be just about to begin.
             lost = lost + 1 if found['state'] == 'lost' else 0
             if found['state'] != 'running' and lost in (0, _LOST_LOOKS):
@@ -137,7 +138,7 @@ class UpdateSystem(_AgentStep):
             reason='The upgrade did not end within '
                    f'{CONF.agent.upgrade_timeout:g} s; it may still run.')
 
-    def _conclude(self, found: dict[str, Any]) -> None:
+    def _conclude(self, found: JsonObject) -> None:
         """Keep the output, and say what came of it.
 
         :raises TaskFailed: it failed

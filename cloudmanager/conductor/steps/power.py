@@ -2,11 +2,11 @@
 """Steps that switch what they are told to, whatever Nova thinks of it."""
 
 from concurrent import futures
-from typing import Any
 
 from oslo_config import cfg
 
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor import tools as conductor_tools
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.power import nodes as power
@@ -23,7 +23,7 @@ SOFT = 'soft'
 _OPEN = (ItemState.PENDING, ItemState.RUNNING)
 
 
-def manner(params: dict[str, Any],
+def manner(params: JsonObject,
            default: confirm.Manner) -> confirm.Manner:
     """Return how a request wants a node to be switched off."""
     kind = params.get('type')

@@ -2,7 +2,6 @@
 """Steps that restart an empty host and take it into use again."""
 
 import datetime
-from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -22,6 +21,7 @@ from cloudmanager.conductor.records.moves import Attempt
 from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.records.power import PowerMemory
 from cloudmanager.conductor.steps.base import HostStep
+from cloudmanager.db.models import Row
 from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning.terms import Action
 from cloudmanager.power import exceptions as power_exc
@@ -68,7 +68,7 @@ class ResetHost(HostStep):
         memory.heartbeat_before = seen.isoformat() if seen else NO_HEARTBEAT
         self.run.keep(memory)
 
-    def _reset(self, node: dict[str, Any]) -> None:
+    def _reset(self, node: Row) -> None:
         """Reset the node once, whatever ends the process meanwhile.
 
         What was done is written down. If that leaves open whether the

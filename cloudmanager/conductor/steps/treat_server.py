@@ -6,9 +6,9 @@ server has what a successor needs: the step that is being taken, and those
 that were.
 """
 
-from typing import Any
 
 from oslo_log import log as logging
+from taskflow.types import failure
 
 from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
@@ -42,6 +42,9 @@ class TreatServer(server_step.ServerStep):
             server, seen = examine.look(
                 self.tools, self.server_id, ask_guest=True)
             decision = decide(seen, item.history)
+            if server is None:
+                # Whatever was decided: it is there for nothing any more.
+                self.fail(item, self.story(item, decision.text))
             if decision.end is remedies.End.STEP:
                 self._begin_step(item, server, decision)
             elif decision.end is remedies.End.WAIT:
@@ -114,7 +117,7 @@ class TreatServer(server_step.ServerStep):
         return '; '.join(text for text in (
             item.diagnosis, ', '.join(steps), end) if text)
 
-    def undo(self, causes: list[Any]) -> None:
+    def undo(self, causes: list[failure.Failure]) -> None:
         """Take a lock of ours off; all else is left for another try."""
         for item in self.run.items(MoveItem):
             evacuation.release(self.run, self.tools, item)

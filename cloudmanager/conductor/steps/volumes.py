@@ -13,6 +13,7 @@ from oslo_config import cfg
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.records.volumes import VolumeItem
 from cloudmanager.conductor.steps.base import Step
 from cloudmanager.conductor.volumes import checks
@@ -25,7 +26,7 @@ from cloudmanager.domain.task_states import ItemState
 CONF = cfg.CONF
 #: How often an agent is asked for what it seems to have forgotten.
 MAX_REQUESTS = 5
-Answer = dict[str, Any]
+Answer = JsonObject
 
 
 class VolumeStep(Step):

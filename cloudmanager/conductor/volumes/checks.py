@@ -10,6 +10,7 @@ from typing import Any
 
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.conductor.volumes import places
 from cloudmanager.db import tasks as db_tasks
@@ -25,7 +26,7 @@ Params = Mapping[str, Any]
 
 
 def mirror(context: RequestContext, tools: Tools, volume_id: str,
-           params: Params) -> dict[str, Any]:
+           params: Params) -> JsonObject:
     """Check that a volume can keep another number of copies."""
     place = find(context, tools, volume_id)
     copies = params['mirror_count'] + 1
@@ -35,7 +36,7 @@ def mirror(context: RequestContext, tools: Tools, volume_id: str,
 
 
 def pv_migrate(context: RequestContext, tools: Tools, volume_id: str,
-               params: Params) -> dict[str, Any]:
+               params: Params) -> JsonObject:
     """Check that the data of a volume can leave a physical volume."""
     place = find(context, tools, volume_id)
     change = lvm_rules.move(place.group, place.logical.name,
@@ -63,7 +64,7 @@ def find(context: RequestContext, tools: Tools,
 
 def _answer(context: RequestContext, place: places.Place,
             change: lvm_rules.Change, targets: list[str],
-            plan: dict[str, Any]) -> dict[str, Any]:
+            plan: JsonObject) -> JsonObject:
     check_host(context, place.host)
     return {
         'host': place.host,

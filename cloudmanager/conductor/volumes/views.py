@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Back ends and volumes as the REST API answers them."""
 
-from typing import Any
 
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.conductor.volumes import backends
 from cloudmanager.conductor.volumes import places
 from cloudmanager.domain import lvm
 
 _GIB = 1024 ** 3
-Document = dict[str, Any]
+Document = JsonObject
 
 
 def list_backends(context: RequestContext, tools: Tools) -> list[Document]:

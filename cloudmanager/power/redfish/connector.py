@@ -20,6 +20,7 @@ from requests import auth as requests_auth
 from sushy import connector as sushy_connector
 from sushy import exceptions as sushy_exc
 
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.power import exceptions
 from cloudmanager.power import web
 from cloudmanager.power import wording
@@ -78,7 +79,7 @@ class Connector(sushy_connector.Connector):   # type: ignore[misc]
         self._has_begun = False
         # What the password is sent in place of, for want of a session.
         self._waiting: session.Wait | None = None
-        self._root: dict[str, Any] | None = None
+        self._root: JsonObject | None = None
 
     def close(self) -> None:
         """Do nothing: the client is closed by whoever opened it."""
@@ -88,7 +89,7 @@ class Connector(sushy_connector.Connector):   # type: ignore[misc]
         """Return the seconds left; 0 when there are none."""
         return max(0.0, self._client.limits.deadline - time.monotonic())
 
-    def root(self) -> dict[str, Any]:
+    def root(self) -> JsonObject:
         """Return the root of the service.
 
         :raises PowerError: it could not be read
@@ -104,7 +105,7 @@ class Connector(sushy_connector.Connector):   # type: ignore[misc]
         """
         return self._client.path_of(self.what, link, ROOT)
 
-    def get_json(self, path: object) -> dict[str, Any]:
+    def get_json(self, path: object) -> JsonObject:
         """Return what a resource consists of.
 
         :param path: link to it
@@ -276,7 +277,7 @@ class Connector(sushy_connector.Connector):   # type: ignore[misc]
             return None
         return path if path.startswith('/') else None
 
-    def _object(self, answer: requests.Response) -> dict[str, Any]:
+    def _object(self, answer: requests.Response) -> JsonObject:
         try:
             found = answer.json()
         except (ValueError, RecursionError):

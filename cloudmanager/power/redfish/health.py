@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import contextlib
 import datetime
 import math
-from typing import Any
 
 from sushy import exceptions as sushy_exc
 
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.power import base
 from cloudmanager.power import exceptions
 from cloudmanager.power import wording
@@ -54,7 +54,7 @@ class _Late(Exception):
     """There is no time for another request."""
 
 
-def link(resource: dict[str, Any], *names: str) -> object:
+def link(resource: JsonObject, *names: str) -> object:
     """Return the link that a property of a resource holds, if any."""
     found: object = resource
     for name in (*names, '@odata.id'):
@@ -66,7 +66,7 @@ def _links(resources: object) -> list[object]:
     return [link(each) for each in _dicts(resources) if link(each)]
 
 
-def _dicts(found: object) -> list[dict[str, Any]]:
+def _dicts(found: object) -> list[JsonObject]:
     if not isinstance(found, list):
         return []
     return [each for each in found if isinstance(each, dict)]
@@ -141,7 +141,7 @@ class Reader:
             for service in self._members(path)[:_MOST]:
                 self._log(self._get(service))
 
-    def _get(self, path: object) -> dict[str, Any]:
+    def _get(self, path: object) -> JsonObject:
         """Return a resource, or nothing if it is not there.
 
         :raises _Late: there is no time for it
@@ -159,7 +159,7 @@ class Reader:
 
     # Sensors
 
-    def _chassis(self, chassis: dict[str, Any], expands: bool) -> None:
+    def _chassis(self, chassis: JsonObject, expands: bool) -> None:
         before = len(self._sensors)
         for name, parts in (('Thermal', _THERMAL), ('Power', _POWER)):
             resource = self._get(link(chassis, name))
@@ -173,7 +173,7 @@ class Reader:
                           ('Reading',), '')
 
     def _each_sensor(self, path: str,
-                     expands: bool) -> Iterator[dict[str, Any]]:
+                     expands: bool) -> Iterator[JsonObject]:
         found = _dicts(self._get(path + (_EXPAND if expands else '')).get(
             'Members'))
         for number, each in enumerate(found):
@@ -182,7 +182,7 @@ class Reader:
             elif number < _MOST_SENSORS:
                 yield self._get(link(each))
 
-    def _add(self, found: dict[str, Any], kind: str,
+    def _add(self, found: JsonObject, kind: str,
              readings: Iterable[str], unit: str) -> None:
         status = _dict(found.get('Status'))
         if not found or status.get('State') == _ABSENT:
@@ -201,7 +201,7 @@ class Reader:
 
     # Events
 
-    def _log(self, service: dict[str, Any]) -> None:
+    def _log(self, service: JsonObject) -> None:
         """Read the newest entries of a log.
 
         Some services begin with the oldest entry and some with the newest:
@@ -224,8 +224,8 @@ class Reader:
             if entry:
                 self._events.append(self._event(entry, service))
 
-    def _event(self, entry: dict[str, Any],
-               service: dict[str, Any]) -> base.Event:
+    def _event(self, entry: JsonObject,
+               service: JsonObject) -> base.Event:
         return base.Event(
             time=_time(entry.get('Created')),
             source=self._quote(entry.get('SensorType')
@@ -240,7 +240,7 @@ class Reader:
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
-def _dict(found: object) -> dict[str, Any]:
+def _dict(found: object) -> JsonObject:
     return found if isinstance(found, dict) else {}
 
 
