@@ -346,9 +346,16 @@ OPERATIONS: dict[str, Called] = {
     'aggregates.execute_audit': Called(
         'create_audit', (1,), 'aggregate balance 1 --yes'),
     'aggregates.get_audit_status': Called(
-        'get_audit', (1, 1), 'audit show 1 1', missing=True),
+        'get_audit_status', (1, 1), 'audit status 1 1', missing=True),
     'aggregates.apply_audit': Called(
-        'apply_audit', (1, 1), 'audit apply 1 1', missing=True),
+        'apply_audit', (1, 1), f'audit apply 1 1 --server {SERVER} --force',
+        missing=True),
+    'audits.list_audits': Called(
+        'audits', (), f'audit list --id 1 --aggregate 1 --status DONE --task '
+        f'{SERVER} --apply-task {SERVER} --created-at '
+        'gt:2020-01-01T00:00:00 --sort id --limit 5', unsent=_LISTED),
+    'audits.show_audit': Called(
+        'get_audit', (1,), 'audit show 1', missing=True),
 
     'volumes.list_volumes': Called(
         'volumes', (), 'volume list --backend x --host x', unsent=_LISTED),

@@ -17,6 +17,7 @@ from cloudmanagerclient import sdk
 from cloudmanagerclient.sdk import exceptions
 from cloudmanagerclient.sdk import filters
 from cloudmanagerclient.tests import base
+from cloudmanagerclient.tests import operations
 
 CLOUDS = """
 clouds:
@@ -198,7 +199,7 @@ class ErrorsTestCase(base.ClientCase):
                 (lambda: self.client.create_node(nme='x'),
                  exceptions.BadRequest, 'cloudmanager.invalid',
                  sdk_exc.BadRequestException),
-                (lambda: self.client.create_audit(1),
+                (lambda: self.client.attach_nodes(operations.SERVER, ['n']),
                  exceptions.NotImplementedByService,
                  'cloudmanager.not_implemented', sdk_exc.HttpException),
                 (lambda: self.client.shutdown_host('cmp1'),

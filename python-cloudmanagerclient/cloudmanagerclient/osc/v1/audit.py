@@ -7,6 +7,7 @@ from typing import Any
 from cloudmanagerclient.osc import base
 from cloudmanagerclient.osc import confirm
 from cloudmanagerclient.osc import tasks
+from cloudmanagerclient.osc.options import Option
 
 
 def _add_aggregate(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +17,16 @@ def _add_aggregate(parser: argparse.ArgumentParser) -> None:
 
 def _add_audit(parser: argparse.ArgumentParser) -> None:
     _add_aggregate(parser)
+    _add_id(parser)
+
+
+def _add_id(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('audit', metavar='<audit>', help='id of the audit')
+
+
+def _status(audit: Any) -> base.Shown:
+    """Show what is known of an audit that was not fetched as a whole."""
+    return base.shown({'id': audit.id, 'status': audit.status})
 
 
 class CreateAudit(base.ShowOne):
@@ -31,8 +41,7 @@ class CreateAudit(base.ShowOne):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
-        return base.shown(base.fields_of(self.client.create_audit(
-            parsed_args.aggregate)))
+        return _status(self.client.create_audit(parsed_args.aggregate))
 
 
 class BalanceAggregate(base.ShowOne):
@@ -48,12 +57,44 @@ class BalanceAggregate(base.ShowOne):
         if not parsed_args.yes:
             confirm.ask('To move servers within aggregate',
                         [parsed_args.aggregate])
-        return base.shown(base.fields_of(self.client.create_audit(
-            parsed_args.aggregate, auto_apply=True)))
+        return _status(self.client.create_audit(parsed_args.aggregate,
+                                                auto_apply=True))
+
+
+class ListAudit(base.List):
+    """List audits of all aggregates, the newest first"""
+
+    method = 'audits'
+    columns = ('id', 'aggregate_id', 'status', 'created_at', 'conclusion')
+    long_columns = ('finished_at', 'task_id', 'apply_task_id', 'source')
+    filters = (
+        Option('id', '--id', 'id', metavar='<id>'),
+        Option('aggregate_id', '--aggregate', 'id of the aggregate in Nova',
+               metavar='<id>'),
+        Option('status', '--status', 'PENDING, ONGOING, DONE, FAILED, '
+               'APPLYING, APPLIED or STALE'),
+        Option('task_id', '--task', 'task that made it', metavar='<id>'),
+        Option('apply_task_id', '--apply-task', 'task that applied it last',
+               metavar='<id>'),
+        Option('created_at', '--created-at', 'when it was asked for',
+               metavar='<time>'))
 
 
 class ShowAudit(base.ShowOne):
-    """Show an audit of an aggregate"""
+    """Show an audit with its moves and their reasons"""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        _add_id(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
+        fields = base.fields_of(self.client.get_audit(parsed_args.audit))
+        return base.shown({'id': fields.pop('id'), **fields})
+
+
+class ShowAuditStatus(base.ShowOne):
+    """Show how far an audit of an aggregate is"""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -61,8 +102,8 @@ class ShowAudit(base.ShowOne):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
-        return base.shown(base.fields_of(self.client.get_audit(
-            parsed_args.aggregate, parsed_args.audit)))
+        return _status(self.client.get_audit_status(
+            parsed_args.aggregate, parsed_args.audit))
 
 
 class ApplyAudit(tasks.Start):
@@ -70,7 +111,16 @@ class ApplyAudit(tasks.Start):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         _add_audit(parser)
+        parser.add_argument(
+            '--server', dest='servers', action='append', metavar='<uuid>',
+            help='Server to move now; repeat it for several (default: all '
+                 'of the audit)')
+        parser.add_argument(
+            '--force', action='store_true', default=None,
+            help='Apply it although the cloud has changed, if all moves '
+                 'still fit')
 
     def start(self, parsed_args: argparse.Namespace) -> Any:
-        return self.client.apply_audit(parsed_args.aggregate,
-                                       parsed_args.audit)
+        return self.client.apply_audit(
+            parsed_args.aggregate, parsed_args.audit,
+            servers=parsed_args.servers, force=parsed_args.force)

@@ -207,16 +207,35 @@ class Cloud(_requests.Requests):
         return self._audit(aggregate, 'execute-audit',
                            {'auto_apply': auto_apply})
 
-    def get_audit(self, aggregate: Ref, audit: Ref) -> _task.Audit:
-        """Fetch an audit of an aggregate."""
+    def audits(self, **query: Any) -> Generator[_task.Audit, None, None]:
+        """List audits of all aggregates, the newest first, page after page.
+
+        :param query: filters, see :mod:`cloudmanagerclient.sdk.filters`;
+            ``sort``, ``fields``, ``limit`` (size of a page), ``max_items``
+        """
+        return self._list(_task.Audit, **query)
+
+    def get_audit(self, audit: Ref) -> _task.Audit:
+        """Fetch an audit with its moves and their reasons."""
+        return self._get(_task.Audit, _base.id_of(audit))
+
+    def get_audit_status(self, aggregate: Ref, audit: Ref) -> _task.Audit:
+        """Fetch the status of an audit of an aggregate, and nothing else."""
         return self._audit(aggregate, 'get-audit-status',
                            {'audit_id': _base.id_of(audit)})
 
-    def apply_audit(self, aggregate: Ref, audit: Ref) -> _task.Task:
-        """Carry out what an audit found."""
+    def apply_audit(self, aggregate: Ref, audit: Ref, *,
+                    servers: list[str] | None = None,
+                    force: bool | None = None) -> _task.Task:
+        """Carry out what an audit found.
+
+        :param servers: ids of the servers to move; all by default
+        :param force: whether the cloud may have changed, if all moves fit
+        """
         return self._start(
             f'/aggregates/{_requests.quoted(aggregate)}/actions/apply-audit',
-            {'audit_id': _base.id_of(audit)})
+            {'audit_id': _base.id_of(audit), 'servers': servers,
+             'force': force})
 
     def _audit(self, aggregate: Ref, action: str,
                body: Mapping[str, Any]) -> _task.Audit:

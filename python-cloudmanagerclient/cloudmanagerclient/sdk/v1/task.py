@@ -94,12 +94,41 @@ class Plan(_base.Resource):
 
 
 class Audit(_base.Resource):
-    """A look at how evenly the hosts of an aggregate are loaded."""
+    """A look at how evenly the hosts of an aggregate are loaded.
+
+    Those of a list have no loads and moves; of one that was just begun, or
+    whose status was asked for, only id and status are known.
+    """
 
     resource_key = 'audit'
-    # Loads and moves are as the version of the service tells them.
-    _allow_unknown_attrs_in_body = True
+    resources_key = 'audits'
+    base_path = '/audits'
 
+    allow_fetch = True
+    allow_list = True
+
+    _query_mapping = resource.QueryParameters(
+        'id', 'aggregate_id', 'status', 'task_id', 'apply_task_id',
+        'created_at', *_base.LISTED)
+
+    aggregate_id: int = resource.Body('aggregate_id', type=int)
     #: ``PENDING``, ``ONGOING``, ``DONE``, ``FAILED``, ``APPLYING``,
     #: ``APPLIED`` or ``STALE``.
     status: str = resource.Body('status')
+    #: What was found, in words.
+    conclusion: str | None = resource.Body('conclusion')
+    source: str | None = resource.Body('source')
+    fingerprint: str | None = resource.Body('fingerprint')
+    #: Ids of the tasks that made it, and that applied it last.
+    task_id: str | None = resource.Body('task_id')
+    apply_task_id: str | None = resource.Body('apply_task_id')
+    created_at: str = resource.Body('created_at')
+    finished_at: str | None = resource.Body('finished_at')
+    #: ``means`` and ``deviations`` by resource, and loads by host.
+    before: dict[str, Any] | None = resource.Body('before')
+    after: dict[str, Any] | None = resource.Body('after')
+    reached: dict[str, Any] | None = resource.Body('reached')
+    #: By host that stays above the mean: why.
+    hot: dict[str, str] | None = resource.Body('hot')
+    warnings: list[str] | None = resource.Body('warnings')
+    moves: list[dict[str, Any]] = resource.Body('moves')
