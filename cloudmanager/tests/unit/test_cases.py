@@ -21,7 +21,8 @@ def used(text, known):
         those of other families only where docstrings begin
     """
     families = '|'.join(sorted({each[:2] for each in known}))
-    return {*re.findall(rf'\b(?:{families})[1-9][0-9]?\b', text),
+    # An address such as 2001:DB8::1 is none.
+    return {*re.findall(rf'(?<!:)\b(?:{families})[1-9][0-9]?\b', text),
             *_AT_THE_BEGINNING.findall(text)}
 
 
@@ -44,5 +45,5 @@ class CasesTestCase(base.TestCase):
 
     def test_what_is_seen(self):
         """The test does find what it is there for."""
-        text = '"""ZZ3: a."""\n# as in DR99, of fd00::1 and FD00::1'
-        self.assertEqual({'ZZ3', 'DR99'}, used(text, {'DR7', 'FD1'}))
+        text = '"""ZZ3: a."""\n# as in DR99, of 2001:DB8::1 and FD00::1'
+        self.assertEqual({'ZZ3', 'DR99'}, used(text, {'DR7', 'FD1', 'DB1'}))

@@ -218,10 +218,9 @@ class BuildersTestCase(fakes_case.ConductorCase):
         offered = {f'{kind}.{action}' for kind, policies in (
             ('host', host_policies), ('server', server_policies))
             for action in policies.ACTIONS.texts}
-        volumes = {f'volume.{action}' for action in ('mirror', 'pv-migrate')}
         self.assertEqual({name for name, action in actions.ACTIONS.items()
-                          if action.check} - {'hosts.restart'},
-                         offered | volumes)
+                          if action.check
+                          and name.startswith(('host.', 'server.'))}, offered)
 
     def test_steps(self):
         run = self.run_of()
@@ -245,7 +244,11 @@ class BuildersTestCase(fakes_case.ConductorCase):
                                   'MoveServers', 'EvacuateLeftovers',
                                   'VerifyItems', 'SwitchOff',
                                   'RemoveService', 'CleanUp'],
+            'aggregate.audit': ['RunAudit'],
+            'aggregate.apply': ['ApplyAudit'],
             'node.power': ['SwitchNode'],
+            'node.set_mode': ['SetModes'],
+            'node.update_system': ['UpdateSystem'],
             **dict.fromkeys(('nodes.power', 'nodes.reset'),
                             ['SwitchNodes']),
             'output.power': ['SwitchOutput'],
