@@ -142,6 +142,23 @@ class SimulateTestCase(base.TestCase):
                              found.blocked[0].plan.servers
                              if not entry.fits])
 
+    def test_answer(self):
+        """All keys of a dry run, of a roll that is stopped."""
+        found = self.blocked()
+        self.assertEqual(
+            {'action': 'restart', 'hosts': [], 'feasible': False,
+             'waves': [], 'blocked': [
+                 {'host': 'a', 'plan': found.blocked[0].plan.to_dict()}],
+             'left': ['b', 'c'], 'moves': 0, 'moved_again': []},
+            found.to_dict())
+        found = roll.simulate(even(2, 1), ['h0'])
+        self.assertEqual(
+            {'action': 'restart', 'hosts': ['h0'], 'feasible': True,
+             'waves': [{'hosts': ['h0'],
+                        'plan': found.waves[0].plan.to_dict()}],
+             'blocked': [], 'left': [], 'moves': 1, 'moved_again': []},
+            found.to_dict())
+
     def test_skips_a_blocked_one(self):
         found = self.blocked(max_failures=1)
         self.assertEqual((['a'], ()), (
