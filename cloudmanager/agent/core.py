@@ -114,9 +114,9 @@ class Agent:
         body = operations.carry_out(self, request.body)
         # Answered with the key of the request: the control plane may not
         # know a newer one yet, or no longer an older one.
-        key = signing.Key(request.key_id,
-                          self._keys.all.get(request.key_id)
-                          or self._keys.newest.secret)
+        secret = self._keys.all.get(request.key_id)
+        key = (self._keys.newest if secret is None
+               else signing.Key(request.key_id, secret))
         return signing.sign(key, signing.Kind.ANSWER, self.host,
                             signing.CONTROL, body,
                             answer_to=request.nonce)

@@ -16,14 +16,19 @@ from cloudmanager.db import table
 LOG = logging.getLogger(__name__)
 _AGENT = models.Agent
 _COLUMNS = sa.select(*_AGENT.__table__.c)
-_ONE = _COLUMNS.where(_AGENT.host == sa.bindparam('agent'))
+_SETTINGS = models.NodeSettings
+_ONE = (_COLUMNS.add_columns(_SETTINGS.generation.label('wished'))
+        .outerjoin(models.Node, models.Node.name == _AGENT.host)
+        .outerjoin(_SETTINGS, _SETTINGS.node_id == models.Node.id)
+        .where(_AGENT.host == sa.bindparam('agent')))
 
 
 @api.reader
 def find(context: api.Context, host: str) -> models.Row | None:
     """Return the agent on a host, if it was enrolled.
 
-    Its keys are as they are stored, which is encrypted.
+    Its keys are as they are stored, which is encrypted. ``wished`` is the
+    generation of the desired state of its node, if there is one.
     """
     row = db_query.first(context, _ONE, agent=host)
     # Some collations find more than was asked for.

@@ -86,7 +86,9 @@ class Reports:
             return False
         if agent is not None and agent['next_key_id'] == report.key_id:
             db_agents.switch_key(context, report.sender, report.key_id)
-        self._catch_up(context, report.sender, report.body['generation'])
+        if agent is not None and agent['wished'] not in (
+                None, report.body['generation']):
+            self._catch_up(context, report.sender, report.body['generation'])
         return True
 
     def _keep(self, context: RequestContext,
@@ -108,7 +110,7 @@ class Reports:
                   generation: int) -> None:
         """Tell an agent what is wished, if it knows an older state."""
         wished = db_settings.of_host(context, host)
-        if wished is None or wished['generation'] == generation:
+        if wished is None:
             return
         LOG.info('The agent on %(host)s has desired state %(old)s; it gets '
                  '%(new)s.', {'host': host, 'old': generation,

@@ -74,6 +74,17 @@ class AgentsTestCase(base.DbTestCase):
         self.enrol(self.new)
         self.assertTrue(self.record(11.0, self.new))
 
+    def test_wished(self):
+        """The desired state of the node is read along, by one statement."""
+        self.enrol()
+        self.assertIsNone(self.agent['wished'])
+        node = nodes.create_node(self.context, {'name': 'cmp1'})
+        self.assertIsNone(self.agent['wished'])
+        node_settings.change(self.context, node['id'], {'snmp': True})
+        with self.statements() as found:
+            self.assertEqual(1, self.agent['wished'])
+        self.assertEqual(1, len(found), found)
+
     def test_same_report_at_once(self):
         self.enrol()
         found = base.Together(6, lambda _: self.record(5.0))
