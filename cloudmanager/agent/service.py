@@ -66,10 +66,10 @@ class AgentService:
         self._begin('reconcile', self._reconcile)
         self._begin('serve', self._serve)
         self._begin('report', self._report)
+        notify.tell('READY=1')
         interval = notify.watchdog_interval()
         if interval is not None:
             self._begin('watchdog', lambda: self._watch(interval / 2))
-        notify.tell('READY=1')
         LOG.info('The agent on %s runs.', self._host)
 
     def _begin(self, name: str, function: Callable[[], None]) -> None:

@@ -438,7 +438,8 @@ class Audit(Created, Base):
     __tablename__ = 'audits'
     __table_args__ = _args(
         sa.UniqueConstraint('task_id'), sa.Index(None, 'aggregate_id'),
-        sa.Index(None, 'status'), sa.Index(None, 'created_at'))
+        sa.Index(None, 'apply_task_id'), sa.Index(None, 'status'),
+        sa.Index(None, 'created_at'))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     aggregate_id: Mapped[int]

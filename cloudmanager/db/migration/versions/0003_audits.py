@@ -45,7 +45,7 @@ def upgrade() -> None:
         sa.Column('updated_at', TIME, nullable=True),
         sa.PrimaryKeyConstraint('id', name='pk_audits'),
         sa.UniqueConstraint('task_id', name='uq_audits_task_id'), **OPTIONS)
-    for name in ('aggregate_id', 'created_at', 'status'):
+    for name in ('aggregate_id', 'apply_task_id', 'created_at', 'status'):
         op.create_index(f'ix_audits_{name}', 'audits', [name])
     op.create_table(
         'audit_moves',
