@@ -35,7 +35,7 @@ LATER = {
     'refused': ['dst1'], 'known_request': 'req-1', 'after_migration': 7,
     'waiting_since': TEXT, 'place_since': TEXT, 'in_error': 'it runs',
     'deleted_again': TEXT, 'deleting': True, 'fixed': True, 'task': 't1',
-    'why': 'less load'}
+    'why': 'less load', 'stage': 2}
 
 
 def row(**memory):
