@@ -349,6 +349,7 @@ class NotYetTestCase(base.ClientCase):
 
     def test_hint(self):
         """What this version cannot do is told, and where to look."""
-        outcome = self.run_command('volume backend list')
+        outcome = self.run_command(
+            f'node lock repair {self.node().name}')
         self.assertIn('openstack cloudmanager info show',
                       str(outcome.error))

@@ -3,6 +3,7 @@
 
 import argparse
 from typing import Any
+from typing import ClassVar
 
 from cloudmanagerclient.osc import base
 from cloudmanagerclient.osc import tasks
@@ -36,31 +37,67 @@ class ShowVolume(base.ShowOne):
             parsed_args.volume)))
 
 
-class MirrorVolume(tasks.Start):
-    """Change how often the data of a volume are mirrored"""
+class _VolumeAct(tasks.Start):
+    """An action on a volume, which may be planned only.
+
+    :cvar action: its name in the API
+    """
+
+    action: ClassVar[str]
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument('volume', metavar='<volume>',
                             help='volume: UUID')
+        parser.add_argument('--dry-run', action='store_true',
+                            help='Say what would be done, and touch nothing')
+
+    def body(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
+        """Return the body of the request."""
+        raise NotImplementedError
+
+    def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
+        if not parsed_args.dry_run:
+            return super().take_action(parsed_args)
+        return base.shown(self.client.plan_volume_action(
+            parsed_args.volume, self.action, **self.body(parsed_args)))
+
+
+class MirrorVolume(_VolumeAct):
+    """Change how often the data of a volume are mirrored"""
+
+    action = 'mirror'
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument('count', metavar='<count>', type=int,
                             help='copies besides the data; 0 ends mirroring')
+
+    def body(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
+        return {'mirror_count': parsed_args.count}
 
     def start(self, parsed_args: argparse.Namespace) -> Any:
         return self.client.mirror_volume(parsed_args.volume,
                                          parsed_args.count)
 
 
-class MigrateVolume(tasks.Start):
+class MigrateVolume(_VolumeAct):
     """Move the data of a volume to another physical volume"""
 
+    action = 'pv-migrate'
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument('volume', metavar='<volume>',
-                            help='volume: UUID')
+        super().add_arguments(parser)
         parser.add_argument('--source', required=True, metavar='<path>',
                             help='Physical volume that they leave')
         parser.add_argument('--destination', metavar='<path>',
                             help='Physical volume that they go to (default: '
                                  'any of the group)')
+
+    def body(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
+        found = {'source_pv': parsed_args.source}
+        if parsed_args.destination is not None:
+            found['dest_pv'] = parsed_args.destination
+        return found
 
     def start(self, parsed_args: argparse.Namespace) -> Any:
         return self.client.migrate_volume(

@@ -253,6 +253,18 @@ class Cloud(_requests.Requests):
         """Fetch a volume, with what holds locks on it."""
         return self._get(_volume.Volume, _base.id_of(volume))
 
+    def plan_volume_action(self, volume: Ref, action: str,
+                           **body: Any) -> dict[str, Any]:
+        """Say what one of the actions below would do, and touch nothing.
+
+        :param action: name of the action in the API, such as ``mirror``
+        :param body: fields of the body of the action
+        """
+        answer = self.post(
+            f'/volumes/{_requests.quoted(volume)}/actions/{action}',
+            json={**body, 'dry_run': True})
+        return dict(answer.json()['plan'])
+
     def mirror_volume(self, volume: Ref, mirror_count: int) -> _task.Task:
         """Change how often the data of a volume are mirrored.
 
