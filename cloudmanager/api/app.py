@@ -28,6 +28,7 @@ from cloudmanager.api.controllers import versions  # noqa: F401  its routes
 from cloudmanager.common import context
 from cloudmanager.common import policy
 from cloudmanager.common import secrets
+from cloudmanager.db import turns
 
 CONF = cfg.CONF
 HEADERS = ['X-Auth-Token', 'X-OpenStack-Request-ID']
@@ -121,7 +122,8 @@ class _Door:
         # The newest context of a thread is that of its log.
         context.RequestContext(
             request_id=environ.get(request_id.ENV_REQUEST_ID))
-        return self._application(environ, start_response)
+        with turns.for_a_client():
+            return self._application(environ, start_response)
 
 
 def build() -> wsgi.WSGIApplication:

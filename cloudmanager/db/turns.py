@@ -6,10 +6,15 @@ up to a tenth of a second later, and the lock goes to who looks first. With
 some ten threads the file is idle most of the time, and a writer may wait for
 seconds while others pass it. In a queue the next one begins when the last one
 has ended.
+
+A request that a client waits for has a queue of its own, which comes first,
+but not always, so that a flood of requests does not keep tasks from ending.
 """
 
 import collections
 from collections.abc import Callable
+from collections.abc import Iterator
+import contextlib
 import sqlite3
 import threading
 
@@ -19,11 +24,26 @@ from sqlalchemy import event
 # Seconds after which a writer tries without its turn; SQLite's own lock
 # decides then.
 PATIENCE_SECONDS = 30.0
+# So many requests may pass somebody who waits.
+MOST_PASSING = 3
 _MEMORY = (None, '', ':memory:')
+_local = threading.local()
+_Queue = collections.deque[tuple[object, threading.Event]]
+
+
+@contextlib.contextmanager
+def for_a_client() -> Iterator[None]:
+    """Let what this thread writes meanwhile come before other work."""
+    before = getattr(_local, 'is_first', False)
+    _local.is_first = True
+    try:
+        yield
+    finally:
+        _local.is_first = before
 
 
 class Turns:
-    """A lock that goes to whoever has waited longest.
+    """A lock that goes to whoever has waited longest, clients first.
 
     Its owners are connections, not threads: what ends the transaction of a
     connection gives its turn away.
@@ -32,8 +52,9 @@ class Turns:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._owner: object = None
-        self._waiting: collections.deque[
-            tuple[object, threading.Event]] = collections.deque()
+        self._waiting: _Queue = collections.deque()
+        self._first: _Queue = collections.deque()
+        self._passing = 0
 
     def take(self, owner: object, timeout: float = PATIENCE_SECONDS) -> bool:
         """Wait for the turn of a connection.
@@ -42,18 +63,29 @@ class Turns:
         :returns: whether it has come
         """
         come = threading.Event()
+        queue = (self._first if getattr(_local, 'is_first', False)
+                 else self._waiting)
         with self._lock:
             if self._owner is None or self._owner is owner:
                 self._owner = owner
                 return True
-            self._waiting.append((owner, come))
+            queue.append((owner, come))
         if come.wait(timeout):
             return True
         with self._lock:
             if come.is_set():
                 return True
-            self._waiting.remove((owner, come))
+            queue.remove((owner, come))
         return False
+
+    def _next(self) -> _Queue:
+        """Return the queue whose first one has its turn."""
+        if self._first and (not self._waiting
+                            or self._passing < MOST_PASSING):
+            self._passing += 1
+            return self._first
+        self._passing = 0
+        return self._waiting
 
     def give(self, owner: object) -> None:
         """Let the next one write, if it is the turn of this connection."""
@@ -61,8 +93,9 @@ class Turns:
             if owner is None or self._owner is not owner:
                 return
             self._owner = None
-            if self._waiting:
-                self._owner, come = self._waiting.popleft()
+            queue = self._next()
+            if queue:
+                self._owner, come = queue.popleft()
                 come.set()
 
 

@@ -41,6 +41,43 @@ class TurnsTestCase(testtools.TestCase):
             thread.join(30)
         self.assertEqual([0, 1, 2, 3, 4], self.came)
 
+    def wait_for_a_client(self, owner):
+        def take():
+            with turns.for_a_client():
+                self.turns.take(owner, 30)
+            self.came.append(owner)
+            self.turns.give(owner)
+        before = len(self.turns._first)
+        thread = threading.Thread(target=take)
+        thread.start()
+        tests_base.wait_for(lambda: len(self.turns._first) > before)
+        return thread
+
+    def test_clients_first(self):
+        """They pass others, three at a time, and not each other."""
+        threads = [self.wait('task1'), self.wait('task2')]
+        threads += [self.wait_for_a_client(number) for number in range(5)]
+        self.turns.give('first')
+        for thread in threads:
+            thread.join(30)
+        self.assertEqual([0, 1, 2, 'task1', 3, 4, 'task2'], self.came)
+
+    def test_client_that_gives_up(self):
+        with turns.for_a_client():
+            self.assertFalse(self.turns.take('second', 0))
+        self.turns.give('first')
+        self.assertTrue(self.turns.take('third', 0))
+
+    def test_only_while_a_client_waits(self):
+        with turns.for_a_client(), turns.for_a_client():
+            pass
+        thread = self.wait('task')
+        self.assertEqual((1, 0), (len(self.turns._waiting),
+                                  len(self.turns._first)))
+        self.turns.give('first')
+        thread.join(30)
+        self.assertEqual(['task'], self.came)
+
     def test_who_gives_up(self):
         """It leaves the queue, and does not get the turn later."""
         self.assertFalse(self.turns.take('second', 0))
