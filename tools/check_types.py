@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 #: Annotations with ``Any`` that there may be.
-MOST = 175
+MOST = 160
 #: The end of mypy's line about one of them.
 CODE = '[explicit-any]'
 

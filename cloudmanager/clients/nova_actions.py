@@ -5,24 +5,17 @@ Nova's API takes such a request, notes an instance action, and has the host
 carry it out (nova/compute/api.py, nova/compute/instance_actions.py).
 """
 
-from collections.abc import Callable
-from typing import Any
 
 from cloudmanager.clients import retry
+from cloudmanager.clients.nova_connection import Connection
 from cloudmanager.common import exception
 from cloudmanager.common.json_types import JsonObject
 
 CONFLICT = 409
 
 
-class ServerActions:
+class ServerActions(Connection):
     """The part of Nova's client with actions that move nothing."""
-
-    # Of the client that this is a part of.
-    _client: Any
-    _read: Callable[..., Any]
-    _once: Callable[..., None]
-    _set: Callable[..., None]
 
     def start(self, server_id: str) -> None:
         self._once('start', self._client.servers.start, server_id)

@@ -10,6 +10,7 @@ from typing import TypeVar
 from urllib import parse
 
 from cloudmanager.clients import retry
+from cloudmanager.clients.nova_connection import Connection
 from cloudmanager.common import exception
 from cloudmanager.common.json_types import JsonObject
 
@@ -94,19 +95,11 @@ def _blueprint(values: JsonObject, flavor_id: str,
             tag=item.get('tag')) for item in attachments))
 
 
-class Copies:
+class Copies(Connection):
     """What servers are copied with.
 
     What is created belongs to the project of the session.
     """
-
-    # Of the client that this is a part of.
-    _client: Any
-    _newest: Any
-    _make: Callable[..., Any]
-    _read: Callable[..., Any]
-    _set: Callable[..., None]
-    _list: Callable[..., list[JsonObject]]
 
     def _create(self, request: str, function: Callable[P, T],
                 *args: P.args, **kwargs: P.kwargs) -> T:

@@ -8,6 +8,7 @@ from novaclient import api_versions
 import requests
 
 from cloudmanager.clients import nova
+from cloudmanager.clients import nova_connection
 from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.tests.unit.clients import base
@@ -257,8 +258,9 @@ class VersionTestCase(NovaCase):
         """AP5: 2.100 is newer than 2.96 and 2.99."""
         for server_max, expected in (('2.100', '2.96'), ('2.9', '2.9'),
                                      ('2.96', '2.96'), ('3.0', '2.96')):
-            found = nova.choose_version(
-                api_versions.APIVersion(server_max), nova.WANTED_VERSION)
+            found = nova_connection.choose_version(
+                api_versions.APIVersion(server_max),
+                nova_connection.WANTED_VERSION)
             self.assertEqual(expected, found.get_string())
 
 
