@@ -46,8 +46,8 @@ def of_drain(cloud: model.Cloud, hosts: tuple[str, ...],
              flags: opts.Options) -> list[plan.Entry]:
     """Entries for old halves, which must go before a host is empty.
 
-    One that is being confirmed or reverted is waited for. What becomes of
-    the others is up to those who have begun the resize.
+    One that is being confirmed or reverted is waited for. About the others
+    decides whoever asked for the resize.
     """
     return [entries.entry(cloud, server, _choice(server), flags,
                           host=server.resize_source)

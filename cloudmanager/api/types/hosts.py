@@ -60,7 +60,7 @@ class Shutdown(_OffVM):
 class Evacuate(_MaxMoves, _DataLoss):
     """How to bring the servers of a dead host back."""
 
-    fenced = flag('An administrator vouches for it that the host is off.')
+    fenced = flag('An administrator states that the host is off.')
     force = flag('A host that is up is cut off, too, with the servers that '
                  'run on it.')
 

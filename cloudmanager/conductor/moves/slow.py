@@ -29,7 +29,8 @@ HARD_LIMIT = 4
 # Progress of live migrations is read from this age on, this often (s).
 PROGRESS_AFTER = 30
 PROGRESS_SECONDS = 10
-# Less than this share less to copy than ever before is no progress.
+# What is left to copy must fall by at least this share of its lowest value
+# so far; less than that is no progress.
 PROGRESS_SHARE = 0.01
 
 
@@ -120,11 +121,12 @@ def by_progress(item: MoveItem,
 
 
 def _begins_better_pass(attempt: Attempt, remaining: int) -> bool:
-    """Tell whether a migration copies again, and less than ever before.
+    """Tell whether a migration begins a pass with less to copy than before.
 
-    It copies all memory, then what was written meanwhile, and so on. What is
-    left grows at each beginning. One that gets on has less to copy each time,
-    however little was left at the end of the time before.
+    The first pass copies all memory, each later one what was written during
+    the pass before. What is left to copy grows when a pass begins. As long
+    as each pass begins with less than the one before, there is progress,
+    however little was left at the end of that one.
     """
     if attempt.peak is None:
         return True

@@ -22,7 +22,7 @@ class VolumeItem(Item):
     :ivar copies_before: that it kept before
     :ivar was_active: whether LVM had activated it before
     :ivar began_at: when the agent was asked first, or was about to be
-    :ivar progress_at: when it was last seen to get on
+    :ivar progress_at: when progress was last seen
     :ivar silent_since: since when the agent does not answer, if it does not
     :ivar is_ending: whether the agent was asked to undo what it began
     """

@@ -176,7 +176,7 @@ class VolumeStep(Step):
                 > CONF.volumes.agent_timeout):
             self.fail(item, f'{exc.message} LVM may still go on with it')
         self.run.pause(CONF.volumes.poll_interval)
-        # While nobody could look, nothing could be seen to get on.
+        # While the agent was out of reach, no progress could be seen.
         item.progress_at = clock.utcnow()
 
     def done(self, item: VolumeItem) -> None:
