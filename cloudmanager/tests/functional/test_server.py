@@ -167,7 +167,9 @@ class RequestsTestCase(ServerCase):
             one.sendall(b'POST /v1/nodes/ HTTP/1.1\r\n'
                         b'Content-Length: 10\r\n\r\nx')
         time.sleep(0.2)
-        self.assertEqual('', log.output)
+        # On a busy machine a request may wait for its thread.
+        self.assertEqual([], [line for line in log.output.splitlines()
+                              if 'Task queue depth' not in line])
 
 
 class StopTestCase(ServerCase):
