@@ -9,6 +9,9 @@ devices, confirmed by the same code with the same pauses, from a bare pool of
 as many threads as the conductor has: it writes nothing down, and nobody asks
 it.
 
+The first request of the process, which prepares its statements, is sent
+before, and told by itself.
+
 Targets for 300 nodes: 15 actions a second, 99 of 100 requests within 0.3 s.
 """
 
@@ -206,14 +209,17 @@ def main() -> int:
     options = arguments()
     with tempfile.TemporaryDirectory() as name:
         state = Path(name)
-        nodes = prepare(state, options.count)
+        first, *nodes = prepare(state, options.count + 1)
         workers = options.workers or conf.CONF.conductor.workers
         chosen = (f'[conductor]\nworkers = {workers}\n'
                   if options.workers else '')
         with service(state, chosen) as (port, process):
             wait_for_sweep(state)
-            used = processor_seconds(process.pid)
             clients = Clients(port, options.clients)
+            first_seconds = clients.post(
+                f'/v1/nodes/{first}/actions/power-off')
+            wait_for_tasks(state)
+            used = processor_seconds(process.pid)
             begun = time.monotonic()
             times = clients.post_all([
                 f'/v1/nodes/{key}/actions/power-off' for key in nodes])
@@ -224,6 +230,7 @@ def main() -> int:
     print(json.dumps({
         'nodes': options.count, 'threads': workers,
         'load_average': round(os.getloadavg()[0], 1),
+        'first_post_ms': round(first_seconds * 1000),
         'post_p50_ms': round(share(times, 0.5) * 1000),
         'post_p99_ms': round(share(times, 0.99) * 1000),
         'cpu_ms_per_action': round(1000 * used / options.count, 1),
