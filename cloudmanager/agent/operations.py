@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 Json = signing.Json
+#: What others are told of an error that nobody has foreseen.
+INTERNAL = 'The agent failed; its log tells why.'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,4 +96,4 @@ def carry_out(agent: 'Agent', body: Json) -> Json:
         # Boundary of the process: the other side must get an answer, and
         # what is inside stays in this log.
         LOG.exception('Operation %s failed.', body.get('operation'))
-        return _error('', 'The agent failed; its log tells why.', {})
+        return _error('', INTERNAL, {})

@@ -5,6 +5,7 @@ import threading
 
 from oslo_log import log as logging
 
+from cloudmanager.agent import operations
 from cloudmanager.agent.drivers.base import Drivers
 from cloudmanager.agent.store import Store
 from cloudmanager.common import clock
@@ -66,7 +67,7 @@ class Reconciler:
             # Boundary between the modes: what is wrong with one must not
             # keep the others from being looked after.
             LOG.exception('Mode %s could not be looked after.', mode)
-            state['reason'] = 'The agent failed; its log tells why.'
+            state['reason'] = operations.INTERNAL
         before = self._states.get(mode, {}).get('reason')
         if state['reason'] is not None and state['reason'] != before:
             LOG.warning('Mode %(mode)s is not as it should be: %(why)s', {

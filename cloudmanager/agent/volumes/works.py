@@ -11,6 +11,7 @@ import threading
 
 from oslo_log import log as logging
 
+from cloudmanager.agent import operations
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 
@@ -103,6 +104,6 @@ class Works:
             # Boundary of the thread: whoever asks must not wait for ever.
             LOG.exception('Changing logical volume %s failed.',
                           '/'.join(key))
-            work.error = 'The agent failed; its log tells why.'
+            work.error = operations.INTERNAL
         finally:
             work.is_running = False

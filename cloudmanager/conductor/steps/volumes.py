@@ -6,6 +6,7 @@ written down before, and what came of it is in the report of the agent, so
 that it does not matter who dies in between: conductor, agent or node.
 """
 
+import abc
 from typing import Any
 from typing import NoReturn
 
@@ -52,28 +53,28 @@ class VolumeStep(Step):
 
     # What the two kinds of work differ in
 
+    @abc.abstractmethod
     def plan(self, place: places.Place, item: VolumeItem) -> None:
         """Fill in what is to be done.
 
         :raises LogicalVolumeState: it cannot be
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def begin(self, item: VolumeItem) -> None:
         """Ask the agent to begin, or to go on."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def follow(self, item: VolumeItem) -> None:
         """Look how far it is."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def end(self, item: VolumeItem) -> None:
         """Ask the agent to undo what is under way."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def story(self, item: VolumeItem) -> str:
         """Return what came of it, in words that follow the volume's name."""
-        raise NotImplementedError
 
     # What they have in common
 
