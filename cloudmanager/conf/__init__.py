@@ -15,6 +15,7 @@ from cloudmanager.conf import identity
 from cloudmanager.conf import inventory
 from cloudmanager.conf import nova_database
 from cloudmanager.conf import power
+from cloudmanager.conf import prometheus
 from cloudmanager.conf import pxe
 from cloudmanager.conf import secrets
 from cloudmanager.conf import server_tasks
@@ -23,8 +24,8 @@ from cloudmanager.conf import volumes
 
 CONF = cfg.CONF
 GROUPS = (default, agent, api, cinder_database, cloud, conductor, drs,
-          host_tasks, identity, inventory, nova_database, power, pxe, secrets,
-          server_tasks, tasks, volumes)
+          host_tasks, identity, inventory, nova_database, power, prometheus,
+          pxe, secrets, server_tasks, tasks, volumes)
 
 for _group in GROUPS:
     _group.register_opts(CONF)

@@ -15,8 +15,24 @@ OPTS = [
     cfg.StrOpt('source', default='none',
                help='Where it is known from how much of hosts and servers is '
                     'used. `none`: loads are what Placement has allocated. '
-                    'Other sources are plugins of the namespace '
-                    'cloudmanager.drs.sources.'),
+                    '`prometheus`: see [prometheus]. Other sources are '
+                    'plugins of the namespace cloudmanager.drs.sources.'),
+    cfg.FloatOpt('window', default=3600.0, min=60,
+                 help='Seconds that are looked back to see what is used.'),
+    cfg.FloatOpt('half_life', default=600.0, min=1,
+                 help='Seconds after which a measurement counts half in the '
+                      'average.'),
+    cfg.FloatOpt('max_age', default=300.0, min=1,
+                 help='Seconds after which a measurement is too old: what '
+                      'was measured last before that is not known.'),
+    cfg.FloatOpt('max_pressure', default=0.2, min=0, max=1,
+                 help='Hosts on which something has to wait for CPU, memory '
+                      'or disks for more than this fraction of the time get '
+                      'no servers, where that is measured. 1: never mind.'),
+    cfg.IntOpt('rounds', default=1, min=1, max=100,
+               help='In how many audits in a row, this one included, a host '
+                    'must have been above the mean before it loses '
+                    'servers.'),
     cfg.FloatOpt('threshold', default=0.05, min=0, max=1,
                  help='Standard deviation of the loads of hosts up to which '
                       'a resource counts as balanced. Loads are fractions of '

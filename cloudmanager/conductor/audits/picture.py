@@ -41,7 +41,8 @@ def settings() -> drs_settings.Settings:
         minimum_gain=CONF.drs.minimum_gain, max_moves=CONF.drs.max_moves,
         network=CONF.drs.network_speed,
         migration_load=CONF.drs.migration_load, horizon=CONF.drs.horizon,
-        ignored=tuple(CONF.drs.never_move))
+        ignored=tuple(CONF.drs.never_move),
+        max_pressure=CONF.drs.max_pressure, rounds=CONF.drs.rounds)
 
 
 def find(tools: Tools, aggregate_id: int) -> nova_records.Aggregate:
@@ -98,7 +99,7 @@ def look(tools: Tools, aggregate_id: int) -> Seen:
     """
     hosts = find(tools, aggregate_id).hosts
     cloud = plans.load_cloud(tools, hosts)
-    use = sources.get(CONF.drs.source).read(cloud, hosts)
+    use = sources.read(CONF.drs.source, cloud, hosts)
     return Seen(cloud, hosts, use)
 
 

@@ -5,30 +5,36 @@ Sources are plugins, found by the name in ``[drs] source``.
 """
 
 from collections.abc import Collection
+import time
 from typing import cast
 from typing import Protocol
 
+from oslo_config import cfg
 import stevedore
 from stevedore import exception as stevedore_exc
 
 from cloudmanager.common import exception
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.drs import load
+from cloudmanager.planning.drs import samples
 
+CONF = cfg.CONF
 NAMESPACE = 'cloudmanager.drs.sources'
 
 
 class Source(Protocol):
     """Tells what is used."""
 
-    def read(self, cloud: model.Cloud, hosts: Collection[str]) -> load.Use:
-        """Return what the hosts and their servers use.
+    def samples(self, cloud: model.Cloud, hosts: Collection[str],
+                start: float, end: float) -> samples.Samples:
+        """Return what was measured of hosts and their servers.
 
-        It is averaged over a while, in the units of ``load.Use``. What is
-        not known, or too old, is left out.
+        What is not known is left out.
 
         :param cloud: with all servers of the hosts
         :param hosts: exact names
+        :param start: seconds since 1970, as is ``end``; samples between them
+            are asked for
         :raises Unavailable: nothing can be told now
         """
 
@@ -36,9 +42,32 @@ class Source(Protocol):
 class Allocations:
     """Knows nothing of use: loads are what is allocated."""
 
-    def read(self, cloud: model.Cloud, hosts: Collection[str]) -> load.Use:
+    def samples(self, cloud: model.Cloud, hosts: Collection[str],
+                start: float, end: float) -> samples.Samples:
         """Return nothing; see ``Source``."""
+        return samples.NOTHING
+
+
+def limits() -> samples.Limits:
+    """Return what the configuration says of samples."""
+    return samples.Limits(
+        window=CONF.drs.window, half_life=CONF.drs.half_life,
+        max_age=CONF.drs.max_age)
+
+
+def read(name: str, cloud: model.Cloud, hosts: Collection[str]) -> load.Use:
+    """Return what the hosts and their servers use now, on average.
+
+    :param name: of the source
+    :param cloud: with all servers of the hosts
+    :raises Unavailable: the source cannot be read
+    """
+    source = get(name)
+    if isinstance(source, Allocations):
         return load.NOTHING
+    now, found = time.time(), limits()
+    return samples.use(source.samples(cloud, hosts, now - found.window, now),
+                       hosts, now, found)
 
 
 def get(name: str) -> Source:

@@ -100,6 +100,7 @@ def make(
     options: opts.Options = opts.DEFAULT,
     resting: collections.abc.Mapping[str, float] | None = None,
     busy: collections.abc.Container[str] = (),
+    earlier: collections.abc.Sequence[search.Earlier] = (),
 ) -> Audit:
     """Find the moves that balance some hosts.
 
@@ -110,6 +111,8 @@ def make(
     :param options: how servers may be moved
     :param resting: seconds for which servers are left alone yet, by id
     :param busy: ids of servers that other tasks act on
+    :param earlier: loads that earlier audits found, the latest first; they
+        count with ``settings.rounds``
     """
     names = sorted(set(hosts))
     options = dataclasses.replace(
@@ -119,7 +122,7 @@ def make(
     room = fit.Fit(cloud, scope, use, settings, options)
     loads = load.Loads(cloud, scope, use, settings)
     ways = movable.Ways(cloud, settings, options, resting, use, busy)
-    found = search.Search(room, loads, ways, settings)
+    found = search.Search(room, loads, ways, settings, earlier)
     before = State.of(loads)
     if loads.resources and len(scope) > 1:
         found.run()
@@ -129,7 +132,7 @@ def make(
         _conclusion(found, before, len(scope)),
         why.hot(found, ways, settings),
         (*why.not_in_scope(cloud, room, set(names) - set(scope)),
-         *_unmeasured(use, loads)))
+         *_unmeasured(use, loads, room)))
 
 
 def _moves(cloud: model.Cloud, scope: list[str], use: load.Use,
@@ -174,10 +177,20 @@ def _conclusion(found: search.Search, before: State, hosts: int) -> str:
             'may be made would gain what it costs.')
 
 
-def _unmeasured(use: load.Use, loads: load.Loads) -> list[str]:
-    """What is balanced by allocations though use is measured."""
-    if not use.hosts:
+def _unmeasured(use: load.Use, loads: load.Loads,
+                room: fit.Fit) -> list[str]:
+    """What is not known of what is used, and what that means."""
+    if not use.hosts and not use.missing:
         return []
-    return [f'the use of {why.NAMES[name]} is not known of every host, so '
-            'it is balanced by what is allocated'
-            for name in loads.resources if name not in loads.measured]
+    found = [f'host {host}: {reason}'
+             for host, reason in sorted(use.missing.items())
+             if host in loads.values]
+    found += [f'the use of {why.NAMES[name]} is not known of every host, so '
+              'it is balanced by what is allocated'
+              for name in loads.resources if name not in loads.measured]
+    if loads.estimated:
+        found.append(
+            f'the use of {len(loads.estimated)} servers is not known: what '
+            'they add to the loads is estimated from what their hosts use')
+    return found + [f'host {host} gets no servers: it waits for {text}'
+                    for host, text in sorted(room.pressed.items())]

@@ -16,6 +16,7 @@ from cloudmanager.planning.drs import load
 from cloudmanager.planning.drs import settings as drs_settings
 from cloudmanager.planning.terms import Action
 
+PRESSED = {model.VCPU: 'CPU', model.MEMORY_MB: 'memory', 'IO': 'disks'}
 _SOFT = frozenset((model.SOFT_AFFINITY, model.SOFT_ANTI_AFFINITY))
 
 
@@ -30,6 +31,7 @@ class Fit:
     """Room on the hosts of a scope, and who is legal where.
 
     :param scope: names of the hosts that servers are moved between
+    :ivar pressed: what hosts wait for that get no servers, by name
     """
 
     def __init__(
@@ -50,11 +52,12 @@ class Fit:
         hosts = [cloud.hosts[name] for name in scope]
         measured = load.measured(use, scope, drs_settings.RESOURCES)
         self._measured = measured
-        self._used = {
-            host.name: {
-                name: use.hosts[host.name][name] for name in measured
-            }
-            for host in hosts
+        self._used = {host.name: dict(use.peak_of(host.name))
+                      for host in hosts}
+        self._peaks: dict[str, load.Amounts] = {}
+        self.pressed = {
+            host.name: text for host in hosts
+            if (text := _pressed(use, host.name, settings.max_pressure))
         }
         self._most = {
             host.name: {
@@ -81,6 +84,7 @@ class Fit:
                 bin_.name
                 for bin_ in found
                 if bin_.name in self._scope
+                and bin_.name not in self.pressed
                 and source <= bin_.host.aggregates
             )
         return self._legal[key]
@@ -94,10 +98,16 @@ class Fit:
         used, most = self._used[host], self._most[host]
         return all(
             used[name] + amount <= most.get(name, 0.0)
-            for name, amount in load.used_by(
-                self._use, server, self._measured
-            ).items()
+            for name, amount in self._peak(server).items()
         )
+
+    def _peak(self, server: model.Server) -> load.Amounts:
+        """What a server adds to what its host uses at times."""
+        found = self._peaks.get(server.id)
+        if found is None:
+            found = self._peaks[server.id] = self._use.peak_by(
+                server, self._measured)
+        return found
 
     def allows(self, server: model.Server, host: str) -> bool:
         """Whether a server on a host keeps the hard policy of its group.
@@ -119,6 +129,8 @@ class Fit:
         )[host]
         if reason:
             return reason
+        if host in self.pressed:
+            return f'waiting for {self.pressed[host]}'
         if host not in self.legal(server, action):
             return 'not in all aggregates of its host'
         if not self.has_room(server, host):
@@ -147,7 +159,13 @@ class Fit:
         self.books.place(server, host, sign)
         used = self._used.get(host)
         if used is not None and self._measured:
-            for name, amount in load.used_by(
-                self._use, server, self._measured
-            ).items():
+            for name, amount in self._peak(server).items():
                 used[name] += sign * amount
+
+
+def _pressed(use: load.Use, host: str, most: float) -> str:
+    """Name the resources that a host is short of already."""
+    return ' and '.join(
+        f'{PRESSED[name]} ({value:.0%} of the time)'
+        for name, value in use.pressure.get(host, {}).items()
+        if value > most)

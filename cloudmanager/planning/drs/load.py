@@ -15,6 +15,10 @@ from cloudmanager.planning.drs import settings as drs_settings
 
 #: Loads, or shares of them, in the order of ``Loads.resources``.
 Vector = tuple[float, ...]
+#: Amounts by resource class.
+Amounts = collections.abc.Mapping[str, float]
+NAMES = {model.VCPU: 'CPU', model.MEMORY_MB: 'memory',
+         model.DISK_GB: 'disk'}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,17 +28,41 @@ class Use:
     :ivar hosts: by host and resource: CPUs that are busy, MiB, GiB
     :ivar servers: the same by server
     :ivar dirty: MiB of memory that a server writes in a second, by server
+    :ivar host_peaks: what hosts use at times; the average where not known
+    :ivar server_peaks: the same by server
+    :ivar pressure: fractions of the time in which something on a host waits
+        for a resource, by host and resource
+    :ivar ages: seconds since what is told of a host was measured
+    :ivar missing: what is not known of hosts, in words
     """
 
-    hosts: collections.abc.Mapping[
-        str, collections.abc.Mapping[str, float]
-    ] = dataclasses.field(default_factory=dict)
-    servers: collections.abc.Mapping[
-        str, collections.abc.Mapping[str, float]
-    ] = dataclasses.field(default_factory=dict)
-    dirty: collections.abc.Mapping[str, float] = dataclasses.field(
-        default_factory=dict
-    )
+    hosts: dict[str, Amounts] = dataclasses.field(default_factory=dict)
+    servers: dict[str, Amounts] = dataclasses.field(default_factory=dict)
+    dirty: dict[str, float] = dataclasses.field(default_factory=dict)
+    host_peaks: dict[str, Amounts] = dataclasses.field(default_factory=dict)
+    server_peaks: dict[str, Amounts] = dataclasses.field(
+        default_factory=dict)
+    pressure: dict[str, Amounts] = dataclasses.field(default_factory=dict)
+    ages: dict[str, float] = dataclasses.field(default_factory=dict)
+    missing: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def peak_of(self, host: str) -> Amounts:
+        """What a host uses at times."""
+        return {**self.hosts.get(host, {}), **self.host_peaks.get(host, {})}
+
+    def peak_by(self, server: model.Server,
+                resources: collections.abc.Iterable[str]) -> Amounts:
+        """What a server uses at times, of some resources.
+
+        Of one that nobody has measured yet it is what is allocated: less
+        would let hosts be filled by what is not known.
+        """
+        peak = self.server_peaks.get(server.id, {})
+        found = self.servers.get(server.id, {})
+        return {
+            name: peak.get(name, found.get(
+                name, float(server.resources.get(name, 0))))
+            for name in resources}
 
 
 NOTHING = Use()
@@ -56,6 +84,7 @@ class Loads:
     :ivar values: the loads of each host, by its name
     :ivar sums: of all hosts, by resource
     :ivar measured: resources whose use is known of every host
+    :ivar estimated: what servers use that are not measured, by id
     """
 
     def __init__(
@@ -78,6 +107,7 @@ class Loads:
         )
         self.measured = measured(use, names, self.resources)
         self._use = use
+        self.estimated = estimates(cloud, use, names, self.measured)
         self._shares: dict[str, Shares] = {}
         self.values: dict[str, Vector] = {}
         known: dict[Shares, Shares] = {}
@@ -115,7 +145,8 @@ class Loads:
         key = (id(made), server.id)
         found = self._known.get(key)
         if found is None:
-            used = used_by(self._use, server, self.measured)
+            used = {**self.estimated.get(server.id, {}),
+                    **self._use.servers.get(server.id, {})}
             found = self._known[key] = tuple(
                 made.allocated[index] * server.resources.get(name, 0)
                 + made.used[index] * used.get(name, 0.0)
@@ -178,21 +209,37 @@ def measured(
     )
 
 
-def used_by(
+def estimates(
+    cloud: model.Cloud,
     use: Use,
-    server: model.Server,
-    resources: collections.abc.Iterable[str],
-) -> dict[str, float]:
-    """What a server uses of what is measured, estimated if need be.
+    hosts: collections.abc.Iterable[str],
+    resources: collections.abc.Collection[str],
+) -> dict[str, dict[str, float]]:
+    """What servers that nobody has measured use, by id.
 
-    Of a server that nobody has measured yet, such as a new one, it is what
-    is allocated: less would let hosts be filled by what is not known.
+    It is their part, by what is allocated to them, of what their host uses
+    and no other server of it does; at most what is allocated.
+
+    :param resources: whose use is known of all these hosts
     """
-    found = use.servers.get(server.id, {})
-    return {
-        name: found.get(name, float(server.resources.get(name, 0)))
-        for name in resources
-    }
+    found: dict[str, dict[str, float]] = {}
+    for host in hosts:
+        servers = cloud.servers_on(host)
+        for name in resources:
+            unknown = [server for server in servers
+                       if name not in use.servers.get(server.id, {})]
+            allocated = sum(server.resources.get(name, 0)
+                            for server in unknown)
+            if not allocated:
+                continue
+            rest = use.hosts[host][name] - sum(
+                use.servers.get(server.id, {}).get(name, 0.0)
+                for server in servers)
+            part = min(1.0, max(0.0, rest) / allocated)
+            for server in unknown:
+                found.setdefault(server.id, {})[name] = (
+                    part * server.resources.get(name, 0))
+    return found
 
 
 def _has(host: model.Host, name: str) -> bool:

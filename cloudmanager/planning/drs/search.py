@@ -30,6 +30,10 @@ SWAP_HOSTS = 6
 DONE_WEIGHT = 0.1
 _EPSILON = 1e-9
 
+#: Loads by host and resource that an earlier audit found.
+Earlier = collections.abc.Mapping[
+    str, collections.abc.Mapping[str, float]]
+
 
 @dataclasses.dataclass(slots=True)
 class Step:
@@ -64,6 +68,7 @@ class _Mover(typing.NamedTuple):
 class Search:
     """Chooses moves on a picture that changes with each of them.
 
+    :param earlier: loads that were found before, the latest first
     :ivar steps: what was chosen so far
     """
 
@@ -73,6 +78,7 @@ class Search:
         loads: load.Loads,
         ways: movable.Ways,
         settings: drs_settings.Settings = drs_settings.DEFAULT,
+        earlier: collections.abc.Sequence[Earlier] = (),
     ) -> None:
         self.room = room
         self.loads = loads
@@ -80,6 +86,10 @@ class Search:
         self._ways = ways
         self._settings = settings
         self._movers: dict[str, dict[str, _Mover]] = {}
+        #: For how many earlier rounds in a row hosts were above the mean.
+        self._rounds = {
+            host: _rounds(host, loads.resources, earlier)
+            for host in loads.values} if settings.rounds > 1 else {}
         self._weights: load.Vector = ()
         #: Hosts, the coldest first, and how warm they are.
         self._cold: list[str] = []
@@ -144,9 +154,15 @@ class Search:
         means, floor = self.loads.means(), self._settings.source_floor
         return [
             host for host in reversed(self._cold)
-            if max(self.loads.values[host]) >= floor
+            if (max(self.loads.values[host]) >= floor
+                or host in self.room.pressed)
+            and self.held(host)
             and any(map(operator.gt, self.loads.values[host], means))
         ]
+
+    def held(self, host: str) -> bool:
+        """Whether a host was above the mean for long enough."""
+        return self._rounds.get(host, 0) + 1 >= self._settings.rounds
 
     # Single moves
 
@@ -352,6 +368,18 @@ class Search:
         room.take(first.server, first.target, -1)
         room.take(first.server, first.source, 1)
         return possible
+
+
+def _rounds(host: str, resources: tuple[str, ...],
+            earlier: collections.abc.Sequence[Earlier]) -> int:
+    """In how many of the latest rounds in a row a host was above the mean."""
+    for number, values in enumerate(earlier):
+        if host not in values or not any(
+                values[host].get(name, 0.0) > sum(
+                    other.get(name, 0.0) for other in values.values()
+                ) / len(values) for name in resources):
+            return number
+    return len(earlier)
 
 
 def _plus(one: load.Vector, other: load.Vector) -> load.Vector:

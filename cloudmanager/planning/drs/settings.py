@@ -32,6 +32,10 @@ class Settings:
     :param ignored: rules about servers that are not moved; see
         ``cloudmanager.planning.rules``
     :param soft_weight: load that keeping one soft group rule is worth
+    :param max_pressure: hosts on which something waits for a resource for
+        more than this fraction of the time get no servers
+    :param rounds: audits in a row in which a host must have been above the
+        mean before it loses servers
     """
 
     threshold: float = 0.05
@@ -48,6 +52,8 @@ class Settings:
     horizon: float = 3600.0
     ignored: tuple[str, ...] = ()
     soft_weight: float = 0.2
+    max_pressure: float = 0.2
+    rounds: int = 1
 
 
 DEFAULT = Settings()

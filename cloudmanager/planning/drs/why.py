@@ -6,12 +6,12 @@ import collections.abc
 
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.drs import fit
+from cloudmanager.planning.drs import load
 from cloudmanager.planning.drs import movable
 from cloudmanager.planning.drs import search
 from cloudmanager.planning.drs import settings as drs_settings
 
-NAMES = {model.VCPU: 'CPU', model.MEMORY_MB: 'memory',
-         model.DISK_GB: 'disk'}
+NAMES = load.NAMES
 _FLOOR = 'below the load that servers are taken off from'
 _FULL = 'no more moves are made at a time'
 _GONE = 'moved off it by this plan'
@@ -61,8 +61,11 @@ def _host(found: search.Search, host: str,
           settings: drs_settings.Settings) -> str:
     if found.balanced:
         return 'all hosts together are within the threshold'
-    if max(found.loads.values[host]) < settings.source_floor:
+    if (max(found.loads.values[host]) < settings.source_floor
+            and host not in found.room.pressed):
         return _FLOOR
+    if not found.held(host):
+        return f'not yet for {settings.rounds} audits in a row'
     if found.full:
         return _FULL
     gone = {step.server.id for step in found.steps}

@@ -15,7 +15,8 @@ class SourcesTestCase(base.TestCase):
         """The default is installed, and knows nothing."""
         source = sources.get(cfg.CONF.drs.source)
         self.assertIsInstance(source, sources.Allocations)
-        self.assertEqual(load.Use(), source.read(model.Cloud.of([]), ()))
+        self.assertEqual(load.Use(), sources.read(
+            'none', model.Cloud.of([]), ()))
 
     def test_unknown(self):
         error = self.assertRaises(exception.Unavailable, sources.get,
