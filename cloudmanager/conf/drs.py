@@ -33,6 +33,9 @@ OPTS = [
                help='In how many audits in a row, this one included, a host '
                     'must have been above the mean before it loses '
                     'servers.'),
+    cfg.FloatOpt('round_gap', default=7200.0, min=1,
+                 help='Seconds between two audits of an aggregate that count '
+                      'as in a row, at most.'),
     cfg.FloatOpt('threshold', default=0.05, min=0, max=1,
                  help='Standard deviation of the loads of hosts up to which '
                       'a resource counts as balanced. Loads are fractions of '

@@ -71,6 +71,31 @@ def find_of_task(context: api.Context, task_id: str) -> models.Row | None:
     return db_query.first(context, _AUDITS.where(_AUDIT.task_id == task_id))
 
 
+@api.reader
+def earlier_loads(context: api.Context, aggregate_id: int, most: int,
+                  gap: float) -> list[dict[str, dict[str, float]]]:
+    """Return the loads that the latest audits of an aggregate found.
+
+    :param most: audits that are looked at
+    :param gap: seconds between two of them, at most; those before a longer
+        gap are left out
+    :returns: by host and resource, of the latest audit first
+    """
+    rows = context.session.execute(
+        sa.select(_AUDIT.finished_at, _AUDIT.before).where(
+            _AUDIT.aggregate_id == aggregate_id,
+            _AUDIT.fingerprint.is_not(None))
+        .order_by(_AUDIT.id.desc()).limit(most)).all()
+    found, last = [], clock.utcnow()
+    for finished_at, before in rows:
+        if (finished_at is None
+                or (last - finished_at).total_seconds() > gap):
+            break
+        found.append((before or {}).get('hosts', {}))
+        last = finished_at
+    return found
+
+
 def find_applying(context: api.Context, audit_id: int,
                   params: models.Row) -> str | None:
     """Return the id of the task that applies an audit just so, if one does.

@@ -15,6 +15,7 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.audits import sources
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.tools import Tools
+from cloudmanager.db import audits as db_audits
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.drs import audit
@@ -63,6 +64,7 @@ class Seen:
     :ivar hosts: names
     """
 
+    aggregate_id: int
     cloud: model.Cloud
     hosts: tuple[str, ...]
     use: load.Use
@@ -88,7 +90,10 @@ class Seen:
             self.cloud, self.hosts, self.use, settings(),
             plans.plan_options({}),
             _resting(tools, self.hosts),
-            db_tasks.servers_in_work(cm_context.admin_context()))
+            db_tasks.servers_in_work(cm_context.admin_context()),
+            db_audits.earlier_loads(
+                cm_context.admin_context(), self.aggregate_id,
+                CONF.drs.rounds - 1, CONF.drs.round_gap))
 
 
 def look(tools: Tools, aggregate_id: int) -> Seen:
@@ -100,7 +105,7 @@ def look(tools: Tools, aggregate_id: int) -> Seen:
     hosts = find(tools, aggregate_id).hosts
     cloud = plans.load_cloud(tools, hosts)
     use = sources.read(CONF.drs.source, cloud, hosts)
-    return Seen(cloud, hosts, use)
+    return Seen(aggregate_id, cloud, hosts, use)
 
 
 def _resting(tools: Tools, hosts: Iterable[str]) -> dict[str, float]:

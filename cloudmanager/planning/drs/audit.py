@@ -40,14 +40,18 @@ class Move:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class State:
-    """How unequal loads are, by resource, in fractions of what hosts have."""
+    """How unequal loads are, by resource, in fractions of what hosts have.
+
+    :ivar ages: seconds since the use of hosts was measured, where it was
+    """
 
     means: dict[str, float]
     deviations: dict[str, float]
     hosts: dict[str, dict[str, float]]
+    ages: dict[str, float]
 
     @classmethod
-    def of(cls, loads: load.Loads) -> 'State':
+    def of(cls, loads: load.Loads, use: load.Use) -> 'State':
         """The state of loads as they are now."""
         def named(values: load.Vector) -> dict[str, float]:
             return {name: round(value, 4) for name, value in zip(
@@ -55,7 +59,9 @@ class State:
 
         return cls(named(loads.means()), named(loads.deviations()), {
             host: named(values)
-            for host, values in sorted(loads.values.items())})
+            for host, values in sorted(loads.values.items())},
+            {host: round(age, 1) for host, age in sorted(use.ages.items())
+             if host in loads.values})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,7 +95,8 @@ def state(
     settings: drs_settings.Settings = drs_settings.DEFAULT,
 ) -> State:
     """Tell how unequal the loads of hosts are; see ``make``."""
-    return State.of(load.Loads(cloud, in_use(cloud, hosts), use, settings))
+    return State.of(
+        load.Loads(cloud, in_use(cloud, hosts), use, settings), use)
 
 
 def make(
@@ -123,11 +130,11 @@ def make(
     loads = load.Loads(cloud, scope, use, settings)
     ways = movable.Ways(cloud, settings, options, resting, use, busy)
     found = search.Search(room, loads, ways, settings, earlier)
-    before = State.of(loads)
+    before = State.of(loads, use)
     if loads.resources and len(scope) > 1:
         found.run()
     return Audit(
-        before, State.of(loads),
+        before, State.of(loads, use),
         _moves(cloud, scope, use, settings, options, found),
         _conclusion(found, before, len(scope)),
         why.hot(found, ways, settings),

@@ -22,10 +22,10 @@ from cloudmanager.planning.drs import settings as drs_settings
 
 #: Of the hosts that can take a server so many are weighed, the coldest ones.
 TARGETS = 4
-#: A move is taken that brings this share of the most that another one can.
-GOOD_ENOUGH = 0.8
 #: Hosts on each side that are looked at for servers to change places.
 SWAP_HOSTS = 6
+#: Pairs that want to change places, and cannot, for which room is looked for.
+STUCK_PAIRS = 8
 #: What lies within its threshold already counts this much of its weight.
 DONE_WEIGHT = 0.1
 _EPSILON = 1e-9
@@ -43,6 +43,7 @@ class Step:
     :ivar before: loads of source and target before it
     :ivar after: the same after it
     :ivar partner: id of the server that goes the other way, of a swap
+    :ivar through: host that takes a server first so that a swap has room
     """
 
     server: model.Server
@@ -53,6 +54,7 @@ class Step:
     before: tuple[load.Vector, load.Vector]
     after: tuple[load.Vector, load.Vector]
     partner: str = ''
+    through: str = ''
 
 
 class _Mover(typing.NamedTuple):
@@ -63,6 +65,17 @@ class _Mover(typing.NamedTuple):
     legal: frozenset[str]
     share: load.Vector
     grouped: bool
+
+
+class _Swap(typing.NamedTuple):
+    """Two servers that would change places.
+
+    :ivar fall: by how much they lower the spread
+    """
+
+    fall: float
+    out: Step
+    back: Step
 
 
 class Search:
@@ -196,7 +209,7 @@ class Search:
             return False
         fall, step = found
         heapq.heappush(self._queue, (-fall, host))
-        if fall < GOOD_ENOUGH * -self._queue[0][0]:
+        if fall < -self._queue[0][0]:
             return False
         self._take(step)
         return True
@@ -275,9 +288,7 @@ class Search:
         return Step(server, mover.way, source, target, gain, before, after)
 
     def _take(self, step: Step) -> None:
-        self.room.take(step.server, step.source, -1)
-        self.room.take(step.server, step.target, 1)
-        self.loads.move(step.server, step.source, step.target)
+        self._project(step)
         self._movers_on(step.source).pop(step.server.id)
         for host in (step.source, step.target):
             self._warmth[host] = self._warm(host)
@@ -287,31 +298,100 @@ class Search:
     # Two servers change places
 
     def _swap_one(self) -> bool:
-        """Let two servers change places, if that brings enough."""
-        if len(self.steps) + 2 > self._settings.max_moves:
-            return False
+        """Let two servers change places, if that brings enough.
+
+        When both of their hosts are too full, a third one takes a server of
+        one of them first.
+        """
         for source in self.hot()[:SWAP_HOSTS]:
-            found = max(
+            swaps = sorted(
                 (swap for target in self._cold[:SWAP_HOSTS]
                  if target != source
                  for swap in self._swaps(source, target)),
-                key=operator.itemgetter(0), default=None)
-            if found is not None:
-                _, first, second = found
-                self._take(first)
-                self._take(second)
-                return True
+                key=lambda swap: -swap.fall)
+            for find in (self._possible, self._through):
+                found = find(swaps)
+                if (found and len(self.steps) + len(found)
+                        <= self._settings.max_moves):
+                    for step in found:
+                        self._take(step)
+                    return True
         return False
 
-    def _swaps(
-        self, source: str, target: str
-    ) -> collections.abc.Iterator[tuple[float, Step, Step]]:
-        """Pairs that may change places, and what each brings."""
+    def _swaps(self, source: str,
+               target: str) -> collections.abc.Iterator[_Swap]:
+        """Pairs that are worth changing places, possible or not."""
         for one in self._different(source):
             for other in self._different(target):
                 found = self._swap(one, source, other, target)
                 if found is not None:
                     yield found
+
+    def _possible(self, swaps: list[_Swap]) -> tuple[Step, ...]:
+        """The moves of the best swap for which there is room."""
+        return next(filter(None, map(self._ordered, swaps)), ())
+
+    def _ordered(self, swap: _Swap) -> tuple[Step, ...]:
+        """The two moves in an order in which they can be made, if any."""
+        for first, second in ((swap.out, swap.back), (swap.back, swap.out)):
+            if self._can(first) and self._can_after(second, first):
+                return first, second
+        return ()
+
+    def _through(self, swaps: list[_Swap]) -> tuple[Step, ...]:
+        """The moves of a swap for which a third host makes room."""
+        for swap in swaps[:STUCK_PAIRS]:
+            ends = {swap.out.source, swap.out.target}
+            pair = {swap.out.server.id, swap.back.server.id}
+            for third in self._cold[:SWAP_HOSTS]:
+                if third in ends:
+                    continue
+                for host in (swap.out.source, swap.out.target):
+                    for mover in self._different(host):
+                        if mover.server.id not in pair:
+                            found = self._with_room(
+                                swap, self._step(mover, host, third))
+                            if found:
+                                return found
+        return ()
+
+    def _with_room(self, swap: _Swap, room: Step) -> tuple[Step, ...]:
+        """The moves of a swap after one that makes room, if all pay."""
+        before = max(swap.out.before[0])
+        if max(room.after[1]) >= before or not self._can(room):
+            return ()
+        fall = self._fall_of(room)
+        movers = self._movers_on(swap.out.source), self._movers_on(
+            swap.out.target)
+        self._project(room)
+        try:
+            again = self._swap(
+                movers[0][swap.out.server.id], swap.out.source,
+                movers[1][swap.back.server.id], swap.out.target)
+            found = self._ordered(again) if again else ()
+        finally:
+            self._project(room, -1)
+        if (again is None or not found or fall + again.fall <= _EPSILON
+                or again.out.gain + again.back.gain + room.gain < sum(
+                    self.price(step.way) for step in (room, *found))):
+            return ()
+        for step in (room, *found):
+            step.through = room.target
+        return room, *found
+
+    def _fall_of(self, step: Step) -> float:
+        (here, there), (here_after, there_after) = step.before, step.after
+        return _fall(here, there, _minus(here, here_after),
+                     _minus(there_after, there), self.loads.sums,
+                     self._weights, len(self.loads.values))
+
+    def _project(self, step: Step, sign: int = 1) -> None:
+        """See how all is once a move is made; take it back with -1."""
+        here, there = ((step.source, step.target) if sign > 0
+                       else (step.target, step.source))
+        self.room.take(step.server, here, -1)
+        self.room.take(step.server, there, 1)
+        self.loads.move(step.server, here, there)
 
     def _different(self, host: str) -> list[_Mover]:
         """Servers of a host, one of those that are alike."""
@@ -322,8 +402,8 @@ class Search:
         return list(found.values())
 
     def _swap(self, one: _Mover, source: str, other: _Mover,
-              target: str) -> tuple[float, Step, Step] | None:
-        """The two moves of a swap that gains enough and can be made."""
+              target: str) -> _Swap | None:
+        """The two moves of a swap, if it gains enough."""
         loads, room = self.loads, self.room
         here, there = loads.values[source], loads.values[target]
         here_after = _plus(_minus(here, one.share),
@@ -335,21 +415,16 @@ class Search:
                 - room.penalty(one.server, source, target)
                 - room.penalty(other.server, target, source))
         price = self.price(one.way) + self.price(other.way)
-        fall = _fall(here, there, _minus(here, here_after),
-                     _minus(there_after, there), loads.sums, self._weights,
-                     len(loads.values))
-        if (gain < price or fall <= _EPSILON
-                or max(*here_after, *there_after) >= max(here)):
-            return None
         out = Step(one.server, one.way, source, target, gain / 2,
                    (here, there), (here_after, there_after),
                    other.server.id)
+        fall = self._fall_of(out)
+        if (gain < price or fall <= _EPSILON
+                or max(*here_after, *there_after) >= max(here)):
+            return None
         back = Step(other.server, other.way, target, source, gain / 2,
                     (there, here), (there_after, here_after), one.server.id)
-        for first, second in ((out, back), (back, out)):
-            if self._can(first) and self._can_after(second, first):
-                return fall, first, second
-        return None
+        return _Swap(fall, out, back)
 
     def _can(self, step: Step) -> bool:
         """Whether a move can be made now."""

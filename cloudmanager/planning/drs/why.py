@@ -31,6 +31,11 @@ def move(step: search.Step, resources: tuple[str, ...]) -> str:
     text = '; '.join(texts)
     if step.partner:
         text += f'; it changes places with server {step.partner}'
+        if step.through:
+            text += f', for which host {step.through} makes room'
+    elif step.through:
+        text += ('; it makes room, so that servers of two full hosts can '
+                 'change places')
     return text
 
 

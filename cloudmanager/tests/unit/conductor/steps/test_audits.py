@@ -77,6 +77,36 @@ class AuditCase(walks.WalkCase):
         return {row['server_id']: row['state'] for row in self.moves()}
 
 
+class RoundsTestCase(AuditCase):
+    """With ``[drs] rounds`` earlier audits of the aggregate count."""
+
+    def moves_of_audit(self):
+        self.execute_audit()
+        return len(self.moves())
+
+    def test_rounds(self):
+        self.config(group='drs', rounds=3)
+        self.assertEqual([0, 0, 3], [
+            self.moves_of_audit() for _ in range(3)])
+
+    def test_gap(self):
+        """What an audit found long ago does not count."""
+        self.config(group='drs', rounds=2, round_gap=3600)
+        self.moves_of_audit()
+        self.assertEqual(3, self.moves_of_audit())
+        self.clock.sleep(3601)
+        self.assertEqual(0, self.moves_of_audit())
+        self.assertEqual(3, self.moves_of_audit())
+
+    def test_failed(self):
+        """One that was not made tells nothing."""
+        self.config(group='drs', rounds=2)
+        self.config(group='drs', source='oracle')
+        self.execute_audit('FAILURE')
+        self.config(group='drs', source='none')
+        self.assertEqual(0, self.moves_of_audit())
+
+
 class ExecuteTestCase(AuditCase):
 
     def test_finds(self):

@@ -292,6 +292,164 @@ class AuditTestCase(unittest.TestCase):
             self.assertEqual((), made.moves)
             self.assertTrue(made.hot['a'])
 
+    def opposite(self, third):
+        """Two full hosts, one of CPUs and one of memory, and a third one."""
+        found = []
+        for host, size in (('a', (4, 1)), ('b', (1, 4))):
+            for number, (vcpus, memory) in enumerate(
+                    [size] * 3 + [(1, 1)] * 2):
+                found.append(factory.server(
+                    f'{host}-{number}', host, vcpus=vcpus,
+                    memory=1024 * memory))
+        return self.audit(
+            [factory.host(name) for name in 'abc'],
+            [*found, *servers('c', 2, vcpus=third, memory=1024 * third)])
+
+    def test_swap_through_third(self):
+        """Neither can go first, so a third host takes a small one first."""
+        made = self.opposite(5)
+        first, *pair = made.moves[:3]
+        self.assertEqual(('c', 0), (first.target, first.stage))
+        self.assertIn('makes room', first.reason)
+        self.assertEqual([('a', 'b', 1), ('b', 'a', 2)], sorted(
+            (move.source, move.target, move.stage) for move in pair))
+        for move in pair:
+            self.assertIn('for which host c makes room', move.reason)
+        self.assertLess(made.after.deviations['VCPU'],
+                        made.before.deviations['VCPU'] / 2)
+
+    def test_third_is_full(self):
+        self.assertEqual((), self.opposite(7).moves)
+
+    def test_swaps_through_third(self):
+        """Full hosts of all kinds: what is made is safe at every step."""
+        through = 0
+        for seed in range(150):
+            rng = random.Random(seed)  # noqa: S311
+            sizes = dict.fromkeys('abcd', (rng.choice((1, 2)),) * 2)
+            large, count = rng.choice(((4, 3), (3, 4), (6, 2)))
+            sizes['a'], sizes['b'] = (large, 1), (1, large)
+            found = []
+            for host, (vcpus, memory) in sizes.items():
+                small = rng.choice((1, 2))
+                number = (count if host in 'ab'
+                          else rng.randint(6, 10) // vcpus)
+                for size in [(vcpus, memory)] * number + [(1, 1)] * small:
+                    found.append(factory.server(
+                        f's{len(found)}', host, vcpus=size[0],
+                        memory=1024 * size[1]))
+            made = self.audit([factory.host(name) for name in sizes], found)
+            through += sum('makes room' in move.reason
+                           for move in made.moves)
+        self.assertGreater(through, 4)
+
+    def hot(self, rounds, *earlier):
+        """An audit of one host that is hot, and was or was not before."""
+        return self.audit(
+            [factory.host('a'), factory.host('b')], servers('a', 12),
+            settings=dataclasses.replace(SETTINGS, rounds=rounds),
+            earlier=[{'a': {'VCPU': load, 'MEMORY_MB': 0.5},
+                      'b': {'VCPU': 0.5, 'MEMORY_MB': 0.5}}
+                     for load in earlier])
+
+    def test_rounds(self):
+        """A host loses servers once it was hot for several audits."""
+        for rounds, earlier, moves in (
+                (1, (), True), (2, (), False), (2, (0.6,), True),
+                (2, (0.4, 0.6), False), (3, (0.6,), False),
+                (3, (0.6, 0.4), False), (3, (0.6, 0.6), True)):
+            made = self.hot(rounds, *earlier)
+            self.assertEqual(moves, bool(made.moves), (rounds, earlier))
+            if not moves:
+                self.assertIn(f'not yet for {rounds} audits in a row',
+                              made.hot['a'])
+
+    def test_new_host(self):
+        """One that earlier audits did not know is not hot for long."""
+        made = self.audit(
+            [factory.host('a'), factory.host('b')], servers('a', 12),
+            settings=dataclasses.replace(SETTINGS, rounds=2),
+            earlier=[{'b': {'VCPU': 0.5, 'MEMORY_MB': 0.5}}])
+        self.assertEqual((), made.moves)
+
+    def measured(self, **values):
+        """Six servers each; those of a are busy."""
+        return load.Use(
+            hosts={'a': {'VCPU': 10.0, 'MEMORY_MB': 6000.0},
+                   'b': {'VCPU': 1.0, 'MEMORY_MB': 6000.0}},
+            servers={**{f'a-{number}': {'VCPU': 1.6, 'MEMORY_MB': 1000.0}
+                        for number in range(6)},
+                     **{f'b-{number}': {'VCPU': 0.1, 'MEMORY_MB': 1000.0}
+                        for number in range(6)}}, **values)
+
+    def use(self, use, **values):
+        return self.audit([factory.host('a'), factory.host('b')],
+                          [*servers('a', 6), *servers('b', 6)], use=use,
+                          **values)
+
+    def test_peaks(self):
+        """DS4: what the target needs at times decides, not its average."""
+        self.assertTrue(self.use(self.measured()).moves)
+        made = self.use(self.measured(host_peaks={'b': {'VCPU': 14.0}}))
+        self.assertEqual((), made.moves)
+        self.assertIn('without room', made.hot['a'])
+        made = self.use(self.measured(server_peaks={
+            f'a-{number}': {'VCPU': 14.0} for number in range(6)}))
+        self.assertEqual((), made.moves)
+
+    def test_pressure(self):
+        """What waits for memory already gets no more servers."""
+        made = self.use(self.measured(
+            pressure={'b': {'MEMORY_MB': 0.3, 'VCPU': 0.1}}))
+        self.assertEqual((), made.moves)
+        self.assertIn('waiting for memory (30% of the time)', made.hot['a'])
+        self.assertIn('host b gets no servers: it waits for memory (30% of '
+                      'the time)', made.warnings)
+        self.assertTrue(self.use(self.measured(
+            pressure={'b': {'MEMORY_MB': 0.2}})).moves)
+
+    def test_pressure_below_floor(self):
+        """One that has to wait may lose servers though its load is low."""
+        settings = dataclasses.replace(SETTINGS, source_floor=0.9)
+        self.assertEqual((), self.use(self.measured(),
+                                      settings=settings).moves)
+        self.assertTrue(self.use(self.measured(
+            pressure={'a': {'VCPU': 0.5}}), settings=settings).moves)
+
+    def test_unknown_servers(self):
+        """What nobody measured is a part of what its host uses."""
+        use = self.measured(ages={'a': 12.3456, 'b': 0.0})
+        for number in range(6):
+            del use.servers[f'a-{number}']
+        made = self.use(use)
+        self.assertTrue(made.moves)
+        # A sixth of 10, or one CPU at most, as that is all that it has.
+        self.assertAlmostEqual(
+            made.before.hosts['a']['VCPU'] - 0.7 / 16 - 0.3 / 16,
+            round((0.7 * 9 + 0.3 * 5) / 16, 4), places=3)
+        self.assertIn('the use of 6 servers is not known', made.warnings[0])
+        self.assertEqual({'a': 12.3, 'b': 0.0}, made.before.ages)
+
+    def test_unknown_server_needs_room(self):
+        """It may need all that it has where it comes to."""
+        use = self.measured(host_peaks={'b': {'VCPU': 13.6}})
+        for number in range(6):
+            use.servers[f'a-{number}'] = {'VCPU': 0.5, 'MEMORY_MB': 1000.0}
+        self.assertTrue(self.use(use).moves)
+        for number in range(6):
+            del use.servers[f'a-{number}']['VCPU']
+        self.assertEqual((), self.use(use).moves)
+
+    def test_silent_host(self):
+        """It is told, and its use is not taken as none."""
+        made = self.use(load.Use(
+            hosts={'a': {'VCPU': 10.0, 'MEMORY_MB': 6000.0}},
+            missing={'b': 'CPU was measured 900 s ago last'}))
+        self.assertEqual((), made.moves)
+        self.assertIn('host b: CPU was measured 900 s ago last',
+                      made.warnings)
+        self.assertEqual(0.375, made.before.hosts['b']['VCPU'])
+
     def test_one_host(self):
         made = self.audit([factory.host('a')], servers('a', 12))
         self.assertIn('not two hosts', made.conclusion)
