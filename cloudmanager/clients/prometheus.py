@@ -64,7 +64,8 @@ class Prometheus:
         document = retry.call(
             retry.Kind.READ, SERVICE, f'POST {RANGE}', self._post, RANGE,
             {'query': query, 'start': f'{start:.3f}', 'end': f'{end:.3f}',
-             'step': f'{step:.3f}', 'timeout': f'{CONF.prometheus.timeout}s'})
+             'step': f'{step:.3f}',
+             'timeout': f'{CONF.prometheus.timeout * 1000:.0f}ms'})
         try:
             data = document['data']
             if data['resultType'] != 'matrix':
@@ -131,10 +132,10 @@ def _read(answer: requests.Response) -> Iterator[bytes]:
 
 def _error(status: int, document: JsonObject) -> ks_exc.HttpError:
     """Return the error that an answer tells of."""
-    reason = f'HTTP status {status}'
-    if isinstance(document.get('error'), str):
-        reason = f'{document["error"][:200]} ({reason})'
-    return ks_exc.HttpError(reason, http_status=status)
+    reason = document.get('error')
+    return ks_exc.HttpError(
+        reason[:200] if isinstance(reason, str) else 'no reason is told',
+        http_status=status)
 
 
 def _series(found: JsonObject) -> Series:
