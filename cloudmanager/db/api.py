@@ -37,7 +37,11 @@ CONF = cfg.CONF
 WRITING = 'BEGIN IMMEDIATE'
 _local = threading.local()
 
-db_options.set_defaults(CONF, connection='sqlite:///cloudmanager.sqlite')
+# To connect to MySQL takes longer than most transactions, because the driver
+# loads all certificates of the system. A process of the API has up to 24
+# threads that need a connection at once.
+db_options.set_defaults(CONF, connection='sqlite:///cloudmanager.sqlite',
+                        max_pool_size=30)
 
 context_manager = enginefacade.transaction_context()
 
@@ -151,6 +155,8 @@ def create_engine() -> sa.Engine:
     """
     engine: sa.Engine = engines.create_engine(
         _url(), sqlite_fk=True, thread_checkin=False,
+        max_pool_size=CONF.database.max_pool_size,
+        max_overflow=CONF.database.max_overflow,
         mysql_sql_mode=CONF.database.mysql_sql_mode,
         sqlite_synchronous=CONF.database.sqlite_synchronous)
     _prepare_engine(engine, always_writing=True)

@@ -162,8 +162,13 @@ def _connect(url: sa.URL) -> Any:
                             dbname=url.database)
 
 
+def key(method: str, url: str) -> str:
+    """Return what a request is called among those of a raw app."""
+    return url if method == 'GET' else f'{method} {url}'
+
+
 class Raw:
-    """The raw app: statements by the URL that they answer.
+    """The raw app: statements by the request that they answer, see ``key``.
 
     :param url: of the database
     """
@@ -179,10 +184,11 @@ class Raw:
         asked = environ['PATH_INFO']
         if environ.get('QUERY_STRING'):
             asked += f'?{environ["QUERY_STRING"]}'
+        asked = key(environ['REQUEST_METHOD'], asked)
         body = orjson.dumps([self._rows(statement) for statement
                              in self._statements[asked]])
         # The next request must see what was written meanwhile.
-        self._connection.rollback()
+        self._connection.commit()
         start_response('200 OK', [('Content-Type', 'application/json'),
                                   ('Content-Length', str(len(body)))])
         return [body]
@@ -196,7 +202,8 @@ class Raw:
     def _rows(self, statement: Statement) -> list[dict[str, Any]]:
         cursor = self._connection.cursor()
         cursor.execute(statement.text, statement.parameters)
-        names = [column[0] for column in cursor.description]
+        # A statement that writes finds nothing.
+        names = [column[0] for column in cursor.description or ()]
         found = [dict(zip(names, row, strict=True))
                  for row in cursor.fetchall()]
         cursor.close()
