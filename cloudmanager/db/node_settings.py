@@ -13,7 +13,11 @@ from cloudmanager.db import table
 
 _SETTINGS = models.NodeSettings
 _COLUMNS = sa.select(_SETTINGS.generation, _SETTINGS.settings)
-_NOTHING: models.Row = {'generation': 0, 'settings': {}}
+
+
+def nothing() -> models.Row:
+    """Return the desired state of a node of which nobody has set any."""
+    return {'generation': 0, 'settings': {}}
 
 
 @api.reader
@@ -24,7 +28,7 @@ def get(context: api.Context, node_id: int) -> models.Row:
     """
     found = db_query.first(context,
                            _COLUMNS.where(_SETTINGS.node_id == node_id))
-    return found or {**_NOTHING, 'settings': {}}
+    return found or nothing()
 
 
 @api.reader
@@ -53,7 +57,7 @@ def change(context: api.Context, node_id: int,
                exception.NodeNotFound(node=node_id), from_references=False)
     before = db_query.first(context,
                             _COLUMNS.where(_SETTINGS.node_id == node_id))
-    old = before or {**_NOTHING, 'settings': {}}
+    old = before or nothing()
     settings = {**old['settings'], **changes}
     if before is not None and settings == old['settings']:
         return old

@@ -1,29 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes with their class, type, image and power controls."""
 
-import functools
-
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
 from cloudmanager.common import exception
 from cloudmanager.db import api
-from cloudmanager.db import availability_storages as db_storages
 from cloudmanager.db import conditions
 from cloudmanager.db import models
 from cloudmanager.db import node_addresses
 from cloudmanager.db import node_filters  # noqa: F401  registers them
 from cloudmanager.db import node_images as db_node_images
+from cloudmanager.db import node_rows
 from cloudmanager.db import query as db_query
 from cloudmanager.db import table
 from cloudmanager.db import task_targets
 from cloudmanager.domain import query as common_query
 
-Columns = tuple[tuple[str, str], ...]
 # A position in a list, and why what stands there is refused.
 Refusal = tuple[int, exception.CloudManagerException]
-COLUMNS: Columns = tuple((name, name)
-                         for name in models.Node.__table__.c.keys())
 _CLASS = models.NodeClass
 _TYPE = models.NodeType
 _IMAGE = models.NodeImage
@@ -40,56 +35,18 @@ _UNBOUND: models.Row = dict.fromkeys((
     'hypervisor_lost_at'))
 
 
-@functools.cache
-def _statement(columns: Columns = COLUMNS) -> db_query.Statement:
-    """Select nodes with what has exactly one row for each of them.
-
-    The joins are outer ones so that databases begin with the nodes, in
-    their order, and stop at the end of a page. MariaDB would begin with the
-    only image and sort all nodes.
-
-    :param columns: those to read, with the names that rows give them
-    """
-    return (sa.select(*(models.Node.__table__.c[column].label(name)
-                        for name, column in columns),
-                      _CLASS.name.label('class_name'),
-                      _CLASS.is_default.label('class_is_default'),
-                      _TYPE.name.label('type_name'),
-                      _IMAGE.name.label('image_name'))
-            .outerjoin(_CLASS, _CLASS.id == models.Node.node_class_id)
-            .outerjoin(_TYPE, _TYPE.id == models.Node.node_type_id)
-            .outerjoin(_IMAGE, _IMAGE.id == models.Node.image_id))
-
-
-def _attach(context: api.Context, nodes: list[models.Row]) -> None:
-    """Put into each node what there may be several of."""
-    db_query.attach(context, nodes, 'controls', assignments_statement(),
-                    _LINK.node_id)
-    db_storages.attach_to_nodes(context, nodes)
-
-
-@functools.cache
-def assignments_statement() -> db_query.Statement:
-    """Select assignments: the node, and what answers show of them."""
-    return (sa.select(_LINK.node_id, _LINK.power_control_id,
-                      _LINK.power_control_port, _LINK.is_default,
-                      _LINK.is_initialized, _CONTROL.control_type,
-                      _CONTROL.protocol_type,
-                      _CONTROL.title.label('power_control_title'))
-            .join(_CONTROL, _CONTROL.id == _LINK.power_control_id)
-            .order_by(_LINK.id))
-
-
 @api.reader
 def list_nodes(context: api.Context, query: common_query.Query,
-               columns: Columns = COLUMNS) -> list[models.Row]:
+               columns: node_rows.Columns = node_rows.COLUMNS
+               ) -> list[models.Row]:
     """Return the nodes that a query asks for, ready to be shown.
 
     :param columns: those to read, with the names that rows give them; long
         lists are quicker without what nobody wants
     """
-    nodes = db_query.fetch(context, _statement(columns), models.Node, query)
-    _attach(context, nodes)
+    nodes = db_query.fetch(context, node_rows.statement(columns),
+                           models.Node, query)
+    node_rows.attach(context, nodes)
     return nodes
 
 
@@ -103,11 +60,12 @@ def list_by_control(context: api.Context,
     table.require(
         context, _CONTROL, power_control_id,
         exception.PowerControlNotFound(power_control=power_control_id))
-    nodes = db_query.rows(context, _statement().where(models.Node.id.in_(
-        sa.select(_LINK.node_id)
-        .where(_LINK.power_control_id == power_control_id)))
+    nodes = db_query.rows(
+        context, node_rows.statement().where(models.Node.id.in_(
+            sa.select(_LINK.node_id)
+            .where(_LINK.power_control_id == power_control_id)))
         .order_by(models.Node.id))
-    _attach(context, nodes)
+    node_rows.attach(context, nodes)
     return nodes
 
 
@@ -121,11 +79,15 @@ def count_nodes(context: api.Context, query: common_query.Query) -> int:
 def get_node(context: api.Context, node_id: int) -> models.Row:
     """Return a node, ready to be shown.
 
+    Beside its columns it has ``controls`` and ``availability_storages``; its
+    ``agent``, and ``settings`` with what is desired of it and the
+    ``generation`` of that, both ``None`` if there is nothing.
+
     :raises NodeNotFound: there is none with this id
     """
-    node = table.get(context, _statement().where(models.Node.id == node_id),
-                     exception.NodeNotFound(node=node_id))
-    _attach(context, [node])
+    node = node_rows.whole(context, node_id)
+    if node is None:
+        raise exception.NodeNotFound(node=node_id)
     return node
 
 

@@ -14,7 +14,7 @@ from cloudmanager.common import exception
 from cloudmanager.common import secrets
 from cloudmanager.db import api
 from cloudmanager.db import models
-from cloudmanager.db import nodes as db_nodes
+from cloudmanager.db import node_rows
 from cloudmanager.db import query as db_query
 from cloudmanager.db import table
 from cloudmanager.db import task_targets
@@ -157,20 +157,25 @@ def _lock_node(context: api.Context, node_id: int) -> None:
                exception.NodeNotFound(node=node_id))
 
 
+# By one statement, so that a node that is deleted meanwhile is not taken for
+# one without power controls.
+_OF_NODE = (sa.select(*node_rows.ASSIGNMENT).select_from(models.Node)
+            .outerjoin(_LINK, _LINK.node_id == models.Node.id)
+            .outerjoin(_CONTROL, _CONTROL.id == _LINK.power_control_id)
+            .where(models.Node.id == sa.bindparam('node'))
+            .order_by(_LINK.id))
+
+
 @api.reader
 def list_assignments(context: api.Context, node_id: int) -> list[models.Row]:
     """Return the power controls of a node.
 
     :raises NodeNotFound: there is no such node
     """
-    table.require(context, models.Node, node_id,
-                  exception.NodeNotFound(node=node_id))
-    statement = db_nodes.assignments_statement().where(
-        _LINK.node_id == node_id)
-    rows = db_query.rows(context, statement)
-    for row in rows:
-        del row['node_id']
-    return rows
+    rows = db_query.rows(context, _OF_NODE, node=node_id)
+    if not rows:
+        raise exception.NodeNotFound(node=node_id)
+    return [row for row in rows if row['power_control_id'] is not None]
 
 
 # Made once: each power action begins with it.

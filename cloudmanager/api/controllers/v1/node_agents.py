@@ -8,7 +8,6 @@ from oslo_config import cfg
 from cloudmanager.api import routing
 from cloudmanager.common import clock
 from cloudmanager.common import exception
-from cloudmanager.db import agents as db_agents
 from cloudmanager.db import models
 from cloudmanager.db import node_settings as db_settings
 from cloudmanager.db import nodes as db_nodes
@@ -28,14 +27,14 @@ def refuse(call: routing.Call, node_id: int, what: str) -> NoReturn:
     raise exception.OperationNotImplemented(what=what)
 
 
-def extend(call: routing.Call, node: models.Row) -> None:
+def extend(node: models.Row, row: models.Row) -> None:
     """Add the agent of a node and its modes to an answer.
 
     :param node: as it is rendered; changed in place
+    :param row: the node as it was read
     """
-    wished = db_settings.get(call.context, node['id'])
-    agent = (db_agents.find(call.context, node['name']) if node['name']
-             else None)
+    wished = row['settings'] or db_settings.nothing()
+    agent = row['agent']
     node['agent'] = None if agent is None else {
         'last_contact': clock.isoformat(agent['contact_at']),
         'is_reachable': _is_reachable(agent),

@@ -129,7 +129,7 @@ def create_node(call: routing.Call) -> routing.Document:
 def _written(call: routing.Call, row: models.Row) -> models.Row:
     """Answer a node that was written, with what is known at once."""
     node = render(row)
-    node_agents.extend(call, node)
+    node_agents.extend(node, row)
     return {'node': node} | node_extensions.extend(call, [node], wait=False)
 
 
@@ -138,8 +138,9 @@ def _written(call: routing.Call, row: models.Row) -> models.Row:
                answers={200: node_types.ONE_NODE})
 def show_node(call: routing.Call, node_id: str) -> routing.Document:
     """Show a node."""
-    node = render(db_nodes.get_node(call.context, node_key(call, node_id)))
-    node_agents.extend(call, node)
+    row = db_nodes.get_node(call.context, node_key(call, node_id))
+    node = render(row)
+    node_agents.extend(node, row)
     return {'node': node} | node_extensions.extend(call, [node], alone=True)
 
 

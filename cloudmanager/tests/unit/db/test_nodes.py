@@ -4,8 +4,14 @@
 import sqlalchemy as sa
 
 from cloudmanager.common import exception
+from cloudmanager.common import secrets
+from cloudmanager.common import signing
+from cloudmanager.db import agents
+from cloudmanager.db import availability_storages
 from cloudmanager.db import models
+from cloudmanager.db import node_settings
 from cloudmanager.db import nodes
+from cloudmanager.db import power_controls
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain import query as common_query
 from cloudmanager.tests import base
@@ -32,6 +38,58 @@ class NodesTestCase(base.DbTestCase):
                           models.Node.__table__.columns}, set(row))
         self.assertRaises(exception.NodeNotFound, nodes.get_columns,
                           self.context, 77)
+
+    def test_whole(self):
+        """Of what there are several, each is there once, in its order."""
+        node, other = (self.create(name=name)['id'] for name in 'ab')
+        links = [(control['id'], port) for control, port in zip(
+            (power_controls.create_control(self.context, {
+                'control_type': 'FakeDevice', 'protocol_type': 'fake',
+                'title': '', 'host': f'pdu{number}', 'port_number': 1})
+             for number in range(3)), ('7', '3', '5'), strict=True)]
+        for control, port in links:
+            for owner, output in ((node, port), (other, f'1{port}')):
+                power_controls.assign(self.context, owner, {
+                    'power_control_id': control,
+                    'power_control_port': output})
+        storages = [availability_storages.create_storage(self.context, {
+            'name': name, 'compute_path': '/a', 'controller_path': '/b/'
+            })['id'] for name in 'xyz']
+        for storage in storages[:2]:
+            availability_storages.assign_nodes(self.context, storage, [node])
+        secrets.create_key()
+        agents.enrol(self.context, 'a', signing.new_key())
+        node_settings.change(self.context, node, {'ssh': True})
+
+        whole = nodes.get_node(self.context, node)
+
+        (listed,) = [row for row in nodes.list_nodes(
+            self.context, common_query.Query()) if row['id'] == node]
+        for name, value in listed.items():
+            self.assertEqual(value, whole[name], name)
+        self.assertEqual(links, [
+            (control['power_control_id'], control['power_control_port'])
+            for control in whole['controls']])
+        self.assertEqual(storages[:2], [
+            storage['id'] for storage in whole['availability_storages']])
+        self.assertEqual({'ssh': True}, whole['settings']['settings'])
+        self.assertEqual('a', whole['agent']['host'])
+        # Keys of agents are for nobody.
+        self.assertEqual([], [name for name in whole['agent']
+                              if 'key' in name])
+
+    def test_whole_of_another_name(self):
+        """An agent is that of the node's name to the letter."""
+        node = self.create(name='Cmp1')['id']
+        secrets.create_key()
+        agents.enrol(self.context, 'cmp1', signing.new_key())
+        self.assertIsNone(nodes.get_node(self.context, node)['agent'])
+
+    def test_whole_by_one_statement(self):
+        node = self.create(name='a')['id']
+        with self.statements() as sent:
+            nodes.get_node(self.context, node)
+        self.assertEqual(1, len(sent), sent)
 
     def test_defaults(self):
         node = self.create()

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How nodes are read, with all that answers show of them.
+
+A list takes a statement for the nodes and one for each kind of thing that
+they may have several of. A single node takes one statement in all: a further
+one would take longer to send than to carry out.
+"""
+
+from collections.abc import Sequence
+import functools
+
+import sqlalchemy as sa
+
+from cloudmanager.db import api
+from cloudmanager.db import availability_storages as db_storages
+from cloudmanager.db import models
+from cloudmanager.db import query as db_query
+
+Columns = tuple[tuple[str, str], ...]
+COLUMNS: Columns = tuple((name, name)
+                         for name in models.Node.__table__.c.keys())
+_NODE = models.Node
+_CLASS = models.NodeClass
+_TYPE = models.NodeType
+_IMAGE = models.NodeImage
+_LINK = models.NodePowerControl
+_CONTROL = models.PowerControl
+_STORAGE = models.AvailabilityStorage
+_STORAGE_LINK = models.NodeAvailabilityStorage
+_AGENT = models.Agent
+_SETTINGS = models.NodeSettings
+_Column = sa.ColumnElement[object]
+
+
+def _columns(model: db_query.Model, *names: str) -> list[_Column]:
+    return [model.__table__.c[name] for name in names]
+
+
+#: What answers show of an assigned power control.
+ASSIGNMENT = [
+    *_columns(_LINK, 'power_control_id', 'power_control_port', 'is_default',
+              'is_initialized'),
+    *_columns(_CONTROL, 'control_type', 'protocol_type'),
+    _CONTROL.__table__.c.title.label('power_control_title')]
+# What a node may have some of, by the name that it has in a node's row. Each
+# list begins with what tells two of them apart. Of an agent it is what answers
+# show, which its keys are not.
+_BELONGINGS = {
+    'controls': [*_columns(_LINK, 'id'), *ASSIGNMENT],
+    'availability_storages': _columns(
+        _STORAGE, 'id', 'name', 'compute_path', 'controller_path'),
+    'settings': _columns(_SETTINGS, 'node_id', 'generation', 'settings'),
+    'agents': _columns(_AGENT, 'host', 'contact_at', 'version',
+                       'capabilities', 'generation', 'modes')}
+
+
+@functools.cache
+def statement(columns: Columns = COLUMNS) -> db_query.Statement:
+    """Select nodes with what has exactly one row for each of them.
+
+    The joins are outer ones so that databases begin with the nodes, in
+    their order, and stop at the end of a page. MariaDB would begin with the
+    only image and sort all nodes.
+
+    :param columns: those to read, with the names that rows give them
+    """
+    return (sa.select(*(_NODE.__table__.c[column].label(name)
+                        for name, column in columns),
+                      _CLASS.name.label('class_name'),
+                      _CLASS.is_default.label('class_is_default'),
+                      _TYPE.name.label('type_name'),
+                      _IMAGE.name.label('image_name'))
+            .outerjoin(_CLASS, _CLASS.id == _NODE.node_class_id)
+            .outerjoin(_TYPE, _TYPE.id == _NODE.node_type_id)
+            .outerjoin(_IMAGE, _IMAGE.id == _NODE.image_id))
+
+
+@functools.cache
+def _assignments() -> db_query.Statement:
+    """Select assignments: the node, and what answers show of them."""
+    return (sa.select(_LINK.node_id, *ASSIGNMENT)
+            .join(_CONTROL, _CONTROL.id == _LINK.power_control_id)
+            .order_by(_LINK.id))
+
+
+def attach(context: api.Context, nodes: list[models.Row]) -> None:
+    """Put into each node what there may be several of."""
+    db_query.attach(context, nodes, 'controls', _assignments(),
+                    _LINK.node_id)
+    db_storages.attach_to_nodes(context, nodes)
+
+
+class _Part:
+    """Some columns of a statement that make a row of their own.
+
+    :param columns: the first one identifies the row
+    """
+
+    def __init__(self, columns: Sequence[_Column], start: int) -> None:
+        self._names = [str(column.key) for column in columns]
+        self._start, self._end = start, start + len(columns)
+
+    def of(self, found: Sequence[db_query.Found]) -> list[models.Row]:
+        """Return the different rows, in their order."""
+        rows = {row[self._start]: row for row in found
+                if row[self._start] is not None}
+        return [dict(zip(self._names, row[self._start:self._end],
+                         strict=True)) for row in rows.values()]
+
+
+class _Whole:
+    """The statement for one node, and what its rows are made of.
+
+    The node's controls and its storages multiply each other, which makes a
+    handful of rows of a handful.
+    """
+
+    def __init__(self) -> None:
+        base = statement()
+        columns: list[_Column] = list(base.selected_columns)
+        self._node = _Part(columns, 0)
+        self._belongings = {}
+        for name, some in _BELONGINGS.items():
+            self._belongings[name] = _Part(some, len(columns))
+            columns += some
+        self.statement = (
+            base.with_only_columns(*columns, maintain_column_froms=True)
+            .outerjoin(_LINK, _LINK.node_id == _NODE.id)
+            .outerjoin(_CONTROL, _CONTROL.id == _LINK.power_control_id)
+            .outerjoin(_STORAGE_LINK, _STORAGE_LINK.node_id == _NODE.id)
+            .outerjoin(_STORAGE, _STORAGE.id
+                       == _STORAGE_LINK.availability_storage_id)
+            .outerjoin(_SETTINGS, _SETTINGS.node_id == _NODE.id)
+            .outerjoin(_AGENT, _AGENT.host == _NODE.name)
+            .where(_NODE.id == sa.bindparam('node'))
+            .order_by(_LINK.id, _STORAGE.id))
+
+    def of(self, found: Sequence[db_query.Found]) -> models.Row:
+        """Return the node with all that belongs to it."""
+        (node,) = self._node.of(found)
+        node.update((name, part.of(found))
+                    for name, part in self._belongings.items())
+        for control in node['controls']:
+            del control['id']
+        (node['settings'],) = node['settings'] or [None]
+        # Some collations find more than was asked for.
+        node['agent'] = next((
+            agent for agent in node.pop('agents')
+            if agent['host'] == node['name']), None)
+        return node
+
+
+_whole = functools.cache(_Whole)
+
+
+def whole(context: api.Context, node_id: int) -> models.Row | None:
+    """Return a node with all that belongs to it, if there is one."""
+    made = _whole()
+    found = context.session.connection().execute(
+        made.statement, {'node': node_id}).all()
+    return made.of(found) if found else None
