@@ -27,7 +27,8 @@ import time
 from typing import Any
 
 KERNEL = 'user-mode-linux'
-PACKAGES = ('udev', 'kmod', 'lvm2', 'python3', 'procps')
+PACKAGES = ('udev', 'kmod', 'lvm2', 'lvm2-lockd', 'sanlock', 'python3',
+            'procps')
 #: Programs that making the root file system needs, and their packages.
 NEEDED = {'mmdebstrap': 'mmdebstrap', 'mke2fs': 'e2fsprogs',
           'depmod': 'kmod', 'dpkg': 'dpkg'}
@@ -43,7 +44,8 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev 2>/dev/null
 mount -t tmpfs run /run
-mkdir -p /run/lock /run/lvm /host
+mkdir -p /run/lock /run/lvm /run/sanlock /host
+hostname {name}
 for module in {modules}; do modprobe -q $module; done
 mount -t hostfs none /host -o /
 /lib/systemd/systemd-udevd --daemon
@@ -152,7 +154,8 @@ def _build(target: Path, work: Path) -> None:
     (root / 'etc/fstab').write_text('/dev/ubda / ext4 noatime 0 1\n')
     init = root / 'sbin/node-init'
     init.write_text(INIT.format(modules=' '.join(MODULES),
-                                lifetime='${lifetime:-1800}'))
+                                lifetime='${lifetime:-1800}',
+                                name='${name:-node}'))
     init.chmod(0o755)
     image = work / 'root.img'
     used = int(_run('du', '-sm', root).split()[0])
@@ -168,12 +171,18 @@ class Machine:
     :param disks: files that are its disks ``/dev/ubdb``, ``/dev/ubdc`` ...
     :param directory: what ``build`` returned
     :param state: directory for what it changes on its root, and its log
+    :param shared: whether other machines have the same disks
+    :param name: of its host
     :param lifetime: seconds after which it ends by itself
     """
 
     def __init__(self, disks: list[Path], directory: Path, state: Path, *,
+                 shared: bool = False, name: str = 'node',
                  memory_mb: int = 256, lifetime: int = 600) -> None:
         self._disks, self._directory, self._state = disks, directory, state
+        # Otherwise one machine locks the files against all others.
+        self._flags = 'c' if shared else ''
+        self._name = name
         self._memory_mb, self._lifetime = memory_mb, lifetime
         self._process: subprocess.Popen[bytes] | None = None
         self._path: list[str] = []
@@ -193,10 +202,11 @@ class Machine:
         words = [
             str(self._directory / 'linux'), f'mem={self._memory_mb}M',
             f'ubd0={self._state}/cow,{self._directory}/root.img',
-            *(f'ubd{number}={disk}'
+            *(f'ubd{number}{self._flags}={disk}'
               for number, disk in enumerate(self._disks, 1)),
             'root=/dev/ubda', 'rw', 'quiet', 'init=/sbin/node-init',
-            f'lifetime={self._lifetime}', 'random.trust_cpu=on',
+            f'lifetime={self._lifetime}', f'name={self._name}',
+            'random.trust_cpu=on',
             'con0=null,fd:2', 'con=null', 'ssl0=fd:0,fd:1', 'ssl=null']
         with (self._state / 'console.log').open('ab') as log:
             self._process = subprocess.Popen(

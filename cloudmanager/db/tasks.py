@@ -45,6 +45,8 @@ HOST_WORK = ('host.shutdown', 'host.evacuate', 'host.decommission',
 DRAINS = ('host.shutdown', 'host.decommission', 'host.restart')
 #: Tasks that have LVM of their host work on volumes.
 VOLUME_WORK = ('volume.mirror', 'volume.pv-migrate')
+#: Tasks that may switch nodes off, whatever runs there.
+POWER_WORK = ('node.power', 'nodes.power', 'nodes.reset', 'output.power')
 # The target of who is about to take a host out of use.
 _ROOM = 'hosts:room'
 
@@ -320,6 +322,27 @@ def find_volume_work(context: api.Context, host: str) -> models.Row | None:
     return db_query.first(context, _TASKS.where(
         models.Task.name.in_(VOLUME_WORK), models.Task.host == host,
         models.Task.status.in_(ACTIVE)).order_by(models.Task.created_at))
+
+
+def check_may_stop(context: api.Context, host: str | None,
+                   params: models.Row) -> None:
+    """Check that LVM of a node has no work that switching it would stop.
+
+    LVM bears to lose its power in the middle, so who asks for ``hard`` in
+    so many words is not refused: the node may hang.
+
+    :param host: name of the node, if it has one
+    :param params: how the node is to be switched
+    :raises TaskConflict: it has
+    """
+    if (not host or params.get('action') == 'power-on'
+            or params.get('type') == 'hard'):
+        return
+    holder = find_volume_work(context, host)
+    if holder is not None:
+        raise exception.TaskConflict(
+            task=holder['id'], name=holder['name'],
+            target=f'volume:{holder["params"]["volume_id"]}')
 
 
 @api.reader

@@ -14,6 +14,7 @@ from cloudmanager.conductor.records.power import NodeItem
 from cloudmanager.conductor.steps.base import Step
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_controls as db_power_controls
+from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain.task_states import ItemKind
 from cloudmanager.domain.task_states import ItemState
 from cloudmanager.power import confirm
@@ -41,10 +42,15 @@ def switch(tool: conductor_tools.Power, run: engine_run.Run, node_id: int,
     :param action: ``power-on``, ``power-off`` or ``reset``
     :param journal: keeps what was done from being done again after a crash
     :raises NodeNotFound: it was deleted meanwhile
+    :raises TaskConflict: LVM of the node has work
     :raises PowerError: it did not become what it should
     :raises TaskCancelled: it was cancelled before
     """
     node = db_nodes.get_columns(run.context, node_id)
+    # That a task of a volume may begin at the same moment does not matter:
+    # both write first, then look.
+    db_tasks.check_may_stop(run.context, node['name'],
+                            {**run.params, 'action': action})
     if action == power.ON:
         tool.switch_on(node, run, cancellable=True)
     elif action == power.OFF:

@@ -13,6 +13,7 @@ from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.conductor.volumes import places
+from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain import lvm
 from cloudmanager.domain import lvm_rules
@@ -77,12 +78,18 @@ def _answer(context: RequestContext, place: places.Place,
 
 def check_host(context: RequestContext, host: str,
                task_id: str | None = None) -> None:
-    """Check that no task takes a host out of use.
+    """Check that no task takes a host out of use, or switches it.
 
     :raises TaskConflict: one does
     """
     target = f'host:{host}'
     holder = db_tasks.find_running(context, target)
+    node = db_nodes.find_by_name(context, host)
+    if holder is None and node is not None:
+        target = f'node:{node["id"]}'
+        holder = db_tasks.find_running(context, target)
+        if holder is not None and holder['name'] not in db_tasks.POWER_WORK:
+            return
     if holder is not None and holder['id'] != task_id:
         raise exception.TaskConflict(task=holder['id'], name=holder['name'],
                                      target=target)
@@ -93,8 +100,4 @@ def check_no_volume_work(context: RequestContext, host: str) -> None:
 
     :raises TaskConflict: one is
     """
-    holder = db_tasks.find_volume_work(context, host)
-    if holder is not None:
-        raise exception.TaskConflict(
-            task=holder['id'], name=holder['name'],
-            target=f'volume:{holder["params"]["volume_id"]}')
+    db_tasks.check_may_stop(context, host, {})

@@ -116,6 +116,17 @@ class ResetsTestCase(base.ApiTestCase):
         self.assertIn('could not be found', found['errors']['999'])
         self.assertIn('node.power of user user', found['errors'][str(busy)])
 
+    def test_volume_work(self):
+        """Where LVM moves data, only who says hard switches a node off."""
+        db_tasks.create_task(self.context, 'volume.mirror', host='n1',
+                             targets=['volume:v'],
+                             params={'volume_id': 'v'})
+        found = self.reset(self.nodes).json
+        self.assertEqual([self.nodes[1]], found['failed'])
+        self.assertIn('volume:v', found['errors'][str(self.nodes[1])])
+        self.assertEqual(self.nodes,
+                         self.reset(self.nodes, type='hard').json['success'])
+
     def test_nobody_can_be_reset(self):
         found = self.reset([998, 999])
         self.assertEqual(([], [998, 999], None), tuple(

@@ -166,6 +166,23 @@ class ActionsTestCase(base.ApiTestCase):
         self.assertIn(first.headers['Location'].rsplit('/', 1)[1],
                       found['detail'])
 
+    def test_volume_work(self):
+        """No node is switched off while LVM moves data there."""
+        moving, _ = db_tasks.create_task(
+            self.context, 'volume.pv-migrate', targets=['volume:v'],
+            params={'volume_id': 'v'}, host='mnode1')
+        for action, body in (('power-off', {}), ('reset', {}),
+                             ('power-off', {'type': 'soft'})):
+            error = self.act(action, 409, body=body).json['errors'][0]
+            self.assertEqual('cloudmanager.task.conflict', error['code'])
+            self.assertIn('volume:v', error['detail'])
+        for action, body in (('power-on', {}), ('reset', {'type': 'hard'}),
+                             ('power-off', {'type': 'hard'})):
+            started = self.act(action, body=body).headers['Location']
+            self.finish(started.rsplit('/', 1)[1])
+        self.finish(moving['id'])
+        self.act('power-off')
+
     def test_no_power_control(self):
         node = self.node(name='mnode2')
         found = self.error(

@@ -34,7 +34,7 @@ def reset_nodes(call: routing.Call) -> routing.Document:
     """Restart nodes at once and wait for them, but not for ever."""
     manner = node_power.manner(call)
     ids = _ids(call)
-    errors = _unable(call, ids)
+    errors = _unable(call, ids, manner)
     success: set[int] = set()
     with waiting.slot():
         task_id = _start(call, 'nodes.reset', ids, manner, errors)
@@ -66,11 +66,10 @@ def power_off_nodes(call: routing.Call) -> routing.Document:
 
 
 def _switch(call: routing.Call, action: str) -> routing.Document:
-    manner = node_power.manner(call)
+    params = {'action': action, **node_power.manner(call)}
     ids = _ids(call)
-    errors = _unable(call, ids)
-    task_id = _start(call, 'nodes.power', ids, {'action': action, **manner},
-                     errors)
+    errors = _unable(call, ids, params)
+    task_id = _start(call, 'nodes.power', ids, params, errors)
     if task_id is None:
         raise exception.NoNodeToSwitch(reasons=' '.join(errors.values()))
     return work.accepted_with_id(task_id) | {
@@ -87,9 +86,14 @@ def _texts(errors: dict[int, str]) -> dict[str, str]:
     return {str(key): text for key, text in errors.items()}
 
 
-def _unable(call: routing.Call, ids: list[int]) -> dict[int, str]:
-    """Return why some nodes can never be switched, by id."""
+def _unable(call: routing.Call, ids: list[int],
+            params: models.Row) -> dict[int, str]:
+    """Return why some nodes cannot be switched, by id.
+
+    :param params: how they are to be switched
+    """
     found = db_nodes.control_types(call.context, ids)
+    names = db_nodes.names(call.context, ids)
     errors: dict[int, str] = {}
     for key in ids:
         try:
@@ -99,6 +103,7 @@ def _unable(call: routing.Call, ids: list[int]) -> dict[int, str]:
                 raise exception.NoPowerControl(node=key)
             for control_type in found[key]:
                 power_types.require_driver(control_type)
+            db_tasks.check_may_stop(call.context, names.get(key), params)
         except exception.CloudManagerException as exc:
             errors[key] = exc.message
     return errors

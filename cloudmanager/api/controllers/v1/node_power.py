@@ -16,6 +16,7 @@ from cloudmanager.db import models
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import power_actions as db_power_actions
 from cloudmanager.db import power_controls as db_power_controls
+from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain import power_types
 from cloudmanager.policies import nodes as policies
 
@@ -43,11 +44,13 @@ def _switch(call: routing.Call, node_id: str, action: str) -> None:
     wanted = manner(call)
     key = nodes.node_key(call, node_id)
     devices = db_power_controls.devices_of(call.context, key)
+    node = db_nodes.get_columns(call.context, key)
     if not devices:
-        db_nodes.get_columns(call.context, key)
         raise exception.NoPowerControl(node=node_id)
     for _, control in devices:
         power_types.require_driver(control['control_type'])
+    db_tasks.check_may_stop(call.context, node['name'],
+                            {**wanted, 'action': action})
     work.accepted(work.start(
         call, 'node.power', targets=[f'node:{key}'],
         params={'node_id': key, 'action': action, **wanted}))

@@ -70,6 +70,18 @@ class MannerTestCase(SwitchCase):
         self.assertEqual(status, row['status'], row['result'])
         return row
 
+    def test_volume_work(self):
+        """Data that began to move meanwhile keep the node on."""
+        moving, _ = db_tasks.create_task(
+            self.context, 'volume.pv-migrate', targets=['volume:v'],
+            params={'volume_id': 'v'}, host='src')
+        self.assertIn(moving['id'], self.off('FAILURE')['result'])
+        self.assertEqual([], self.asked())
+        self.create('node.power', host=None, node_id=self.node['id'],
+                    action='power-off', type='hard')
+        self.assertEqual('SUCCESS', self.run_flow()['status'])
+        self.assertEqual(['off'], self.asked())
+
     def test_soft_and_no_more(self):
         row = self.off('FAILURE', type='soft', soft_timeout=30)
         self.assertEqual(['soft'], self.asked())

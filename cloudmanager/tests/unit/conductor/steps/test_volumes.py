@@ -4,6 +4,7 @@
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.hosts import checks as host_checks
+from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests.unit.conductor import volume_case
 
@@ -335,6 +336,22 @@ class HostsTestCase(volume_case.VolumeCase):
                                ('pv-migrate', MOVE)):
             self.assertIn(task['id'], str(self.assertRaises(
                 exception.TaskConflict, self.check, action, **params)))
+        self.assertIn(task['id'], self.act('pv-migrate', 'FAILURE', **MOVE))
+        self.assertEqual([], self.lvm.changes)
+
+    def test_node_is_switched(self):
+        """No data are moved while the power of the node may go."""
+        node = db_nodes.create_node(self.context, {'name': 'stor1'})
+        target = f'node:{node["id"]}'
+        mode, _ = db_tasks.create_task(self.context, 'node.set_mode',
+                                       targets=[target], params={})
+        self.check('pv-migrate', **MOVE)
+        db_tasks.finish(self.context, mode['id'], mode['generation'],
+                        'SUCCESS')
+        task, _ = db_tasks.create_task(self.context, 'node.power',
+                                       targets=[target], params={})
+        self.assertIn(task['id'], str(self.assertRaises(
+            exception.TaskConflict, self.check, 'pv-migrate', **MOVE)))
         self.assertIn(task['id'], self.act('pv-migrate', 'FAILURE', **MOVE))
         self.assertEqual([], self.lvm.changes)
 
