@@ -39,10 +39,13 @@ def _attach_nodes(context: api.Context, storages: list[models.Row]) -> None:
                     _LINK.availability_storage_id)
 
 
-def attach_to_nodes(context: api.Context, nodes: list[models.Row]) -> None:
-    """Put the list of storages into each node, by one statement."""
-    db_query.attach(context, nodes, 'availability_storages', _OF_NODES,
-                    _LINK.node_id)
+def attach_to_nodes(context: api.Context, nodes: list[models.Row],
+                    name: str) -> None:
+    """Put the list of storages into each node, by one statement.
+
+    :param name: of the list
+    """
+    db_query.attach(context, nodes, name, _OF_NODES, _LINK.node_id)
 
 
 @api.reader

@@ -6,6 +6,7 @@ they may have several of. A single node takes one statement in all: a further
 one would take longer to send than to carry out.
 """
 
+from collections.abc import Collection
 from collections.abc import Sequence
 import functools
 
@@ -29,6 +30,8 @@ _STORAGE = models.AvailabilityStorage
 _STORAGE_LINK = models.NodeAvailabilityStorage
 _AGENT = models.Agent
 _SETTINGS = models.NodeSettings
+#: The names under which a row has what a node may have several of.
+CONTROLS, STORAGES = 'controls', 'availability_storages'
 _Column = sa.ColumnElement[object]
 
 
@@ -46,15 +49,16 @@ ASSIGNMENT = [
 # list begins with what tells two of them apart. Of an agent it is what answers
 # show, which its keys are not.
 _BELONGINGS = {
-    'controls': [*_columns(_LINK, 'id'), *ASSIGNMENT],
-    'availability_storages': _columns(
+    CONTROLS: [*_columns(_LINK, 'id'), *ASSIGNMENT],
+    STORAGES: _columns(
         _STORAGE, 'id', 'name', 'compute_path', 'controller_path'),
     'settings': _columns(_SETTINGS, 'node_id', 'generation', 'settings'),
     'agents': _columns(_AGENT, 'host', 'contact_at', 'version',
                        'capabilities', 'generation', 'modes')}
 
 
-@functools.cache
+# Callers choose columns, in any number of ways.
+@functools.lru_cache(maxsize=100)
 def statement(columns: Columns = COLUMNS) -> db_query.Statement:
     """Select nodes with what has exactly one row for each of them.
 
@@ -83,11 +87,20 @@ def _assignments() -> db_query.Statement:
             .order_by(_LINK.id))
 
 
-def attach(context: api.Context, nodes: list[models.Row]) -> None:
-    """Put into each node what there may be several of."""
-    db_query.attach(context, nodes, 'controls', _assignments(),
-                    _LINK.node_id)
-    db_storages.attach_to_nodes(context, nodes)
+def attach(context: api.Context, nodes: list[models.Row],
+           wanted: Collection[str] = (CONTROLS, STORAGES)) -> None:
+    """Put into each node lists of what there may be several of.
+
+    :param wanted: lists that are to be filled; the others stay empty
+    """
+    for name in {CONTROLS, STORAGES}.difference(wanted):
+        for node in nodes:
+            node[name] = []
+    if CONTROLS in wanted:
+        db_query.attach(context, nodes, CONTROLS, _assignments(),
+                        _LINK.node_id)
+    if STORAGES in wanted:
+        db_storages.attach_to_nodes(context, nodes, STORAGES)
 
 
 class _Part:
@@ -140,7 +153,7 @@ class _Whole:
         (node,) = self._node.of(found)
         node.update((name, part.of(found))
                     for name, part in self._belongings.items())
-        for control in node['controls']:
+        for control in node[CONTROLS]:
             del control['id']
         (node['settings'],) = node['settings'] or [None]
         # Some collations find more than was asked for.

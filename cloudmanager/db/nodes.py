@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes with their class, type, image and power controls."""
 
+from collections.abc import Collection
+
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
@@ -17,6 +19,9 @@ from cloudmanager.db import table
 from cloudmanager.db import task_targets
 from cloudmanager.domain import query as common_query
 
+Columns = node_rows.Columns
+#: What a node may have several of, by the names of rows.
+CONTROLS, STORAGES = node_rows.CONTROLS, node_rows.STORAGES
 # A position in a list, and why what stands there is refused.
 Refusal = tuple[int, exception.CloudManagerException]
 _CLASS = models.NodeClass
@@ -37,16 +42,20 @@ _UNBOUND: models.Row = dict.fromkeys((
 
 @api.reader
 def list_nodes(context: api.Context, query: common_query.Query,
-               columns: node_rows.Columns = node_rows.COLUMNS
+               columns: Columns = node_rows.COLUMNS,
+               attached: Collection[str] = (CONTROLS, STORAGES)
                ) -> list[models.Row]:
     """Return the nodes that a query asks for, ready to be shown.
 
-    :param columns: those to read, with the names that rows give them; long
-        lists are quicker without what nobody wants
+    Long lists are quicker without what nobody wants.
+
+    :param columns: those to read, with the names that rows give them
+    :param attached: which of ``CONTROLS`` and ``STORAGES`` to read; nodes
+        get an empty list of the other
     """
     nodes = db_query.fetch(context, node_rows.statement(columns),
                            models.Node, query)
-    node_rows.attach(context, nodes)
+    node_rows.attach(context, nodes, attached)
     return nodes
 
 

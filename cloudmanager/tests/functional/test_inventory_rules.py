@@ -6,7 +6,9 @@ import sqlalchemy as sa
 from cloudmanager.api import routing
 from cloudmanager.api.types import formats
 from cloudmanager.api.types import values
+from cloudmanager.db import availability_storages as db_storages
 from cloudmanager.db import models
+from cloudmanager.db import power_controls as db_power_controls
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional import base
@@ -317,6 +319,34 @@ class FieldsTestCase(base.ApiTestCase):
             for field in ('password', 'x', ''):
                 self.error('GET', f'/v1/{path}?fields=id,{field}')
         self.error('GET', '/v1/nodes/count?fields=id')
+
+    def test_each_alone(self):
+        """A field that is asked for alone has the value that it always has.
+
+        What only other fields need is not read.
+        """
+        node = self.node(name='web1', title='x', ip_addresses=['10.0.0.1'])
+        control = self.control()
+        db_power_controls.assign(self.context, node['id'], {
+            'power_control_id': control['id'], 'power_control_port': '1'})
+        storage = db_storages.create_storage(self.context, {
+            'name': 'a', 'compute_path': '/a', 'controller_path': '/b/'})
+        db_storages.assign_nodes(self.context, storage['id'], [node['id']])
+        (whole,) = self.get('/v1/nodes')['nodes']
+        self.assertNotEqual([], whole['node_controls'])
+        self.assertNotEqual([], whole['availability_storages'])
+        for name, value in whole.items():
+            with self.statements() as sent:
+                answer = self.get(f'/v1/nodes?fields={name}')
+            self.assertEqual([{name: value}], answer['nodes'])
+            others = [what for what in ('node_power_controls',
+                                        'node_availability_storages')
+                      if any(what in statement for statement in sent)]
+            self.assertEqual({
+                'node_controls': ['node_power_controls'],
+                'power_status': ['node_power_controls'],
+                'availability_storages': ['node_availability_storages'],
+            }.get(name, []), others, name)
 
     def test_of_tasks(self):
         db_tasks.create_task(self.context, 'a', targets=[], params={})

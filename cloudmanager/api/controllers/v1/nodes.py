@@ -9,6 +9,7 @@ from cloudmanager.api import listing
 from cloudmanager.api import routing
 from cloudmanager.api.controllers.v1 import node_agents
 from cloudmanager.api.controllers.v1 import node_extensions
+from cloudmanager.api.filters import parameters
 from cloudmanager.api.filters.parameters import Parameters
 from cloudmanager.api.types import answers
 from cloudmanager.api.types import nodes as node_types
@@ -26,9 +27,15 @@ Node = node_types.Node
 Assignment = node_types.Assignment
 _LIST, _ONE = '/v1/nodes', '/v1/nodes/{node_id}'
 _CONTROLS = f'{_ONE}/power-controls'
-# What lists read of a node: what is shown, and whose it is.
-_COLUMNS = (*Node.columns().items(), ('node_class_id', 'node_class_id'),
-            ('node_type_id', 'node_type_id'))
+# What lists read of each node in any case: what links, extensions and what is
+# made of several columns need.
+_NEEDED = dict.fromkeys((
+    'id', 'name', 'node_class_id', 'node_type_id', 'image_id',
+    'hypervisor_id', 'power_state', 'power_state_reason', 'power_state_at'))
+# Fields that are made of what a node may have several of.
+_ATTACHED = {'node_controls': db_nodes.CONTROLS,
+             'power_status': db_nodes.CONTROLS,
+             'availability_storages': db_nodes.STORAGES}
 _ASSIGNED = node_types.ONE_ASSIGNMENT
 _CONTROL = _CONTROLS + '/{power_control_id}'
 
@@ -75,13 +82,29 @@ def render(row: models.Row) -> models.Row:
 
 
 def _render_list(rows: listing.Rows) -> listing.Rows:
-    """Make rows with just ``_COLUMNS`` what is answered.
+    """Make rows of a list what is answered.
 
     Lists are long, so the rows themselves are made that.
     """
     for row in rows:
         row.update(_belongings(row, row.pop))
     return rows
+
+
+@functools.lru_cache(maxsize=100)
+def _wanted(chosen: parameters.Chosen | None
+            ) -> tuple[db_nodes.Columns, frozenset[str]]:
+    """Return which columns a list needs, and what else of each node.
+
+    :param chosen: names of the fields to answer, if not all
+    """
+    names = Node.columns()
+    own = names if chosen is None else [
+        name for name in chosen if name in names]
+    columns = {name: names.get(name, name) for name in (*_NEEDED, *own)}
+    return tuple(columns.items()), frozenset(
+        what for name, what in _ATTACHED.items()
+        if chosen is None or name in chosen)
 
 
 def _power_status(row: models.Row) -> str:
@@ -103,7 +126,9 @@ def _power_status(row: models.Row) -> str:
                answers={200: node_types.NODES})
 def list_nodes(call: routing.Call) -> routing.Document:
     """List nodes."""
-    fetch = functools.partial(db_nodes.list_nodes, columns=_COLUMNS)
+    columns, attached = _wanted(call.chosen)
+    fetch = functools.partial(db_nodes.list_nodes, columns=columns,
+                              attached=attached)
     document = listing.page(call, fetch, _render_list)
     return document | node_extensions.extend(call, document['nodes'])
 
