@@ -13,6 +13,7 @@ from cloudmanager import version
 from cloudmanager.agent import facts  # noqa: F401  has operations
 from cloudmanager.agent import keys
 from cloudmanager.agent import modes  # noqa: F401  has operations
+from cloudmanager.agent import observer
 from cloudmanager.agent import operations
 from cloudmanager.agent.drivers import nova
 from cloudmanager.agent.drivers import own
@@ -56,6 +57,7 @@ class Agent:
         self._keys = keys.KeyFile(pathlib.Path(CONF.agent.key_file))
         self.store = Store(directory)
         self.volumes = Works()
+        self.observer = observer.Observer()
         self.reconciler = Reconciler(self.store, _drivers(self.store))
         self._refusals = signing.Refusals()
         self._verifier = signing.Verifier(
@@ -80,6 +82,17 @@ class Agent:
         if _without_times(before) != _without_times(after):
             self.report_soon()
 
+    def observe(self) -> None:
+        """Look at the guests of the node."""
+        if self.observer.look():
+            self.report_soon()
+
+    def _facts(self) -> JsonObject:
+        """Return what is known of the node besides its modes."""
+        guests, why = self.observer.guests()
+        return {'guests': guests,
+                'reasons': {} if why is None else {'guests': why}}
+
     @staticmethod
     def _look() -> JsonObject:
         """Return what the node can do, as it was really found."""
@@ -99,7 +112,9 @@ class Agent:
                 'capabilities': self._capabilities,
                 'generation': self.store.generation,
                 'modes': self.reconciler.states,
-                'refused': self._refusals.counts})
+                'refused': self._refusals.counts,
+                'facts': self._facts(),
+                'load': self.observer.load()})
 
     def carry_out(self, envelope: Any) -> Any:
         """Carry out a request, if it is to be believed.

@@ -64,6 +64,7 @@ class AgentService:
         """
         self._agent = Agent(self._host)
         self._begin('reconcile', self._reconcile)
+        self._begin('observe', self._observe)
         self._begin('serve', self._serve)
         self._begin('report', self._report)
         notify.tell('READY=1')
@@ -99,6 +100,15 @@ class AgentService:
                 # Boundary of the periodic work: the next time may do.
                 LOG.exception('The node could not be looked after.')
             clock.wait(self._stopping, CONF.agent.reconcile_interval)
+
+    def _observe(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._agent.observe()
+            except Exception:
+                # Boundary of the periodic work: the next time may do.
+                LOG.exception('The guests could not be looked at.')
+            clock.wait(self._stopping, CONF.agent.state_interval)
 
     def _serve(self) -> None:
         """Take requests as soon as there is a message bus."""

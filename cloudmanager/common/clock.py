@@ -44,6 +44,11 @@ def utcnow() -> datetime.datetime:
     return source.utcnow()
 
 
+def timestamp() -> float:
+    """Return now in seconds since 1970."""
+    return utcnow().replace(tzinfo=datetime.UTC).timestamp()
+
+
 def seconds_since(time: datetime.datetime) -> float:
     """Return the seconds that have passed since a time in UTC."""
     return (utcnow() - time).total_seconds()

@@ -37,6 +37,24 @@ OPTS = [
     cfg.FloatOpt('heartbeat_timeout', default=100.0, min=1.0,
                  help='An agent that has not reported for so many seconds '
                       'counts as out of reach.'),
+    cfg.FloatOpt('load_interval', default=60.0, min=0.2,
+                 help='Seconds over which the load of a node and its guests '
+                      'is averaged in a report. Conductors keep no samples '
+                      'that come faster.'),
+    cfg.FloatOpt('load_retention', default=21600.0, min=60.0,
+                 help='Seconds for which samples of loads are kept.'),
+    cfg.StrOpt('libvirt_uri', default='qemu:///system',
+               help='Where libvirt is on the node. It is only read, by its '
+                    'read-only socket. Empty on nodes without guests.'),
+    cfg.StrOpt('instances_path', default='/var/lib/nova/instances',
+               help='Directory of the disks of guests. How full its file '
+                    'system is belongs to the load of the node, unless '
+                    'the file system is a network share.'),
+    cfg.FloatOpt('state_interval', default=10.0, min=0.5,
+                 help='Seconds between two looks at the guests of a node, '
+                      'besides those that events of libvirt cause, and '
+                      'between two writes of their states to the '
+                      'availability storages.'),
     cfg.FloatOpt('reconcile_interval', default=60.0, min=0.2,
                  help='Seconds between two comparisons of a node with its '
                       'desired state.'),

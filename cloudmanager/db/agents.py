@@ -17,6 +17,7 @@ LOG = logging.getLogger(__name__)
 _AGENT = models.Agent
 _COLUMNS = sa.select(*_AGENT.__table__.c)
 _SETTINGS = models.NodeSettings
+_SAMPLE = models.LoadSample
 _ONE = (_COLUMNS.add_columns(_SETTINGS.generation.label('wished'))
         .outerjoin(models.Node, models.Node.name == _AGENT.host)
         .outerjoin(_SETTINGS, _SETTINGS.node_id == models.Node.id)
@@ -72,7 +73,7 @@ def revoke(context: api.Context, host: str) -> None:
 
 @api.writer
 def record(context: api.Context, host: str, key_id: str, sent_at: float,
-           values: models.Row) -> bool:
+           values: models.Row, load: models.Row | None = None) -> bool:
     """Keep the report of an agent, unless a newer one was kept.
 
     One statement decides and writes, so no report counts twice, whichever
@@ -81,15 +82,24 @@ def record(context: api.Context, host: str, key_id: str, sent_at: float,
     :param key_id: of the key that it is signed with
     :param sent_at: seconds since 1970, by the clock of the node
     :param values: of columns
+    :param load: values of a sample of the load, if the report has one
     :returns: whether it was kept
     """
-    return bool(table.changed(
+    if not table.changed(
         context, sa.update(_AGENT).where(
             _AGENT.host == host,
             sa.or_(_AGENT.key_id == key_id, _AGENT.next_key_id == key_id),
             sa.or_(_AGENT.reported_at.is_(None),
                    _AGENT.reported_at < sent_at))
-        .values(contact_at=clock.utcnow(), reported_at=sent_at, **values)))
+        .values(contact_at=clock.utcnow(), reported_at=sent_at, **values)):
+        return False
+    if load is not None:
+        # Its row is ours until the end of the transaction.
+        agent_id = context.session.scalar(
+            sa.select(_AGENT.id).where(_AGENT.host == host))
+        context.session.execute(sa.insert(_SAMPLE).values(
+            agent_id=agent_id, at=sent_at, **load))
+    return True
 
 
 @api.writer

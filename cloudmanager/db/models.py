@@ -415,6 +415,27 @@ class Agent(Created, Base):
     generation: Mapped[int | None]
     modes: Mapped[Row | None]
     refused: Mapped[Row | None]
+    # Guests and storages, and a hash of all that it reported besides load:
+    # most reports have nothing new.
+    facts: Mapped[Row | None]
+    digest: Mapped[str | None] = mapped_column(sa.String(64))
+
+
+class LoadSample(Base):
+    """The load of a node and its guests, averaged since the sample before.
+    """
+
+    __tablename__ = 'load_samples'
+    __table_args__ = _args(sa.Index(None, 'at'))
+
+    agent_id: Mapped[int] = mapped_column(
+        sa.ForeignKey('agents.id', ondelete='CASCADE'), primary_key=True,
+        autoincrement=False)
+    # Seconds since 1970, by the clock of the node.
+    at: Mapped[float] = mapped_column(primary_key=True)
+    load: Mapped[Row]
+    guests: Mapped[Row]
+    reasons: Mapped[Row]
 
 
 class NodeSettings(Base):

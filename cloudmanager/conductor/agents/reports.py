@@ -8,16 +8,20 @@ from oslo_log import log as logging
 from cloudmanager.common import exception
 from cloudmanager.common import signing
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.agents import contacts
 from cloudmanager.conductor.tools import Agents
 from cloudmanager.db import agents as db_agents
 from cloudmanager.db import node_settings as db_settings
 from cloudmanager.db.models import Row
+from cloudmanager.domain import load_reports
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 _TEXTS = {'version': 64, 'interface': 16}
 _OBJECTS = ('operations', 'capabilities', 'modes', 'refused')
+# A sample that comes a little early is kept; threads are not punctual.
+_EARLY = 0.5
 
 
 def _columns(body: object) -> Row | None:
@@ -39,9 +43,22 @@ def _columns(body: object) -> Row | None:
         found[name] = body[name]
     if type(body.get('generation')) is not int:
         return None
+    # Agents of the first version have none.
+    facts = body.get('facts', {})
+    if not isinstance(facts, dict):
+        return None
     capabilities = {**found['capabilities'], 'types': body.get('types')}
-    return {**found, 'capabilities': capabilities,
+    return {**found, 'capabilities': capabilities, 'facts': facts,
             'generation': body['generation']}
+
+
+def _load(body: JsonObject) -> Row | None:
+    """Return what a report has for the columns of a sample, if it does."""
+    found = load_reports.check(body.get('load'))
+    if found is None:
+        return None
+    load, guests, reasons = found
+    return {'load': load, 'guests': guests, 'reasons': reasons}
 
 
 class Reports:
@@ -56,6 +73,8 @@ class Reports:
         # taken, or this one in a former life, the database knows.
         self._nonces = signing.Nonces(CONF.agent.message_window)
         self._refusals = signing.Refusals()
+        # When the last sample of each agent was kept, by its clock.
+        self._loads: dict[str, float] = {}
 
     @property
     def refused(self) -> dict[str, int]:
@@ -102,9 +121,23 @@ class Reports:
             raise self._refusals.add(signing.Refusal.MALFORMED,
                                      report.sender)
         if not db_agents.record(context, report.sender, report.key_id,
-                                report.sent_at, values):
+                                report.sent_at, values,
+                                self._sample(report)):
             raise self._refusals.add(signing.Refusal.REPLAYED,
                                      report.sender)
+
+    def _sample(self, report: signing.Message) -> Row | None:
+        """Return the sample of the load in a report, if it is due.
+
+        An agent that reports too often must not fill the database.
+        """
+        load = _load(report.body)
+        before = self._loads.get(report.sender)
+        if load is None or (before is not None and report.sent_at - before
+                            < CONF.agent.load_interval * _EARLY):
+            return None
+        self._loads[report.sender] = report.sent_at
+        return load
 
     def _catch_up(self, context: RequestContext, host: str,
                   generation: int) -> None:

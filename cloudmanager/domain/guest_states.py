@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""States of guests on a node, as agents tell of them."""
+
+RUNNING, PAUSED, SUSPENDED = 'running', 'paused', 'suspended'
+STOPPING, STOPPED = 'stopping', 'stopped'
+CRASHED, UNKNOWN = 'crashed', 'unknown'
+ALL = (RUNNING, PAUSED, SUSPENDED, STOPPING, STOPPED, CRASHED, UNKNOWN)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What agents report of the load of a node and of its guests.
+
+Values are averages over the time since the last report. What cannot be had
+is ``None``, and the reason is told.
+"""
+
+from collections.abc import Mapping
+import math
+import uuid
+
+CPUS, MEMORY_MB, DISK_GB = 'cpus', 'memory_mb', 'disk_gb'
+CPU_PRESSURE, MEMORY_PRESSURE, IO_PRESSURE = (
+    'cpu_pressure', 'memory_pressure', 'io_pressure')
+NETWORK_IN_MB, NETWORK_OUT_MB = 'network_in_mb', 'network_out_mb'
+DISK_READ_MB, DISK_WRITE_MB = 'disk_read_mb', 'disk_write_mb'
+DISK_OPERATIONS = 'disk_operations'
+#: What is measured of a node, and in which units.
+HOST = {
+    CPUS: 'CPUs that were busy',
+    MEMORY_MB: 'MiB of memory that are not available to programs',
+    DISK_GB: 'GiB in use of the file system with the disks of guests',
+    NETWORK_IN_MB: 'MiB a second that network cards received',
+    NETWORK_OUT_MB: 'MiB a second that network cards sent',
+    DISK_READ_MB: 'MiB a second that were read from disks',
+    DISK_WRITE_MB: 'MiB a second that were written to disks',
+    DISK_OPERATIONS: 'reads and writes of disks a second',
+    CPU_PRESSURE: 'fraction of the time in which something waited for CPU',
+    MEMORY_PRESSURE: 'the same of memory',
+    IO_PRESSURE: 'the same of disks',
+}
+#: What is measured of a guest.
+GUEST = {
+    CPUS: 'CPUs that it kept busy',
+    MEMORY_MB: 'MiB of memory that it takes of its host',
+    NETWORK_IN_MB: 'MiB a second that it received',
+    NETWORK_OUT_MB: 'MiB a second that it sent',
+    DISK_READ_MB: 'MiB a second that it read',
+    DISK_WRITE_MB: 'MiB a second that it wrote',
+}
+#: Guests of one node that are kept; nobody has more.
+MAX_GUESTS = 4096
+_MAX_REASON = 200
+# Beyond this it is a mistake, whatever is measured.
+_MOST = 1e12
+
+Values = dict[str, float | None]
+
+
+def _values(found: object, names: Mapping[str, str]) -> Values | None:
+    """Return what is right of some values; the others are ``None``."""
+    if not isinstance(found, dict):
+        return None
+    values: Values = {}
+    for name in names:
+        value = found.get(name)
+        good = (isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and math.isfinite(value) and 0 <= value <= _MOST)
+        values[name] = float(value) if good else None
+    return values
+
+
+def _is_id(key: object) -> bool:
+    try:
+        return isinstance(key, str) and str(uuid.UUID(key)) == key
+    except ValueError:
+        return False
+
+
+def check(found: object) -> tuple[Values, dict[str, Values],
+                                  dict[str, str]] | None:
+    """Return the load in a report, without what cannot be right.
+
+    :param found: from anywhere
+    :returns: values of the node, of its guests by their ids, and reasons why
+        something is not known, by its name; ``None`` if it is no load
+    """
+    if not isinstance(found, dict):
+        return None
+    host = _values(found.get('host'), HOST)
+    guests, reasons = found.get('guests'), found.get('reasons')
+    if host is None or not isinstance(guests, dict) or not isinstance(
+            reasons, dict) or len(guests) > MAX_GUESTS:
+        return None
+    kept = {}
+    for key, value in guests.items():
+        values = _values(value, GUEST) if _is_id(key) else None
+        if values is not None:
+            kept[key] = {name: one for name, one in values.items()
+                         if one is not None}
+    return host, kept, {
+        name: str(reasons[name])[:_MAX_REASON]
+        for name in (*HOST, 'guests') if name in reasons}
