@@ -54,10 +54,10 @@ def _values(found: object, names: Mapping[str, str]) -> Values | None:
     values: Values = {}
     for name in names:
         value = found.get(name)
-        good = (isinstance(value, int | float)
-                and not isinstance(value, bool)
-                and math.isfinite(value) and 0 <= value <= _MOST)
-        values[name] = float(value) if good else None
+        values[name] = None
+        if (isinstance(value, int | float) and not isinstance(value, bool)
+                and math.isfinite(value) and 0 <= value <= _MOST):
+            values[name] = float(value)
     return values
 
 
@@ -83,7 +83,7 @@ def check(found: object) -> tuple[Values, dict[str, Values],
     if host is None or not isinstance(guests, dict) or not isinstance(
             reasons, dict) or len(guests) > MAX_GUESTS:
         return None
-    kept = {}
+    kept: dict[str, Values] = {}
     for key, value in guests.items():
         values = _values(value, GUEST) if _is_id(key) else None
         if values is not None:
