@@ -6,19 +6,25 @@ The aggregate is random from a seed: hosts of two sizes whose loads are spread
 evenly between little and much, servers of some flavors, server groups of
 every policy. Beside the audit stands a plain greedy that looks at all servers
 of the fullest host and at all hosts, and knows of neither groups nor prices.
-With --optimum there is also the least number of moves that CP-SAT of OR-Tools
-finds and proves, groups and prices left out; that takes a small aggregate,
-such as --hosts 10 --servers 150. Times are of the processor.
+With --bound there is the number of moves that are needed at least, which a
+linear program of OR-Tools proves, and with --optimum the least that its CP-SAT
+finds; that takes a small aggregate, such as --hosts 10 --servers 150. Both
+leave groups and prices out. With --watcher there is Watcher's strategy
+workload_stabilization on the same loads. --seeds makes so many aggregates and
+adds the moves up. Times are of the processor.
 """
 
 import argparse
 import collections
 import dataclasses
+import json
 import pathlib
 import random
 import statistics
+import subprocess
 import sys
 import time
+import typing
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
@@ -110,6 +116,22 @@ def make_cloud(seed: int, hosts: int, servers: int) -> model.Cloud:
          for host in made], placed, make_groups(rng, placed))
 
 
+def make_use(seed: int, cloud: model.Cloud) -> load.Use:
+    """Measured use of all servers, each a part of its own of what it has."""
+    rng = random.Random(seed)  # noqa: S311
+    servers = {
+        server.id: {
+            model.VCPU: server.resources[model.VCPU] * rng.uniform(0.05, 0.9),
+            model.MEMORY_MB: server.resources[model.MEMORY_MB]
+            * rng.uniform(0.3, 1.0)}
+        for server in cloud.servers.values()}
+    return load.Use({
+        host: {name: sum(servers[server.id][name]
+                         for server in cloud.servers_on(host))
+               for name in RESOURCES}
+        for host in cloud.hosts}, servers)
+
+
 def greedy(cloud: model.Cloud, limits: settings.Settings
            ) -> list[tuple[str, str]]:
     """The peer: from the fullest host to wherever the spread falls most."""
@@ -146,68 +168,30 @@ def _fall(loads: load.Loads, server: model.Server, source: str,
     return total
 
 
-def optimum(cloud: model.Cloud, limits: settings.Settings, seconds: float,
-            moves: list[tuple[str, str]]) -> tuple[int, int]:
-    """The fewest moves that were found, and that are needed at least.
+def watcher(python: str, cloud: model.Cloud, limits: settings.Settings
+            ) -> tuple[list[tuple[str, str]], float]:
+    """What Watcher's strategy does about the same loads, and its time."""
+    def amounts(values: typing.Mapping[str, float]) -> dict[str, int]:
+        return {name: int(values[key]) for name, key in (
+            ('vcpus', model.VCPU), ('memory', model.MEMORY_MB),
+            ('disk', model.DISK_GB))}
 
-    It begins with the moves that are given, and looks for fewer. Servers of
-    one size are the same to it, and groups are none of its business, so the
-    true optimum is not below it.
-    """
-    from ortools.sat.python import cp_model
-
-    scale = 10000
-    hosts = sorted(cloud.hosts)
-    present = collections.Counter(
-        (tuple(server.resources.items()), server.host)
-        for server in cloud.servers.values())
-    kinds = sorted({kind for kind, _ in present})
-    problem = cp_model.CpModel()
-    on = {(kind, host): problem.new_int_var(
-        0, sum(present[kind, one] for one in hosts), f'{kind}{host}')
-        for kind in kinds for host in hosts}
-    goal = present.copy()
-    for key, host in moves:
-        server = cloud.servers[key]
-        kind = tuple(server.resources.items())
-        goal[kind, server.host] -= 1
-        goal[kind, host] += 1
-    for key, variable in on.items():
-        problem.add_hint(variable, goal[key])
-    gone = []
-    for kind in kinds:
-        problem.add(sum(on[kind, host] for host in hosts) == sum(
-            present[kind, host] for host in hosts))
-        for host in hosts:
-            left = problem.new_int_var(0, present[kind, host], '')
-            problem.add(left >= present[kind, host] - on[kind, host])
-            gone.append(left)
-    for name in RESOURCES:
-        values = []
-        for host in hosts:
-            capacity = cloud.hosts[host].inventory[name].capacity
-            value = problem.new_int_var(
-                0, int(limits.max_load * scale), '')
-            problem.add(value == sum(
-                round(scale * dict(kind)[name] / capacity) * on[kind, host]
-                for kind in kinds))
-            values.append(value)
-        squares = []
-        for value in [*values, sum(values)]:
-            square = problem.new_int_var(0, (len(hosts) * scale) ** 2, '')
-            copy = problem.new_int_var(0, len(hosts) * scale, '')
-            problem.add(copy == value)
-            problem.add_multiplication_equality(square, [copy, copy])
-            squares.append(square)
-        problem.add(len(hosts) * sum(squares[:-1]) - squares[-1] <= int(
-            (limits.threshold * scale * len(hosts)) ** 2))
-    problem.minimize(sum(gone))
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = seconds
-    solver.parameters.num_workers = 2
-    solver.solve(problem)
-    return round(solver.objective_value), round(
-        solver.best_objective_bound)
+    given = {
+        'threshold': limits.threshold, 'tries': 1,
+        'hosts': {host.name: {
+            **amounts({name: inventory.capacity for name, inventory
+                       in host.inventory.items()}),
+            'used_cpus': host.used[model.VCPU],
+            'used_memory': host.used[model.MEMORY_MB]}
+            for host in cloud.hosts.values()},
+        'servers': {server.id: {'host': server.host,
+                                **amounts(server.resources)}
+                    for server in cloud.servers.values()}}
+    answer = json.loads(subprocess.run(  # noqa: S603
+        [python, str(pathlib.Path(__file__).with_name('watcher_side.py'))],
+        input=json.dumps(given), stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True, check=True).stdout)
+    return [tuple(move) for move in answer['moves']], answer['seconds']
 
 
 def deviations(cloud: model.Cloud, moves: list[tuple[str, str]],
@@ -250,19 +234,40 @@ def main() -> None:
     parser.add_argument('--hosts', type=int, default=200)
     parser.add_argument('--servers', type=int, default=5000)
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--seeds', type=int, default=1)
     parser.add_argument('--repeat', type=int, default=5)
+    parser.add_argument('--use', action='store_true',
+                        help='what is used is measured, of each server')
     parser.add_argument('--no-peer', action='store_true')
+    parser.add_argument('--bound', action='store_true')
     parser.add_argument('--optimum', type=float, default=0.0,
                         metavar='SECONDS')
+    parser.add_argument('--watcher', metavar='PYTHON',
+                        help='a Python that has python-watcher')
     args = parser.parse_args()
+    totals = collections.Counter()
+    for seed in range(args.seed, args.seed + args.seeds):
+        totals.update(compare(args, seed))
+    if args.seeds > 1:
+        print('moves in all: ' + ', '.join(
+            f'{name} {count}' for name, count in totals.items()))
+
+
+def compare(args: argparse.Namespace, seed: int) -> dict[str, int]:
+    """Make one aggregate and print all about it; return moves by name."""
     limits = settings.Settings(max_moves=args.servers)
     times, made = [], None
     for _ in range(args.repeat):
         # Made anew: what the model caches is part of the time.
-        cloud = make_cloud(args.seed, args.hosts, args.servers)
+        cloud = make_cloud(seed, args.hosts, args.servers)
+        use = make_use(seed, cloud) if args.use else load.NOTHING
         start = time.process_time()
-        made = audit.make(cloud, cloud.hosts, settings=limits)
+        made = audit.make(cloud, cloud.hosts, use, limits)
         times.append(time.process_time() - start)
+    if args.use:
+        print(f'{"audit":8} {statistics.median(times) * 1000:9.1f} ms  '
+              f'{made.conclusion}')
+        return {'audit': len(made.moves)}
     report('before', cloud, [], 0.0, limits)
     found = [(move.server_id, move.target) for move in made.moves]
     report('audit', cloud, found, statistics.median(times), limits)
@@ -270,11 +275,26 @@ def main() -> None:
         start = time.process_time()
         peer = greedy(cloud, limits)
         report('greedy', cloud, peer, time.process_time() - start, limits)
+    counts = {'audit': len(found)}
+    if args.watcher:
+        moved, seconds = watcher(args.watcher, cloud, limits)
+        report('watcher', cloud, moved, seconds, limits)
+    if args.bound or args.optimum:
+        # OR-Tools is there for this only.
+        import drs_optimum
+
+        start = time.process_time()
+        counts['needed'] = drs_optimum.bound(cloud, limits)
+        print(f'{"bound":8} {(time.process_time() - start) * 1000:9.1f} ms  '
+              f'{counts["needed"]:4} moves are needed at least')
     if args.optimum:
-        fewest, bound = optimum(cloud, limits, args.optimum, found)
-        print(f'CP-SAT: {fewest} moves found, {bound} needed at least')
+        counts['CP-SAT'], least = drs_optimum.optimum(
+            cloud, limits, args.optimum, found, counts['needed'])
+        print(f'{"CP-SAT":8} {"":12}  {counts["CP-SAT"]:4} moves found, '
+              f'{least} needed at least')
     print(f'stages {1 + max((move.stage for move in made.moves), default=0)}'
           f'  {made.conclusion}')
+    return counts
 
 
 if __name__ == '__main__':

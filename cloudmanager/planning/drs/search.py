@@ -20,8 +20,8 @@ from cloudmanager.planning.drs import load
 from cloudmanager.planning.drs import movable
 from cloudmanager.planning.drs import settings as drs_settings
 
-#: Of the hosts that can take a server so many are weighed, the coldest ones.
-TARGETS = 4
+#: Of the hosts that may take a server so many are weighed, the coldest ones.
+TARGETS = 3
 #: Hosts on each side that are looked at for servers to change places.
 SWAP_HOSTS = 6
 #: Pairs that want to change places, and cannot, for which room is looked for.
@@ -215,68 +215,60 @@ class Search:
         return True
 
     def _best(self, source: str) -> tuple[float, Step] | None:
-        """The move off a host that helps most, and how much it does."""
-        options = sorted(self._options(source), key=lambda option: (
-            -option[0], option[1].way.seconds, option[1].server.id,
-            option[2]))
-        for fall, mover, target in options:
-            step = self._step(mover, source, target)
-            (here, _), (_, there) = step.before, step.after
-            if step.gain >= self.price(step.way) and max(there) < max(here):
-                return fall, step
-        return None
-
-    def _options(
-        self, source: str
-    ) -> collections.abc.Iterator[tuple[float, _Mover, str]]:
-        """All moves off a host that lower the spread, and by how much."""
-        loads, weights = self.loads, self._weights
+        """The move off a host that lowers the spread most, and how much."""
+        loads, weights, room = self.loads, self._weights, self.room
         here, sums, size = loads.values[source], loads.sums, len(loads.values)
-        seen = set()
-        for mover in self._movers_on(source).values():
-            server = mover.server
-            if not mover.grouped:
-                # What differs in nothing that counts is weighed once.
-                kind = (id(mover.legal), mover.share)
-                if kind in seen:
+        most, best = _EPSILON, None
+        for mover in self._different(source):
+            server, left = mover.server, TARGETS
+            for target in self._cold:
+                if target == source or target not in mover.legal:
                     continue
-                seen.add(kind)
-            for target in self._targets(mover, source):
                 fall = _fall(here, loads.values[target], mover.share,
                              loads.share(server, target), sums, weights,
                              size)
-                if fall > _EPSILON and mover.grouped:
-                    fall *= 1.0 - max(0.0, self.room.penalty(
+                if mover.grouped and fall > most:
+                    fall *= 1.0 - max(0.0, room.penalty(
                         server, source, target))
-                if fall > _EPSILON:
-                    yield fall, mover, target
-
-    def _movers_on(self, host: str) -> dict[str, _Mover]:
-        """The servers of a host that may leave it, by id."""
-        if host not in self._movers:
-            found = self._movers[host] = {}
-            for server in self.room.cloud.servers_on(host):
-                way = self._ways.of(server)
-                if way.action is not None:
-                    found[server.id] = _Mover(
-                        server, way, self.room.legal(server, way.action),
-                        self.loads.share(server, host),
-                        server.id in self.room.cloud.group_of)
-        return self._movers[host]
-
-    def _targets(self, mover: _Mover,
-                 source: str) -> collections.abc.Iterator[str]:
-        """The coldest hosts that can take a server."""
-        left = TARGETS
-        for host in self._cold:
-            if (host != source and host in mover.legal
-                    and self.room.has_room(mover.server, host)
-                    and (not mover.grouped
-                         or self.room.allows(mover.server, host))):
-                yield host
+                # Room is looked for only where it may make a difference.
+                if fall > most:
+                    if not self._has_place(mover, target):
+                        continue
+                    step = self._step(mover, source, target)
+                    if self._pays(step):
+                        most, best = fall, step
                 left -= 1
                 if not left:
-                    return
+                    break
+        return (most, best) if best else None
+
+    def _has_place(self, mover: _Mover, host: str) -> bool:
+        return self.room.has_room(mover.server, host) and (
+            not mover.grouped or self.room.allows(mover.server, host))
+
+    def _pays(self, step: Step) -> bool:
+        """Whether a move brings what it costs and heats nothing up."""
+        (here, _), (_, there) = step.before, step.after
+        return step.gain >= self.price(step.way) and max(there) < max(here)
+
+    def _movers_on(self, host: str) -> dict[str, _Mover]:
+        """The servers of a host that may leave it, by id.
+
+        What is moved sooner comes first, so that it is preferred to others
+        that bring as much.
+        """
+        if host not in self._movers:
+            ways = sorted(
+                ((self._ways.of(server), server)
+                 for server in self.room.cloud.servers_on(host)),
+                key=lambda pair: (pair[0].seconds, pair[1].id))
+            self._movers[host] = {
+                server.id: _Mover(
+                    server, way, self.room.legal(server, way.action),
+                    self.loads.share(server, host),
+                    server.id in self.room.cloud.group_of)
+                for way, server in ways if way.action is not None}
+        return self._movers[host]
 
     def _step(self, mover: _Mover, source: str, target: str) -> Step:
         loads, server = self.loads, mover.server
