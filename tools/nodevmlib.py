@@ -28,11 +28,12 @@ from typing import Any
 
 KERNEL = 'user-mode-linux'
 PACKAGES = ('udev', 'kmod', 'lvm2', 'lvm2-lockd', 'sanlock', 'python3',
-            'procps')
+            'procps', 'iproute2', 'tgt', 'open-iscsi', 'multipath-tools')
 #: Programs that making the root file system needs, and their packages.
 NEEDED = {'mmdebstrap': 'mmdebstrap', 'mke2fs': 'e2fsprogs',
           'depmod': 'kmod', 'dpkg': 'dpkg'}
-MODULES = ('hostfs', 'dm_mod', 'dm_mirror', 'dm_raid', 'raid1')
+MODULES = ('hostfs', 'dm_mod', 'dm_mirror', 'dm_raid', 'raid1', 'iscsi_tcp',
+           'dm_multipath')
 BOOT_SECONDS = 120.0
 _LINE = 65536
 

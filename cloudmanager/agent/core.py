@@ -21,6 +21,7 @@ from cloudmanager.agent.drivers import packages
 from cloudmanager.agent.drivers import rsyslog
 from cloudmanager.agent.drivers import units
 from cloudmanager.agent.drivers.base import Drivers
+from cloudmanager.agent.nas import targets
 from cloudmanager.agent.reconcile import Reconciler
 from cloudmanager.agent.rpcapi import RPC_API_VERSION
 from cloudmanager.agent.store import Store
@@ -58,6 +59,7 @@ class Agent:
         self.store = Store(directory)
         self.volumes = Works()
         self.observer = observer.Observer()
+        self.targets = targets.Targets(directory)
         self.reconciler = Reconciler(self.store, _drivers(self.store))
         self._refusals = signing.Refusals()
         self._verifier = signing.Verifier(
@@ -78,6 +80,7 @@ class Agent:
         """Bring the node to its desired state, and look at it anew."""
         before = self.reconciler.states
         self._capabilities = self._look()
+        self.targets.tidy()
         after = self.reconciler.run()
         if _without_times(before) != _without_times(after):
             self.report_soon()

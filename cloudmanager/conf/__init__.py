@@ -13,6 +13,7 @@ from cloudmanager.conf import drs
 from cloudmanager.conf import host_tasks
 from cloudmanager.conf import identity
 from cloudmanager.conf import inventory
+from cloudmanager.conf import nas
 from cloudmanager.conf import nova_database
 from cloudmanager.conf import power
 from cloudmanager.conf import prometheus
@@ -24,8 +25,8 @@ from cloudmanager.conf import volumes
 
 CONF = cfg.CONF
 GROUPS = (default, agent, api, cinder_database, cloud, conductor, drs,
-          host_tasks, identity, inventory, nova_database, power, prometheus,
-          pxe, secrets, server_tasks, tasks, volumes)
+          host_tasks, identity, inventory, nas, nova_database, power,
+          prometheus, pxe, secrets, server_tasks, tasks, volumes)
 
 for _group in GROUPS:
     _group.register_opts(CONF)

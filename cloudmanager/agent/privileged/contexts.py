@@ -40,6 +40,12 @@ def files(name: str, *arguments: Any) -> Any:
     return privileged.direct('files', name, *arguments)
 
 
+@files_context.entrypoint
+def iscsi_records(name: str, *arguments: object) -> object:
+    """Carry out a function of ``privileged.iscsi_records``."""
+    return privileged.direct('iscsi_records', name, *arguments)
+
+
 @programs_context.entrypoint
 def programs(name: str, *arguments: Any) -> Any:
     """Carry out a function of ``privileged.programs``."""
@@ -52,7 +58,8 @@ def jobs(name: str, *arguments: Any) -> Any:
     return privileged.direct('jobs', name, *arguments)
 
 
-ENTRY_POINTS = {'files': files, 'programs': programs, 'jobs': jobs}
+ENTRY_POINTS = {'files': files, 'iscsi_records': iscsi_records,
+                'programs': programs, 'jobs': jobs}
 
 
 def start() -> None:

@@ -19,14 +19,17 @@ OFFERED = frozenset(('read', 'write', 'remove'))
 MARK = ('# Written by cloudmanager-agent, which replaces or removes it '
         'again.\n')
 #: The option that names each file.
-OPTIONS = {'nova': 'nova_drop_in', 'rsyslog': 'rsyslog_drop_in'}
+OPTIONS = {'nova': ('agent', 'nova_drop_in'),
+           'rsyslog': ('agent', 'rsyslog_drop_in'),
+           'multipath': ('nas', 'multipath_drop_in')}
 MAX_SIZE = 64 * 1024
 MODE = 0o644
 
 
 def path_of(purpose: str) -> pathlib.Path:
     """Return the path of a file."""
-    return pathlib.Path(CONF.agent[OPTIONS[purpose]])
+    group, option = OPTIONS[purpose]
+    return pathlib.Path(CONF[group][option])
 
 
 def _trouble(path: pathlib.Path, exc: OSError) -> exception.Unavailable:
@@ -73,8 +76,9 @@ def write(purpose: str, content: str) -> None:
     path = path_of(purpose)
     try:
         # The program's own directory must be there: without it the
-        # program is not either.
-        path.parent.mkdir(mode=0o755, exist_ok=True)
+        # program is not either. multipath makes its own when it needs it.
+        path.parent.mkdir(mode=0o755, exist_ok=True,
+                          parents=purpose == 'multipath')
         _sweep(path)
         private.replace(path, (MARK + content).encode(), MODE)
     except OSError as exc:
