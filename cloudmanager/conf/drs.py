@@ -15,7 +15,9 @@ OPTS = [
     cfg.StrOpt('source', default='none',
                help='Where it is known from how much of hosts and servers is '
                     'used. `none`: loads are what Placement has allocated. '
-                    '`prometheus`: see [prometheus]. Other sources are '
+                    '`agent`: what agents have reported in the last '
+                    'window. `prometheus`: see [prometheus]. Other sources '
+                    'are '
                     'plugins of the namespace cloudmanager.drs.sources.'),
     cfg.FloatOpt('window', default=3600.0, min=60,
                  help='Seconds that are looked back to see what is used.'),

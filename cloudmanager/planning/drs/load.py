@@ -117,7 +117,10 @@ class Loads:
             self._shares[host.name] = known.setdefault(made, made)
             self.values[host.name] = tuple(
                 made.allocated[index] * host.used.get(name, 0)
-                + made.used[index] * use.hosts.get(host.name, {}).get(name, 0)
+                # No more than there is, whatever somebody says.
+                + made.used[index] * min(
+                    use.hosts.get(host.name, {}).get(name, 0.0),
+                    host.inventory[name].total)
                 for index, name in enumerate(self.resources)
             )
         self.sums = [
