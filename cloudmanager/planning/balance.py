@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where one server is better off than on its host."""
+"""Whether another host suits one server better than its own, and which."""
 
 import collections
 import dataclasses
@@ -31,23 +31,24 @@ def choose(cloud: model.Cloud, server_id: str,
            action: Action,
            options: opts.Options = opts.DEFAULT,
            gain: float = 0.0) -> BalanceDecision:
-    """Choose the first host that meets all conditions, the best one first.
+    """Choose the host that would be least loaded with the server.
 
-    It is enabled, up, not reserved, in all the aggregates that the present
-    host is in, fits, keeps the policy of the server's group, and has less
-    load with the server than the present host has with it, by so much that a
-    move is worth it. So what was balanced is not balanced back.
+    The host must be enabled, up, not reserved, and in all the aggregates of
+    the present host. It must have room and keep the policy of the server's
+    group. With the server it must be less loaded than the present host is
+    with it, by at least ``gain``, so that the next request does not move the
+    server back.
 
     :param cloud: with the server, and all members of its group
     :param action: how it would be moved: ``live-migrate`` or
         ``cold-migrate``
     :param gain: share of its capacity by which a host must be less loaded
-    :raises UnknownHost: the server's host is none of the cloud's
+    :raises UnknownHost: if the cloud does not have the server's host
     """
     server = cloud.servers[server_id]
     source = cloud.host(server.host)
     books = ledger.Ledger(cloud, frozenset(), options)
-    # Nothing may be held against a host for the server's own sake.
+    # The server itself must count neither as load nor as a group member.
     books.place(server, source.name, -1)
     legal = reach.Reach(books, options)
     group = cloud.group_of.get(server_id)
@@ -78,18 +79,18 @@ def choose(cloud: model.Cloud, server_id: str,
         return BalanceDecision(
             f'its load is {there} with it, that of {source.name} is {now}',
             action, name)
-    reason = f'no host is better than {source.name} ({_count(why)})'
+    reason = f'no host suits it better than {source.name} ({_count(why)})'
     if equal:
         best, name = min(equal)
         there, now = _shares(best, here)
-        reason = (f'there is nothing to gain: the load of {source.name} is '
-                  f'{now} with it, and that of {name} would be {there}; '
+        reason = (f'a move would gain too little: the load of {source.name} '
+                  f'is {now} with it, and that of {name} would be {there}; '
                   f'{reason}')
     return BalanceDecision(reason)
 
 
 def _shares(one: float, other: float) -> tuple[str, str]:
-    """Return two shares in percent, exact enough to tell them apart."""
+    """Return two fractions as percentages that differ as the two do."""
     for digits in range(4):
         texts = f'{one:.{digits}%}', f'{other:.{digits}%}'
         if texts[0] != texts[1]:
@@ -113,7 +114,7 @@ def _no_place(books: ledger.Ledger, bin_: ledger.Bin, server: model.Server,
 
 
 def _count(reasons: list[str]) -> str:
-    """Return how many hosts are out for which reason, the commonest first."""
+    """Say how many hosts were ruled out for each reason, most first."""
     counts = collections.Counter(reasons)
     found = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     return ', '.join(f'{count} {reason}' for reason, count in found) or (
@@ -122,14 +123,14 @@ def _count(reasons: list[str]) -> str:
 
 def how(server: model.Server,
         options: opts.Options = opts.DEFAULT) -> classify.Classification:
-    """Tell how a server can be moved, without stopping it if it runs.
+    """Tell how a server can be moved without being stopped.
 
-    :returns: a choice whose ladder has no rung but one migration, or none
+    :returns: a classification whose ladder has at most one migration
     """
     found = classify.drain_choice(server, options)
     allowed = {Action.LIVE}
     if classify.base_status(server) == 'SHUTOFF':
-        # Whatever else is moved cold, Nova starts it when it has arrived.
+        # After a cold migration Nova starts a server in any other state.
         allowed.add(Action.COLD)
     moves = tuple(step for step in found.ladder if step in allowed)[:1]
     reason = found.reason

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which action fits a server, by its state and by what the caller allows.
+"""Which actions suit a server, given its state and what the caller allows.
 
 The rows below follow Nova's own checks (nova/compute/api.py,
 nova/conductor/tasks/live_migrate.py):
@@ -14,7 +14,7 @@ Locks bind only users who are not admins, and never an evacuation.
 """
 
 import dataclasses
-import typing
+from typing import NamedTuple
 
 from cloudmanager.planning import disks
 from cloudmanager.planning import options as opts
@@ -28,14 +28,14 @@ Blocker = terms.Blocker
 LIVE, COLD, EVACUATE = Action.LIVE, Action.COLD, Action.EVACUATE
 OFFLOAD, WAIT, SKIP = Action.OFFLOAD, Action.WAIT, Action.SKIP
 
-#: Code of what stands in the way of every evacuation off a living host.
+#: Code of the blocker that stops every evacuation off a host that is alive.
 NOT_FENCED = 'not-fenced'
 _EVACUATE_NOT_ALLOWED = 'evacuate-not-allowed'
 #: Code of cold migrations that the configuration forbids.
 NO_COLD = 'cold-not-allowed'
-#: Codes of refused steps that are told even while others are left: what the
-#: caller has allowed is not done in the end.
-_TOLD_BEFORE = frozenset((disks.LOCAL_DISK, rules.NEVER, NO_COLD))
+#: Codes of refused actions that the plan reports even though other actions
+#: are left, because they are actions that the caller has allowed.
+_REPORTED_EARLY = frozenset((disks.LOCAL_DISK, rules.NEVER, NO_COLD))
 
 DEFAULT_PRIORITY = 5
 MAX_PRIORITY = 10
@@ -44,8 +44,7 @@ _PRIORITIES = {str(number): number for number in range(MAX_PRIORITY + 1)}
 RUNNING_POWER = (1, 3)
 _OFF_POWER = (4, 6)
 _PASSTHROUGH_CLASSES = frozenset(
-    ('PCI_DEVICE', 'SRIOV_NET_VF', 'VGPU', 'PGPU', 'FPGA')
-)
+    ('PCI_DEVICE', 'SRIOV_NET_VF', 'VGPU', 'PGPU', 'FPGA'))
 _PASSTHROUGH_PREFIXES = ('CUSTOM_PCI_', 'CUSTOM_VGPU', 'CUSTOM_MDEV')
 
 _STATUS_OF_VM_STATE = {
@@ -60,8 +59,7 @@ _STATUS_OF_VM_STATE = {
     'deleted': 'DELETED',
     'error': 'ERROR',
     'shelved': 'SHELVED',
-    'shelved_offloaded': 'SHELVED_OFFLOADED',
-}
+    'shelved_offloaded': 'SHELVED_OFFLOADED'}
 #: Statuses that Nova makes from a vm_state and a running task.
 _STATUS_WITH_TASK = {
     'REBOOT': 'ACTIVE',
@@ -71,35 +69,26 @@ _STATUS_WITH_TASK = {
     'MIGRATING': 'ACTIVE',
     'RESIZE': 'ACTIVE',
     'REVERT_RESIZE': 'VERIFY_RESIZE',
-    'RESCUE': 'RESCUED',
-}
+    'RESCUE': 'RESCUED'}
 _MOVING_STATUSES = frozenset(('MIGRATING', 'RESIZE', 'REVERT_RESIZE'))
 _DELETING_TASKS = frozenset(('deleting', 'soft-deleting'))
-#: With these the server leaves its host by itself, to a host (if any) that
-#: Nova has charged already.
+#: While one of these tasks runs, the server is leaving its host without our
+#: doing. If it goes to another host, Nova has allocated the room there.
 _LEAVING_TASKS = _DELETING_TASKS | frozenset(
-    (
-        'migrating',
-        'resize_prep',
-        'resize_migrating',
-        'resize_migrated',
-        'resize_finish',
-        'resize_reverting',
-        'shelving',
-        'shelving_image_pending_upload',
-        'shelving_image_uploading',
-        'shelving_offloading',
-    )
-)
+    ('migrating', 'resize_prep', 'resize_migrating', 'resize_migrated',
+     'resize_finish', 'resize_reverting', 'shelving',
+     'shelving_image_pending_upload', 'shelving_image_uploading',
+     'shelving_offloading'))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Classification:
     """The actions to try in turn for a server, and why.
 
-    An empty ladder means that nothing may be done: ``blockers`` says why.
-    ``reset_state`` is the state to reset the server to before an
-    evacuation, or empty.
+    :ivar ladder: the actions; if it is empty, nothing may be done, and
+        ``blockers`` says why
+    :ivar reset_state: the state to which the server is reset before its
+        evacuation; empty when no reset is needed
     """
 
     ladder: tuple[Action, ...]
@@ -123,8 +112,8 @@ class Classification:
         return tuple(step for step in self.ladder if step in terms.MOVES)
 
 
-class Rule(typing.NamedTuple):
-    """A row: the whole ladder of a state, and what to say of it."""
+class Rule(NamedTuple):
+    """A row of a table: the whole ladder for a state, and its texts."""
 
     ladder: tuple[Action, ...]
     why: str
@@ -134,65 +123,43 @@ class Rule(typing.NamedTuple):
 
 DRAIN_RULES: dict[str, Rule] = {
     'ACTIVE': Rule((LIVE, COLD, EVACUATE), 'it runs'),
-    'PAUSED': Rule(
-        (LIVE, EVACUATE), 'it is paused: moved live or not at all'
-    ),
+    'PAUSED': Rule((LIVE, EVACUATE),
+                   'it is paused: it can only be moved live'),
     'SHUTOFF': Rule((COLD, EVACUATE), 'it does not run'),
     'SHELVED': Rule((OFFLOAD,), 'it is shelved: its snapshot is kept'),
     'SHELVED_OFFLOADED': Rule((SKIP,), 'it is on no host'),
     'DELETED': Rule((SKIP,), 'it is deleted'),
-    'SOFT_DELETED': Rule(
-        (),
-        'it is soft-deleted',
-        'soft-deleted',
-        'restore it, or delete it for good',
-    ),
-    'SUSPENDED': Rule(
-        (EVACUATE,), 'it is suspended', 'suspended', 'resume it'
-    ),
+    'SOFT_DELETED': Rule((), 'it is soft-deleted', 'soft-deleted',
+                         'restore it, or delete it for good'),
+    'SUSPENDED': Rule((EVACUATE,), 'it is suspended', 'suspended',
+                      'resume it'),
     'RESCUED': Rule((EVACUATE,), 'it is in rescue', 'rescued', 'unrescue it'),
-    'ERROR': Rule(
-        (EVACUATE,),
-        'it is in error',
-        'error',
-        'decide on it: repair it, delete it',
-    ),
-    'VERIFY_RESIZE': Rule(
-        (EVACUATE,),
-        'its resize waits for confirmation',
-        'verify-resize',
-        'confirm or revert the resize',
-    ),
-    'BUILD': Rule((WAIT, LIVE, COLD), 'it is being built'),
-}
+    'ERROR': Rule((EVACUATE,), 'it is in error', 'error',
+                  'repair it or delete it'),
+    'VERIFY_RESIZE': Rule((EVACUATE,), 'its resize waits for confirmation',
+                          'verify-resize', 'confirm or revert the resize'),
+    'BUILD': Rule((WAIT, LIVE, COLD), 'it is being built')}
 
 EVACUATION_RULES: dict[str, Rule] = {
     'ACTIVE': Rule((EVACUATE,), 'it ran'),
     'SHUTOFF': Rule((EVACUATE,), 'it was off'),
     'ERROR': Rule((EVACUATE,), 'it was in error'),
-    'PAUSED': Rule((EVACUATE,), 'it was paused and arrives running'),
-    'SUSPENDED': Rule(
-        (EVACUATE,), 'it was suspended: its saved memory is lost'
-    ),
-    'RESCUED': Rule((EVACUATE,), 'it was in rescue and arrives from its disk'),
+    'PAUSED': Rule((EVACUATE,), 'it was paused and will arrive running'),
+    'SUSPENDED': Rule((EVACUATE,),
+                      'it was suspended: its saved memory is lost'),
+    'RESCUED': Rule((EVACUATE,),
+                    'it was in rescue and will boot from its own disk'),
     'VERIFY_RESIZE': Rule(
-        (EVACUATE,), 'its resize was not confirmed and cannot be reverted'
-    ),
+        (EVACUATE,), 'its resize was not confirmed and cannot be reverted'),
     'SHELVED': Rule((EVACUATE,), 'it was shelved and still on the host'),
     'SHELVED_OFFLOADED': Rule((SKIP,), 'it is on no host'),
     'DELETED': Rule((SKIP,), 'it is deleted'),
     'SOFT_DELETED': Rule((SKIP,), 'it is soft-deleted'),
-    'BUILD': Rule(
-        (),
-        'it was never launched',
-        'never-launched',
-        'delete it and create it anew',
-    ),
-}
-_UNKNOWN = Rule(
-    (), 'its state is not known', 'unknown-state', 'look at it in Nova'
-)
-_UNDER_WAY = 'a rebuild or evacuation of it was under way already'
+    'BUILD': Rule((), 'it was never launched', 'never-launched',
+                  'delete it and create a new one')}
+_UNKNOWN = Rule((), 'its state is not known', 'unknown-state',
+                'look at it in Nova')
+_UNDER_WAY = 'it was already being rebuilt or evacuated'
 _NO_RESET = frozenset(('ACTIVE', 'SHUTOFF', 'ERROR'))
 
 
@@ -207,15 +174,9 @@ def base_status(server: model.Server) -> str:
 
 def passthrough_classes(server: model.Server) -> list[str]:
     """Resource classes of devices passed through to the server."""
-    return sorted(
-        name
-        for name, amount in server.resources.items()
-        if amount
-        and (
-            name in _PASSTHROUGH_CLASSES
-            or name.startswith(_PASSTHROUGH_PREFIXES)
-        )
-    )
+    return sorted(name for name, amount in server.resources.items()
+                  if amount and (name in _PASSTHROUGH_CLASSES
+                                 or name.startswith(_PASSTHROUGH_PREFIXES)))
 
 
 def recovery_priority(server: model.Server, key: str) -> tuple[int, str]:
@@ -228,23 +189,21 @@ def recovery_priority(server: model.Server, key: str) -> tuple[int, str]:
         return _PRIORITIES[text], ''
     return DEFAULT_PRIORITY, (
         f'metadata {key}={text[:32]!r} is not a whole number from 0 to '
-        f'{MAX_PRIORITY}; {DEFAULT_PRIORITY} is used'
-    )
+        f'{MAX_PRIORITY}; {DEFAULT_PRIORITY} is used')
 
 
 def _mid_task(server: model.Server) -> bool:
+    status = server.status.upper()
     return bool(server.task_state) or (
-        not server.vm_state and server.status.upper() in _STATUS_WITH_TASK
-        and server.status.upper() != 'RESCUE'
-    )
+        not server.vm_state and status in _STATUS_WITH_TASK
+        and status != 'RESCUE')
 
 
 def _leaving(server: model.Server) -> bool:
     if server.task_state in _LEAVING_TASKS:
         return True
-    return (
-        not server.task_state and server.status.upper() in _MOVING_STATUSES
-    )
+    return (not server.task_state
+            and server.status.upper() in _MOVING_STATUSES)
 
 
 def _no_live(server: model.Server, flags: opts.Options) -> Blocker | None:
@@ -255,14 +214,12 @@ def _no_live(server: model.Server, flags: opts.Options) -> Blocker | None:
     devices = passthrough_classes(server)
     if devices or server.passthrough:
         what = ', '.join(devices) or 'a passed-through device'
-        return Blocker(
-            'passthrough', f'it uses {what} and cannot be moved live'
-        )
+        return Blocker('passthrough',
+                       f'it uses {what} and cannot be moved live')
     power = server.power_state
     if power is not None and power not in RUNNING_POWER:
-        return Blocker(
-            'power-state', f'its power state is {power}: it does not run'
-        )
+        return Blocker('power-state',
+                       f'its power state is {power}: it does not run')
     return None
 
 
@@ -273,16 +230,14 @@ def _no_cold(server: model.Server, flags: opts.Options) -> Blocker | None:
         return Blocker(
             NO_COLD,
             'cold migration is not possible in this cloud ([host_tasks] '
-            'allow_cold_migration)',
-        )
+            'allow_cold_migration)')
     runs = base_status(server) != 'SHUTOFF'
     if runs and server.power_state not in _OFF_POWER:
         if not flags.allow_off_vm:
             return Blocker(
                 'off-vm-not-allowed',
                 'it runs, and stopping servers is not allowed '
-                '(allow_off_vm)',
-            )
+                '(allow_off_vm)')
     return None
 
 
@@ -293,10 +248,8 @@ def _no_evacuate(server: model.Server, flags: opts.Options) -> Blocker | None:
     if kept:
         return kept
     if not flags.allow_evacuate:
-        return Blocker(
-            _EVACUATE_NOT_ALLOWED,
-            'evacuation is not allowed (allow_evacuate)',
-        )
+        return Blocker(_EVACUATE_NOT_ALLOWED,
+                       'evacuation is not allowed (allow_evacuate)')
     lost = disks.no_rebuild(server, flags)
     if lost:
         return lost
@@ -309,14 +262,12 @@ _CHECKS = {
     LIVE: _no_live,
     COLD: _no_cold,
     EVACUATE: _no_evacuate,
-    OFFLOAD: disks.no_offload,
-}
+    OFFLOAD: disks.no_offload}
 
 
-def _climb(
-    rule: Rule, server: model.Server, flags: opts.Options
-) -> tuple[list[Action], list[Blocker]]:
-    """The rungs that may be used and why the others may not."""
+def _climb(rule: Rule, server: model.Server,
+           flags: opts.Options) -> tuple[list[Action], list[Blocker]]:
+    """The actions that may be tried, and why the others may not."""
     steps: list[Action] = []
     refused: list[Blocker] = []
     failed = flags.tried.get(server.id, ())
@@ -332,16 +283,13 @@ def _climb(
     return steps, refused
 
 
-def _drain_reason(
-    rule: Rule, steps: list[Action], refused: list[Blocker]
-) -> str:
+def _drain_reason(rule: Rule, steps: list[Action],
+                  refused: list[Blocker]) -> str:
     if steps[0] == EVACUATE:
         return f'{rule.why}: rebuilt elsewhere once its host is fenced'
     if steps[0] == COLD and rule.ladder[0] == LIVE:
-        return (
-            'will be stopped, not migrated live: '
-            + next((item.text for item in refused), rule.why)
-        )
+        why = refused[0].text if refused else rule.why
+        return f'will be stopped, not migrated live: {why}'
     return rule.why
 
 
@@ -350,18 +298,14 @@ def _allowed(code: str, flags: opts.Options) -> bool:
     return flags.allow_off_vm if code == NO_COLD else flags.allow_evacuate
 
 
-def _drain_warnings(
-    server: model.Server,
-    steps: list[Action],
-    refused: list[Blocker],
-    flags: opts.Options,
-) -> tuple[Blocker, ...]:
-    """What deserves a look though the server can be moved."""
+def _drain_warnings(server: model.Server, steps: list[Action],
+                    refused: list[Blocker],
+                    flags: opts.Options) -> tuple[Blocker, ...]:
+    """Warnings about a server that can be moved."""
     found = [
-        Blocker(item.code, f'should its move fail: {item.text}')
+        Blocker(item.code, f'if its move fails: {item.text}')
         for item in refused
-        if item.code in _TOLD_BEFORE and _allowed(item.code, flags)
-    ]
+        if item.code in _REPORTED_EARLY and _allowed(item.code, flags)]
     lost = disks.losing(server, steps)
     return (lost, *found) if lost else tuple(found)
 
@@ -373,7 +317,7 @@ def _reset_state(server: model.Server, steps: list[Action]) -> str:
 
 
 def _advised(rule: Rule, refused: list[Blocker]) -> list[Blocker]:
-    """What is in the way, led by advice that says each thing once."""
+    """The blockers, with advice first and nothing said twice."""
     text = f'{rule.why}: {rule.advice}'
     others = [item for item in refused if item.code != _EVACUATE_NOT_ALLOWED]
     if len(others) < len(refused):
@@ -381,9 +325,8 @@ def _advised(rule: Rule, refused: list[Blocker]) -> list[Blocker]:
     return [Blocker(rule.code, text), *others]
 
 
-def drain_choice(
-    server: model.Server, flags: opts.Options = opts.DEFAULT
-) -> Classification:
+def drain_choice(server: model.Server,
+                 flags: opts.Options = opts.DEFAULT) -> Classification:
     """What to do with a server whose host is alive and must be emptied."""
     rule = DRAIN_RULES.get(base_status(server), _UNKNOWN)
     if rule.ladder == (SKIP,):
@@ -391,8 +334,7 @@ def drain_choice(
     if _leaving(server):
         task = server.task_state or server.status
         return Classification(
-            (WAIT,), f'its task {task} takes it off the host', leaving=True
-        )
+            (WAIT,), f'its task {task} takes it off the host', leaving=True)
     steps, refused = _climb(rule, server, flags)
     waits = _mid_task(server)
     if not steps and not waits:
@@ -404,27 +346,20 @@ def drain_choice(
     if waits and steps[:1] != [WAIT]:
         task = server.task_state or server.status
         return Classification(
-            (WAIT, *steps),
-            f'its task {task} must end first',
-            warnings=warnings,
-            reset_state=_reset_state(server, steps),
-        )
+            (WAIT, *steps), f'its task {task} must end first',
+            warnings=warnings, reset_state=_reset_state(server, steps))
     return Classification(
-        tuple(steps),
-        _drain_reason(rule, steps, refused),
-        warnings=warnings,
-        reset_state=_reset_state(server, steps),
-    )
+        tuple(steps), _drain_reason(rule, steps, refused),
+        warnings=warnings, reset_state=_reset_state(server, steps))
 
 
 def _rebuilds(server: model.Server) -> bool:
     return (server.task_state or '').startswith('rebuild')
 
 
-def _rebuilt(
-    server: model.Server, rule: Rule, warnings: list[Blocker]
-) -> Classification:
-    """The choice for a server of a dead host that Nova can rebuild."""
+def _rebuilt(server: model.Server, rule: Rule,
+             warnings: list[Blocker]) -> Classification:
+    """The actions for a server of a dead host that Nova can rebuild."""
     lost = disks.losing(server, rule.ladder)
     if lost:
         warnings.insert(0, lost)
@@ -437,20 +372,17 @@ def _rebuilt(
     return Classification(ladder, reason, (), tuple(warnings), reset)
 
 
-def _opted_out(
-    server: model.Server, priority: int, flags: opts.Options
-) -> Blocker | None:
-    """Why the owner or the operator wants no evacuation of a server."""
+def _opted_out(server: model.Server, priority: int,
+               flags: opts.Options) -> Blocker | None:
+    """Why the owner or the operator has excluded a server, if so."""
     if priority == 0:
-        return Blocker(
-            'priority-zero', f'{flags.priority_key} is 0: never evacuated'
-        )
+        return Blocker('priority-zero',
+                       f'{flags.priority_key} is 0: never evacuated')
     return rules.kept(server, flags)
 
 
-def evacuation_choice(
-    server: model.Server, flags: opts.Options = opts.DEFAULT
-) -> Classification:
+def evacuation_choice(server: model.Server,
+                      flags: opts.Options = opts.DEFAULT) -> Classification:
     """What to do with a server whose host is dead and fenced."""
     rule = EVACUATION_RULES.get(base_status(server), _UNKNOWN)
     priority, warning = recovery_priority(server, flags.priority_key)

@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What copies of a server need, and what they are made of; no I/O."""
+"""What clones of a server need, and the requests that create them."""
 
-import collections.abc
-import typing
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Protocol
+from typing import TypeVar
 
 from cloudmanager.planning import remedies
 
-#: In these Nova makes images of a server (nova/compute/api.py).
+#: The states in which Nova can snapshot a server (nova/compute/api.py).
 _COPIED = frozenset(('ACTIVE', 'SHUTOFF', 'PAUSED', 'SUSPENDED'))
-#: The only kind of port that Nova makes by itself.
+#: The only kind of port that Nova creates by itself.
 _NORMAL = 'normal'
 
-Limits = collections.abc.Mapping[str, tuple[int, int]]
+Limits = Mapping[str, tuple[int, int]]
 
 
-class Port(typing.Protocol):
+class Port(Protocol):
     """``cloudmanager.clients.neutron.Port`` or its like."""
 
     @property
@@ -33,7 +37,7 @@ class Port(typing.Protocol):
     def security_groups(self) -> tuple[str, ...]: ...
 
 
-class Blueprint(typing.Protocol):
+class Blueprint(Protocol):
     """``cloudmanager.clients.nova_copies.Blueprint`` or its like."""
 
     @property
@@ -58,7 +62,7 @@ class Blueprint(typing.Protocol):
     def user_data(self) -> str | None: ...
 
 
-class Volume(typing.Protocol):
+class Volume(Protocol):
     """A volume of a copy.
 
     :ivar root: whether the server boots from it
@@ -78,11 +82,11 @@ class Volume(typing.Protocol):
     def tag(self) -> str | None: ...
 
 
-_AnyPort = typing.TypeVar('_AnyPort', bound=Port)
+_AnyPort = TypeVar('_AnyPort', bound=Port)
 
 
 def unfit(seen: remedies.Symptoms) -> str:
-    """Why a server cannot be copied now; empty when it can."""
+    """Why a server cannot be cloned now; empty when it can."""
     if seen.status not in _COPIED:
         return (f'it is {seen.status}: only servers that are active, off, '
                 'paused or suspended can be cloned')
@@ -93,8 +97,8 @@ def unfit(seen: remedies.Symptoms) -> str:
     return ''
 
 
-def unfit_ports(ports: collections.abc.Iterable[Port]) -> str:
-    """Why ports like these cannot be made; empty when they can."""
+def unfit_ports(ports: Iterable[Port]) -> str:
+    """Why ports like these cannot be created; empty when they can."""
     special = [f'{port.mac} ({port.vnic_type})' for port in ports
                if port.vnic_type != _NORMAL]
     if not special:
@@ -103,10 +107,10 @@ def unfit_ports(ports: collections.abc.Iterable[Port]) -> str:
 
 
 def needs(count: int, vcpus: int, ram_mb: int,
-          sizes_gb: collections.abc.Sequence[int]) -> dict[str, int]:
-    """What a number of copies takes of each quota.
+          sizes_gb: Sequence[int]) -> dict[str, int]:
+    """How much of each quota a number of clones takes.
 
-    Snapshots count as well, as long as they are there.
+    The snapshots that volumes are cloned from count until they are deleted.
 
     :param sizes_gb: of the server's volumes, in GiB
     """
@@ -117,9 +121,9 @@ def needs(count: int, vcpus: int, ram_mb: int,
 
 
 def shortage(limits: Limits, wanted: dict[str, int]) -> str:
-    """What is too little, in words; empty when all is enough.
+    """Say which quotas do not suffice; empty when all do.
 
-    :param limits: limit (-1 for none) and use by name
+    :param limits: name to the limit (-1 for none) and what is in use
     """
     short = [
         f'{name}: {amount} more than the {used} in use, and the limit is '
@@ -130,9 +134,9 @@ def shortage(limits: Limits, wanted: dict[str, int]) -> str:
     return '; '.join(short)
 
 
-def networks(ports: collections.abc.Sequence[Port]
+def networks(ports: Sequence[Port]
              ) -> str | list[dict[str, str]]:
-    """The part ``networks`` of a request for a server.
+    """The field ``networks`` of the request that creates a clone.
 
     :param ports: of the source, in their order
     """
@@ -141,9 +145,9 @@ def networks(ports: collections.abc.Sequence[Port]
     return [{'uuid': port.network_id} for port in ports]
 
 
-def common_groups(ports: collections.abc.Sequence[Port]
+def common_groups(ports: Sequence[Port]
                   ) -> tuple[str, ...]:
-    """The security groups that all ports share; empty when they differ."""
+    """The security groups of all ports; empty when they are not the same."""
     found = {(port.security, port.security_groups) for port in ports}
     if len(found) != 1:
         return ()
@@ -151,12 +155,12 @@ def common_groups(ports: collections.abc.Sequence[Port]
     return groups if security else ()
 
 
-def pairs(ports: collections.abc.Sequence[_AnyPort],
-          made: collections.abc.Sequence[_AnyPort]
+def pairs(ports: Sequence[_AnyPort],
+          made: Sequence[_AnyPort]
           ) -> list[tuple[_AnyPort, _AnyPort]]:
-    """Which port of the source each port of a copy is made after.
+    """Match the ports of the source with those of a clone.
 
-    Ports of one network are alike but for their order.
+    Ports of the same network are matched in their order.
     """
     left = list(made)
     found = []
@@ -169,15 +173,15 @@ def pairs(ports: collections.abc.Sequence[_AnyPort],
     return found
 
 
-def body(source: Blueprint, ports: collections.abc.Sequence[Port], *,
+def body(source: Blueprint, ports: Sequence[Port], *,
          name: str, description: str, image_id: str | None,
          key_name: str | None,
-         volumes: collections.abc.Sequence[Volume]) -> dict[str, object]:
-    """The request for a copy.
+         volumes: Sequence[Volume]) -> dict[str, object]:
+    """The request that creates a clone.
 
     :param ports: of the source, in their order
     :param image_id: of its root disk, when that is no volume
-    :param key_name: of a key pair that whoever asks has
+    :param key_name: of a key pair that belongs to the user of the request
     """
     made: dict[str, object] = {
         'name': name, 'description': description,
@@ -197,7 +201,7 @@ def body(source: Blueprint, ports: collections.abc.Sequence[Port], *,
 
 
 def _devices(image_id: str | None,
-             volumes: collections.abc.Sequence[Volume]
+             volumes: Sequence[Volume]
              ) -> list[dict[str, object]]:
     """The block devices, in the order in which the guest finds them."""
     if not volumes:

@@ -1,29 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of the disks of servers that are not volumes.
+"""What becomes of a server's disks that are not volumes.
 
 Nova rebuilds an evacuated server on the disks that the new host finds in its
-own storage. Where it finds none, it makes the root disk anew from the image
-and ephemeral disks empty. Volumes are attached again in both cases. To
-offload a shelved server deletes its disks; of the root disk alone there is a
+own storage. Where it finds none, it creates the root disk again from the
+image, and empty ephemeral disks. Volumes are attached again in both cases.
+Offloading a shelved server deletes its disks, and only the root disk has a
 snapshot.
 """
 
-import collections.abc
+
+from collections.abc import Iterable
+from collections.abc import Sequence
 
 from cloudmanager.planning import options as opts
 from cloudmanager.planning import terms
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.terms import Action
 
-#: Code of what is not done since data would be lost, and of what is done all
-#: the same.
+#: Codes of a blocker where data would be lost, and of a warning where data
+#: will be lost.
 LOCAL_DISK = 'local-disk'
 DATA_LOSS = 'data-loss'
 
 
-def first(items: collections.abc.Iterable[terms.Blocker]
+def first(items: Iterable[terms.Blocker]
           ) -> list[terms.Blocker]:
-    """Blockers or warnings, with those about data before all others."""
+    """Sort blockers or warnings: those about data come before all others."""
     return sorted(items, key=lambda item: item.code not in (LOCAL_DISK,
                                                             DATA_LOSS))
 
@@ -41,7 +43,7 @@ def _why_lost(server: model.Server) -> str:
 
 def no_rebuild(server: model.Server,
                flags: opts.Options) -> terms.Blocker | None:
-    """Why the server must not be rebuilt for its data's sake, if so."""
+    """The blocker of a rebuild that would lose data, if it would."""
     if not server.local_disk or flags.allow_data_loss:
         return None
     return terms.Blocker(
@@ -51,18 +53,17 @@ def no_rebuild(server: model.Server,
 
 def no_offload(server: model.Server,
                flags: opts.Options) -> terms.Blocker | None:
-    """Why a shelved server must not be offloaded for its data's sake."""
+    """The blocker of an offload that would lose data, if it would."""
     if model.EPHEMERAL not in server.disks or flags.allow_data_loss:
         return None
     return terms.Blocker(
-        LOCAL_DISK, f'to offload it deletes its {model.EPHEMERAL}, of which '
-                    'there is no snapshot: unshelve it, or say '
-                    'allow_data_loss')
+        LOCAL_DISK, f'offloading deletes its {model.EPHEMERAL}, which has no '
+                    'snapshot: unshelve it, or set allow_data_loss')
 
 
 def losing(server: model.Server,
-           steps: collections.abc.Sequence[str]) -> terms.Blocker | None:
-    """The warning of the data that are lost by what may be done, if any.
+           steps: Sequence[str]) -> terms.Blocker | None:
+    """The warning about the data that the actions would lose, if any.
 
     :param steps: the actions to try in turn
     """
@@ -73,6 +74,6 @@ def losing(server: model.Server,
     elif Action.EVACUATE in steps and server.local_disk:
         text = (f'{_why_lost(server)}: its data is lost'
                 if steps[0] == Action.EVACUATE else
-                'if it comes to its evacuation, the data on its '
+                'if it has to be evacuated, the data on its '
                 f'{_named(server)} is lost')
     return terms.Blocker(DATA_LOSS, text) if text else None

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plans that empty hosts: alive ones (drain) and dead ones (evacuation)."""
+"""Plans that empty hosts that are alive (drain) or dead (evacuation)."""
 
-import collections.abc
+from collections.abc import Iterable
+from collections.abc import Mapping
 import dataclasses
 import types
 
@@ -21,20 +22,21 @@ from cloudmanager.planning.cloud import pack
 from cloudmanager.planning.cloud import reach
 from cloudmanager.planning.terms import Blocker
 
-#: Code of the blocker that names the servers no host has room for.
+#: Code of the blocker that names the servers for which no host has room.
 LEAVE_SET = 'leave-set'
-_Hosts = str | collections.abc.Iterable[str]
+_Hosts = str | Iterable[str]
 
 
 def plan_drain(cloud: model.Cloud, source_hosts: _Hosts,
                options: opts.Options = opts.DEFAULT) -> plan.Plan:
-    """How to empty living hosts.
+    """Plan how to empty hosts that are alive.
 
-    Where one server cannot leave, its host is not fenced, so that no other
-    one is evacuated either: the plan is made anew without that.
+    If one server cannot leave its host, that host is not fenced, and none of
+    its servers can be evacuated. Then the plan is made again without these
+    evacuations.
 
     :param source_hosts: exact host names; none of them becomes a target
-    :raises UnknownHost: when a name is not exactly that of a host.
+    :raises UnknownHost: if there is no host of exactly that name
     """
     hosts = _known(cloud, source_hosts)
     made = _make(cloud, hosts, options, dead=False)
@@ -48,18 +50,18 @@ def plan_drain(cloud: model.Cloud, source_hosts: _Hosts,
 
 def plan_evacuation(cloud: model.Cloud, host: _Hosts,
                     options: opts.Options = opts.DEFAULT) -> plan.Plan:
-    """How to rebuild elsewhere what was on dead, fenced hosts.
+    """Plan how to rebuild elsewhere what was on dead, fenced hosts.
 
-    Servers come by recovery priority, then by size.
+    Servers are ordered by recovery priority, then by size.
 
     :param host: exact host name, or several
-    :raises UnknownHost: when a name is not exactly that of a host.
+    :raises UnknownHost: if there is no host of exactly that name
     """
     return _make(cloud, _known(cloud, host), options, dead=True)
 
 
 def without_place(made: plan.Plan, host: str) -> list[plan.Entry]:
-    """The servers of a host that could move, and that no host can take."""
+    """The servers of a host that could move but that no host has room for."""
     left = {server for blocker in made.blockers if blocker.code == LEAVE_SET
             for server in blocker.servers}
     return [entry for entry in made.servers
@@ -72,11 +74,11 @@ def _known(cloud: model.Cloud, given: _Hosts) -> tuple[str, ...]:
 
 
 def _make(cloud: model.Cloud, hosts: tuple[str, ...], flags: opts.Options, *,
-          dead: bool, unfit: collections.abc.Mapping[str, plan.Entry] =
+          dead: bool, unfit: Mapping[str, plan.Entry] =
           types.MappingProxyType({})) -> plan.Plan:
-    """Classify, place, explain.
+    """Classify the servers, place them, and explain the result.
 
-    :param unfit: entries that did not fit though their hosts would be fenced
+    :param unfit: entries that did not fit even with their hosts fenced
     """
     books = ledger.Ledger(cloud, frozenset(hosts), flags)
     legal = reach.Reach(books, flags)
@@ -109,15 +111,15 @@ def _make(cloud: model.Cloud, hosts: tuple[str, ...], flags: opts.Options, *,
 
 
 def _leave(left: list[pack.Unit]) -> list[Blocker]:
-    """The servers that, left where they are, let all others fit."""
+    """The blocker that names servers which have to stay for others to fit."""
     stay = [server for unit in left for server in unit.servers]
     if not stay:
         return []
     names = ', '.join(server.name or server.id for server in stay)
     return [Blocker(
         LEAVE_SET,
-        f'{len(stay)} servers find no room; with these left where they are, '
-        f'all others fit: {names}',
+        f'no host has room for {len(stay)} servers; if they stay, all others '
+        f'fit: {names}',
         servers=tuple(server.id for server in stay))]
 
 
@@ -130,8 +132,8 @@ def _warnings(entries: tuple[plan.Entry, ...]) -> list[Blocker]:
     if forced:
         found.append(Blocker(
             'affinity-force',
-            'first members of hard affinity groups need a forced move '
-            '(microversion 2.67 or older); where others of the group are left '
-            'behind, also [workarounds] disable_group_policy_check_upcall on '
-            'the targets', servers=forced))
+            'the first member of each hard affinity group needs a forced move '
+            '(microversion 2.67 or older); if members stay behind, the '
+            'targets also need [workarounds] '
+            'disable_group_policy_check_upcall', servers=forced))
     return disks.first(found)

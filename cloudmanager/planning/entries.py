@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a plan says of each server."""
+"""The entries of a plan: what it says about each server."""
 
 import dataclasses
 
@@ -21,9 +21,10 @@ _STAGES = {Action.WAIT: 1, Action.EVACUATE: 2, Action.BLOCKED: 3,
 def entry(cloud: model.Cloud, server: model.Server,
           choice: classify.Classification, flags: opts.Options, *,
           host: str = '') -> plan.Entry:
-    """The entry of a server that no host is chosen for.
+    """The entry of a server for which no host is chosen.
 
-    :param host: on which it is in the way, if that is not its own
+    :param host: the host that it keeps from being emptied, if that is not
+        its own
     """
     group = cloud.group_of.get(server.id)
     return plan.Entry(
@@ -50,10 +51,10 @@ def entry(cloud: model.Cloud, server: model.Server,
 
 
 class Entries:
-    """Makes the entries of a plan from what was placed.
+    """Makes the entries of a plan once its servers have been placed.
 
-    :param units: that made the units
-    :param dead: whether the hosts are dead, so that the urgent come first
+    :param units: the maker of the units that were placed
+    :param dead: whether the hosts are dead, so that priority decides first
     """
 
     def __init__(self, books: ledger.Ledger, units: planning_units.Units,
@@ -82,7 +83,7 @@ class Entries:
 
     def _order(self, made: plan.Entry, unit: pack.Unit | None,
                index: int) -> tuple[int, int, int, str, int]:
-        """Sort key: what can start first, then the urgent, the large."""
+        """Sort key: what can start at once, then by priority and size."""
         stage = _STAGES.get(made.action, 0)
         if not made.fits:
             stage = _STAGES[Action.BLOCKED]

@@ -18,27 +18,24 @@ _NAMED = 3
 
 
 def chosen(unit: pack.Unit, books: ledger.Ledger) -> str:
-    """Why the destination of a placed unit, in words."""
+    """Say why a placed unit goes to its host."""
     usage = books.bins[unit.host].usage()
     loads = {name: usage[name] for name in books.bins[unit.host].per_unit}
     texts = [
         f'least loaded of {len(unit.candidates[unit.rung])} legal hosts'
-        if len(unit.candidates[unit.rung]) > 1
-        else 'the only legal host'
-    ]
+        if len(unit.candidates[unit.rung]) > 1 else 'the only legal host']
     if loads:
         most = max(sorted(loads), key=lambda name: loads[name])
-        texts.append(f'{loads[most]:.0%} of {most} used when all is done')
+        texts.append(f'{loads[most]:.0%} of its {most} used in the end')
     if unit.group is not None:
         texts.append(_group_text(unit, unit.group, books))
     if books.bins[unit.host].avoid:
-        texts.append('no host that was not to be avoided had room')
+        texts.append('to be avoided, but no other host had room')
     return ', '.join(texts)
 
 
-def _group_text(
-    unit: pack.Unit, group: model.Group, books: ledger.Ledger
-) -> str:
+def _group_text(unit: pack.Unit, group: model.Group,
+                books: ledger.Ledger) -> str:
     label = group.name or group.id
     others = books.members(group)[unit.host] - len(unit.servers)
     if group.policy == model.AFFINITY:
@@ -50,21 +47,19 @@ def _group_text(
     return f'soft policy of group {label} weighed'
 
 
-def unplaced(
-    unit: pack.Unit,
-    books: ledger.Ledger,
-    legal: reach.Reach,
-    flags: opts.Options,
-) -> Blocker:
-    """What keeps the unit from moving, at the nearest host."""
+def unplaced(unit: pack.Unit, books: ledger.Ledger, legal: reach.Reach,
+             flags: opts.Options) -> Blocker:
+    """What keeps a unit from moving.
+
+    When room is all that it lacks, the host that is short of least is named.
+    """
     unfit = _unfit(unit, legal)
     helpful = _would_help(unit, books, legal, unfit)
     targets = list({id(b): b for c in unit.candidates for b in c}.values())
     if not targets:
         return _nowhere(unfit, legal, helpful)
     allowed = [
-        bin_ for bin_ in targets if books.group_allows(unit.group, bin_.name)
-    ]
+        bin_ for bin_ in targets if books.group_allows(unit.group, bin_.name)]
     if not allowed:
         group = unit.group
         policy = group.policy if group else ''
@@ -72,13 +67,12 @@ def unplaced(
         return Blocker(
             policy,
             f'group {label} ({policy}) leaves none of {len(targets)} legal '
-            f'hosts{helpful}',
-        )
+            f'hosts{helpful}')
     return _no_room(unit, allowed, flags, helpful)
 
 
 def _unfit(unit: pack.Unit, legal: reach.Reach) -> dict[str, str]:
-    """Why hosts are unfit by the last rung of each server's ladder."""
+    """Why each host is unfit, by the last action of each server's ladder."""
     found: dict[str, str] = {}
     for server, ladder in zip(unit.servers, unit.ladders, strict=True):
         for name, why in legal.unfit(server, ladder[-1]).items():
@@ -86,79 +80,57 @@ def _unfit(unit: pack.Unit, legal: reach.Reach) -> dict[str, str]:
     return found
 
 
-def _no_room(
-    unit: pack.Unit,
-    bins: list[ledger.Bin],
-    flags: opts.Options,
-    helpful: str,
-) -> Blocker:
-    near = min(
-        bins, key=lambda bin_: (bin_.shortage(unit.resources)[0], bin_.name)
-    )
+def _no_room(unit: pack.Unit, bins: list[ledger.Bin], flags: opts.Options,
+             helpful: str) -> Blocker:
+    near = min(bins,
+               key=lambda bin_: (bin_.shortage(unit.resources)[0], bin_.name))
     _, short = near.shortage(unit.resources)
     what = ', '.join(
-        f'{amount:g} {name}' for name, amount in sorted(short.items())
-    )
+        f'{amount:g} {name}' for name, amount in sorted(short.items()))
     whom = f'its group of {len(unit.servers)}' if unit.servers[1:] else 'it'
     code, text = 'no-capacity', f'no legal host has room for {whom}'
-    if all(
-        amount <= near.host.inventory[name].capacity - near.limit[name]
-        for name, amount in short.items()
-    ):
+    if all(amount <= near.host.inventory[name].capacity - near.limit[name]
+           for name, amount in short.items()):
         code = 'headroom'
         text += f' below {flags.max_projected_usage:.0%} usage'
     return Blocker(
         code,
         f'{text}: the nearest, {near.name}, is short of {what}{helpful}',
         host=near.name,
-        short=tuple(sorted(short.items())),
-    )
+        short=tuple(sorted(short.items())))
 
 
-def _would_help(
-    unit: pack.Unit,
-    books: ledger.Ledger,
-    legal: reach.Reach,
-    unfit: dict[str, str],
-) -> str:
-    """Hosts that would take the unit were they in use, in words."""
+def _would_help(unit: pack.Unit, books: ledger.Ledger, legal: reach.Reach,
+                unfit: dict[str, str]) -> str:
+    """Say which hosts would take the unit if they were in use."""
     found = [
         f'{name} ({legal.out_of_use(name)})'
         for name, bin_ in sorted(books.bins.items())
-        if legal.out_of_use(name)
-        and not unfit[name]
-        and bin_.fits(unit.resources)
-        and books.group_allows(unit.group, name)
-    ]
+        if legal.out_of_use(name) and not unfit[name]
+        and bin_.fits(unit.resources) and books.group_allows(unit.group, name)]
     if not found:
         return ''
     more = len(found) - _NAMED
-    return '; would fit on ' + ', '.join(found[:_NAMED]) + (
-        f' and {more} more' if more > 0 else ''
-    )
+    names = ', '.join(found[:_NAMED])
+    return f'; would fit on {names}' + (
+        f' and {more} more' if more > 0 else '')
 
 
-def _nowhere(
-    unfit: dict[str, str], legal: reach.Reach, helpful: str
-) -> Blocker:
+def _nowhere(unfit: dict[str, str], legal: reach.Reach,
+             helpful: str) -> Blocker:
     counts = collections.Counter(
-        legal.out_of_use(name) or why for name, why in unfit.items()
-    )
-    what = ', '.join(
-        f'{count} {why}'
-        for why, count in sorted(
-            counts.items(), key=lambda item: (-item[1], item[0])
-        )
-        if why
-    )
-    return Blocker(
-        'no-legal-host',
-        f'no legal host ({what or "there is no other"}){helpful}',
-    )
+        legal.out_of_use(name) or why for name, why in unfit.items())
+    commonest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    what = ', '.join(f'{count} {why}' for why, count in commonest if why)
+    return Blocker('no-legal-host',
+                   f'no legal host ({what or "there is no other"}){helpful}')
 
 
 def summary(entries: tuple[plan.Entry, ...]) -> list[Blocker]:
-    """Blockers other than lack of room, one for each kind."""
+    """The blockers of servers that cannot move, one for each text.
+
+    Lack of room is left out: the plan names those servers together.
+    """
     found: dict[tuple[str, str], list[str]] = {}
     for entry in entries:
         if entry.fits or not entry.blockers:
@@ -168,5 +140,4 @@ def summary(entries: tuple[plan.Entry, ...]) -> list[Blocker]:
             found.setdefault((first.code, first.text), []).append(entry.id)
     return disks.first(
         Blocker(code, text, servers=tuple(ids))
-        for (code, text), ids in found.items()
-    )
+        for (code, text), ids in found.items())

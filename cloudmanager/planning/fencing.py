@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a living host is fenced for servers that only a rebuild can move.
+"""Whether a host that is alive may be fenced.
 
-The power is cut for all that is on it, so it happens only when all that is
-left is to be evacuated.
+Some servers can only be rebuilt elsewhere, which needs their host off. To
+fence it cuts the power of every server on it, so it is done only when all the
+servers that are left are to be evacuated.
 """
 
-import collections.abc
+from collections.abc import Iterable
 import dataclasses
 
 from cloudmanager.planning import classify
@@ -13,18 +14,16 @@ from cloudmanager.planning import options as opts
 from cloudmanager.planning import plan
 
 
-def not_fenced(names: collections.abc.Iterable[str]) -> str:
-    """Say that a host is not fenced because of the servers that stay."""
-    return (
-        'the host is not fenced while other servers cannot leave it: '
-        + ', '.join(sorted(names))
-    )
+def not_fenced(names: Iterable[str]) -> str:
+    """Say that a host is not fenced because some servers cannot leave it."""
+    return ('the host is not fenced while other servers cannot leave it: '
+            + ', '.join(sorted(names)))
 
 
 def kept(made: plan.Plan, flags: opts.Options) -> dict[str, str]:
-    """The hosts of a drain that servers keep from a fence, and why.
+    """The hosts of a drain that cannot be fenced, and why.
 
-    Those of which it was known when the plan was made are left out.
+    :returns: only hosts that the plan was not told of by ``cannot_fence``
     """
     if not flags.allow_evacuate:
         return {}
@@ -35,19 +34,17 @@ def kept(made: plan.Plan, flags: opts.Options) -> dict[str, str]:
     return {host: not_fenced(names) for host, names in stay.items()}
 
 
-def with_first_reason(
-    entry: plan.Entry, first: plan.Entry | None
-) -> plan.Entry:
-    """An entry of a plan without a fence, with its own reason to stay.
+def with_first_reason(entry: plan.Entry,
+                      first: plan.Entry | None) -> plan.Entry:
+    """Return an entry that names the server's own reason to stay first.
 
-    :param first: its entry in the plan with a fence, if it did not fit there
+    :param entry: of the plan in which the host is not fenced
+    :param first: of the plan in which it is, if the server did not fit there
     """
     if first is None or entry.fits or entry.ladder:
         return entry
-    blockers = tuple(
-        item for item in entry.blockers if item.code != classify.NOT_FENCED
-    )
+    blockers = tuple(item for item in entry.blockers
+                     if item.code != classify.NOT_FENCED)
     blockers += tuple(item for item in first.blockers if item not in blockers)
-    return dataclasses.replace(
-        entry, reason=blockers[0].text, blockers=blockers
-    )
+    return dataclasses.replace(entry, reason=blockers[0].text,
+                               blockers=blockers)

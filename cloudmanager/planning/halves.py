@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Old halves of resizes on hosts that are to get empty.
+"""Resizes that wait for confirmation, on hosts that are to be emptied.
 
-A server whose resize waits for its confirmation is on its new host, and what
-it would go back to is still on the old one.
+Such a server is on its new host. Its disks from before the resize are still
+on the old host, in case the resize is reverted: the old half.
 """
 
 from cloudmanager.planning import classify
@@ -13,15 +13,15 @@ from cloudmanager.planning.cloud import model
 from cloudmanager.planning.terms import Action
 from cloudmanager.planning.terms import Blocker
 
-#: Code of blockers by resizes that wait for their confirmation.
+#: Code of blockers for resizes that wait for confirmation.
 OPEN_MIGRATION = 'open-migration'
-#: What to do about them.
+#: What to do about such a resize.
 ADVICE = ('the old half of its resize is still on the host: confirm or revert '
           'the resize')
 
 
 def text(host: str) -> str:
-    """Say what keeps a host from getting empty.
+    """Say why the old half of a server keeps a host from being emptied.
 
     :param host: where the server itself is now
     """
@@ -29,7 +29,7 @@ def text(host: str) -> str:
 
 
 def on(cloud: model.Cloud, hosts: tuple[str, ...]) -> list[model.Server]:
-    """Servers elsewhere whose old half lies on one of some hosts."""
+    """Servers on other hosts whose old half is on one of these."""
     return [server for server in cloud.servers.values()
             if server.resize_source in hosts and server.host not in hosts]
 
@@ -44,10 +44,10 @@ def _choice(server: model.Server) -> classify.Classification:
 
 def of_drain(cloud: model.Cloud, hosts: tuple[str, ...],
              flags: opts.Options) -> list[plan.Entry]:
-    """Entries for old halves, which must go before a host is empty.
+    """Entries for old halves, which keep a host from being empty.
 
-    One that is being confirmed or reverted is waited for. About the others
-    decides whoever asked for the resize.
+    If a resize is being confirmed or reverted, the plan waits for it. All
+    others are left to whoever asked for the resize.
     """
     return [entries.entry(cloud, server, _choice(server), flags,
                           host=server.resize_source)
@@ -57,12 +57,12 @@ def of_drain(cloud: model.Cloud, hosts: tuple[str, ...],
 
 def of_evacuation(cloud: model.Cloud,
                   hosts: tuple[str, ...]) -> list[Blocker]:
-    """What an evacuation loses with the old halves on its hosts."""
+    """A warning about the old halves that an evacuation loses."""
     found = on(cloud, hosts)
     if not found:
         return []
     return [Blocker(
         OPEN_MIGRATION,
-        'the host keeps the old half of resizes that are not confirmed: they '
-        'cannot be reverted any more',
+        'the host has the old half of resizes that are not confirmed: they '
+        'can no longer be reverted',
         servers=tuple(server.id for server in found))]

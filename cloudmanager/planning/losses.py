@@ -1,27 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a server loses by a step.
+"""What a server loses by an action.
 
-Addresses stay with a server whatever is done to it here: its ports move with
-it. Disks are looked at in ``disks``.
+A server always keeps its addresses, since its ports move with it. ``disks``
+tells which of its disks are lost.
 """
 
-import collections.abc
+
+from collections.abc import Iterable
 
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.terms import Action
 
-#: It stands still for more than a moment.
+#: It does not run for longer than a moment.
 UPTIME = 'uptime'
-#: What it had in its memory, saved or not; it boots.
+#: The content of its memory, saved or not: it boots.
 MEMORY = 'memory'
-#: What was on its root or ephemeral disk.
+#: The content of its root or ephemeral disk.
 LOCAL_DISK = 'local-disk'
-#: The way back from a resize that was not confirmed.
+#: The possibility to revert a resize that was not confirmed.
 REVERT = 'revert'
 
 _RUNNING_POWER = 1
 _OFF_POWER = (4, 6)
-#: By status: what a server has that a start from its disks does not restore.
+#: By status: what a boot from its disks does not restore.
 _HELD = {
     'ACTIVE': (UPTIME, MEMORY),
     'RESCUED': (UPTIME, MEMORY),
@@ -41,10 +42,10 @@ def _held(server: model.Server, status: str) -> tuple[str, ...]:
 
 
 def of(server: model.Server, status: str,
-       ladder: collections.abc.Iterable[str]) -> tuple[str, ...]:
-    """What is lost by the first step that does something.
+       ladder: Iterable[str]) -> tuple[str, ...]:
+    """What the first action loses, apart from waiting.
 
-    :param status: without its running task
+    :param status: of the server, without its running task
     :param ladder: the actions to try in turn
     """
     step = next((step for step in ladder if step != Action.WAIT), '')

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which moves may start now, given those under way.
 
-Limits hold for each source, each destination and in all. Two members of
-one server group are never under way at a time: Nova checks the policy
-when a move starts and does not see the other one.
+There are limits for each source, for each destination and for all moves
+together. Two members of one server group are never moved at the same time:
+Nova checks the policy when a move starts and does not see the other move.
 """
 
 import collections
-import collections.abc
+from collections.abc import Iterable
 import dataclasses
 
 from cloudmanager.planning import plan
@@ -15,7 +15,11 @@ from cloudmanager.planning import plan
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Item:
-    """A move to order. ``destination`` is None when Nova chooses it."""
+    """A move that waits for its turn.
+
+    :ivar destination: ``None`` when Nova chooses the host
+    :ivar size_mb: memory of the server, in MiB
+    """
 
     id: str
     source: str
@@ -26,15 +30,11 @@ class Item:
 
     @classmethod
     def of(cls, entry: plan.Entry, *, by_priority: bool = False) -> 'Item':
-        """The item of a planned server."""
+        """The move of a planned server."""
         return cls(
-            id=entry.id,
-            source=entry.host,
-            destination=entry.destination,
-            group_id=entry.group_id,
-            priority=entry.priority if by_priority else 0,
-            size_mb=entry.size_mb,
-        )
+            id=entry.id, source=entry.host, destination=entry.destination,
+            group_id=entry.group_id, size_mb=entry.size_mb,
+            priority=entry.priority if by_priority else 0)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,17 +46,15 @@ class Limits:
     per_destination: int = 0
 
 
-def sort(items: collections.abc.Iterable[Item]) -> list[Item]:
+def sort(items: Iterable[Item]) -> list[Item]:
     """Highest priority first, then the largest, otherwise as given."""
     return sorted(items, key=lambda item: (-item.priority, -item.size_mb))
 
 
 class Slots:
-    """Counts what is under way. Not thread-safe: one loop owns it."""
+    """Counts the moves under way. Not thread-safe: one loop owns it."""
 
-    def __init__(
-        self, limits: Limits, in_flight: collections.abc.Iterable[Item] = ()
-    ) -> None:
+    def __init__(self, limits: Limits, in_flight: Iterable[Item] = ()) -> None:
         self._limits = limits
         self._running: dict[str, Item] = {}
         self._sources: collections.Counter[str] = collections.Counter()
@@ -76,7 +74,7 @@ class Slots:
 
     @property
     def full(self) -> bool:
-        """Whether the limit in all is reached."""
+        """Whether as many moves are under way as are allowed in all."""
         total = self._limits.total
         return bool(total) and len(self._running) >= total
 
@@ -88,13 +86,16 @@ class Slots:
             self._groups[item.group_id] += sign
 
     def start(self, item: Item) -> None:
-        """Note a move as under way, allowed or not (adopted ones)."""
+        """Note a move as under way.
+
+        Limits are not checked: a move that a predecessor began counts, too.
+        """
         if item.id not in self._running:
             self._running[item.id] = item
             self._count(item, 1)
 
     def finish(self, item_id: str) -> None:
-        """Note a move as over; an unknown one is none."""
+        """Note a move as over. An unknown id is ignored."""
         item = self._running.pop(item_id, None)
         if item is not None:
             self._count(item, -1)
@@ -109,17 +110,13 @@ class Slots:
         if 0 < limits.per_source <= self._sources[item.source]:
             return False
         return item.destination is None or not (
-            0 < limits.per_destination <= self._destinations[item.destination]
-        )
+            0 < limits.per_destination <= self._destinations[item.destination])
 
-    def next_items(
-        self, waiting: collections.abc.Iterable[Item]
-    ) -> list[Item]:
-        """The moves to start now, in the order given; starts them.
+    def next_items(self, waiting: Iterable[Item]) -> list[Item]:
+        """Start what may start now, and return it in the order given.
 
-        An item that may not start does not hold up those behind it, save
-        that members of one group keep their order among themselves. One
-        pass over what waits.
+        A move that has to wait does not hold up those behind it, but members
+        of one group keep their order. What waits is read once.
         """
         found: list[Item] = []
         held: set[str] = set()
@@ -136,10 +133,7 @@ class Slots:
         return found
 
 
-def next_items(
-    waiting: collections.abc.Iterable[Item],
-    in_flight: collections.abc.Iterable[Item],
-    limits: Limits,
-) -> list[Item]:
-    """The moves that may start now: the same without a state to keep."""
+def next_items(waiting: Iterable[Item], in_flight: Iterable[Item],
+               limits: Limits) -> list[Item]:
+    """The moves that may start now, for a caller that keeps no ``Slots``."""
     return Slots(limits, in_flight).next_items(waiting)

@@ -13,11 +13,12 @@ Blocker = classify.Blocker
 class Entry:
     """One server of the plan.
 
-    ``ladder`` holds the actions to try in turn, the first being
-    ``action``. ``force`` says that Nova's scheduler has to be bypassed
-    (microversion 2.67 or older) because it refuses the first member of a
-    hard affinity group that leaves a host. ``reset_state`` is the state
-    to reset the server to before it is evacuated, or empty.
+    :ivar ladder: the actions to try in turn; ``action`` is the first of them
+    :ivar force: whether Nova's scheduler has to be bypassed (microversion
+        2.67 or older), since it refuses the first member of a hard affinity
+        group that leaves a host
+    :ivar reset_state: the state to which the server is reset before its
+        evacuation; empty when no reset is needed
     """
 
     id: str
@@ -50,8 +51,7 @@ class Entry:
         """JSON-safe form."""
         found = {
             field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-        }
+            for field in dataclasses.fields(self)}
         for name in ('ladder', 'loses', 'disks', 'storage'):
             found[name] = list(found[name])
         found['blockers'] = [item.to_dict() for item in self.blockers]
@@ -61,7 +61,7 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Target:
-    """Usage of one target before and after, as fractions of capacity."""
+    """Usage of a target before and after the plan, as parts of capacity."""
 
     host: str
     before: dict[str, float]
@@ -95,8 +95,7 @@ class Plan:
         return {
             item.id: item.destination
             for item in self.servers
-            if item.destination is not None
-        }
+            if item.destination is not None}
 
     def to_dict(self) -> dict[str, object]:
         """JSON-safe form, the answer to a dry run."""
@@ -108,5 +107,4 @@ class Plan:
             'servers': [item.to_dict() for item in self.servers],
             'blockers': [item.to_dict() for item in self.blockers],
             'warnings': [item.to_dict() for item in self.warnings],
-            'targets': [item.to_dict() for item in self.targets],
-        }
+            'targets': [item.to_dict() for item in self.targets]}

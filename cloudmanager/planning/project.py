@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cloud as it will be once a plan has been carried out."""
+"""The cloud as it will be after a plan has been carried out."""
 
 import collections
 import dataclasses
@@ -9,9 +9,9 @@ from cloudmanager.planning.cloud import model
 
 
 def apply(cloud: model.Cloud, made: plan.Plan) -> model.Cloud:
-    """Return the cloud with the planned servers where they go.
+    """Return the cloud with the planned servers on their destinations.
 
-    What a plan leaves where it is stays there.
+    Servers for which the plan has no destination stay where they are.
     """
     changes: dict[str, collections.Counter[str]] = collections.defaultdict(
         collections.Counter)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What helps a server: the next step, decided on what is known of it.
+"""The next step that wakes, resets, recovers or repairs a server.
 
-Each action has a function that is asked again after every step, with a
-fresh look at the server. The rows follow Nova's own checks
+Each of these actions has a function. It is called again after every step,
+with a fresh reading of the server. Its steps follow Nova's own checks
 (nova/compute/api.py, nova/compute/vm_states.py, nova/compute/task_states.py):
 
 * hard reboot: vm_state active, stopped, paused, suspended or error;
@@ -16,13 +16,14 @@ fresh look at the server. The rows follow Nova's own checks
 Locks bind only users who are not admins.
 """
 
-import collections.abc
+from collections.abc import Callable
+from collections.abc import Sequence
 import dataclasses
 import enum
 
 
 class Step(enum.StrEnum):
-    """What is done to a server to help it."""
+    """One request to Nova."""
 
     RESET = 'reset-state'
     START = 'start'
@@ -37,7 +38,7 @@ class Step(enum.StrEnum):
     EVACUATE = 'evacuate'
 
 
-#: More steps than this for one server go round in circles.
+#: A server that needs more steps than this goes round in circles.
 MAX_STEPS = 6
 
 _RUNNING = 1
@@ -49,24 +50,24 @@ _WAKE = {'SHUTOFF': Step.START, 'PAUSED': Step.UNPAUSE,
          'SUSPENDED': Step.RESUME,
          'SHELVED': Step.UNSHELVE, 'SHELVED_OFFLOADED': Step.UNSHELVE,
          'RESCUED': Step.UNRESCUE}
-_DELIBERATE = {'PAUSED': 'paused', 'SUSPENDED': 'suspended',
-               'RESCUED': 'in rescue', 'SHELVED': 'shelved',
-               'SHELVED_OFFLOADED': 'shelved'}
-#: What a reset would make Nova forget, and what to do instead.
-_KEPT = {
-    'SHELVED': 'it is shelved, and its image would be left behind: wake it '
-               'up',
+_INTENDED = {'PAUSED': 'paused', 'SUSPENDED': 'suspended',
+             'RESCUED': 'in rescue', 'SHELVED': 'shelved',
+             'SHELVED_OFFLOADED': 'shelved'}
+#: By status: why a server is not reset, and what to do instead.
+_NO_RESET = {
+    'SHELVED': 'it is shelved, and a reset would leave its image behind: '
+               'wake it up',
     'SHELVED_OFFLOADED': 'it is shelved and on no host: wake it up',
-    'VERIFY_RESIZE': 'its resize waits for confirmation, and the old half '
-                     'would be left behind: repair it',
+    'VERIFY_RESIZE': 'its resize waits for confirmation, and a reset would '
+                     'leave the old half behind: repair it',
     'SOFT_DELETED': 'it is soft-deleted: restore it',
     'DELETED': 'it is deleted',
-    'BUILD': 'it was never launched: delete it and create it anew',
+    'BUILD': 'it was never launched: delete it and create a new one',
 }
 
 
 class End(enum.Enum):
-    """What comes of a look at a server."""
+    """What follows from the state of a server."""
 
     STEP = 'step'
     #: Something is under way that has to end first.
@@ -77,7 +78,7 @@ class End(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NextStep:
-    """A decision, why in words, and the step if there is one to take."""
+    """A decision, its reason, and the step if one is to be taken."""
 
     end: End
     text: str
@@ -99,7 +100,7 @@ class Resize:
     :ivar source: host of the old half
     :ivar source_up: whether that host's nova-compute is up
     :ivar allocated: whether Placement has the server on its present host
-    :ivar stuck: whether it has waited longer than an owner may take
+    :ivar stuck: whether it has waited longer than an owner is given
     """
 
     source: str
@@ -110,16 +111,16 @@ class Resize:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Symptoms:
-    """What is known of a server at one moment.
+    """The state of a server at one moment.
 
     :ivar status: without its running task
     :ivar host: empty when it is on none
     :ivar host_up: whether that host's nova-compute is up
     :ivar power: Nova's power state; ``None`` when not known
     :ivar stopped: when a user stopped it, if that is why it is off
-    :ivar guest: what the hypervisor says of it, if it was asked
-    :ivar busy: what Nova works on right now, in words
-    :ivar guarded: whether a reset in the middle of that does harm
+    :ivar guest: its state by the hypervisor, if that was asked
+    :ivar busy: what Nova is doing with it right now, in words
+    :ivar guarded: whether a reset in the middle of that would do harm
     """
 
     status: str
@@ -137,7 +138,7 @@ class Symptoms:
 
     @property
     def at_rest(self) -> bool:
-        """Whether nothing is under way, really or only in name."""
+        """Whether it has no task, and Nova is doing nothing with it."""
         return not self.task_state and not self.busy
 
     @property
@@ -148,15 +149,15 @@ class Symptoms:
                 and self.guest in (None, 'running'))
 
     @property
-    def off_duty(self) -> str:
-        """Why it does not run though Nova calls it active, in words."""
+    def not_running(self) -> str:
+        """Say why it does not run although Nova calls it active."""
         if self.power != _RUNNING:
             return ('its power state is '
                     f'{_POWER.get(self.power or 0, self.power)}')
         return f'the hypervisor calls it {self.guest}'
 
 
-History = collections.abc.Sequence[Tried]
+History = Sequence[Tried]
 
 
 def _step(step: Step, text: str) -> NextStep:
@@ -195,11 +196,11 @@ def _down(seen: Symptoms) -> bool:
 
 
 def wakeup(seen: Symptoms, history: History) -> NextStep:
-    """From stopped, paused, suspended, shelved or rescued to running."""
+    """Run a server that is stopped, paused, suspended, shelved or rescued."""
     if seen.runs:
         return _done('it runs')
     if seen.status == 'DELETED':
-        return _failed(_KEPT['DELETED'])
+        return _failed(_NO_RESET['DELETED'])
     if _down(seen):
         return _failed(f'its host {seen.host} is down: recover it')
     if seen.busy:
@@ -216,32 +217,32 @@ def _wake(seen: Symptoms, history: History) -> NextStep:
     status = seen.status
     if status in _WAKE:
         if len(history) >= MAX_STEPS:
-            return _failed(f'it does not stay up: it is {status} again')
+            return _failed(f'it does not keep running: it is {status} again')
         return _step(_WAKE[status], f'it is {status}')
     if status == 'VERIFY_RESIZE' and seen.power == _RUNNING:
         return _done('it runs, and its resize waits for confirmation')
     if status == 'VERIFY_RESIZE':
         return _failed(f'its resize waits for confirmation, and '
-                       f'{seen.off_duty}: confirm or revert it, or repair '
+                       f'{seen.not_running}: confirm or revert it, or repair '
                        'it')
     if status == 'ACTIVE':
-        return _failed(f'it is ACTIVE, but {seen.off_duty}: repair it')
+        return _failed(f'it is ACTIVE, but {seen.not_running}: repair it')
     if status == 'ERROR':
         return _failed(f'{_in_error(seen)}: repair it')
-    return _failed(_KEPT.get(status, f'its state {status} is not known'))
+    return _failed(_NO_RESET.get(status, f'its state {status} is not known'))
 
 
 def _unsafe_to_reset(seen: Symptoms) -> str:
-    """Return why a reset would do harm, in words; empty when it would not.
+    """Say why a reset would do harm; empty when it would not.
 
-    A reset makes Nova forget what it was doing. Where disks, images or
-    half of the server are elsewhere, nobody would look after them any more.
+    A reset makes Nova forget what it was doing. Disks, images or an old half
+    that the server has elsewhere would be left there for good.
     """
     if seen.guarded:
         return f'{seen.busy}; a reset now would do harm'
     if not seen.launched:
-        return _KEPT['BUILD']
-    return _KEPT.get(seen.status, '')
+        return _NO_RESET['BUILD']
+    return _NO_RESET.get(seen.status, '')
 
 
 def reset_only(seen: Symptoms, history: History) -> NextStep:
@@ -256,7 +257,7 @@ def reset_only(seen: Symptoms, history: History) -> NextStep:
 
 
 def reset_and_reboot(seen: Symptoms, history: History) -> NextStep:
-    """Reset the state to active, then cycle the power."""
+    """Reset the state to active, then reboot the server hard."""
     if _down(seen):
         return _failed(f'its host {seen.host} is down: recover it')
     if not _was_tried(history, Step.RESET):
@@ -270,7 +271,7 @@ def reset_and_reboot(seen: Symptoms, history: History) -> NextStep:
         return _step(Step.REBOOT, 'its state is active')
     if seen.runs:
         return _done('it runs')
-    return _failed(f'it is {seen.status} after the reboot; {seen.off_duty}'
+    return _failed(f'it is {seen.status} after the reboot; {seen.not_running}'
                    if seen.status == 'ACTIVE' else
                    f'it is {seen.status} after the reboot')
 
@@ -282,7 +283,7 @@ def _with_task(seen: Symptoms) -> str:
 
 
 def recover(seen: Symptoms, history: History) -> NextStep:
-    """Reset the state, then bring the server back by force."""
+    """Reset the state and reboot, or evacuate if the host is down."""
     if _down(seen) and not _gone(seen):
         return _leave_dead_host(seen, history)
     if not _was_tried(history, Step.EVACUATE):
@@ -304,9 +305,9 @@ def _gone(seen: Symptoms) -> bool:
 
 
 def _leave_dead_host(seen: Symptoms, history: History) -> NextStep:
-    """Bring a server off a host that is down."""
+    """Evacuate a server whose host is down."""
     if not seen.launched:
-        return _failed(_KEPT['BUILD'])
+        return _failed(_NO_RESET['BUILD'])
     if _was_tried(history, Step.EVACUATE):
         return _failed(_went_wrong(history)
                        or f'its host {seen.host} is down as well')
@@ -314,20 +315,20 @@ def _leave_dead_host(seen: Symptoms, history: History) -> NextStep:
 
 
 def repair(seen: Symptoms, history: History) -> NextStep:
-    """Diagnose, and take the mildest step that helps."""
+    """Find out what is wrong, and take the mildest step that helps."""
     if _gone(seen):
-        return _failed(_KEPT[seen.status])
+        return _failed(_NO_RESET[seen.status])
     if _down(seen):
         return _leave_dead_host(seen, history)
     if seen.busy:
         return _wait(seen.busy)
     if not seen.launched:
-        return _failed(_KEPT['BUILD'])
+        return _failed(_NO_RESET['BUILD'])
     if len(history) >= MAX_STEPS:
-        return _failed(f'it is {_with_task(seen)} in spite of all that')
+        return _failed(f'it is {_with_task(seen)} after {MAX_STEPS} steps')
     if seen.task_state:
         return _free(seen, history)
-    return _TREATMENTS.get(seen.status, _unknown)(seen, history)
+    return _REPAIRS.get(seen.status, _unknown)(seen, history)
 
 
 def _unknown(seen: Symptoms, history: History) -> NextStep:
@@ -335,12 +336,12 @@ def _unknown(seen: Symptoms, history: History) -> NextStep:
 
 
 def _free(seen: Symptoms, history: History) -> NextStep:
-    """Clear a task that nobody works on any more."""
+    """Clear a task that nothing is working on any more."""
     what = f'its task {seen.task_state} is stuck'
     if not seen.host:
         return _failed(f'{what}, and it is on no host')
     if _was_tried(history, Step.RESET):
-        return _failed(f'{what} in spite of a reset')
+        return _failed(f'{what} after a reset')
     return _step(Step.RESET, what)
 
 
@@ -348,7 +349,7 @@ def _by_user(seen: Symptoms) -> str:
     return f'a user stopped it at {seen.stopped}'
 
 
-def _treat_active(seen: Symptoms, history: History) -> NextStep:
+def _repair_active(seen: Symptoms, history: History) -> NextStep:
     if seen.runs:
         return _done('it runs' if history else 'nothing is wrong: it runs')
     if (seen.stopped and seen.power == OFF
@@ -356,17 +357,17 @@ def _treat_active(seen: Symptoms, history: History) -> NextStep:
         return _step(Step.STOP, f'it is ACTIVE, but {_by_user(seen)}')
     if _was_tried(history, Step.REBOOT):
         return _failed(_went_wrong(history)
-                       or f'{seen.off_duty} after a reboot')
-    return _step(Step.REBOOT, f'it is ACTIVE, but {seen.off_duty}')
+                       or f'{seen.not_running} after a reboot')
+    return _step(Step.REBOOT, f'it is ACTIVE, but {seen.not_running}')
 
 
-def _treat_off(seen: Symptoms, history: History) -> NextStep:
+def _repair_off(seen: Symptoms, history: History) -> NextStep:
     if history and history[-1] in (Tried(Step.CONFIRM), Tried(Step.REVERT)):
         return _done('it is off, as it was before its resize')
     if seen.stopped and not _was_tried(history, Step.START, Step.REBOOT):
         return _done(f'it is off: {_by_user(seen)}' if history else
-                     f'nothing is wrong: {_by_user(seen)}, and to wake it '
-                     'up makes it run')
+                     f'nothing is wrong: {_by_user(seen)}; wake it up to '
+                     'make it run')
     if not _was_tried(history, Step.START, Step.REBOOT):
         return _step(Step.START, 'it is off')
     if not _was_tried(history, Step.REBOOT):
@@ -374,7 +375,7 @@ def _treat_off(seen: Symptoms, history: History) -> NextStep:
     return _failed(_went_wrong(history) or 'it went off again')
 
 
-def _treat_error(seen: Symptoms, history: History) -> NextStep:
+def _repair_error(seen: Symptoms, history: History) -> NextStep:
     if not _was_tried(history, Step.RESET):
         return _step(Step.RESET, _in_error(seen))
     if not _was_tried(history, Step.REBOOT):
@@ -382,16 +383,17 @@ def _treat_error(seen: Symptoms, history: History) -> NextStep:
     return _failed(_went_wrong(history) or _in_error(seen))
 
 
-def _treat_resized(seen: Symptoms, history: History) -> NextStep:
-    """Finish a resize, by where Placement has the server.
+def _repair_resized(seen: Symptoms, history: History) -> NextStep:
+    """Finish a resize. Placement decides how.
 
-    On its present host it has arrived, and the old half is what is left to
-    remove. Elsewhere the move was not finished, and the old half is good.
+    If Placement has the server on its present host, the move was finished,
+    and the resize is confirmed, which removes the old half. If not, the old
+    half is the good one, and the resize is reverted.
     """
     resize = seen.resize
     if resize is None:
-        return _failed('it waits for the confirmation of a resize that Nova '
-                       'has no record of')
+        return _failed('its resize waits for confirmation, and Nova has no '
+                       'record of the resize')
     if not resize.stuck:
         return _done('nothing is wrong: its resize waits for its owner')
     if not resize.source_up:
@@ -405,13 +407,13 @@ def _treat_resized(seen: Symptoms, history: History) -> NextStep:
                        f'{where} host')
 
 
-def _treat_deliberate(seen: Symptoms, history: History) -> NextStep:
-    return _done(f'nothing is wrong: it is {_DELIBERATE[seen.status]}, and '
-                 'to wake it up makes it run')
+def _repair_intended(seen: Symptoms, history: History) -> NextStep:
+    return _done(f'nothing is wrong: it is {_INTENDED[seen.status]}; wake it '
+                 'up to make it run')
 
 
-_TREATMENTS: dict[str, collections.abc.Callable[
+_REPAIRS: dict[str, Callable[
     [Symptoms, History], NextStep]] = {
-        'ACTIVE': _treat_active, 'SHUTOFF': _treat_off,
-        'ERROR': _treat_error, 'VERIFY_RESIZE': _treat_resized,
-        **dict.fromkeys(_DELIBERATE, _treat_deliberate)}
+        'ACTIVE': _repair_active, 'SHUTOFF': _repair_off,
+        'ERROR': _repair_error, 'VERIFY_RESIZE': _repair_resized,
+        **dict.fromkeys(_INTENDED, _repair_intended)}

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In which order hosts are emptied and restarted, one or some at a time.
+"""The order of a rolling restart: hosts are emptied and restarted in turn.
 
-A server that goes to a host which is to be restarted too has to move again.
-So those hosts are used for what fits nowhere else only, and the host that is
-begun next is the one of which the fewest servers would have to go there: the
-emptiest one first, the others onto those that were restarted.
+A server that moves to a host which is still to be restarted has to move
+again. So such a host takes only what fits nowhere else. The next host to
+begin is the one that sends the fewest servers to such hosts; among equals, it
+is the emptiest one.
 """
 
 import collections
-import collections.abc
+from collections.abc import Collection
+from collections.abc import Iterable
 import dataclasses
 
 from cloudmanager.planning import drain
@@ -18,7 +19,7 @@ from cloudmanager.planning import plan
 from cloudmanager.planning import project
 from cloudmanager.planning.cloud import model
 
-#: At most so many hosts are looked at for each choice, the emptiest ones.
+#: How many hosts are considered for each choice: the emptiest ones.
 CANDIDATES = 8
 
 
@@ -27,7 +28,7 @@ class NextHost:
     """The host to begin next, with the plan that empties it.
 
     :ivar fits: whether all its servers find a place
-    :ivar again: servers that would go to hosts still to be restarted
+    :ivar again: how many servers would go to hosts still to be restarted
     """
 
     host: str
@@ -40,7 +41,7 @@ def _servers(made: plan.Plan, host: str) -> list[plan.Entry]:
     return [entry for entry in made.servers if entry.host == host]
 
 
-def _unfit(made: plan.Plan, hosts: collections.abc.Iterable[str]) -> int:
+def _unfit(made: plan.Plan, hosts: Iterable[str]) -> int:
     return sum(not entry.fits for host in hosts
                for entry in _servers(made, host))
 
@@ -51,8 +52,8 @@ def _judge(cloud: model.Cloud, host: str, pending: set[str],
     made = drain.plan_drain(cloud, [*running, host],
                             dataclasses.replace(flags, avoid_hosts=avoid))
     own = _servers(made, host)
-    # One more host that takes nothing must not leave those under way
-    # without room either.
+    # With one more host out of use, the hosts that are being emptied must
+    # still find room for all their servers.
     fits = (all(entry.fits for entry in own)
             and _unfit(made, running) <= unfit
             and not any(item.code == halves.OPEN_MIGRATION
@@ -61,20 +62,20 @@ def _judge(cloud: model.Cloud, host: str, pending: set[str],
                   sum(entry.destination in avoid for entry in own))
 
 
-def choose(cloud: model.Cloud, pending: collections.abc.Collection[str],
-           running: collections.abc.Collection[str] = (),
+def choose(cloud: model.Cloud, pending: Collection[str],
+           running: Collection[str] = (),
            flags: opts.Options = opts.DEFAULT,
-           among: collections.abc.Collection[str] | None = None
+           among: Collection[str] | None = None
            ) -> NextHost | None:
     """Choose the host to empty next.
 
     :param pending: hosts that are still to be restarted
     :param running: hosts that are being emptied or restarted now
-    :param among: those of the pending that may be begun now; all if
+    :param among: which of the pending hosts may be begun now; all of them if
         ``None``
-    :returns: ``None`` when no host can be begun beside those running; a
-        choice that does not fit when nothing runs and no host can be
-        emptied, so that it can be told why
+    :returns: ``None`` if no host can be begun while others are running. If
+        none is running and no host can be emptied, a choice that does not
+        fit: its plan says why
     """
     def weight(name: str) -> tuple[int, str]:
         return sum(server.size_mb for server in cloud.servers_on(name)), name
@@ -94,13 +95,13 @@ def choose(cloud: model.Cloud, pending: collections.abc.Collection[str],
 
 
 def unavailable(cloud: model.Cloud,
-                ours: collections.abc.Collection[str] = ()) -> dict[str, str]:
+                ours: Collection[str] = ()) -> dict[str, str]:
     """Return the hosts that are out of use already, and why.
 
-    Those are all that take no servers, whoever took them out of use:
-    disabled, down, forced down, in reserve.
+    A host that takes no servers is out of use, whoever took it out: it is
+    disabled, down, forced down or in reserve.
 
-    :param ours: hosts that do not count
+    :param ours: hosts that are left out
     """
     return {host.name: host.out_of_use
             for host in sorted(cloud.hosts.values(),
@@ -118,10 +119,10 @@ class Wave:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Roll:
-    """What a restart of some hosts would do.
+    """What a rolling restart would do.
 
     :ivar blocked: hosts that cannot be emptied
-    :ivar left: hosts that are not begun because too many were blocked
+    :ivar left: hosts that are not begun because too many are blocked
     """
 
     waves: tuple[Wave, ...]
@@ -153,17 +154,17 @@ class Roll:
                                   if count > 1)}
 
 
-def simulate(cloud: model.Cloud, hosts: collections.abc.Iterable[str],
+def simulate(cloud: model.Cloud, hosts: Iterable[str],
              flags: opts.Options = opts.DEFAULT, *, limit: int = 1,
              max_failures: int = 0) -> Roll:
-    """Plan the restart of some hosts to the end.
+    """Plan a whole rolling restart.
 
-    Hosts are begun in waves here. In reality the next one begins as soon as
-    one is done, which needs no more room.
+    The plan has waves of hosts. In reality the next host begins as soon as
+    one is done, which needs no more room than waves do.
 
-    :param limit: hosts out of use at a time
-    :param max_failures: hosts that may fail before no more are begun
-    :raises UnknownHost: when a name is not exactly that of a host
+    :param limit: how many hosts may be out of use at a time
+    :param max_failures: how many hosts may fail before no more are begun
+    :raises UnknownHost: if there is no host of exactly that name
     """
     pending = [cloud.host(name).name for name in dict.fromkeys(hosts)]
     waves: list[Wave] = []

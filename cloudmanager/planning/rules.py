@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which servers are never rebuilt, by rules of an operator.
+"""Rules by which an operator names servers that are never rebuilt.
 
 A rule is ``project:<id>``, ``flavor:<name>``, ``image:<id>``, ``tag:<tag>``,
-``metadata:<key>`` or ``metadata:<key>=<value>``. All but the kind is taken
-literally, capitals included.
+``metadata:<key>`` or ``metadata:<key>=<value>``. What follows the kind is
+compared exactly, case included.
 """
 
-import collections.abc
+
+from collections.abc import Iterable
 
 from cloudmanager.planning import options as opts
 from cloudmanager.planning import terms
 from cloudmanager.planning.cloud import model
 
-#: Code of servers that a rule keeps from a rebuild.
+#: Code of the blocker for servers that a rule names.
 NEVER = 'never-evacuate'
 
 
@@ -29,17 +30,17 @@ def _matches(rule: str, server: model.Server) -> bool:
         'image': server.image}.get(kind)
 
 
-def first_match(rules: collections.abc.Iterable[str],
+def first_match(rules: Iterable[str],
                 server: model.Server) -> str:
-    """The first rule that is about the server; empty when none is."""
+    """The first rule that names the server; empty when none does."""
     return next((rule for rule in rules if _matches(rule, server)), '')
 
 
 def kept(server: model.Server, flags: opts.Options) -> terms.Blocker | None:
-    """Why a rule keeps the server from being rebuilt, if one does."""
+    """The blocker of a server that a rule keeps from being rebuilt, if any."""
     rule = first_match(flags.never_evacuate, server)
     if not rule:
         return None
     return terms.Blocker(
-        NEVER, f'it is not rebuilt: rule {rule} of [host_tasks] '
-               'never_evacuate names it')
+        NEVER, f'it is never rebuilt: it matches {rule} in [host_tasks] '
+               'never_evacuate')

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""On which hosts the disks of servers can be reached.
+"""Which hosts share the storage that the disks of servers are on.
 
-Nova's API does not tell. Its libvirt driver looks on the new host, in the
-middle of an evacuation: a path that can be written, or RBD. So an operator
-has to say it, in the configuration or by a sharing provider in Placement.
-What nobody has said is local.
+Nova's API does not tell. Its libvirt driver finds out on the new host, in the
+middle of an evacuation: it looks for the disk's path, or for RBD. So an
+operator has to declare shared storage, in the configuration or by a sharing
+provider in Placement. Storage that nobody has declared is local.
 """
 
 from collections.abc import Collection
@@ -50,9 +50,9 @@ class Provider(Protocol):
 
 
 class Storages:
-    """What is known of the storages that hosts share.
+    """The storages that hosts share, as far as they were declared.
 
-    :param declared: names of aggregates, each of which is one storage, or
+    :param declared: names of aggregates whose hosts share one storage; or
         ``all``
     """
 
@@ -81,7 +81,7 @@ class Storages:
         if self._everywhere:
             found.add(model.EVERYWHERE)
         own = list(providers)
-        # A host with disk of its own may have put the disks there.
+        # If a host has an inventory of disk itself, disks may be there.
         if not any(model.DISK_GB in item.inventories for item in own):
             members = frozenset().union(*(item.aggregates for item in own))
             found.update(f'provider {item.name}' for item in self._sharing

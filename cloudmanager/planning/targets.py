@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hosts that a plan fills, and what is to be said about them."""
+"""The destinations of a plan: their usage, and warnings about it."""
 
 import collections
 
@@ -23,7 +23,7 @@ def of(books: ledger.Ledger,
 
 def warnings(books: ledger.Ledger, found: tuple[plan.Target, ...],
              flags: opts.Options) -> list[Blocker]:
-    """Return what is to be said about destinations that get full."""
+    """Return warnings about destinations that will be nearly full."""
     return [item for target in found
             for item in (*_usage(target, flags), *_memory(books, target))]
 
@@ -44,5 +44,5 @@ def _memory(books: ledger.Ledger, target: plan.Target) -> list[Blocker]:
         return []
     return [Blocker(
         'memory-overcommit',
-        f'{target.host} would carry {used} MiB of memory, more than the '
-        f'{memory.total - memory.reserved} that it has', host=target.host)]
+        f'the servers on {target.host} would have {used} MiB of memory, and '
+        f'it has {memory.total - memory.reserved} MiB', host=target.host)]

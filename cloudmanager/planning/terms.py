@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of plans: what can be done to a server, and what is in the way."""
+"""What can be done with a server, and what can prevent it."""
 
 import dataclasses
 import enum
 
 
 class Action(enum.StrEnum):
-    """What is done to a server to get it off its host."""
+    """What is done with a server to take it off its host."""
 
     LIVE = 'live-migrate'
     COLD = 'cold-migrate'
@@ -26,7 +26,12 @@ MOVES = frozenset((Action.LIVE, Action.COLD, Action.EVACUATE))
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Blocker:
-    """One thing in the way: a code for programs, a text for people."""
+    """What prevents something: a code for programs, a text for people.
+
+    :ivar host: the host that comes nearest, if room is lacking
+    :ivar short: how much is lacking, by resource class
+    :ivar servers: ids of the servers that it concerns
+    """
 
     code: str
     text: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which servers go to one host together, and how each of them may move."""
+"""Servers that have to go to one host together, and how each may move."""
 
 import collections
 
@@ -19,10 +19,10 @@ _AFFINITY_ADVICE = ('shelve and offload its members, then unshelve them, or '
 class Units:
     """Makes the units of a plan.
 
-    :param books: of the plan
-    :param dead: whether the hosts are dead, so that the urgent come first
-    :ivar forced: ids of servers that a move has to be forced for
-    :ivar blockers: what keeps servers from moving, by their ids
+    :param books: the ledger of the plan
+    :param dead: whether the hosts are dead, so that priority decides first
+    :ivar forced: ids of servers whose moves have to be forced
+    :ivar blockers: server id to what keeps it from moving
     """
 
     def __init__(self, books: ledger.Ledger, packer: pack.Packer,
@@ -37,7 +37,7 @@ class Units:
 
     def make(self, servers: list[model.Server],
              choices: Choices) -> list[pack.Unit]:
-        """Units to place; members of one hard affinity group are one."""
+        """The units to place. A hard affinity group makes one unit."""
         together: dict[str, list[model.Server]] = (
             collections.defaultdict(list))
         for server in servers:
@@ -57,7 +57,10 @@ class Units:
 
     def moves(self, server: model.Server, choice: classify.Classification
               ) -> tuple[Action, ...]:
-        """The rungs that need a host; a forced move is never a cold one."""
+        """The actions that need a destination.
+
+        Nova cannot be forced to migrate a server cold.
+        """
         if server.id not in self.forced:
             return choice.moves
         return tuple(step for step in choice.moves if step != Action.COLD)
@@ -78,7 +81,7 @@ class Units:
 
     def _affine(self, group: model.Group, members: list[model.Server],
                 choices: Choices) -> list[model.Server]:
-        """Members in moving order, or none when the group has to stay."""
+        """The members in the order of their moves; none if they must stay."""
         if self._books.members(group):
             return members
         forceable = [item for item in members
@@ -98,9 +101,10 @@ class Units:
                  if item.id in choices and not choices[item.id].ladder]
         if stuck and not self._dead:
             names = ', '.join(item.name or item.id for item in stuck)
-            return f'its hard affinity group has members that stay: {names}'
+            return ('its hard affinity group has members that cannot move: '
+                    f'{names}')
         if self._flags.force_affinity and forceable:
             return None
-        return ('Nova lets no first member of a hard affinity group off its '
-                'host unless forced, and cold migration cannot be forced: '
+        return ('Nova refuses to move the first member of a hard affinity '
+                'group unless forced, and cold migration cannot be forced: '
                 f'{_AFFINITY_ADVICE}')

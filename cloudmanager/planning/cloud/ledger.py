@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The projection: what hosts carry once the moves planned so far are done.
+"""What hosts carry once the moves planned so far are done.
 
-Sources are no targets, so targets only gain. A plan whose end fits
-therefore fits after each of its moves, in whatever order they run.
+A host that is emptied takes no servers, so the others only gain. If the end
+of a plan fits, then so does every stage of it, in whatever order its moves
+run.
 """
 
 import collections
-import collections.abc
+from collections.abc import Set
 
 from cloudmanager.planning import options as opts
 from cloudmanager.planning.cloud import model
@@ -15,7 +16,10 @@ _Shortage = tuple[float, dict[str, float]]
 
 
 class Bin:
-    """One host's room. ``limit`` is capacity, less the wanted headroom."""
+    """The room of one host, by resource class.
+
+    :ivar limit: capacity less the headroom that is to stay free
+    """
 
     __slots__ = ('host', 'name', 'used', 'limit', 'per_unit', 'avoid')
 
@@ -33,25 +37,24 @@ class Bin:
             self.limit[name] = capacity
             if name in flags.load_classes and capacity > 0:
                 self.limit[name] = capacity * min(
-                    1.0, flags.max_projected_usage
-                )
+                    1.0, flags.max_projected_usage)
                 self.per_unit[name] = 1.0 / capacity
 
     def fits(self, resources: model.Resources) -> bool:
-        """Whether the resources fit beside what is projected."""
+        """Whether the resources fit beside what the host will carry."""
         used, limit = self.used, self.limit
         for name, amount in resources.items():
-            if amount and (
-                name not in limit or used[name] + amount > limit[name]
-            ):
+            if amount and (name not in limit
+                           or used[name] + amount > limit[name]):
                 return False
         return True
 
     def load_with(self, resources: model.Resources) -> float:
-        """The largest usage over the load classes with these added.
+        """The load of the host with these resources added.
 
-        A small share of the mean decides between hosts that are equal in
-        the largest.
+        That is the largest usage of a class that counts as load. A small
+        part of the sum is added to it, to tell hosts apart whose largest
+        usages are equal.
         """
         used, most, total = self.used, 0.0, 0.0
         for name, unit in self.per_unit.items():
@@ -62,13 +65,17 @@ class Bin:
         return most + 0.01 * total
 
     def add(self, resources: model.Resources, sign: int = 1) -> None:
-        """Take the resources in, or out with a sign of -1."""
+        """Add resources to the host, or remove them with a sign of -1."""
         for name, amount in resources.items():
             if name in self.used:
                 self.used[name] += sign * amount
 
     def shortage(self, resources: model.Resources) -> _Shortage:
-        """How short the host is: relative worst, and amount a class."""
+        """How much the host lacks for these resources.
+
+        :returns: the largest lack as a fraction of its limit, and the amount
+            that is lacking of each class
+        """
         worst, short = 0.0, {}
         for name, amount in resources.items():
             limit = self.limit.get(name, 0.0)
@@ -79,32 +86,32 @@ class Bin:
         return worst, short
 
     def usage(self, *, before: bool = False) -> dict[str, float]:
-        """Fraction of the capacity used, by class, of any class."""
+        """Fraction of the capacity that is used, by resource class.
+
+        :param before: without the planned moves
+        """
         used = self.host.used if before else self.used
         return {
             name: round(used.get(name, 0) / inventory.capacity, 4)
             for name, inventory in sorted(self.host.inventory.items())
-            if inventory.capacity > 0
-        }
+            if inventory.capacity > 0}
 
 
 class Ledger:
-    """Bins of the hosts and where the members of each group are."""
+    """The hosts that stay in use, and where the members of groups will be.
 
-    def __init__(
-        self,
-        cloud: model.Cloud,
-        sources: collections.abc.Set[str],
-        flags: opts.Options,
-    ) -> None:
+    :param sources: names of the hosts to be emptied
+    """
+
+    def __init__(self, cloud: model.Cloud, sources: Set[str],
+                 flags: opts.Options) -> None:
         self.cloud = cloud
         self.sources = sources
         self.soft_weight = flags.soft_weight
         self.bins = {
             name: Bin(host, flags)
             for name, host in cloud.hosts.items()
-            if name not in sources
-        }
+            if name not in sources}
         self._members: dict[str, collections.Counter[str]] = {}
         for group_id, members in cloud.members_of.items():
             counts = self._members[group_id] = collections.Counter()
@@ -114,11 +121,11 @@ class Ledger:
                     counts[place] += 1
 
     def members(self, group: model.Group) -> collections.Counter[str]:
-        """Host to the number of the group's members projected there."""
+        """Host to the number of the group's members that will be there."""
         return self._members[group.id]
 
     def group_allows(self, group: model.Group | None, host: str) -> bool:
-        """Whether one more member there keeps the group's hard policy."""
+        """Whether the group's hard policy allows one more member there."""
         if group is None:
             return True
         if group.policy == model.ANTI_AFFINITY:
@@ -129,7 +136,7 @@ class Ledger:
         return True
 
     def soft_cost(self, group: model.Group | None, host: str) -> float:
-        """Load that the group's soft policy adds to this host's score."""
+        """Load to add to the host for breaking the group's soft policy."""
         if group is None:
             return 0.0
         if group.policy == model.SOFT_ANTI_AFFINITY:
@@ -141,7 +148,7 @@ class Ledger:
         return 0.0
 
     def place(self, server: model.Server, host: str, sign: int = 1) -> None:
-        """Project a server onto a host, or off it with a sign of -1."""
+        """Place a server on a host, or take it off with a sign of -1."""
         self.bins[host].add(server.resources, sign)
         group = self.cloud.group_of.get(server.id)
         if group is not None:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A picture of the cloud at one moment, as plain values.
 
-Everything here is read once, by others, and never written: plans are made
-on a :class:`~cloudmanager.planning.cloud.ledger.Ledger` over it.
+Nothing here changes once it was read. Plans are worked out on a
+:class:`~cloudmanager.planning.cloud.ledger.Ledger` above it.
 """
 
-import collections.abc
+from collections.abc import Iterable
+from collections.abc import Mapping
 import dataclasses
 import functools
 
@@ -22,17 +23,17 @@ SOFT_AFFINITY = 'soft-affinity'
 SOFT_ANTI_AFFINITY = 'soft-anti-affinity'
 
 #: Disks of a server that Nova keeps on the host unless they are volumes. Swap
-#: is not among them: what is in it is worth nothing without the memory.
+#: is not among them: its content is useless without the memory.
 ROOT = 'root disk'
 EPHEMERAL = 'ephemeral disk'
 #: The storage that all hosts reach.
 EVERYWHERE = 'all'
 
-Resources = collections.abc.Mapping[str, int]
+Resources = Mapping[str, int]
 
 
 class UnknownHost(LookupError):
-    """A host was named that the cloud does not have (names are exact)."""
+    """There is no host of exactly this name."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,22 +57,21 @@ class Inventory:
         return (self.total - self.reserved) * self.allocation_ratio
 
     def takes(self, amount: int) -> bool:
-        """Whether the amount is one that a single consumer may ask."""
-        return (
-            self.min_unit <= amount <= self.max_unit
-            and amount % self.step_size == 0
-        )
+        """Whether a single consumer may ask for the amount."""
+        return (self.min_unit <= amount <= self.max_unit
+                and amount % self.step_size == 0)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Server:
     """One instance.
 
-    ``resources`` are its Placement allocations (a volume-backed server has
-    no DISK_GB of root disk there). ``required_aggregates`` has Placement's
-    ``member_of`` form: the host must be in one aggregate of each set.
-    ``refuses`` maps an action to the reason why Nova is known to refuse it
-    (vTPM, encrypted memory, shares, accelerators ...).
+    :ivar resources: its allocations in Placement; the root disk of a
+        volume-backed server is not among them
+    :ivar required_aggregates: as Placement's ``member_of`` has it: the host
+        must be in one aggregate of each set
+    :ivar refuses: action to the reason why Nova is known to refuse it (vTPM,
+        encrypted memory, shares, accelerators ...)
     """
 
     id: str
@@ -82,17 +82,13 @@ class Server:
     vm_state: str = ''
     power_state: int | None = None
     locked: bool = False
-    resources: Resources = dataclasses.field(
-        default_factory=dict
-    )
+    resources: Resources = dataclasses.field(default_factory=dict)
     availability_zone: str = ''
     required_traits: frozenset[str] = frozenset()
     forbidden_traits: frozenset[str] = frozenset()
     required_aggregates: tuple[frozenset[str], ...] = ()
     group_id: str | None = None
-    metadata: collections.abc.Mapping[str, str] = dataclasses.field(
-        default_factory=dict
-    )
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
     project_id: str = ''
     #: Name of its flavor.
     flavor: str = ''
@@ -110,9 +106,7 @@ class Server:
     passthrough: bool = False
     #: Host with the other half of a resize that waits for confirmation.
     resize_source: str = ''
-    refuses: collections.abc.Mapping[str, str] = dataclasses.field(
-        default_factory=dict
-    )
+    refuses: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def size_mb(self) -> int:
@@ -121,7 +115,7 @@ class Server:
 
     @property
     def local_disk(self) -> bool:
-        """Whether no other host has its disks: a rebuild loses them."""
+        """Whether a rebuild loses disks, since no other host has them."""
         return bool(self.disks) and not self.storage
 
     @property
@@ -134,9 +128,9 @@ class Server:
 class Host:
     """One compute host.
 
-    Inventories of nested providers (PCI, VGPU) are summed into
-    ``inventory`` by who reads them. ``used`` is Placement's usage and so
-    counts allocations of servers and of migrations alike.
+    :ivar inventory: by resource class, nested providers (PCI, VGPU) included
+    :ivar used: Placement's usage, which counts allocations of migrations as
+        well as those of servers
     """
 
     name: str
@@ -144,14 +138,11 @@ class Host:
     enabled: bool = True
     up: bool = True
     reserved: bool = False
-    #: Somebody works on it, and it is about to be taken out of use.
+    #: A task acts on it and is about to take it out of use.
     maintenance: bool = False
-    inventory: collections.abc.Mapping[str, Inventory] = dataclasses.field(
-        default_factory=dict
-    )
-    used: Resources = dataclasses.field(
-        default_factory=dict
-    )
+    inventory: Mapping[str, Inventory] = dataclasses.field(
+        default_factory=dict)
+    used: Resources = dataclasses.field(default_factory=dict)
     traits: frozenset[str] = frozenset()
     aggregates: frozenset[str] = frozenset()
     #: Names of the storages that the disks of its servers are on and that
@@ -164,7 +155,7 @@ class Host:
 
     @property
     def out_of_use(self) -> str:
-        """Why the host is no target whoever asks; empty when it is one."""
+        """Why the host takes no servers at all; empty when it does."""
         if not self.up:
             return 'down'
         if self.maintenance:
@@ -183,9 +174,7 @@ class Group:
     id: str
     policy: str
     members: frozenset[str] = frozenset()
-    rules: collections.abc.Mapping[str, int] = dataclasses.field(
-        default_factory=dict
-    )
+    rules: Mapping[str, int] = dataclasses.field(default_factory=dict)
     name: str = ''
 
     @property
@@ -202,23 +191,20 @@ class Cloud:
     ``Group.members`` alike: either is enough.
     """
 
-    hosts: collections.abc.Mapping[str, Host]
-    servers: collections.abc.Mapping[str, Server]
-    groups: collections.abc.Mapping[str, Group]
+    hosts: Mapping[str, Host]
+    servers: Mapping[str, Server]
+    groups: Mapping[str, Group]
 
     @classmethod
     def of(
         cls,
-        hosts: collections.abc.Iterable[Host],
-        servers: collections.abc.Iterable[Server] = (),
-        groups: collections.abc.Iterable[Group] = (),
+        hosts: Iterable[Host], servers: Iterable[Server] = (),
+        groups: Iterable[Group] = ()
     ) -> 'Cloud':
         """Index what was read."""
-        return cls(
-            hosts={host.name: host for host in hosts},
-            servers={server.id: server for server in servers},
-            groups={group.id: group for group in groups},
-        )
+        return cls(hosts={host.name: host for host in hosts},
+                   servers={server.id: server for server in servers},
+                   groups={group.id: group for group in groups})
 
     def host(self, name: str) -> Host:
         """The host of exactly this name.
@@ -248,8 +234,7 @@ class Cloud:
         found = {
             member: group
             for group in self.groups.values()
-            for member in group.members
-        }
+            for member in group.members}
         for server in self.servers.values():
             if server.group_id and server.group_id in self.groups:
                 found[server.id] = self.groups[server.group_id]

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choosing destinations: largest first, onto the least loaded host.
+"""The choice of destinations: largest first, onto the least loaded host.
 
-1. Each unit (a server, or a hard affinity group as one) goes where the
-   largest of the host's usages is least afterwards.
-2. What found no room is tried again by sending one placed unit elsewhere.
-3. Of what is left, one placed unit is given up where that makes room for
-   more servers, so that few are left behind (greedy, not optimal).
-4. Destinations are chosen anew, unit by unit, while that lowers the load
-   where the unit lands: nothing is left for a balancing to improve.
+1. Each unit (a server, or a hard affinity group as a whole) goes to the host
+   whose largest usage will then be smallest.
+2. If a unit finds no room, one placed unit is sent elsewhere to make some.
+3. If units still are left, a placed unit is given up where that makes room
+   for more servers than it has, so that few stay behind (greedy, not
+   optimal).
+4. Each unit chooses its destination again, as long as that lowers the load
+   there, so that balancing would find nothing to improve.
 
-All of this changes the plan only; no server moves twice.
+All of this happens in the plan; no server moves twice.
 """
 
 import collections
-import collections.abc
+from collections.abc import Iterable
 import dataclasses
 
 from cloudmanager.planning import options as opts
@@ -32,10 +33,14 @@ _Ranking = tuple[ranking.Ranking, list[ledger.Bin]]
 
 @dataclasses.dataclass(eq=False, slots=True)
 class Unit:
-    """Servers that go to one host together, with their ladders of moves.
+    """Servers that go to one host together.
 
-    ``candidates`` holds the legal targets for each rung; ``host`` and
-    ``rung`` are the choice made, or empty.
+    A rung is a position in the ladders, of which each server has one.
+
+    :ivar ladders: the moves to try in turn, for each server
+    :ivar candidates: the legal targets, for each rung
+    :ivar host: the destination that was chosen; empty before
+    :ivar rung: the rung that was chosen
     """
 
     servers: list[model.Server]
@@ -57,70 +62,49 @@ class Unit:
 class Packer:
     """Places units on the ledger."""
 
-    def __init__(
-        self, books: ledger.Ledger, legal: reach.Reach, flags: opts.Options
-    ) -> None:
+    def __init__(self, books: ledger.Ledger, legal: reach.Reach,
+                 flags: opts.Options) -> None:
         self._books = books
         self._reach = legal
         self._flags = flags
         self._on: dict[str, list[Unit]] = collections.defaultdict(list)
         self._budget = _REPAIR_BUDGET
-        #: By the list of candidates and the resources; the list is kept,
-        #: so that no other one gets its identity.
+        #: By the identity of the list of candidates, and the resources. The
+        #: list is kept as well, so that its identity is not used again.
         self._rankings: dict[tuple[object, ...], _Ranking] = {}
         self._mean = self._mean_capacity()
 
     def _mean_capacity(self) -> dict[str, float]:
-        """Mean capacity a host, by load class, to measure sizes with."""
+        """Mean capacity of a host, by load class. Sizes are parts of it."""
         bins = self._books.bins.values()
         return {
-            name: sum(
-                bin_.host.inventory[name].capacity
-                for bin_ in bins
-                if name in bin_.host.inventory
-            )
-            / max(1, len(bins))
-            for name in self._flags.load_classes
-        }
+            name: sum(bin_.host.inventory[name].capacity for bin_ in bins
+                      if name in bin_.host.inventory) / max(1, len(bins))
+            for name in self._flags.load_classes}
 
-    def unit(
-        self,
-        servers: list[model.Server],
-        ladders: list[tuple[Action, ...]],
-        priority: int,
-    ) -> Unit:
-        """A unit with its legal targets looked up."""
+    def unit(self, servers: list[model.Server],
+             ladders: list[tuple[Action, ...]], priority: int) -> Unit:
+        """Make a unit and find its legal targets."""
         resources: dict[str, int] = {}
         for server in servers:
             for name, amount in server.resources.items():
                 resources[name] = resources.get(name, 0) + amount
-        size = max(
-            (
-                resources.get(name, 0) / mean
-                for name, mean in self._mean.items()
-                if mean > 0
-            ),
-            default=0.0,
-        )
-        return Unit(
-            servers,
-            ladders,
-            self._books.cloud.group_of.get(servers[0].id),
-            resources,
-            size,
-            priority,
-            self._candidates(servers, ladders),
-        )
+        size = max((resources.get(name, 0) / mean
+                    for name, mean in self._mean.items() if mean > 0),
+                   default=0.0)
+        return Unit(servers, ladders,
+                    self._books.cloud.group_of.get(servers[0].id), resources,
+                    size, priority, self._candidates(servers, ladders))
 
     def _candidates(
-        self, servers: list[model.Server], ladders: list[tuple[Action, ...]]
-    ) -> list[list[ledger.Bin]]:
+            self, servers: list[model.Server],
+            ladders: list[tuple[Action, ...]]) -> list[list[ledger.Bin]]:
         found = []
         for rung in range(max(len(ladder) for ladder in ladders)):
             sets = [
-                self._reach.targets(server, ladder[min(rung, len(ladder) - 1)])
-                for server, ladder in zip(servers, ladders, strict=True)
-            ]
+                self._reach.targets(
+                    server, ladder[min(rung, len(ladder) - 1)])
+                for server, ladder in zip(servers, ladders, strict=True)]
             common = sets[0]
             for other in sets[1:]:
                 if other is not common:
@@ -134,31 +118,25 @@ class Packer:
         return avoid, load + self._books.soft_cost(unit.group, name), name
 
     def _takes(self, unit: Unit, bin_: ledger.Bin) -> bool:
-        return bin_.fits(unit.resources) and (
-            unit.group is None
-            or self._books.group_allows(unit.group, bin_.name)
-        )
+        return (bin_.fits(unit.resources)
+                and self._books.group_allows(unit.group, bin_.name))
 
     def _best(self, unit: Unit) -> _Spot | None:
         """The best host of the first rung that has any."""
         for rung, candidates in enumerate(unit.candidates):
             best = self._ranking(candidates, unit.resources).best(
                 lambda host: self._books.group_allows(unit.group, host),
-                lambda host: self._books.soft_cost(unit.group, host),
-            )
+                lambda host: self._books.soft_cost(unit.group, host))
             if best is not None:
                 return best, rung
         return None
 
-    def _ranking(
-        self, candidates: list[ledger.Bin], resources: dict[str, int]
-    ) -> ranking.Ranking:
+    def _ranking(self, candidates: list[ledger.Bin],
+                 resources: dict[str, int]) -> ranking.Ranking:
         key = (id(candidates), *sorted(resources.items()))
         if key not in self._rankings:
             self._rankings[key] = (
-                ranking.Ranking(candidates, resources),
-                candidates,
-            )
+                ranking.Ranking(candidates, resources), candidates)
         return self._rankings[key][0]
 
     def _place(self, unit: Unit, sign: int) -> None:
@@ -185,17 +163,11 @@ class Packer:
             self._put(unit, *spot)
         return spot is not None
 
-    def pack(self, units: collections.abc.Iterable[Unit]) -> list[Unit]:
-        """Place all that fits; give back the units that do not."""
-        order = sorted(
-            units,
-            key=lambda unit: (
-                -unit.priority,
-                -unit.size,
-                len(unit.candidates[0]),
-                unit.servers[0].id,
-            ),
-        )
+    def pack(self, units: Iterable[Unit]) -> list[Unit]:
+        """Place the units that fit, and return those that do not."""
+        order = sorted(units, key=lambda unit: (
+            -unit.priority, -unit.size, len(unit.candidates[0]),
+            unit.servers[0].id))
         left = [unit for unit in order if not self._settle(unit)]
         left = [unit for unit in left if not self._repair(unit)]
         while left and self._trade(left):
@@ -215,9 +187,8 @@ class Packer:
                         return True
         return False
 
-    def _displace(
-        self, unit: Unit, other: Unit, bin_: ledger.Bin, rung: int
-    ) -> bool:
+    def _displace(self, unit: Unit, other: Unit, bin_: ledger.Bin,
+                  rung: int) -> bool:
         back = self._take(other)
         if self._takes(unit, bin_):
             self._budget -= 1
@@ -233,8 +204,7 @@ class Packer:
         placed = [unit for units in self._on.values() for unit in units]
         placed.sort(key=lambda unit: (-unit.size, unit.servers[0].id))
         smallest_first = sorted(
-            left, key=lambda unit: (unit.size, unit.servers[0].id)
-        )
+            left, key=lambda unit: (unit.size, unit.servers[0].id))
         for unit in placed:
             back = self._take(unit)
             gained = self._fill(back[0], smallest_first, unit.priority)
@@ -247,9 +217,8 @@ class Packer:
             self._put(unit, *back)
         return False
 
-    def _fill(
-        self, bin_: ledger.Bin, units: list[Unit], priority: int
-    ) -> list[Unit]:
+    def _fill(self, bin_: ledger.Bin, units: list[Unit],
+              priority: int) -> list[Unit]:
         """Place on one host what fits of the units, none of less priority."""
         gained = []
         for unit in units:
@@ -263,7 +232,7 @@ class Packer:
         return gained
 
     def _polish(self, placed: list[Unit]) -> None:
-        """Let each unit choose again, now that all the others are known."""
+        """Let each unit choose again, now that all others are placed."""
         for _ in range(_POLISH_PASSES):
             if not any([self._choose_again(unit) for unit in placed]):
                 return
@@ -272,10 +241,9 @@ class Packer:
         old, rung = self._take(unit)
         spot = self._best(unit)
         if spot is not None and spot[1] <= rung:
+            avoid, load, _ = self._score(unit, old)
             better = spot[1] < rung or (
-                self._score(unit, spot[0])[:2]
-                < (old.avoid, self._score(unit, old)[1] - _EPSILON)
-            )
+                self._score(unit, spot[0])[:2] < (avoid, load - _EPSILON))
             if better:
                 self._put(unit, *spot)
                 return True

@@ -1,43 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hosts that have room for something, the least loaded first."""
+"""The hosts that have room for some resources, the least loaded first."""
 
-import collections.abc
+from collections.abc import Callable
+from collections.abc import Iterable
 import heapq
 
 from cloudmanager.planning.cloud import ledger
 from cloudmanager.planning.cloud import model
 
-#: Whether better not, load afterwards, and name; the smallest is the best.
+#: Whether to avoid the host, its load afterwards, its name. Least is best.
 Score = tuple[bool, float, str]
 
 
 def score(bin_: ledger.Bin, resources: model.Resources) -> Score:
-    """How good a host is for resources, whatever their group wants."""
+    """How well a host suits some resources. Groups are not considered."""
     return (bin_.avoid, bin_.load_with(resources), bin_.name)
 
 
 class Ranking:
     """Some hosts in the order in which they suit some resources.
 
-    It is a heap: after a placement one host is sorted in again, where a
-    search would look at each of them.
+    It is a heap: after a placement only the host that changed has to be
+    sorted in again.
 
     :param bins: the hosts that may take the resources at all
     """
 
-    def __init__(
-        self,
-        bins: collections.abc.Iterable[ledger.Bin],
-        resources: model.Resources,
-    ) -> None:
+    def __init__(self, bins: Iterable[ledger.Bin],
+                 resources: model.Resources) -> None:
         self._resources = resources
         self._bins = {bin_.name: bin_ for bin_ in bins}
-        #: What counts of each host with room; older entries are void.
+        #: The present score of each host with room. Older entries of the heap
+        #: do not count.
         self._valid = {
             name: score(bin_, resources)
             for name, bin_ in self._bins.items()
-            if bin_.fits(resources)
-        }
+            if bin_.fits(resources)}
         self._heap = list(self._valid.values())
         heapq.heapify(self._heap)
 
@@ -54,15 +52,12 @@ class Ranking:
         else:
             self._valid.pop(name, None)
 
-    def best(
-        self,
-        allows: collections.abc.Callable[[str], bool],
-        cost: collections.abc.Callable[[str], float],
-    ) -> ledger.Bin | None:
-        """The best host with room, or None.
+    def best(self, allows: Callable[[str], bool],
+             cost: Callable[[str], float]) -> ledger.Bin | None:
+        """The best host with room; ``None`` if there is none.
 
-        :param allows: whether a host is allowed, by name
-        :param cost: load to add to that of a host, never below zero
+        :param allows: tells whether a host is allowed, by its name
+        :param cost: gives the load to add to that of a host, not below zero
         """
         found: Score | None = None
         aside = []

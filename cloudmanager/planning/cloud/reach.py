@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which hosts may take a server at all, whatever room they have."""
+"""Which hosts may take a server, if room is not considered."""
 
-import typing
+from typing import NamedTuple
 
 from cloudmanager.planning import options as opts
 from cloudmanager.planning.cloud import ledger
@@ -9,24 +9,24 @@ from cloudmanager.planning.cloud import model
 from cloudmanager.planning.terms import Action
 
 
-class _Key(typing.NamedTuple):
-    """All that decides about hosts; servers that share it share hosts."""
+class _Key(NamedTuple):
+    """All that the choice depends on: servers with equal keys share hosts."""
 
     zone: str
     required: frozenset[str]
     forbidden: frozenset[str]
     aggregates: tuple[frozenset[str], ...]
     cell: str
-    #: Hypervisor type and version that a live migration needs at least.
+    #: Hypervisor type, and the lowest version, that a live migration needs.
     hypervisor: tuple[str, int]
     resources: tuple[tuple[str, int], ...]
     refused: frozenset[str]
-    #: Storages of which a rebuild needs one, for the disks that are there.
+    #: Storages of which a rebuild needs one, since its disks are there.
     storage: frozenset[str]
 
 
 class Reach:
-    """Legal targets by server and action, each computed once."""
+    """The legal targets of servers. Each set of them is worked out once."""
 
     def __init__(self, books: ledger.Ledger, flags: opts.Options) -> None:
         self._cloud = books.cloud
@@ -34,8 +34,7 @@ class Reach:
         self._flags = flags
         self._out = {
             name: self._out_of_use(bin_.host)
-            for name, bin_ in books.bins.items()
-        }
+            for name, bin_ in books.bins.items()}
         self._known: dict[_Key, list[ledger.Bin]] = {}
 
     def _out_of_use(self, host: model.Host) -> str:
@@ -49,40 +48,36 @@ class Reach:
         if source is not None and action == Action.LIVE:
             hypervisor = (source.hypervisor_type, source.hypervisor_version)
         return _Key(
-            server.availability_zone,
-            server.required_traits,
-            server.forbidden_traits,
-            server.required_aggregates,
-            source.cell if source else '',
-            hypervisor,
+            server.availability_zone, server.required_traits,
+            server.forbidden_traits, server.required_aggregates,
+            source.cell if source else '', hypervisor,
             tuple(sorted(server.resources.items())),
             frozenset(self._flags.refused.get(server.id, ())),
-            server.storage
-            if server.bound and action == Action.EVACUATE
-            else frozenset(),
-        )
+            server.storage if server.bound and action == Action.EVACUATE
+            else frozenset())
 
     def targets(self, server: model.Server, action: str) -> list[ledger.Bin]:
-        """Bins of the hosts that may take the server."""
+        """The hosts that may take the server."""
         key = self._key(server, action)
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = [
-                bin_
-                for name, bin_ in self._bins.items()
-                if not self._out[name] and not _unfit(bin_.host, key)
-            ]
+                bin_ for name, bin_ in self._bins.items()
+                if not self._out[name] and not _unfit(bin_.host, key)]
         return found
 
     def unfit(self, server: model.Server, action: str) -> dict[str, str]:
-        """Why each host is unfit for it, in use or not; empty when fit."""
+        """Why each host is unfit for the server; empty when it is not.
+
+        Hosts that are out of use are judged like all others.
+        """
         key = self._key(server, action)
         return {
-            name: _unfit(bin_.host, key) for name, bin_ in self._bins.items()
-        }
+            name: _unfit(bin_.host, key)
+            for name, bin_ in self._bins.items()}
 
     def out_of_use(self, host: str) -> str:
-        """Why the host is a target for nobody; empty when it is one."""
+        """Why no server may go to the host; empty when some may."""
         return self._out[host]
 
 
@@ -113,8 +108,7 @@ def _unfit_kind(host: model.Host, key: _Key) -> str:
         return 'lacks trait ' + ', '.join(sorted(key.required - host.traits))
     if not key.forbidden.isdisjoint(host.traits):
         return 'has forbidden trait ' + ', '.join(
-            sorted(key.forbidden & host.traits)
-        )
+            sorted(key.forbidden & host.traits))
     kind, version = key.hypervisor
     if kind and host.hypervisor_type and kind != host.hypervisor_type:
         return f'runs {host.hypervisor_type}, not {kind}'

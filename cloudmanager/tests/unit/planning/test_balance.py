@@ -58,16 +58,16 @@ class BalanceTestCase(testtools.TestCase):
             self.stays(f'1 {why}', factory.host('h1', **values))
 
     def test_alone(self):
-        self.assertEqual('no host is better than src (there is no other)',
-                         self.choose().reason)
+        self.assertEqual('no host suits it better than src (there is no '
+                         'other)', self.choose().reason)
 
     def test_reasons_are_counted(self):
         """The commonest first, equals by their names."""
         found = self.choose(
             factory.host('h1', up=False), factory.host('h2', reserved=True),
             factory.host('h3', enabled=False), factory.host('h4', up=False))
-        self.assertEqual('no host is better than src (2 down, 1 disabled, '
-                         '1 reserved)', found.reason)
+        self.assertEqual('no host suits it better than src (2 down, 1 '
+                         'disabled, 1 reserved)', found.reason)
 
     def test_shares_are_told_apart(self):
         for one, other, texts in (
@@ -88,8 +88,8 @@ class BalanceTestCase(testtools.TestCase):
         for gain, host in ((0.0, 'h1'), (0.01, 'h1'), (0.2, '')):
             found = self.choose_gain(gain, factory.host('h1', used=nearly))
             self.assertEqual(host, found.host, gain)
-        self.assertIn('there is nothing to gain: the load of src is 58% with '
-                      'it, and that of h1 would be 45%', found.reason)
+        self.assertIn('a move would gain too little: the load of src is 58% '
+                      'with it, and that of h1 would be 45%', found.reason)
 
     def choose_gain(self, gain, *hosts):
         cloud = factory.cloud([factory.host('src', used=HALF_FULL), *hosts],
@@ -224,7 +224,7 @@ class HowTestCase(testtools.TestCase):
         self.assertEqual((Action.WAIT,), found.ladder)
 
     def test_not_stopped(self):
-        """A server that is not stopped is moved live or not at all."""
+        """A server that is not stopped is it can only be moved live."""
         for values in ({'passthrough': True}, {'power_state': 4},
                        {'power_state': 6}):
             for flag in (True, False):

@@ -89,7 +89,7 @@ class DrainTestCase(unittest.TestCase):
         rows = (
             ('SUSPENDED', 'suspended', 'resume it'),
             ('RESCUE', 'rescued', 'unrescue it'),
-            ('ERROR', 'error', 'decide'),
+            ('ERROR', 'error', 'repair it'),
             ('VERIFY_RESIZE', 'verify-resize', 'confirm or revert'),
             ('SOFT_DELETED', 'soft-deleted', 'restore it'),
         )

@@ -72,11 +72,11 @@ REASONS = (
 EVACUATIONS = (
     ({}, EVAC, 'it ran'),
     ({'status': 'PAUSED'}, EVAC,
-     'it was paused and arrives running; reset to error first'),
+     'it was paused and will arrive running; reset to error first'),
     ({'task_state': 'rebuilding'}, 'wait',
-     'a rebuild or evacuation of it was under way already'),
+     'it was already being rebuilt or evacuated'),
     ({'status': 'BUILD'}, 'blocked',
-     'it was never launched: delete it and create it anew'),
+     'it was never launched: delete it and create a new one'),
     ({'refuses': {EVAC: 'it has shares'}}, 'blocked', 'it has shares'))
 
 

@@ -55,7 +55,7 @@ class DrainTestCase(unittest.TestCase):
     def test_allowed(self) -> None:
         """allow_data_loss is a warning that names what is lost (FD24)."""
         rows = (('ERROR', (EVAC,), 'its data is lost'),
-                ('ACTIVE', (LIVE, EVAC), 'if it comes to its evacuation'))
+                ('ACTIVE', (LIVE, EVAC), 'if it has to be evacuated'))
         for status, ladder, text in rows:
             choice = classify.drain_choice(local(status=status), LOSS)
             self.assertEqual(ladder, choice.ladder)

@@ -7,7 +7,7 @@ from cloudmanager.planning.cloud import model
 from cloudmanager.tests.unit.planning import base
 from cloudmanager.tests.unit.planning import factory
 
-DONE = 'used when all is done'
+DONE = 'used in the end'
 
 
 def group(policy: str, *members: str, name: str = '',
@@ -26,9 +26,9 @@ class ChosenTestCase(base.PlanTestCase):
     def test_load(self) -> None:
         """The class that is fullest is named, of those that count."""
         server = factory.server('a', vcpus=4, memory=8192)
-        for flags, text in (({}, f', 50% of MEMORY_MB {DONE}'),
+        for flags, text in (({}, f', 50% of its MEMORY_MB {DONE}'),
                             ({'load_classes': ('VCPU',)},
-                             f', 25% of VCPU {DONE}'),
+                             f', 25% of its VCPU {DONE}'),
                             ({'load_classes': ()}, '')):
             self.assertEqual(f'the only legal host{text}', self.why(
                 base.hosts('b'), [server], **flags))
@@ -40,8 +40,8 @@ class ChosenTestCase(base.PlanTestCase):
         hosts = base.hosts('b', 'c')
         server = factory.server('a', vcpus=4)
         self.assertEqual(
-            f'least loaded of 2 legal hosts, 25% of VCPU {DONE}, no host '
-            'that was not to be avoided had room',
+            f'least loaded of 2 legal hosts, 25% of its VCPU {DONE}, to be '
+            'avoided, but no other host had room',
             self.why(hosts, [server], avoid_hosts=['b', 'c']))
         self.assertNotIn('avoided', self.why(hosts, [server],
                                              avoid_hosts=['b']))

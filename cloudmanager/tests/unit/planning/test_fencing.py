@@ -39,7 +39,7 @@ class BlockedTestCase(base.PlanTestCase):
         self.assertTrue(self.entry(made, 'runs').fits)
         self.assertFalse(self.entry(made, 'err').fits)
         texts = [item.text for item in self.entry(made, 'err').blockers]
-        self.assertIn('decide on it', texts[0])
+        self.assertIn('repair it or delete it', texts[0])
         self.assertIn('soft', texts[1])
         self.assertEqual(
             {'error': ('err',), 'soft-deleted': ('soft',)},

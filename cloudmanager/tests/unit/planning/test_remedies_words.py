@@ -28,7 +28,7 @@ WAKEUP = (
     (OFF, [], Step.START, 'it is SHUTOFF'),
     (OFF, [Tried(Step.START)] * 5, Step.START, 'it is SHUTOFF'),
     (OFF, [Tried(Step.START)] * 6, FAILED,
-     'it does not stay up: it is SHUTOFF again'),
+     'it does not keep running: it is SHUTOFF again'),
     (WAITING, [], DONE, 'it runs, and its resize waits for confirmation'),
     ({**WAITING, 'power': 4}, [], FAILED,
      'its resize waits for confirmation, and its power state is off: confirm '
@@ -51,7 +51,7 @@ WAKEUP = (
     ({'status': 'ERROR', 'fault': 'no disk'}, [], FAILED,
      'it is in error: no disk: repair it'),
     ({'status': 'BUILD'}, [], FAILED,
-     'it was never launched: delete it and create it anew'),
+     'it was never launched: delete it and create a new one'),
     ({'status': 'SOFT_DELETED'}, [], FAILED,
      'it is soft-deleted: restore it'),
     ({'status': 'ALIEN'}, [], FAILED, 'its state ALIEN is not known'))
@@ -64,13 +64,13 @@ RESETS = (
     ({'busy': 'it moves', 'guarded': True}, [], FAILED,
      'it moves; a reset now would do harm'),
     ({'status': 'SHELVED'}, [], FAILED,
-     'it is shelved, and its image would be left behind: wake it up'),
+     'it is shelved, and a reset would leave its image behind: wake it up'),
     ({'status': 'SHELVED_OFFLOADED', 'host': ''}, [], FAILED,
      'it is shelved and on no host: wake it up'),
-    (WAITING, [], FAILED, 'its resize waits for confirmation, and the old '
-     'half would be left behind: repair it'),
+    (WAITING, [], FAILED, 'its resize waits for confirmation, and a reset '
+     'would leave the old half behind: repair it'),
     ({'launched': False}, [], FAILED,
-     'it was never launched: delete it and create it anew'))
+     'it was never launched: delete it and create a new one'))
 REBOOTS = (
     ({'host_up': False}, [], FAILED, 'its host cmp1 is down: recover it'),
     ({}, [], Step.RESET, 'it is ACTIVE'),
@@ -87,7 +87,7 @@ DEAD = {'host_up': False}
 RECOVERIES = (
     (DEAD, [], Step.EVACUATE, 'its host cmp1 is down'),
     ({**DEAD, 'launched': False}, [], FAILED,
-     'it was never launched: delete it and create it anew'),
+     'it was never launched: delete it and create a new one'),
     (DEAD, [EVACUATED], FAILED, 'its host cmp1 is down as well'),
     (DEAD, [Tried(Step.EVACUATE, 'refused')], FAILED,
      'evacuate failed: refused'),
@@ -105,8 +105,8 @@ REPAIRS = (
     (DEAD, [], Step.EVACUATE, 'its host cmp1 is down'),
     ({'busy': 'it boots'}, [], WAIT, 'it boots'),
     ({'launched': False}, [], FAILED,
-     'it was never launched: delete it and create it anew'),
-    ({'power': 4}, [RESET] * 6, FAILED, 'it is ACTIVE in spite of all that'),
+     'it was never launched: delete it and create a new one'),
+    ({'power': 4}, [RESET] * 6, FAILED, 'it is ACTIVE after 6 steps'),
     ({'power': 4}, [RESET] * 5, Step.REBOOT,
      'it is ACTIVE, but its power state is off'),
     ({'status': 'ALIEN'}, [], FAILED, 'its state ALIEN is not known'),
@@ -114,7 +114,7 @@ REPAIRS = (
     ({'task_state': 'x', 'host': ''}, [], FAILED,
      'its task x is stuck, and it is on no host'),
     ({'task_state': 'x'}, [RESET], FAILED,
-     'its task x is stuck in spite of a reset'),
+     'its task x is stuck after a reset'),
     ({'task_state': 'x'}, [], Step.RESET, 'its task x is stuck'),
     # Nova calls it active.
     ({'power': 4, 'stopped': 'noon'}, [], Step.STOP,
@@ -132,8 +132,8 @@ REPAIRS = (
     (OFF, [Tried(Step.REVERT)], DONE, 'it is off, as it was before its '
      'resize'),
     (OFF, [Tried(Step.CONFIRM), RESET], Step.START, 'it is off'),
-    (BY_USER, [], DONE, 'nothing is wrong: a user stopped it at noon, and to '
-     'wake it up makes it run'),
+    (BY_USER, [], DONE, 'nothing is wrong: a user stopped it at noon; wake '
+     'it up to make it run'),
     (BY_USER, [Tried(Step.STOP)], DONE, 'it is off: a user stopped it at '
      'noon'),
     (BY_USER, [Tried(Step.START)], Step.REBOOT, 'it went off again'),
@@ -150,19 +150,19 @@ REPAIRS = (
     ({'status': 'ERROR'}, [RESET, REBOOT], FAILED, 'it is in error'),
     # Paused and the like, on purpose.
     ({'status': 'PAUSED'}, [], DONE,
-     'nothing is wrong: it is paused, and to wake it up makes it run'),
+     'nothing is wrong: it is paused; wake it up to make it run'),
     ({'status': 'SUSPENDED'}, [], DONE,
-     'nothing is wrong: it is suspended, and to wake it up makes it run'),
+     'nothing is wrong: it is suspended; wake it up to make it run'),
     ({'status': 'RESCUED'}, [], DONE,
-     'nothing is wrong: it is in rescue, and to wake it up makes it run'),
+     'nothing is wrong: it is in rescue; wake it up to make it run'),
     ({'status': 'SHELVED'}, [], DONE,
-     'nothing is wrong: it is shelved, and to wake it up makes it run'),
+     'nothing is wrong: it is shelved; wake it up to make it run'),
     ({'status': 'SHELVED_OFFLOADED', 'host': ''}, [], DONE,
-     'nothing is wrong: it is shelved, and to wake it up makes it run'))
+     'nothing is wrong: it is shelved; wake it up to make it run'))
 #: What is known of the resize, what was tried, the step or end, and why.
 RESIZES = (
-    (None, [], FAILED, 'it waits for the confirmation of a resize that Nova '
-     'has no record of'),
+    (None, [], FAILED, 'its resize waits for confirmation, and Nova has no '
+     'record of the resize'),
     ({'stuck': False}, [], DONE,
      'nothing is wrong: its resize waits for its owner'),
     ({'source_up': False}, [], FAILED, 'its resize is stuck, and the host of '

@@ -51,7 +51,7 @@ class RulesTestCase(unittest.TestCase):
         choice = classify.drain_choice(broken, flags)
         self.assertEqual((), choice.ladder)
         texts = ' '.join(item.text for item in choice.blockers)
-        self.assertIn('rule image:i1', texts)
+        self.assertIn('it matches image:i1', texts)
         self.assertNotIn('allow_evacuate)', texts)
 
 

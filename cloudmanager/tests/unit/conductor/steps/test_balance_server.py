@@ -69,8 +69,8 @@ class BalanceTestCase(server_case.ServerCase):
         self.config(group='server_tasks', balance_gain=0.05)
         self.nova.add('vm1')
         result = self.act('balance')
-        self.assertIn('there is nothing to gain: the load of src is 8% with '
-                      'it, and that of dst1 would be ', result)
+        self.assertIn('a move would gain too little: the load of src is 8% '
+                      'with it, and that of dst1 would be ', result)
         self.assertIn('stays on src', result)
         self.assertEqual([], self.asked())
 
