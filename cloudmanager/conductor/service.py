@@ -36,6 +36,7 @@ from cloudmanager.conductor.endpoints import volumes
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.engine import worker as engine_worker
 from cloudmanager.conductor.hosts import compute_services
+from cloudmanager.conductor.periodics import audits
 from cloudmanager.conductor.periodics import inventory
 from cloudmanager.conductor.periodics import members
 from cloudmanager.conductor.periodics import power_sweep
@@ -175,6 +176,8 @@ class Conductor:
             runner.Work('inventory', lambda: CONF.inventory.sync_interval,
                         inventory.Inventory(lambda: self._tools().nova,
                                             self.members).run),
+            runner.Work('audits', lambda: CONF.drs.policy_interval,
+                        audits.Audits(self.members, self._worker.post).run),
             runner.Work('boot-files', self._boot_files_interval,
                         self._boot_files.reconcile),
             runner.Work('power-sweep', self._sweep_interval,

@@ -84,6 +84,14 @@ OPTS = [
                       'cooldown_max. 0: no pause.'),
     cfg.FloatOpt('cooldown_max', default=86400.0, min=1,
                  help='Seconds of the longest such pause.'),
+    cfg.FloatOpt('policy_interval', default=5.0, min=0.1, max=3600,
+                 help='Seconds from one look to the next whether an audit is '
+                      'due by the policy of an aggregate.'),
+    cfg.IntOpt('foreign_moves', default=3, min=1,
+               help='When somebody else has moved so many servers within an '
+                    'aggregate since its last audit, at least in the last '
+                    'hour, its next audit only recommends: two that balance '
+                    'would undo what the other does.'),
 ]
 
 

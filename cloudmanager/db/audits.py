@@ -113,18 +113,20 @@ def find_applying(context: api.Context, audit_id: int,
     return task_id
 
 
-def ensure(context: api.Context, aggregate_id: int,
-           task_id: str) -> models.Row:
+def ensure(context: api.Context, aggregate_id: int, task_id: str,
+           continuous: bool = False) -> models.Row:
     """Return the audit that a task makes; insert it if there is none yet.
 
     The API and a conductor may do that at the same moment.
+
+    :param continuous: whether the policy of the aggregate asks for it
     """
     found = find_of_task(context, task_id)
     if found is None:
         try:
             table.create(context, _AUDIT, {
                 'aggregate_id': aggregate_id, 'task_id': task_id,
-                'status': AuditStatus.PENDING})
+                'status': AuditStatus.PENDING, 'continuous': continuous})
         except db_exc.DBDuplicateEntry:
             pass
         found = find_of_task(context, task_id)
@@ -180,6 +182,31 @@ def settle(context: api.Context, owner: Owner, audit_id: int,
                 state=state, error=error,
                 finished_at=None if state == MoveState.PLANNED else now))
     table.update(context, _AUDIT, audit_id, values)
+
+
+@api.reader
+def moved_since(context: api.Context, aggregate_id: int,
+                since: datetime.datetime) -> int:
+    """Return how many servers audits that nobody asked for have moved.
+
+    :param since: when they were
+    """
+    return int(context.session.scalar(
+        sa.select(sa.func.count()).select_from(_MOVE).join(
+            _AUDIT, _AUDIT.id == _MOVE.audit_id).where(
+                _AUDIT.aggregate_id == aggregate_id, _AUDIT.continuous,
+                _MOVE.state == MoveState.DONE,
+                _MOVE.finished_at >= since)) or 0)
+
+
+@api.reader
+def last_made(context: api.Context,
+              aggregate_id: int) -> datetime.datetime | None:
+    """Return when an audit of an aggregate was made last, if one was."""
+    found: datetime.datetime | None = context.session.scalar(
+        sa.select(sa.func.max(_AUDIT.finished_at)).where(
+            _AUDIT.aggregate_id == aggregate_id))
+    return found
 
 
 @api.writer

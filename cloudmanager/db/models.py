@@ -459,6 +459,7 @@ class Audit(Created, Base):
     __tablename__ = 'audits'
     __table_args__ = _args(
         sa.UniqueConstraint('task_id'), sa.Index(None, 'aggregate_id'),
+        sa.Index(None, 'applied_at'),
         sa.Index(None, 'apply_task_id'), sa.Index(None, 'status'),
         sa.Index(None, 'created_at'))
 
@@ -481,6 +482,15 @@ class Audit(Created, Base):
     fingerprint: Mapped[str | None] = mapped_column(sa.String(64))
     picture: Mapped[Row | None]
     finished_at: Mapped[datetime.datetime | None]
+    # Whether the policy of the aggregate asked for it.
+    continuous: Mapped[bool] = mapped_column(default=False)
+    # When moves of it ended last, and when their gain was measured.
+    applied_at: Mapped[datetime.datetime | None]
+    measured_at: Mapped[datetime.datetime | None]
+    # By how much the moves that were made were thought to lessen the
+    # standard deviation of the loads, and by how much they do.
+    predicted_gain: Mapped[float | None] = mapped_column(sa.Double())
+    real_gain: Mapped[float | None] = mapped_column(sa.Double())
 
 
 class AuditMove(Base):
@@ -508,6 +518,43 @@ class AuditMove(Base):
     state: Mapped[str] = mapped_column(sa.String(16))
     error: Mapped[str | None] = mapped_column(sa.Text)
     finished_at: Mapped[datetime.datetime | None]
+    # What it gains in fact, or why that cannot be told.
+    real_gain: Mapped[float | None] = mapped_column(sa.Double())
+    unmeasured: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class AggregatePolicy(Created, Base):
+    """When an aggregate is audited by itself, and by what limits."""
+
+    __tablename__ = 'aggregate_policies'
+    __table_args__ = _args(sa.Index(None, 'mode'))
+
+    aggregate_id: Mapped[int] = mapped_column(primary_key=True,
+                                              autoincrement=False)
+    mode: Mapped[str] = mapped_column(sa.String(16))
+    # Schedule, windows and limits: see domain.audit_policies.
+    document: Mapped[Row]
+    next_audit_at: Mapped[datetime.datetime | None]
+    # Since when, and why, no moves are made by themselves any more.
+    frozen_at: Mapped[datetime.datetime | None]
+    frozen_reason: Mapped[str | None] = mapped_column(LongText)
+
+
+class CountedMove(Base):
+    """A move that counts against the budget of a server or a project."""
+
+    __tablename__ = 'counted_moves'
+    __table_args__ = _args(
+        sa.UniqueConstraint('task_id', 'server_id'),
+        sa.Index(None, 'server_id', 'counted_at'),
+        sa.Index(None, 'project_id', 'counted_at'))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[str] = mapped_column(
+        sa.ForeignKey('tasks.id', ondelete='CASCADE'))
+    server_id: Mapped[str] = mapped_column(sa.String(36))
+    project_id: Mapped[str] = mapped_column(sa.String(64))
+    counted_at: Mapped[datetime.datetime]
 
 
 class Service(Created, Base):

@@ -111,23 +111,24 @@ def same_params(one: Mapping[str, object], other: Mapping[str, object],
 def create_task(context: api.Context, name: str, *, targets: list[str],
                 params: models.Row, host: str | None = None,
                 server_id: str | None = None,
-                defaults: Mapping[str, object] | None = None
-                ) -> tuple[models.Row, bool]:
+                defaults: Mapping[str, object] | None = None,
+                task_id: str = '') -> tuple[models.Row, bool]:
     """Insert a task, or find the equal one that runs.
 
     :param targets: what it acts on, such as ``host:cmp1`` and ``node:7``;
         no two running tasks share one
     :param params: JSON-safe values of the request
     :param defaults: what params mean that the other task lacks, by name
+    :param task_id: its id, if it is to be there once, even when it has ended
     :returns: the row, and whether it is new
     :raises TaskConflict: another task acts on one of the targets
     :raises NodeNotFound: a node among the targets is gone
     :raises PowerControlNotFound: the power control of an output is
     """
     values = {
-        'id': uuidutils.generate_uuid(), 'name': name, 'status': PENDING,
-        'params': params, 'host': host, 'server_id': server_id,
-        'user_id': context.user_id,
+        'id': task_id or uuidutils.generate_uuid(), 'name': name,
+        'status': PENDING, 'params': params, 'host': host,
+        'server_id': server_id, 'user_id': context.user_id,
         'user_name': context.user_name, 'project_id': context.project_id,
         'request_id': context.global_request_id or context.request_id,
         'created_at': clock.utcnow(), 'heartbeat_at': clock.utcnow(),
@@ -138,6 +139,9 @@ def create_task(context: api.Context, name: str, *, targets: list[str],
         try:
             return _insert(context, values, targets), True
         except db_exc.DBDuplicateEntry:
+            present = find_task(context, task_id) if task_id else None
+            if present is not None:
+                return present, False
             for target in targets:
                 holder = find_running(context, target)
                 if holder is None:
@@ -277,6 +281,12 @@ def _create_part(context: api.Context, parent_id: str, generation: int,
 
 
 @api.reader
+def find_task(context: api.Context, task_id: str) -> models.Row | None:
+    """Return a task, if there is one with this id."""
+    return db_query.first(context, _TASKS.where(models.Task.id == task_id))
+
+
+@api.reader
 def find_running(context: api.Context, target: str) -> models.Row | None:
     """Return the task that holds a target, if any."""
     return db_query.first(context, _TASKS.join(
@@ -343,6 +353,26 @@ def check_may_stop(context: api.Context, host: str | None,
         raise exception.TaskConflict(
             task=holder['id'], name=holder['name'],
             target=f'volume:{holder["params"]["volume_id"]}')
+
+
+@api.reader
+def servers_worked_on(context: api.Context,
+                      since: datetime.datetime) -> set[str]:
+    """Return the ids of the servers that tasks have acted on lately.
+
+    :param since: tasks that ended before do not count
+    """
+    return set(context.session.scalars(
+        sa.select(models.TaskItem.object_id)
+        .join(models.Task, models.Task.id == models.TaskItem.task_id)
+        .where(models.TaskItem.kind == task_states.ItemKind.SERVER,
+               sa.or_(models.Task.finished_at.is_(None),
+                      models.Task.finished_at >= since)))
+    ) | set(context.session.scalars(
+        sa.select(models.Task.server_id).where(
+            models.Task.server_id.is_not(None),
+            sa.or_(models.Task.finished_at.is_(None),
+                   models.Task.finished_at >= since))))
 
 
 @api.reader

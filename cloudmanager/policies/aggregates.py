@@ -8,8 +8,11 @@ APPLY_AUDIT = 'cloudmanager:aggregates:apply_audit'
 GET_AUDIT_STATUS = 'cloudmanager:aggregates:get_audit_status'
 LIST_AUDITS = 'cloudmanager:audits:list'
 GET_AUDIT = 'cloudmanager:audits:get'
+GET_POLICY = 'cloudmanager:aggregates:get_policy'
+SET_POLICY = 'cloudmanager:aggregates:set_policy'
 
-_PATH = '/v1/aggregates/{aggregate_id}/actions'
+_ONE = '/v1/aggregates/{aggregate_id}'
+_PATH = f'{_ONE}/actions'
 
 
 def list_rules() -> list[policy.RuleDefault]:
@@ -23,6 +26,13 @@ def list_rules() -> list[policy.RuleDefault]:
         base.rule('aggregates:get_audit_status', base.READER,
                   'Show how far an audit is.',
                   ('POST', f'{_PATH}/get-audit-status')),
+        base.rule('aggregates:get_policy', base.READER,
+                  'Show when a host aggregate is audited by itself.',
+                  ('GET', f'{_ONE}/policy')),
+        base.rule('aggregates:set_policy', base.ADMIN,
+                  'Set when a host aggregate is audited by itself, and '
+                  'whether its servers are moved.',
+                  ('PUT', f'{_ONE}/policy')),
         base.rule('audits:list', base.READER, 'List audits.',
                   ('GET', '/v1/audits/')),
         base.rule('audits:get', base.READER,

@@ -30,6 +30,8 @@ CONF = cfg.CONF
 MAX_NAMED = 10
 #: What the item of a server says that a cancelled task has not moved.
 CANCELLED = 'The task was cancelled'
+#: What it says of one that the policy of the aggregate has kept.
+HELD = 'Not begun'
 
 
 def chosen(context: RequestContext, audit: Row, params: Mapping[str, Any],
@@ -140,7 +142,7 @@ def _end(item: MoveItem) -> tuple[MoveState, str | None]:
     if item.state == ItemState.PENDING:
         return MoveState.PLANNED, None
     if item.state == ItemState.SKIPPED:
-        if (item.error or '').startswith(CANCELLED):
+        if (item.error or '').startswith((CANCELLED, HELD)):
             return MoveState.PLANNED, item.error
         return MoveState.SKIPPED, item.error
     return MoveState.FAILED, item.error or 'It is not known how it ended.'

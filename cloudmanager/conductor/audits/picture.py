@@ -2,9 +2,11 @@
 """The cloud as audits see it: hosts of an aggregate, loads, recent moves."""
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 from concurrent import futures
 import dataclasses
 import datetime
+import types
 
 from oslo_config import cfg
 
@@ -12,11 +14,14 @@ from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.audits import sources
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.tools import Tools
+from cloudmanager.db import audit_policies as db_policies
 from cloudmanager.db import audits as db_audits
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain.audit_policies import Policy
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.drs import audit
 from cloudmanager.planning.drs import load
@@ -27,12 +32,20 @@ from cloudmanager.planning.drs import settings as drs_settings
 CONF = cfg.CONF
 # Statuses of Nova's migrations that have taken their server elsewhere.
 ARRIVED = ('completed', 'finished', 'confirmed', 'done')
+#: Types of migrations that disturb a server; a resize is its owner's wish.
+MOVES = ('live-migration', 'migration', 'evacuation')
 WORKERS = 8
 
 
-def settings() -> drs_settings.Settings:
-    """Return what the configuration says of audits."""
-    return drs_settings.Settings(
+def settings(
+    limits: Mapping[str, float] = types.MappingProxyType({}),
+) -> drs_settings.Settings:
+    """Return what the configuration says of audits.
+
+    :param limits: by name, what goes before that
+    """
+    more: JsonObject = dict(limits)
+    return dataclasses.replace(drs_settings.Settings(
         threshold=CONF.drs.threshold,
         weights={model.VCPU: CONF.drs.cpu_weight,
                  model.MEMORY_MB: CONF.drs.memory_weight,
@@ -43,7 +56,7 @@ def settings() -> drs_settings.Settings:
         network=CONF.drs.network_speed,
         migration_load=CONF.drs.migration_load, horizon=CONF.drs.horizon,
         ignored=tuple(CONF.drs.never_move),
-        max_pressure=CONF.drs.max_pressure, rounds=CONF.drs.rounds)
+        max_pressure=CONF.drs.max_pressure, rounds=CONF.drs.rounds), **more)
 
 
 def find(tools: Tools, aggregate_id: int) -> nova_records.Aggregate:
@@ -62,12 +75,14 @@ class Seen:
     """An aggregate as it is now.
 
     :ivar hosts: names
+    :ivar settings: of its audits
     """
 
     aggregate_id: int
     cloud: model.Cloud
     hosts: tuple[str, ...]
     use: load.Use
+    settings: drs_settings.Settings
 
     @property
     def picture(self) -> recheck.Picture:
@@ -77,17 +92,18 @@ class Seen:
     @property
     def state(self) -> audit.State:
         """How unequal its loads are."""
-        return audit.state(self.cloud, self.hosts, self.use, settings())
+        return audit.state(self.cloud, self.hosts, self.use, self.settings)
 
     def problems(self, moves: Iterable[recheck.Planned]) -> dict[str, str]:
         """Return why moves cannot be made now, by server."""
         return recheck.problems(self.cloud, self.hosts, list(moves),
-                                self.use, settings(), plans.plan_options({}))
+                                self.use, self.settings,
+                                plans.plan_options({}))
 
     def audit(self, tools: Tools) -> audit.Audit:
         """Find the moves that balance it."""
         return audit.make(
-            self.cloud, self.hosts, self.use, settings(),
+            self.cloud, self.hosts, self.use, self.settings,
             plans.plan_options({}),
             _resting(tools, self.hosts),
             db_tasks.servers_in_work(cm_context.admin_context()),
@@ -105,7 +121,10 @@ def look(tools: Tools, aggregate_id: int) -> Seen:
     hosts = find(tools, aggregate_id).hosts
     cloud = plans.load_cloud(tools, hosts)
     use = sources.read(CONF.drs.source, cloud, hosts)
-    return Seen(aggregate_id, cloud, hosts, use)
+    policy = Policy.from_row(db_policies.find(cm_context.admin_context(),
+                                              aggregate_id))
+    return Seen(aggregate_id, cloud, hosts, use,
+                settings(policy.limits))
 
 
 def _resting(tools: Tools, hosts: Iterable[str]) -> dict[str, float]:

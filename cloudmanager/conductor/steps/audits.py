@@ -11,8 +11,10 @@ from taskflow.types import failure
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.audits import application
+from cloudmanager.conductor.audits import continuous
 from cloudmanager.conductor.audits import picture
 from cloudmanager.conductor.moves import fleet
+from cloudmanager.conductor.records.audits import AuditMemory
 from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.steps import base
 from cloudmanager.db import audits as db_audits
@@ -58,8 +60,9 @@ class RunAudit(AuditStep):
 
     def do(self) -> None:
         aggregate_id = self.run.params['aggregate_id']
-        audit = db_audits.ensure(self.run.context, aggregate_id,
-                                 self.run.task_id)
+        audit = db_audits.ensure(
+            self.run.context, aggregate_id, self.run.task_id,
+            bool(self.run.params.get('continuous')))
         if audit['status'] not in UNMADE:
             # It was made, and only the end of the task is missing.
             self.run.result = audit['conclusion']
@@ -68,6 +71,13 @@ class RunAudit(AuditStep):
         self.save(audit, status=AuditStatus.ONGOING)
         seen = picture.look(self.tools, aggregate_id)
         found = seen.audit(self.tools)
+        if audit['continuous']:
+            warning = continuous.foreign(self.run.context, self.tools,
+                                         aggregate_id, seen.hosts)
+            found = dataclasses.replace(found, warnings=(
+                *found.warnings, *filter(None, [warning])))
+            self.run.recall(AuditMemory).foreign = warning
+            self.run.keep(self.run.recall(AuditMemory))
         self.run.checkpoint()
         db_audits.finish(self.run.context, self.owner, audit['id'],
                          _values(seen, found), map(_move, found.moves))
@@ -89,6 +99,10 @@ class ApplyAudit(AuditStep):
             raise exception.AuditNotFound(audit=self.run.task_id)
         if not self._items():
             if self._has_nothing(audit):
+                return
+            why = self._why_not(audit)
+            if why:
+                self._leave(audit, why)
                 return
             self._begin(audit)
         for stage in sorted({item.stage for item in self._items()}):
@@ -112,6 +126,24 @@ class ApplyAudit(AuditStep):
         return (audit['task_id'] == self.run.task_id
                 and not db_audits.moves(self.run.context, audit['id']))
 
+    def _why_not(self, audit: Row) -> str:
+        """Return why nothing may be moved now, or ''."""
+        if not audit['continuous'] or audit['task_id'] != self.run.task_id:
+            return ''
+        moves = db_audits.moves(self.run.context, audit['id'])
+        return (continuous.why_not(self.run.context, audit)
+                or self.run.recall(AuditMemory).foreign
+                or ('' if continuous.within_cap(
+                    self.run.context, audit, moves)
+                    else 'the moves of a day are used up'))
+
+    def _leave(self, audit: Row, why: str) -> None:
+        """Leave the moves of an audit to an operator."""
+        text = f'Its moves are not made: {why}.'
+        self.run.result = f'{audit["conclusion"]} {text}'
+        if text not in (audit['warnings'] or []):
+            self.save(audit, warnings=[*(audit['warnings'] or []), text])
+
     def _begin(self, audit: Row) -> None:
         """Write down what is to be moved.
 
@@ -121,6 +153,8 @@ class ApplyAudit(AuditStep):
         seen, moves = application.check_stored(
             self.run.context, self.tools, audit, self.run.params,
             self.run.task_id)
+        if audit['task_id'] == self.run.task_id:
+            moves = continuous.within_cap(self.run.context, audit, moves)
         self.save(audit, status=AuditStatus.APPLYING,
                   apply_task_id=self.run.task_id)
         self.run.add_items(
@@ -131,11 +165,26 @@ class ApplyAudit(AuditStep):
         """Carry out the moves of one stage that have not ended yet."""
         items = [item for item in self._items()
                  if item.stage == stage and item.state in UNENDED]
+        self._hold_back(audit, items)
         self._look_again(audit, [item for item in items
                                  if item.state == ItemState.PENDING])
         left = {item.object_id for item in items if item.state in UNENDED}
         if left:
             fleet.Fleet(self.run, self.tools, ACTIONS, left).drive()
+
+    def _hold_back(self, audit: Row, items: list[MoveItem]) -> None:
+        """Begin no moves that the policy does not let be made any more.
+
+        The window may have ended, or the mode was changed.
+        """
+        if audit['task_id'] != self.run.task_id:
+            return
+        why = continuous.why_not(self.run.context, audit)
+        for item in items:
+            if why and item.state == ItemState.PENDING:
+                item.state = ItemState.SKIPPED
+                item.error = f'{application.HELD}: {why}'
+                self.run.save(item)
 
     def _look_again(self, audit: Row, items: list[MoveItem]) -> None:
         """Give up moves that do not fit the cloud as it is now."""
@@ -173,14 +222,17 @@ class ApplyAudit(AuditStep):
 
     def _settle(self, audit: Row, status: AuditStatus) -> None:
         ends = application.ends(self._items())
+        left = MoveState.PLANNED, None
         if status == AuditStatus.APPLIED and any(
-                row['state'] in OPEN and row['server_id'] not in ends
+                row['state'] in OPEN
+                and ends.get(row['server_id'], left)[0] == MoveState.PLANNED
                 for row in db_audits.moves(self.run.context, audit['id'])):
-            # Some were not chosen, and may be yet.
+            # Some were not chosen or not begun, and may be yet.
             status = AuditStatus.DONE
         values: Row = {'status': status}
         if any(state == MoveState.DONE for state, _ in ends.values()):
             values['reached'] = self._reached(audit)
+            values['applied_at'] = clock.utcnow()
         db_audits.settle(self.run.context, self.owner, audit['id'], values,
                          ends)
 

@@ -350,6 +350,17 @@ OPERATIONS: dict[str, Called] = {
     'aggregates.apply_audit': Called(
         'apply_audit', (1, 1), f'audit apply 1 1 --server {SERVER} --force',
         missing=True),
+    'aggregates.show_policy': Called(
+        'get_aggregate_policy', (1,), 'aggregate policy show 1'),
+    'aggregates.set_policy': Called(
+        'set_aggregate_policy', (1, 'off'), 'aggregate policy set 1 '
+        '--mode recommend --cron "0 3 * * *" '
+        '--maintenance-window sat,sun/22:00-04:00 '
+        '--quiet-hours 12:00-13:00 --threshold 0.1 --minimum-gain 0.1 '
+        '--source-floor 0.1 --max-load 0.8 --max-moves 5 '
+        '--max-moves-per-day 20',
+        unsent={'time_zone': 'there is only one',
+                'interval': 'the cron expression stands for it'}),
     'audits.list_audits': Called(
         'audits', (), f'audit list --id 1 --aggregate 1 --status DONE --task '
         f'{SERVER} --apply-task {SERVER} --created-at '

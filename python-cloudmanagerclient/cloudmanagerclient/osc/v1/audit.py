@@ -10,13 +10,14 @@ from cloudmanagerclient.osc import tasks
 from cloudmanagerclient.osc.options import Option
 
 
-def _add_aggregate(parser: argparse.ArgumentParser) -> None:
+def add_aggregate(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names an aggregate."""
     parser.add_argument('aggregate', metavar='<aggregate>',
                         help='id of the aggregate in Nova')
 
 
 def _add_audit(parser: argparse.ArgumentParser) -> None:
-    _add_aggregate(parser)
+    add_aggregate(parser)
     _add_id(parser)
 
 
@@ -37,7 +38,7 @@ class CreateAudit(base.ShowOne):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        _add_aggregate(parser)
+        add_aggregate(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
@@ -49,7 +50,7 @@ class BalanceAggregate(base.ShowOne):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        _add_aggregate(parser)
+        add_aggregate(parser)
         confirm.add_yes(parser)
         return parser
 

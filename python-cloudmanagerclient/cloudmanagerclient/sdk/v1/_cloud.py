@@ -243,6 +243,27 @@ class Cloud(_requests.Requests):
         found = self._answer('POST', path, body)
         return self._one(_task.Audit, found['audit'])
 
+    def get_aggregate_policy(self, aggregate: Ref) -> _task.AggregatePolicy:
+        """Fetch when an aggregate is audited by itself."""
+        return self._policy('GET', aggregate, None)
+
+    def set_aggregate_policy(self, aggregate: Ref, mode: str,
+                             **fields: Any) -> _task.AggregatePolicy:
+        """Set when an aggregate is audited by itself; it is frozen no more.
+
+        :param mode: ``off``, ``recommend`` or ``automatic``
+        :param fields: of :class:`AggregatePolicy`; those that are not given
+            are as in an aggregate without a policy
+        """
+        return self._policy('PUT', aggregate,
+                            {'policy': {'mode': mode, **fields}})
+
+    def _policy(self, method: str, aggregate: Ref,
+                body: Mapping[str, Any] | None) -> _task.AggregatePolicy:
+        path = f'/aggregates/{_requests.quoted(aggregate)}/policy'
+        found = self._answer(method, path, body)
+        return self._one(_task.AggregatePolicy, found['policy'])
+
     # Volumes
 
     def volumes(self, **query: Any) -> Generator[_volume.Volume, None, None]:

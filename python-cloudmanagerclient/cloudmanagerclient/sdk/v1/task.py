@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks, plans and audits."""
+"""Tasks, plans, audits and the policies of aggregates."""
 
 from typing import Any
 
@@ -132,3 +132,33 @@ class Audit(_base.Resource):
     hot: dict[str, str] | None = resource.Body('hot')
     warnings: list[str] | None = resource.Body('warnings')
     moves: list[dict[str, Any]] = resource.Body('moves')
+
+
+class AggregatePolicy(_base.Resource):
+    """When an aggregate is audited by itself, and by what limits."""
+
+    resource_key = 'policy'
+
+    aggregate_id: int = resource.Body('aggregate_id', type=int)
+    #: ``off``, ``recommend`` or ``automatic``.
+    mode: str = resource.Body('mode')
+    #: Seconds between audits, or a cron expression.
+    interval: int | None = resource.Body('interval')
+    cron: str | None = resource.Body('cron')
+    time_zone: str = resource.Body('time_zone')
+    #: With ``days``, ``start`` and ``end``.
+    maintenance_windows: list[dict[str, Any]] = resource.Body(
+        'maintenance_windows')
+    quiet_hours: list[dict[str, Any]] = resource.Body('quiet_hours')
+    #: Limits; ``None`` where the configuration says them.
+    threshold: float | None = resource.Body('threshold')
+    minimum_gain: float | None = resource.Body('minimum_gain')
+    source_floor: float | None = resource.Body('source_floor')
+    max_load: float | None = resource.Body('max_load')
+    max_moves: int | None = resource.Body('max_moves')
+    max_moves_per_day: int | None = resource.Body('max_moves_per_day')
+    next_audit_at: str | None = resource.Body('next_audit_at')
+    #: Since when, and why, no servers are moved by themselves.
+    frozen_at: str | None = resource.Body('frozen_at')
+    frozen_reason: str | None = resource.Body('frozen_reason')
+    updated_at: str | None = resource.Body('updated_at')

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Audits of aggregates and their moves, whole tasks."""
 
+import datetime
+
 from cloudmanager.clients import nova_records
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor import actions
+from cloudmanager.db import audit_policies as db_policies
 from cloudmanager.db import audits as db_audits
 from cloudmanager.db import models
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.domain import schedules
+from cloudmanager.domain.audit_policies import Mode
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import walks
 
@@ -396,3 +402,151 @@ class ApplyTestCase(AuditCase):
                 second['destination'], second['stage']))
 
         self.walk(prepare, lambda: self.begin(auto_apply=True), check)
+
+
+class ContinuousTestCase(AuditCase):
+    """Audits that the policy of the aggregate asks for."""
+
+    def policy(self, mode=Mode.AUTOMATIC, **document):
+        return db_policies.put(self.context, AGGREGATE, mode,
+                               {'interval': 600, **document}, None)
+
+    def run_audit(self, status='SUCCESS', auto_apply=True):
+        return self.execute_audit(status, continuous=True,
+                                  auto_apply=auto_apply)
+
+    def window(self, shift):
+        """A window of half an hour that began some minutes ago."""
+        begin = clock.utcnow() - datetime.timedelta(minutes=shift)
+        end = begin + datetime.timedelta(minutes=30)
+        return {'days': [*schedules.DAYS], 'start': f'{begin:%H:%M}',
+                'end': f'{end:%H:%M}'}
+
+    def assert_left(self, reason):
+        """Nothing was moved, and the audit says why."""
+        self.assertEqual([], self.nova.arrived)
+        self.assertEqual('DONE', self.audit['status'])
+        self.assertIn(reason, self.audit['warnings'][-1])
+
+    def test_applied(self):
+        self.policy(threshold=0.01)
+        self.run_audit()
+        self.assertEqual(('APPLIED', True), (self.audit['status'],
+                                             self.audit['continuous']))
+        self.assertEqual(3, self.nova.count('live_migrate'))
+
+    def test_limits(self):
+        """The limits of the policy hold for audits of requests, too."""
+        self.policy(Mode.OFF, threshold=0.5)
+        self.assertIn('No beneficial', self.execute_audit())
+        self.policy(Mode.OFF, max_moves=1)
+        self.execute_audit()
+        self.assertEqual(1, len(self.moves()))
+
+    def test_outside_the_window(self):
+        self.policy(maintenance_windows=[self.window(45)])
+        self.assertIn('not made: this is no maintenance window',
+                      self.run_audit())
+        self.assert_left('no maintenance window')
+        # An operator may apply it all the same.
+        self.apply()
+        self.assertEqual('APPLIED', self.audit['status'])
+
+    def test_inside_the_window(self):
+        self.policy(maintenance_windows=[self.window(45), self.window(5)])
+        self.run_audit()
+        self.assertEqual('APPLIED', self.audit['status'])
+
+    def test_quiet(self):
+        self.policy(quiet_hours=[self.window(5)])
+        self.run_audit()
+        self.assert_left('quiet hours')
+
+    def test_frozen(self):
+        self.policy()
+        db_policies.freeze(self.context, AGGREGATE, 'worse')
+        self.run_audit()
+        self.assert_left('frozen')
+
+    def test_changed_meanwhile(self):
+        """The mode is looked at when moves are to begin, not only before."""
+        self.policy(Mode.RECOMMEND)
+        self.run_audit()
+        self.assert_left('mode of the policy is recommend')
+
+    def test_window_ends(self):
+        """What is under way ends; the next stage is not begun."""
+        for number in range(1, 7):
+            self.nova.delete(f'vm{number}')
+        for name, vcpus, host in (
+                ('a1', 27, 'src'), ('a2', 27, 'src'),
+                ('b1', 15, 'dst1'), ('b2', 15, 'dst1')):
+            self.nova.add(name, host=host, flavor={
+                'vcpus': vcpus, 'ram': 1024, 'disk': 10})
+        self.policy()
+        self.nova.seconds = 20
+        self.clock.at(5, self.policy, quiet_hours=[self.window(5)])
+        self.run_audit()
+        self.assertEqual('DONE', self.audit['status'])
+        self.assertEqual({0: 'DONE', 1: 'PLANNED'}, {
+            row['stage']: row['state'] for row in self.moves()})
+        self.assertEqual(1, self.nova.count('live_migrate'))
+
+    def test_cap_of_a_day(self):
+        """Moves of a day are counted, whichever audit has made them."""
+        self.policy(max_moves_per_day=2)
+        self.run_audit()
+        self.assertEqual(2, self.nova.count('live_migrate'))
+        self.assertEqual(['DONE', 'DONE', 'PLANNED'],
+                         sorted(self.move_states().values()))
+        self.config(group='drs', cooldown=0.0)
+        self.nova.add('more1', 'more2', 'more3', 'more4', flavor=LARGE)
+        self.run_audit()
+        self.assertTrue(self.moves())
+        self.assertIn('moves of a day are used up',
+                      self.audit['warnings'][-1])
+        self.assertEqual(2, self.nova.count('live_migrate'))
+        self.clock.sleep(86400)
+        self.run_audit()
+        self.assertEqual(4, self.nova.count('live_migrate'))
+
+    def test_foreign_moves(self):
+        """DS19: where somebody else balances too, nothing is moved."""
+        self.config(group='drs', cooldown=0.0)
+        self.policy()
+        for number in range(1, 4):
+            self.nova.live_migrate(f'vm{number}', 'dst1')
+        self.clock.sleep(60)
+        self.nova.add('more1', 'more2', 'more3', 'more4', flavor=LARGE)
+        before = self.nova.count('live_migrate')
+        self.assertIn('somebody else has moved 3 servers',
+                      self.run_audit())
+        self.assertEqual(before, self.nova.count('live_migrate'))
+        self.assertTrue(self.moves())
+        # Once it has stopped, audits go on.
+        self.clock.sleep(7200)
+        self.run_audit()
+        self.assertEqual('APPLIED', self.audit['status'])
+
+    def test_own_moves(self):
+        """Moves of our own tasks are no reason to stop."""
+        self.config(group='drs', cooldown=0.0)
+        self.policy()
+        self.run_audit()
+        self.nova.add('more1', 'more2', 'more3', 'more4', flavor=LARGE)
+        self.run_audit()
+        self.assertEqual('APPLIED', self.audit['status'])
+
+    def test_kills(self):
+        """A conductor dies anywhere: each move is made once, in the cap."""
+        def prepare():
+            self.fill()
+            self.policy(max_moves_per_day=2)
+
+        def check(where):
+            self.assertEqual(2, self.nova.count('live_migrate'), where)
+            found = db_audits.find_of_task(self.context, self.task_id)
+            self.assertEqual('DONE', found['status'], where)
+
+        self.walk(prepare, lambda: self.begin(
+            continuous=True, auto_apply=True), check)
