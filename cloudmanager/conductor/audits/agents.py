@@ -2,8 +2,8 @@
 """What the agents on the hosts have reported of their load."""
 
 from collections.abc import Collection
-from collections.abc import Iterator
 from collections.abc import Mapping
+import math
 
 from cloudmanager.common import context as cm_context
 from cloudmanager.db import load_samples
@@ -35,34 +35,51 @@ class Agents:
         reports = load_samples.window(cm_context.admin_context(), hosts,
                                       start, end)
         found: _Found = {}
-        uses: _Found = {}
+        guests: dict[str, _Found] = {}
         missing: dict[str, str] = {}
         for host in hosts:
             if host not in reports:
                 missing[host] = 'no agent has reported its load'
                 continue
-            ids = {server.id for server in cloud.servers_on(host)}
             for report in reports[host]:
-                for measure, value in _known(report.host, HOSTS):
-                    found.setdefault(host, {}).setdefault(
-                        measure, []).append((report.at, value))
+                _add(found, host, report.at, report.host, HOSTS)
                 for server, values in report.guests.items():
-                    if server not in ids:
-                        # It has left, or an agent tells of what is not its.
-                        continue
-                    for measure, value in _known(values, SERVERS):
-                        uses.setdefault(server, {}).setdefault(
-                            measure, []).append((report.at, value))
+                    _add(guests.setdefault(server, {}), host, report.at,
+                         values, SERVERS)
             if host not in found:
                 missing[host] = 'its agent cannot measure it: ' + ', '.join(
                     sorted(set(reports[host][-1].reasons.values())))
-        return samples.Samples(found, uses, missing)
+        return samples.Samples(found, {
+            server.id: _at_home(guests[server.id], host)
+            for host in hosts for server in cloud.servers_on(host)
+            if server.id in guests}, missing)
 
 
-def _known(values: Mapping[str, float | None], names: Mapping[str, str]
-           ) -> Iterator[tuple[str, float]]:
-    """Give what is known of some values, by what audits call it."""
+def _add(found: _Found, key: str, at: float,
+         values: Mapping[str, float | None],
+         names: Mapping[str, str]) -> None:
+    """Add what is known of some values, by what audits call it."""
     for name, measure in names.items():
         value = values.get(name)
         if value is not None:
-            yield measure, value
+            found.setdefault(key, {}).setdefault(measure, []).append(
+                (at, value))
+
+
+def _at_home(found: _Found, home: str) -> samples.Measures:
+    """Return what is known of a server, by measure.
+
+    An agent elsewhere is believed only about the time before the agent on the
+    present host of the server knew it.
+
+    :param found: by host and measure
+    """
+    own = found.get(home, {})
+    since = min((series[0][0] for series in own.values()),
+                default=math.inf)
+    return {
+        measure: sorted([
+            *own.get(measure, ()), *(
+                point for host, measures in found.items() if host != home
+                for point in measures.get(measure, ()) if point[0] < since)])
+        for measure in SERVERS.values()}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from concurrent import futures
 import dataclasses
 import datetime
+import functools
 import types
 
 from oslo_config import cfg
@@ -27,6 +28,7 @@ from cloudmanager.planning.drs import audit
 from cloudmanager.planning.drs import load
 from cloudmanager.planning.drs import movable
 from cloudmanager.planning.drs import recheck
+from cloudmanager.planning.drs import samples
 from cloudmanager.planning.drs import settings as drs_settings
 
 CONF = cfg.CONF
@@ -120,7 +122,8 @@ def look(tools: Tools, aggregate_id: int) -> Seen:
     """
     hosts = find(tools, aggregate_id).hosts
     cloud = plans.load_cloud(tools, hosts)
-    use = sources.read(CONF.drs.source, cloud, hosts)
+    use = sources.read(CONF.drs.source, cloud, hosts,
+                       functools.partial(_moves, tools, hosts))
     policy = Policy.from_row(db_policies.find(cm_context.admin_context(),
                                               aggregate_id))
     return Seen(aggregate_id, cloud, hosts, use,
@@ -135,18 +138,32 @@ def _resting(tools: Tools, hosts: Iterable[str]) -> dict[str, float]:
     if not CONF.drs.cooldown:
         return {}
     now = clock.utcnow()
-    since = now - datetime.timedelta(seconds=CONF.drs.cooldown_max)
+    times: dict[str, list[datetime.datetime]] = {}
+    for record in _arrived(tools, hosts, CONF.drs.cooldown_max):
+        if record.updated_at:
+            times.setdefault(record.server_id, []).append(record.updated_at)
+    return {server_id: movable.cooldown(
+        moved, now, CONF.drs.cooldown, CONF.drs.cooldown_max)
+        for server_id, moved in times.items()}
+
+
+def _arrived(tools: Tools, hosts: Iterable[str],
+             seconds: float) -> list[nova_records.Migration]:
+    """Return migrations away from hosts of the last seconds."""
+    since = clock.utcnow() - datetime.timedelta(seconds=seconds)
     with futures.ThreadPoolExecutor(
             WORKERS, thread_name_prefix='audit') as pool:
         records = pool.map(
             lambda host: tools.nova.migrations(source=host, since=since),
             hosts)
-        times: dict[str, list[datetime.datetime]] = {}
-        for found in records:
-            for record in found:
-                if record.status in ARRIVED and record.updated_at:
-                    times.setdefault(record.server_id, []).append(
-                        record.updated_at)
-    return {server_id: movable.cooldown(
-        moved, now, CONF.drs.cooldown, CONF.drs.cooldown_max)
-        for server_id, moved in times.items()}
+        return [record for found in records for record in found
+                if record.status in ARRIVED]
+
+
+def _moves(tools: Tools, hosts: Iterable[str],
+           seconds: float) -> list[samples.Moved]:
+    """Return which servers have changed their host in the last seconds."""
+    return [samples.Moved(
+        record.server_id, record.source or '', record.destination or '',
+        record.updated_at.replace(tzinfo=datetime.UTC).timestamp())
+        for record in _arrived(tools, hosts, seconds) if record.updated_at]

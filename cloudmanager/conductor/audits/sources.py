@@ -4,7 +4,9 @@
 Sources are plugins, found by the name in ``[drs] source``.
 """
 
+from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterable
 import time
 from typing import cast
 from typing import Protocol
@@ -55,11 +57,13 @@ def limits() -> samples.Limits:
         max_age=CONF.drs.max_age)
 
 
-def read(name: str, cloud: model.Cloud, hosts: Collection[str]) -> load.Use:
+def read(name: str, cloud: model.Cloud, hosts: Collection[str],
+         moves: Callable[[float], Iterable[samples.Moved]]) -> load.Use:
     """Return what the hosts and their servers use now, on average.
 
     :param name: of the source
     :param cloud: with all servers of the hosts
+    :param moves: gives the moves of so many seconds
     :raises Unavailable: the source cannot be read
     """
     source = get(name)
@@ -67,7 +71,7 @@ def read(name: str, cloud: model.Cloud, hosts: Collection[str]) -> load.Use:
         return load.NOTHING
     now, found = time.time(), limits()
     return samples.use(source.samples(cloud, hosts, now - found.window, now),
-                       hosts, now, found)
+                       hosts, now, found, moves(found.window))
 
 
 def get(name: str) -> Source:

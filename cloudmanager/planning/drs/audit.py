@@ -81,11 +81,17 @@ class Audit:
     warnings: tuple[str, ...]
 
 
-def in_use(cloud: model.Cloud,
-           hosts: collections.abc.Iterable[str]) -> list[str]:
-    """Those of some hosts that lose and get servers, in order."""
-    return [name for name in sorted(set(hosts))
-            if name in cloud.hosts and not cloud.hosts[name].out_of_use]
+def in_scope(cloud: model.Cloud, hosts: collections.abc.Iterable[str],
+             use: load.Use) -> list[str]:
+    """Those of some hosts that lose and get servers, in order.
+
+    Others are left out, such as those whose use is not known though that of
+    others is: balancing by allocation instead would undo what was done by use.
+    """
+    found = [name for name in sorted(set(hosts))
+             if name in cloud.hosts and not cloud.hosts[name].out_of_use]
+    unknown = load.unmeasured(use, found)
+    return [name for name in found if name not in unknown]
 
 
 def state(
@@ -96,7 +102,7 @@ def state(
 ) -> State:
     """Tell how unequal the loads of hosts are; see ``make``."""
     return State.of(
-        load.Loads(cloud, in_use(cloud, hosts), use, settings), use)
+        load.Loads(cloud, in_scope(cloud, hosts, use), use, settings), use)
 
 
 def make(
@@ -125,7 +131,7 @@ def make(
     options = dataclasses.replace(
         options, max_projected_usage=settings.max_load,
         soft_weight=settings.soft_weight)
-    scope = in_use(cloud, names)
+    scope = in_scope(cloud, names, use)
     room = fit.Fit(cloud, scope, use, settings, options)
     loads = load.Loads(cloud, scope, use, settings)
     ways = movable.Ways(cloud, settings, options, resting, use, busy)
@@ -138,7 +144,8 @@ def make(
         _moves(cloud, scope, use, settings, options, found),
         _conclusion(found, before, len(scope)),
         why.hot(found, ways, settings),
-        (*why.not_in_scope(cloud, room, set(names) - set(scope)),
+        (*why.not_in_scope(cloud, room, set(names) - set(scope),
+                           load.unmeasured(use, names)),
          *_unmeasured(use, loads, room)))
 
 
@@ -189,12 +196,9 @@ def _unmeasured(use: load.Use, loads: load.Loads,
     """What is not known of what is used, and what that means."""
     if not use.hosts and not use.missing:
         return []
-    found = [f'host {host}: {reason}'
-             for host, reason in sorted(use.missing.items())
-             if host in loads.values]
-    found += [f'the use of {why.NAMES[name]} is not known of every host, so '
-              'it is balanced by what is allocated'
-              for name in loads.resources if name not in loads.measured]
+    found = [f'the use of {why.NAMES[name]} is hardly measured, so it is '
+             'balanced by what is allocated'
+             for name in loads.resources if name not in loads.measured]
     if loads.estimated:
         found.append(
             f'the use of {len(loads.estimated)} servers is not known: what '

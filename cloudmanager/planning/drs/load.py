@@ -6,6 +6,7 @@ weighted mean of that and what is used of it by measurement. Both are sums
 over its servers, so a move takes a share of one host and adds one to another.
 """
 
+import collections
 import collections.abc
 import dataclasses
 import math
@@ -210,6 +211,30 @@ def measured(
         for name in resources
         if all(name in use.hosts.get(host, {}) for host in hosts)
     )
+
+
+def unmeasured(
+    use: Use, hosts: collections.abc.Collection[str]
+) -> dict[str, str]:
+    """Why the use of hosts is not known, by name.
+
+    A resource that is measured of few hosts only is missed of none.
+    """
+    known = [use.hosts[host] for host in hosts if use.hosts.get(host)]
+    if not known and not use.missing:
+        return {}
+    counts = collections.Counter(name for found in known for name in found)
+    names = sorted(name for name, count in counts.items()
+                   if 2 * count > len(known))
+    found = {}
+    for host in hosts:
+        lacking = [NAMES.get(name, name) for name in names
+                   if name not in use.hosts.get(host, {})]
+        if lacking or not use.hosts.get(host):
+            what = f' of {" and ".join(lacking)}' if lacking else ''
+            found[host] = (use.missing.get(host)
+                           or f'its use{what} is not known')
+    return found
 
 
 def estimates(

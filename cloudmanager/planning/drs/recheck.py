@@ -13,6 +13,7 @@ import typing
 
 from cloudmanager.planning import options as opts
 from cloudmanager.planning.cloud import model
+from cloudmanager.planning.drs import audit
 from cloudmanager.planning.drs import fit
 from cloudmanager.planning.drs import load
 from cloudmanager.planning.drs import movable
@@ -133,13 +134,15 @@ def problems(
     """
     options = dataclasses.replace(
         options, max_projected_usage=settings.max_load)
-    scope = [name for name in sorted(set(hosts))
-             if name in cloud.hosts and not cloud.hosts[name].out_of_use]
+    scope = audit.in_scope(cloud, hosts, use)
+    unknown = load.unmeasured(use, set(hosts))
     room = fit.Fit(cloud, scope, use, settings, options)
     ways = movable.Ways(cloud, settings, options, use=use)
     found = {}
     for move in moves:
-        reason = _problem(cloud, room, ways, move)
+        reason = _problem(cloud, room, ways, move) or (
+            f'host {move.target} is left out: {unknown[move.target]}'
+            if move.target in unknown else '')
         if reason:
             found[move.server_id] = reason
         else:

@@ -85,6 +85,36 @@ class Summary:
     age: float
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Moved:
+    """A server that has changed its host.
+
+    :ivar at: seconds since 1970
+    """
+
+    server: str
+    source: str
+    target: str
+    at: float
+
+
+def _counted(series: Series, now: float,
+             limits: Limits) -> list[tuple[float, float]]:
+    """The samples of a series that count."""
+    first = bisect.bisect_right(series, now - limits.window,
+                                key=lambda sample: sample[0])
+    last = bisect.bisect_right(series, now + limits.max_age,
+                               key=lambda sample: sample[0])
+    return [sample for sample in series[first:last]
+            if math.isfinite(sample[1]) and sample[1] >= 0]
+
+
+def _weights(found: Series, limits: Limits) -> list[float]:
+    """How much each sample counts beside the last one."""
+    return [0.5 ** ((found[-1][0] - time) / limits.half_life)
+            for time, _ in found]
+
+
 def summary(series: Series, now: float,
             limits: Limits = DEFAULT) -> Summary | str:
     """Return what a series says, or why it says nothing.
@@ -92,12 +122,7 @@ def summary(series: Series, now: float,
     :param now: seconds since 1970; later samples count as of no time, since
         clocks differ, but not those that are later by more than ``max_age``
     """
-    first = bisect.bisect_right(series, now - limits.window,
-                                key=lambda sample: sample[0])
-    last = bisect.bisect_right(series, now + limits.max_age,
-                               key=lambda sample: sample[0])
-    found = [sample for sample in series[first:last]
-             if math.isfinite(sample[1]) and sample[1] >= 0]
+    found = _counted(series, now, limits)
     if not found:
         return 'is not measured'
     age = max(0.0, now - found[-1][0])
@@ -106,8 +131,7 @@ def summary(series: Series, now: float,
     if len(found) < FEWEST:
         return f'was measured {len(found)} times only'
     values = sorted(value for _, value in found)
-    weights = [0.5 ** ((found[-1][0] - time) / limits.half_life)
-               for time, _ in found]
+    weights = _weights(found, limits)
     average = math.fsum(
         weight * value for weight, (_, value) in zip(
             weights, found, strict=True)) / math.fsum(weights)
@@ -116,11 +140,15 @@ def summary(series: Series, now: float,
 
 
 def use(found: Samples, hosts: collections.abc.Iterable[str], now: float,
-        limits: Limits = DEFAULT) -> load.Use:
+        limits: Limits = DEFAULT,
+        moves: collections.abc.Iterable[Moved] = ()) -> load.Use:
     """Return what hosts and servers use at a time.
 
     :param hosts: those that should be measured, by name
     :param now: seconds since 1970
+    :param moves: of the time in which samples were taken: what a server used
+        counts as if it had always been where it is now, or a host that has
+        lost servers would look hot, and lose more, until its average follows
     """
     told = load.Use({}, {}, {}, {}, {}, {}, {}, dict(found.missing))
     for host in hosts:
@@ -139,7 +167,38 @@ def use(found: Samples, hosts: collections.abc.Iterable[str], now: float,
         if average:
             told.servers[server] = average
             told.server_peaks[server] = peak
+    for move in moves:
+        _follow(told, found, move, now, limits)
     return told
+
+
+def _follow(told: load.Use, found: Samples, move: Moved, now: float,
+            limits: Limits) -> None:
+    """Take what a server used before a move to where it went."""
+    for name, amount in told.servers.get(move.server, {}).items():
+        for host, sign in ((move.source, -1), (move.target, 1)):
+            part = _part_before(found.hosts.get(host, {}).get(name, ()),
+                                move.at, now, limits)
+            if not part or name not in told.hosts.get(host, {}):
+                continue
+            told.hosts[host] = {**told.hosts[host], name: max(
+                0.0, told.hosts[host][name] + sign * part * amount)}
+            if sign > 0:
+                peak = told.server_peaks[move.server][name]
+                told.host_peaks[host] = {
+                    **told.host_peaks[host],
+                    name: told.host_peaks[host][name] + part * peak}
+
+
+def _part_before(series: Series, at: float, now: float,
+                 limits: Limits) -> float:
+    """How much of an average comes from before a time, from 0 to 1."""
+    found = _counted(series, now, limits)
+    if not found:
+        return 0.0
+    weights = _weights(found, limits)
+    return math.fsum(weight for weight, (time, _) in zip(
+        weights, found, strict=True) if time <= at) / math.fsum(weights)
 
 
 def _host(told: load.Use, host: str, measures: Measures, now: float,

@@ -110,10 +110,17 @@ def count(reasons: collections.abc.Iterable[str], what: str = 'server',
 
 
 def not_in_scope(
-    cloud: model.Cloud, room: fit.Fit, names: collections.abc.Iterable[str]
+    cloud: model.Cloud, room: fit.Fit, names: collections.abc.Iterable[str],
+    unknown: collections.abc.Mapping[str, str],
 ) -> list[str]:
-    """Which hosts are left out of the balance, and why."""
-    return [f'host {name} is left out: {room.reach.out_of_use(name)}'
-            if name in cloud.hosts
-            else f'host {name} is left out: Nova has no such compute'
-            for name in sorted(names)]
+    """Which hosts are left out of the balance, and why.
+
+    :param unknown: why the use of hosts is not known, by name
+    """
+    found = []
+    for name in sorted(names):
+        reason = 'Nova has no such compute'
+        if name in cloud.hosts:
+            reason = room.reach.out_of_use(name) or unknown.get(name, '')
+        found.append(f'host {name} is left out: {reason}')
+    return found

@@ -7,6 +7,7 @@ from cloudmanager.common import signing
 from cloudmanager.conductor.audits import sources
 from cloudmanager.db import agents
 from cloudmanager.planning.drs import audit
+from cloudmanager.planning.drs import samples
 from cloudmanager.tests import base
 from cloudmanager.tests.unit.planning import factory
 
@@ -23,6 +24,7 @@ class AgentsTestCase(base.DbTestCase):
         for host, key in self.keys.items():
             agents.enrol(self.context, host, key)
         self.now = clock.timestamp()
+        self.moves = []
         self.cloud = factory.cloud(
             [factory.host(host) for host in HOSTS],
             [factory.server(f'{host}-{number}', host)
@@ -46,7 +48,8 @@ class AgentsTestCase(base.DbTestCase):
                 self.record(host, HOSTS[host], 60 * minute + last)
 
     def read(self):
-        return sources.read('agent', self.cloud, list(HOSTS))
+        return sources.read('agent', self.cloud, list(HOSTS),
+                            lambda seconds: self.moves)
 
     def test_read(self):
         self.fill()
@@ -88,6 +91,18 @@ class AgentsTestCase(base.DbTestCase):
         use = self.read()
         self.assertAlmostEqual(2.0, use.servers['cmp1-0']['VCPU'])
         self.assertNotIn('unknown', use.servers)
+
+    def test_moved(self):
+        """What a server used before it came is known of its old host."""
+        self.fill()
+        self.cloud = factory.cloud(
+            [factory.host(host) for host in HOSTS],
+            [factory.server('cmp1-0', 'cmp2')])
+        self.moves = [samples.Moved('cmp1-0', 'cmp1', 'cmp2', self.now)]
+        use = self.read()
+        self.assertAlmostEqual(2.0, use.servers['cmp1-0']['VCPU'])
+        self.assertAlmostEqual(10.0, use.hosts['cmp1']['VCPU'])
+        self.assertAlmostEqual(4.0, use.hosts['cmp2']['VCPU'])
 
     def test_more_than_there_is(self):
         """What a host cannot use makes it no hotter than full."""

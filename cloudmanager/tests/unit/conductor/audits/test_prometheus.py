@@ -142,7 +142,7 @@ class PrometheusTestCase(base.TestCase):
 
     def read(self):
         return sources.read('prometheus', factory.cloud(
-            [factory.host('cmp1')], []), ['cmp1'])
+            [factory.host('cmp1')], []), ['cmp1'], lambda seconds: ())
 
     def test_away(self):
         for answer in ({'status_code': 503}, {'text': 'hello'},

@@ -16,7 +16,7 @@ class SourcesTestCase(base.TestCase):
         source = sources.get(cfg.CONF.drs.source)
         self.assertIsInstance(source, sources.Allocations)
         self.assertEqual(load.Use(), sources.read(
-            'none', model.Cloud.of([]), ()))
+            'none', model.Cloud.of([]), (), lambda seconds: ()))
 
     def test_unknown(self):
         error = self.assertRaises(exception.Unavailable, sources.get,

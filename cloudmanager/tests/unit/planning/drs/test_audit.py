@@ -113,14 +113,27 @@ class AuditTestCase(unittest.TestCase):
                         made.before.deviations['VCPU'] / 2)
 
     def test_use_of_some(self):
-        """Use that is known of one host only is not compared."""
+        """A host whose use is not known is left out, not the use."""
+        use = load.Use(hosts={'a': {'VCPU': 9.0}, 'b': {'VCPU': 1.0},
+                              'c': {'MEMORY_MB': 1.0}})
         made = self.audit(
-            [factory.host('a'), factory.host('b')],
-            [*servers('a', 5), *servers('b', 5)],
-            use=load.Use(hosts={'a': {'VCPU': 15.0}}))
-        self.assertEqual((), made.moves)
-        self.assertIn('the use of CPU is not known of every host',
-                      made.warnings[0])
+            [factory.host('a'), factory.host('b'), factory.host('c')],
+            [*servers('a', 6), *servers('b', 6)], use=use)
+        self.assertEqual(['a', 'b'], list(made.before.hosts))
+        self.assertTrue(made.moves)
+        self.assertLessEqual({move.target for move in made.moves},
+                             {'a', 'b'})
+        self.assertIn('host c is left out: its use of CPU is not known',
+                      made.warnings)
+
+    def test_use_of_one_resource(self):
+        """What is measured of no host is balanced by allocation."""
+        use = load.Use(hosts={'a': {'VCPU': 9.0}, 'b': {'VCPU': 1.0}})
+        made = self.audit([factory.host('a'), factory.host('b')],
+                          [*servers('a', 6), *servers('b', 6)], use=use)
+        self.assertTrue(made.moves)
+        self.assertIn('the use of memory is hardly measured, so it is '
+                      'balanced by what is allocated', made.warnings)
 
     def test_floor(self):
         """Hosts with little load lose no servers."""
@@ -442,13 +455,17 @@ class AuditTestCase(unittest.TestCase):
 
     def test_silent_host(self):
         """It is told, and its use is not taken as none."""
+        reason = 'CPU was measured 900 s ago last'
         made = self.use(load.Use(
             hosts={'a': {'VCPU': 10.0, 'MEMORY_MB': 6000.0}},
-            missing={'b': 'CPU was measured 900 s ago last'}))
+            missing={'b': reason}))
         self.assertEqual((), made.moves)
-        self.assertIn('host b: CPU was measured 900 s ago last',
-                      made.warnings)
-        self.assertEqual(0.375, made.before.hosts['b']['VCPU'])
+        self.assertIn(f'host b is left out: {reason}', made.warnings)
+        self.assertIn('not two hosts', made.conclusion)
+        # So it is when the source knows of no host at all.
+        made = self.use(load.Use(missing={'a': reason, 'b': reason}))
+        self.assertEqual((), made.moves)
+        self.assertEqual(2, len(made.warnings))
 
     def test_one_host(self):
         made = self.audit([factory.host('a')], servers('a', 12))

@@ -10,6 +10,7 @@ import unittest
 from cloudmanager.planning.drs import audit
 from cloudmanager.planning.drs import load
 from cloudmanager.planning.drs import movable
+from cloudmanager.planning.drs import samples
 from cloudmanager.planning.drs import settings as drs_settings
 from cloudmanager.tests.unit.planning import factory
 
@@ -93,6 +94,48 @@ class FlappingTestCase(unittest.TestCase):
         place = {f's{number}': 'a' for number in range(13)}
         found = self.run_days(2, lambda key, number: 0.9, place)
         self.assertEqual({BEGIN}, {time for time, *_ in found})
+
+    def moves_by_average(self, follows):
+        """Audits every five minutes by averages of an hour, no cooldown.
+
+        :param follows: whether averages follow moves
+        :returns: times at which servers were moved
+        """
+        place = {f's{number}': 'a' for number in range(12)}
+        history = {key: collections.defaultdict(list)
+                   for key in (*'abcd', *place)}
+        limits = samples.Limits(half_life=1200.0)
+        moves, found = [], []
+        for minute in range(180):
+            now = minute * 60.0
+            for name in 'abcd':
+                history[name]['VCPU'].append((now, 0.9 * sum(
+                    on == name for on in place.values())))
+            for key in place:
+                history[key]['VCPU'].append((now, 0.9))
+            if minute % 5 or minute < 60:
+                continue
+            cloud = factory.cloud(
+                [factory.host(name) for name in 'abcd'],
+                [factory.server(key, on) for key, on in place.items()])
+            use = samples.use(
+                samples.Samples({name: history[name] for name in 'abcd'},
+                                {key: history[key] for key in place}),
+                'abcd', now, limits, moves if follows else ())
+            for move in audit.make(cloud, 'abcd', use, dataclasses.replace(
+                    SETTINGS, source_floor=0.0, use_weight=1.0,
+                    weights={'VCPU': 1.0})).moves:
+                moves.append(samples.Moved(
+                    move.server_id, move.source, move.target, now))
+                place[move.server_id] = move.target
+                found.append(minute)
+        return found
+
+    def test_averages_lag(self):
+        """What was moved is known at once, though averages take longer."""
+        self.assertEqual({60}, set(self.moves_by_average(True)))
+        # Or the host would be thought hot after it has lost its servers.
+        self.assertGreater(len(set(self.moves_by_average(False))), 1)
 
     def test_same_answer(self):
         """The end of an audit is balanced: another one finds nothing."""

@@ -103,3 +103,59 @@ class UseTestCase(unittest.TestCase):
         self.assertEqual({}, self.use({'a': known}).missing)
         self.assertIn('disk', self.use(
             {'a': {**known, 'DISK_GB': ()}}).missing['a'])
+
+
+class MovedTestCase(unittest.TestCase):
+    """A server that uses 4 CPUs has gone from a to b."""
+
+    def use(self, *moves, hosts=('a', 'b'), busy=(6.0, 6.0)):
+        found = samples.Samples(
+            {host: {'VCPU': series(*[amount] * 10)}
+             for host, amount in zip(hosts, busy, strict=True)},
+            {'s': {'VCPU': series(*[4.0] * 10)}})
+        return samples.use(found, hosts, NOW, LIMITS, [
+            samples.Moved('s', *move) for move in moves])
+
+    def cpus(self, *moves, **values):
+        return {host: round(found['VCPU'], 3) for host, found in
+                self.use(*moves, **values).hosts.items()}
+
+    def test_just_now(self):
+        """All samples are of the time before."""
+        self.assertEqual({'a': 2.0, 'b': 10.0}, self.cpus(('a', 'b', NOW)))
+        use = self.use(('a', 'b', NOW))
+        # What a needs at times is not known yet to be less.
+        self.assertEqual((6.0, 10.0), (use.host_peaks['a']['VCPU'],
+                                       use.host_peaks['b']['VCPU']))
+
+    def test_a_while_ago(self):
+        """The last two samples already know; they are most of the weight."""
+        found = self.cpus(('a', 'b', NOW - 90))
+        self.assertAlmostEqual(6.0 - 4.0 / 4, found['a'], delta=0.01)
+        self.assertAlmostEqual(6.0 + 4.0 / 4, found['b'], delta=0.01)
+
+    def test_long_ago(self):
+        self.assertEqual({'a': 6.0, 'b': 6.0},
+                         self.cpus(('a', 'b', NOW - 3000)))
+
+    def test_there_and_back(self):
+        self.assertEqual({'a': 6.0, 'b': 6.0}, self.cpus(
+            ('a', 'b', NOW), ('b', 'a', NOW)))
+
+    def test_through(self):
+        self.assertEqual(
+            {'a': 2.0, 'b': 6.0, 'c': 10.0},
+            self.cpus(('a', 'b', NOW), ('b', 'c', NOW), hosts='abc',
+                      busy=(6.0, 6.0, 6.0)))
+
+    def test_never_below_nothing(self):
+        self.assertEqual({'a': 0.0, 'b': 10.0},
+                         self.cpus(('a', 'b', NOW), busy=(1.0, 6.0)))
+
+    def test_elsewhere(self):
+        """A host that is not measured, and a server that is not."""
+        self.assertEqual({'a': 2.0, 'b': 6.0}, self.cpus(('a', 'x', NOW)))
+        found = samples.Samples({'a': {'VCPU': series(*[6.0] * 10)}})
+        use = samples.use(found, 'a', NOW, LIMITS, [
+            samples.Moved('s', 'a', 'b', NOW)])
+        self.assertEqual({'a': {'VCPU': 6.0}}, use.hosts)
