@@ -16,6 +16,7 @@ import fixtures
 
 import cloudmanager
 from cloudmanager.tests import base
+from cloudmanager.tests.integration import forge
 
 ROOT = pathlib.Path(cloudmanager.__file__).parents[1]
 SYSTEMCTL = r"""#!/bin/sh
@@ -84,6 +85,8 @@ class Node(fixtures.Fixture):
 
     :param bus: URL of the message bus
     :param host: its name
+    :ivar forged: whether the agent is forked from a process that has
+        imported it; if not, it is started as systemd does
     """
 
     def __init__(self, bus, host='cmp1', **options):
@@ -92,6 +95,7 @@ class Node(fixtures.Fixture):
             'privileged': 'none', 'heartbeat_interval': 0.5,
             'reconcile_interval': 0.5, 'command_timeout': 5, **options}
         self.process = None
+        self.forged = True
 
     def _setUp(self):
         self.root = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
@@ -169,11 +173,15 @@ class Node(fixtures.Fixture):
     def start(self, **environment):
         """Start the agent."""
         path = f'{self.root}/bin:{os.environ["PATH"]}'
+        arguments = ['--config-file', str(self.configuration())]
+        if self.forged:
+            self.process = forge.get().start(
+                'agent', arguments, self.log, PATH=path, **environment)
+            return
         with self.log.open('ab') as log:
             self.process = subprocess.Popen(
-                [sys.executable, '-m', 'cloudmanager.cmd.agent',
-                 '--config-file', str(self.configuration())], cwd=ROOT,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [sys.executable, '-m', 'cloudmanager.cmd.agent', *arguments],
+                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, 'PATH': path, **environment})
 
     def kill(self, number=signal.SIGKILL):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Agents as processes, over a real message bus."""
 
+import atexit
+import functools
 import shutil
 import signal
 import socket
@@ -43,16 +45,21 @@ def why_no_bus():
     return None
 
 
+@functools.cache
+def own_bus():
+    """Return the message bus of this process's tests."""
+    bus = servers.MessageBus(f'cm-agent-{uuid.uuid4().hex[:8]}')
+    atexit.register(bus.stop)
+    return bus
+
+
 class AgentCase(base.DbTestCase):
     """A conductor's part that speaks to agents, and a node."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.bus = None
-        if why_no_bus() is None:
-            cls.bus = servers.MessageBus(f'cm-agent-{uuid.uuid4().hex[:8]}')
-            cls.addClassCleanup(cls.bus.stop)
+        cls.bus = None if why_no_bus() else own_bus()
 
     def setUp(self):
         super().setUp()
@@ -72,6 +79,8 @@ class AgentCase(base.DbTestCase):
 
     def serve(self):
         """Take the reports of agents as a conductor does."""
+        if self.server is not None:
+            return
         self.agents = rpcapi.AgentAPI(contacts.DatabaseContacts())
         self.reports = reports.Reports(self.agents)
         self.server = rpc.get_server(rpc.CONDUCTOR_TOPIC, 'conductor1',
@@ -195,6 +204,7 @@ class ContactTestCase(AgentCase):
         """An agent does not start with a key that others can read."""
         self.enrol()
         self.node.key_file.chmod(0o644)
+        self.node.forged = False
         self.node.start()
         self.assertEqual(1, self.node.process.wait(60))
         self.assertIn('others have access', self.node.log.read_text())
@@ -207,6 +217,7 @@ class ContactTestCase(AgentCase):
         told.bind(str(path))
         told.settimeout(60)
         self.enrol()
+        self.node.forged = False
         self.node.start(NOTIFY_SOCKET=str(path), WATCHDOG_USEC='400000')
         self.assertEqual(b'READY=1', told.recv(100))
         for _ in range(3):

@@ -20,7 +20,7 @@ import threading
 from typing import Any
 
 PACKAGE = 'cloudmanager.cmd'
-PROGRAMS = ('api', 'conductor', 'manage')
+PROGRAMS = ('agent', 'api', 'conductor', 'manage')
 MESSAGE_BYTES = 65536
 
 
@@ -84,13 +84,16 @@ class Forge:
             raise AssertionError('the forge has ended')
         return int(answer)
 
-    def start(self, program: str, argv: list[str], log: Any) -> Forged:
+    def start(self, program: str, argv: list[str], log: Any,
+              **environment: str) -> Forged:
         """Start a program.
 
         :param program: one of ``PROGRAMS``
         :param log: the file that its output is appended to
+        :param environment: variables beside those of the tests
         """
-        return Forged(self._ask(program=program, argv=argv, log=str(log)))
+        return Forged(self._ask(program=program, argv=argv, log=str(log),
+                                environment=environment))
 
     def run(self, program: str, argv: list[str], log: Any) -> int:
         """Run a program to its end and return its exit code."""
@@ -124,6 +127,7 @@ def _carry_out(request: dict[str, Any], line: socket.socket) -> None:
         for number in (1, 2):
             os.dup2(output, number)
         random.seed()
+        os.environ.update(request.get('environment', {}))
         sys.argv = [request['program'], *request['argv']]
         sys.modules[f'{PACKAGE}.{request["program"]}'].main()
         code = 0
