@@ -8,7 +8,6 @@ HTTP Basic, or Keystone's where a proxy asks for its tokens.
 from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
-import time
 
 from keystoneauth1 import exceptions as ks_exc
 from keystoneauth1 import loading
@@ -19,6 +18,7 @@ import requests
 from urllib3 import exceptions as urllib3_exc
 
 from cloudmanager.clients import retry
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common.json_types import JsonObject
 
@@ -115,7 +115,7 @@ def _read(answer: requests.Response) -> Iterator[bytes]:
 
     :raises ConnectFailure: it broke off, or is one of these
     """
-    deadline = time.monotonic() + CONF.prometheus.timeout
+    deadline = clock.monotonic() + CONF.prometheus.timeout
     left = CONF.prometheus.max_answer * (1 << 20)
     try:
         while chunk := answer.raw.read1(CHUNK, decode_content=True):
@@ -123,7 +123,7 @@ def _read(answer: requests.Response) -> Iterator[bytes]:
             if left < 0:
                 raise ks_exc.ConnectFailure(
                     'its answer is longer than [prometheus] max_answer')
-            if time.monotonic() > deadline:
+            if clock.monotonic() > deadline:
                 raise ks_exc.ConnectFailure('its answer did not end in time')
             yield chunk
     except (OSError, urllib3_exc.HTTPError) as exc:

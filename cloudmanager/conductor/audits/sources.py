@@ -7,7 +7,6 @@ Sources are plugins, found by the name in ``[drs] source``.
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
-import time
 from typing import cast
 from typing import Protocol
 
@@ -15,6 +14,7 @@ from oslo_config import cfg
 import stevedore
 from stevedore import exception as stevedore_exc
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.drs import load
@@ -69,7 +69,7 @@ def read(name: str, cloud: model.Cloud, hosts: Collection[str],
     source = get(name)
     if isinstance(source, Allocations):
         return load.NOTHING
-    now, found = time.time(), limits()
+    now, found = clock.timestamp(), limits()
     return samples.use(source.samples(cloud, hosts, now - found.window, now),
                        hosts, now, found, moves(found.window))
 

@@ -140,9 +140,7 @@ def problems(
     ways = movable.Ways(cloud, settings, options, use=use)
     found = {}
     for move in moves:
-        reason = _problem(cloud, room, ways, move) or (
-            f'host {move.target} is left out: {unknown[move.target]}'
-            if move.target in unknown else '')
+        reason = _problem(cloud, room, ways, move, unknown)
         if reason:
             found[move.server_id] = reason
         else:
@@ -153,7 +151,8 @@ def problems(
 
 
 def _problem(cloud: model.Cloud, room: fit.Fit, ways: movable.Ways,
-             move: Planned) -> str:
+             move: Planned,
+             unknown: collections.abc.Mapping[str, str]) -> str:
     server = cloud.servers.get(move.server_id)
     if server is None:
         return 'it is not in the aggregate any more'
@@ -170,5 +169,7 @@ def _problem(cloud: model.Cloud, room: fit.Fit, ways: movable.Ways,
         return f'its state has changed: it would need a {way.action} now'
     if move.target not in cloud.hosts:
         return f'host {move.target} is not known to Nova'
+    if move.target in unknown:
+        return f'host {move.target} is left out: {unknown[move.target]}'
     reason = room.why_not(server, way.action, move.target)
     return f'host {move.target} is {reason}' if reason else ''

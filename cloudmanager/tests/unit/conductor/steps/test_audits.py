@@ -6,7 +6,10 @@ import datetime
 from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common import secrets
+from cloudmanager.common import signing
 from cloudmanager.conductor import actions
+from cloudmanager.db import agents as db_agents
 from cloudmanager.db import audit_policies as db_policies
 from cloudmanager.db import audits as db_audits
 from cloudmanager.db import models
@@ -111,6 +114,75 @@ class RoundsTestCase(AuditCase):
         self.execute_audit('FAILURE')
         self.config(group='drs', source='none')
         self.assertEqual(0, self.moves_of_audit())
+
+
+class UseTestCase(AuditCase):
+    """What is used is what agents have told."""
+
+    def setUp(self):
+        super().setUp()
+        self.config(group='drs', source='agent', cooldown=0)
+        secrets.create_key()
+        self.keys = {host: signing.new_key() for host in ('src', 'dst1')}
+        for host, key in self.keys.items():
+            db_agents.enrol(self.context, host, key)
+
+    def fill(self):
+        """The servers are on both hosts, and those of one work hard."""
+        super().fill()
+        for number in (4, 5, 6):
+            self.nova.vms[f'vm{number}'].host = 'dst1'
+
+    def pass_time(self, minutes, hosts=('src', 'dst1')):
+        for _ in range(minutes):
+            for host in hosts:
+                guests = {
+                    name: {'cpus': 16.0 if name < 'vm4' else 1.0,
+                           'memory_mb': 4096.0}
+                    for name, server in self.nova.vms.items()
+                    if server.host == host}
+                db_agents.record(
+                    self.context, host, self.keys[host].id,
+                    clock.timestamp(), {'version': '1'},
+                    {'load': {'cpus': sum(one['cpus'] for one
+                                          in guests.values()),
+                              'memory_mb': 4096.0 * len(guests)},
+                     'guests': guests, 'reasons': {}})
+            self.clock.sleep(60)
+
+    def test_use(self):
+        """Allocations are equal; one host works sixteen times as hard."""
+        self.pass_time(60)
+        self.execute_audit()
+        self.assertIn('src', {row['source'] for row in self.moves()})
+        before = self.audit['before']
+        self.assertEqual({'src', 'dst1'}, set(before['ages']))
+        self.assertGreater(before['hosts']['src']['VCPU'],
+                           2 * before['hosts']['dst1']['VCPU'])
+        self.apply()
+        reached = self.audit['reached']['deviations']
+        self.assertLess(reached['VCPU'], before['deviations']['VCPU'] / 2)
+        # Averages of an hour, of which most was before the moves.
+        self.pass_time(2)
+        self.execute_audit()
+        self.assertEqual([], self.moves(), self.audit['conclusion'])
+
+    def test_silent(self):
+        self.pass_time(10)
+        self.pass_time(6, ['src'])
+        self.execute_audit()
+        self.assertEqual([], self.moves())
+        self.assertIn('host dst1 is left out: CPU was measured',
+                      self.audit['warnings'][0])
+
+    def test_falls_silent(self):
+        """What becomes unknown after the audit gets no servers."""
+        self.pass_time(10)
+        self.execute_audit()
+        self.assertTrue(self.moves())
+        self.pass_time(6, ['src'])
+        error = self.assertRaises(exception.AuditStale, self.check)
+        self.assertIn('host dst1 is left out', str(error))
 
 
 class ExecuteTestCase(AuditCase):
