@@ -162,7 +162,7 @@ def main() -> None:
     """Carry out one command."""
     CONF.register_cli_opt(cfg.SubCommandOpt(
         'command', title='commands', handler=_commands))
-    setup.prepare(sys.argv[1:])
+    setup.prepare(sys.argv[1:], prints=True)
     db_api.configure()
     CONF.command.function()
 

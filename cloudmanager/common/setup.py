@@ -19,17 +19,22 @@ QUIET = ('keystoneauth=WARNING', 'urllib3=WARNING', 'alembic=WARNING',
          'kombu=WARNING', 'pyghmi=WARNING', 'waitress=ERROR')
 
 
-def prepare(argv: list[str], *, files: list[str] | None = None) -> None:
+def prepare(argv: list[str], *, files: list[str] | None = None,
+            prints: bool = False) -> None:
     """Read options and set up logging.
 
     :param argv: the arguments after the program's name
     :param files: configuration files instead of those found by name
+    :param prints: whether the program answers on its standard output, where
+        no log may be then: oslo.log uses it when nothing else is configured
     """
     logging.register_options(CONF)
     logging.set_defaults(default_log_levels=[
         *logging.get_default_log_levels(), *QUIET])
     CONF(argv, project='cloudmanager', default_config_files=files,
          version=version.version_info.version_string())
+    if prints and not (CONF.log_file or CONF.log_dir or CONF.use_journal):
+        CONF.set_override('use_stderr', True)
     log_records.install()
     logging.setup(CONF, 'cloudmanager')
 

@@ -160,6 +160,18 @@ class AgentsTestCase(ManageCase):
         self.assertIn('cmp1 never - enrolled',
                       self.run_command('agent', 'list'))
 
+    def test_log(self):
+        """What is printed goes into the file of a key: no log is in it."""
+        seen = []
+        self.useFixture(fixtures.MonkeyPatch(
+            'oslo_log.log.setup', lambda *arguments: seen.append(
+                (CONF.use_stderr, CONF.log_file))))
+        self.enrol()
+        self.run_command('--log-file', str(self.directory / 'log'), 'agent',
+                         'list')
+        self.assertEqual([(True, None),
+                          (False, str(self.directory / 'log'))], seen)
+
     def test_again(self):
         _, old = self.enrol()
         printed, new = self.enrol()
