@@ -10,6 +10,7 @@ from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor import actions
 from cloudmanager.conductor.agents import facts
+from cloudmanager.conductor.agents import nas
 from cloudmanager.conductor.engine.worker import Worker
 from cloudmanager.conductor.power import health
 from cloudmanager.conductor.tools import Tools
@@ -24,7 +25,7 @@ class ConductorManager:
         default
     """
 
-    target = messaging.Target(version='1.5')
+    target = messaging.Target(version='1.6')
 
     def __init__(self, worker: Worker, tools: Callable[[], Tools],
                  without_cloud: Callable[[], Tools] | None = None
@@ -68,6 +69,19 @@ class ConductorManager:
                    hosts: list[str]) -> dict[str, JsonObject]:
         """Ask agents for the hardware of their nodes; see rpcapi."""
         return facts.hwinfo(context, self._without_cloud().agents, hosts)
+
+    @rpc.answers_errors
+    def attached_targets(self, context: RequestContext,
+                         host: str) -> dict[str, list[str]]:
+        """Ask an agent for the targets of its node; see rpcapi."""
+        return nas.attached(context, self._without_cloud().agents, host)
+
+    @rpc.answers_errors
+    def discover_targets(self, context: RequestContext, node_id: int,
+                         storage_id: int) -> JsonObject:
+        """Ask a storage for its targets; see rpcapi."""
+        return nas.discover(context, self._without_cloud().agents, node_id,
+                            storage_id)
 
     @rpc.answers_errors
     def check_volume_action(self, context: RequestContext, action: str,

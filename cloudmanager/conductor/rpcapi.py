@@ -12,6 +12,7 @@ Versions of the interface:
 * 1.3: check_node_action, node_facts
 * 1.4: check_volume_action, list_volume_backends, list_volumes, show_volume
 * 1.5: check_aggregate_action
+* 1.6: discover_targets, attached_targets
 
 Versions of the interface for boot files, in a namespace of its own:
 
@@ -28,7 +29,7 @@ from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
 
 CONF = cfg.CONF
-RPC_API_VERSION = '1.5'
+RPC_API_VERSION = '1.6'
 
 
 class ConductorAPI:
@@ -97,7 +98,8 @@ class ConductorAPI:
                           params: JsonObject) -> JsonObject:
         """Check that the agent of a node can begin an action.
 
-        :param action: ``set_mode`` or ``update_system``
+        :param action: ``set_mode``, ``update_system`` or
+            ``attach_targets``
         :returns: what would be done under ``plan``
         :raises NodeNotFound: there is no such node
         :raises AgentUnreachable: its agent is out of reach
@@ -118,6 +120,37 @@ class ConductorAPI:
         """
         found: dict[str, JsonObject] = self._call(
             context, '1.3', 'node_facts', hosts=hosts)
+        return found
+
+    def attached_targets(self, context: RequestContext,
+                         host: str) -> dict[str, list[str]]:
+        """Ask the agent on a host for the targets that are attached.
+
+        :returns: full names by the storage that they are of: the name of the
+            node, or the address where no node is known to have it
+        :raises AgentUnreachable: the agent is out of reach
+        :raises Unavailable: the node has no open-iscsi, or no conductor
+            answered in time
+        """
+        found: dict[str, list[str]] = self._call(
+            context, '1.6', 'attached_targets', host=host)
+        return found
+
+    def discover_targets(self, context: RequestContext, node_id: int,
+                         storage_id: int) -> JsonObject:
+        """Ask a storage for its targets, from a node.
+
+        :param storage_id: id of the node that is the storage
+        :returns: ``targets``, lists of names by portal; ``warnings`` of
+            portals that did not answer
+        :raises NodeNotFound: there is no such node or storage
+        :raises Conflict: the storage has no address
+        :raises AgentUnreachable: the agent of the node is out of reach
+        :raises Unavailable: none of the portals answers, or no conductor
+        """
+        found: JsonObject = self._call(
+            context, '1.6', 'discover_targets', node_id=node_id,
+            storage_id=storage_id)
         return found
 
     def check_volume_action(self, context: RequestContext, action: str,

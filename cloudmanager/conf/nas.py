@@ -66,9 +66,9 @@ OPTS = [
     cfg.FloatOpt('poll_interval', default=1.0, min=0.1,
                  help='Seconds between two looks of a task at targets that '
                       'are being attached.'),
-    cfg.IntOpt('agent_timeout', default=600, min=1,
-               help='Seconds without an answer of the agent after which a '
-                    'task that attaches targets gives up.'),
+    cfg.IntOpt('attach_timeout', default=600, min=1,
+               help='Seconds after which a task no longer waits for eight '
+                    'targets that are attached at a time.'),
 ]
 
 

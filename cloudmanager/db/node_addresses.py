@@ -28,3 +28,18 @@ def write(context: api.Context,
             for address in found or ()]
     if rows:
         context.session.execute(sa.insert(_ADDRESS), rows)
+
+
+@api.reader
+def names(context: api.Context, addresses: Sequence[str]) -> dict[str, str]:
+    """Return the names of the nodes that have some addresses.
+
+    :returns: by address. One of several nodes is of the first of them; one
+        of a node without a name is left out
+    """
+    rows = context.session.execute(
+        sa.select(_ADDRESS.address, models.Node.name)
+        .join(models.Node, models.Node.id == _ADDRESS.node_id)
+        .where(_ADDRESS.address.in_(addresses))
+        .order_by(models.Node.id.desc()))
+    return {address: name for address, name in rows if name is not None}

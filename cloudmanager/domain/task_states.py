@@ -40,6 +40,7 @@ class ItemKind(enum.StrEnum):
     HOST = 'host'
     NODE = 'node'
     VOLUME = 'volume'
+    TARGET = 'target'
 
 
 #: What of the memory of items is answered: bytes that are written, how much

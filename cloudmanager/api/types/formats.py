@@ -18,6 +18,7 @@ from cloudmanager.api.types.values import Schema
 from cloudmanager.api.types.values import Text
 from cloudmanager.domain import clone_names
 from cloudmanager.domain import host_names
+from cloudmanager.domain import iscsi
 from cloudmanager.domain import pxe
 
 # As much of a name as fits into a target of a task.
@@ -237,6 +238,11 @@ TARGET_NAME = Formed('[A-Za-z0-9][A-Za-z0-9.:_+-]{0,222}',
                      'must be the name of a target', 223)
 
 
+#: Vendors and products of storages, as multipath takes them.
+STORAGE_KIND = Formed('[A-Za-z0-9]([A-Za-z0-9 ._/+-]{0,62}[A-Za-z0-9._/+-])?',
+                      'must be letters, digits, spaces and ._/+-', 64, 1)
+
+
 class CloneNames(Text):
     """A pattern that names of clones are made of."""
 
@@ -256,13 +262,15 @@ class Targets(Map):
         """Return them by the canonical forms of the addresses."""
         found: dict[str, list[str]] = {}
         for address, names in self.pairs(value):
-            found.setdefault(address, []).extend(cast(list[str], names))
+            known = found.setdefault(address, [])
+            known += [name for name in cast(list[str], names)
+                      if name not in known]
         return dict(found)
 
 
 def _portal(text: str) -> str:
     try:
-        return Host().convert(text)
+        return str(iscsi.portal(text))
     except ValueError as exc:
-        raise ValueError('must have host names or IP addresses as '
-                         'keys') from exc
+        raise ValueError('must have host names or IP addresses, with or '
+                         'without a port, as keys') from exc

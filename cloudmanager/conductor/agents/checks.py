@@ -7,6 +7,7 @@ action cannot be begun.
 """
 
 from collections.abc import Mapping
+import types
 from typing import Any
 
 from cloudmanager.common import exception
@@ -47,11 +48,25 @@ def check_dcc(context: RequestContext, node: Row,
     :raises Conflict: dynamic component configuration is off
     """
     modes = [mode for mode in node_modes.COMPONENTS if mode in changes]
+    if modes:
+        check_components(context, node, f'change {", ".join(modes)}',
+                         changes)
+
+
+def check_components(
+        context: RequestContext, node: Row, what: str,
+        changes: Mapping[str, object] = types.MappingProxyType({})) -> None:
+    """Check that the agent may configure components of a node.
+
+    :param what: is to be done
+    :param changes: of settings that come with it
+    :raises Conflict: dynamic component configuration is off
+    """
     settings = db_settings.get(context, node['id'])['settings']
-    if modes and not node_modes.dcc_is_on({**settings, **changes}):
+    if not node_modes.dcc_is_on({**settings, **changes}):
         raise exception.Conflict(
             reason='Dynamic component configuration of the node is off; '
-                   f'enable it (enable-dcc) to change {", ".join(modes)}.')
+                   f'enable it (enable-dcc) to {what}.')
 
 
 def _check_last_way(context: RequestContext, node: Row) -> None:
@@ -128,3 +143,18 @@ def update_system(context: RequestContext, tools: Tools, node_id: int,
     return {'plan': {'host': host, **plan,
                      'steps': [f'run: {words}'
                                for words in plan['commands']]}}
+
+
+def attach_targets(context: RequestContext, tools: Tools, node_id: int,
+                   params: JsonObject) -> JsonObject:
+    """Check that targets can be attached to a node.
+
+    :param params: ``targets``, and perhaps ``vendor`` and ``product``
+    """
+    node = db_nodes.get_columns(context, node_id)
+    host = host_of(node)
+    # First the agent, so that one that is away is told of as that.
+    plan = tools.agents.call(context, host, 'nas.plan', dict(params))
+    if params.get('vendor') is not None:
+        check_components(context, node, 'name vendor and product')
+    return {'plan': {'host': host, **plan}}

@@ -7,6 +7,7 @@ from cloudmanager.conductor.agents import checks
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.flows.action import Action
 from cloudmanager.conductor.steps import nodes
+from cloudmanager.conductor.steps import targets
 from cloudmanager.conductor.tools import Tools
 
 
@@ -21,8 +22,16 @@ def update_system(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
         nodes.UpdateSystem(run, tools))
 
 
+def attach_targets(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
+    """Attach targets of storages to a node."""
+    return linear_flow.Flow('node.attach_targets').add(
+        targets.AttachTargets(run, tools))
+
+
 #: By the names of tasks.
 ACTIONS = {
     'node.set_mode': Action(set_mode, checks.set_mode, needs_cloud=False),
+    'node.attach_targets': Action(attach_targets, checks.attach_targets,
+                                  needs_cloud=False),
     'node.update_system': Action(update_system, checks.update_system),
 }

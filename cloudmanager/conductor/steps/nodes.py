@@ -26,7 +26,7 @@ _POLL_SECONDS = 2.0
 _LOST_LOOKS = 3
 
 
-class _AgentStep(Step):
+class AgentStep(Step):
     """A step on the node that the task is about."""
 
     def _node(self) -> Row:
@@ -58,7 +58,7 @@ class _AgentStep(Step):
             self.run.pause(_POLL_SECONDS)
 
 
-class SetModes(_AgentStep):
+class SetModes(AgentStep):
     """Wish modes of a node, and have its agent bring it to that.
 
     What is wished is in the database before the agent is asked. So the
@@ -101,7 +101,7 @@ class SetModes(_AgentStep):
             f'{mode}: {wrong.get(mode, "set")}' for mode in changes)
 
 
-class UpdateSystem(_AgentStep):
+class UpdateSystem(AgentStep):
     """Upgrade the packages of a node.
 
     The id of the task is that of the job on the node, which runs once,

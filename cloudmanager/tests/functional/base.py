@@ -37,6 +37,8 @@ class Conductor(fixtures.Fixture):
     :ivar health_error: raised instead of the health of a node
     :ivar metadata: system metadata by server
     :ivar facts: what agents tell of their nodes, by host
+    :ivar targets: what is told of any storage
+    :ivar attached: targets by storage, by host
     :ivar domains: ids of domains, and how often each was configured
     :ivar backends: documents of the back ends of volumes
     :ivar volumes: documents of volumes, with their ids as ``id``
@@ -51,6 +53,8 @@ class Conductor(fixtures.Fixture):
         self.metadata: dict[str, dict[str, str]] = {}
         self.domains: dict[str, int] = {}
         self.facts: dict[str, dict[str, Any]] = {}
+        self.targets: dict[str, Any] = {'targets': {}, 'warnings': []}
+        self.attached: dict[str, dict[str, list[str]]] = {}
         self.backends: list[dict[str, Any]] = []
         self.volumes: list[dict[str, Any]] = []
         self.warnings: list[str] = []
@@ -112,6 +116,21 @@ class Conductor(fixtures.Fixture):
         if self.check_error is not None:
             raise self.check_error
         return {'plan': self.plan}
+
+    def discover_targets(self, context: Any, node_id: int,
+                         storage_id: int) -> dict[str, Any]:
+        if self.check_error is not None:
+            raise self.check_error
+        for known in (node_id, storage_id):
+            db_nodes.get_columns(context, known)
+        return self.targets
+
+    def attached_targets(self, context: Any,
+                         host: str) -> dict[str, list[str]]:
+        if host not in self.attached:
+            raise exception.AgentUnreachable(
+                host=host, reason='it is away', last_contact='never')
+        return self.attached[host]
 
     def node_facts(self, context: Any,
                    hosts: list[str]) -> dict[str, dict[str, Any]]:

@@ -124,6 +124,19 @@ class ObjectsTestCase(ExtensionsCase):
         self.assertIsNone(found['node']['nas'])
         self.assertNotIn('hwinfo', found['node'])
 
+    def test_nas(self):
+        """Targets by storage, of one node, with whatever is asked for."""
+        targets = {'stor1': ['iqn.2026-01.org.example:x']}
+        self.conductor.attached[self.known['name']] = targets
+        for query in ('?with_os_object=true', '?with_hwinfo=true'):
+            found = self.show(self.known, query)
+            self.assertEqual(targets, found['node']['nas'])
+            self.assertNotIn('nas', str(found.get('warnings')))
+        found = self.show(self.unknown, '?with_os_object=true')
+        self.assertIsNone(found['node']['nas'])
+        self.assertIn('it is away', found['warnings'][0])
+        self.assertNotIn('nas', self.show(self.known)['node'])
+
     def test_hwinfo(self):
         """What agents tell is answered; the reasons of the rest are."""
         name = self.known['name']

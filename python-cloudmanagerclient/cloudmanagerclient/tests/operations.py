@@ -163,12 +163,12 @@ OPERATIONS: dict[str, Called] = {
         'update_node_system', ('{node}',),
         'node system update {node} --force --yes'),
     'node_targets.discovery_nas': Called(
-        'discover_node_nas', ('{node}', '{storage}'),
-        'node target discover {node} {storage}'),
+        'discover_node_nas', ('{node}', '{id}'),
+        'node target discover {node} {id}'),
     'node_targets.attach_targets': Called(
         'attach_node_targets', ('{node}', {'10.0.0.1': ['iqn.x']}),
         'node target attach {node} --target 10.0.0.1=iqn.x --vendor v '
-        '--product p'),
+        '--product p --dry-run'),
     'node_targets.repair_locks': Called(
         'repair_node_locks', ('{node}',), 'node lock repair {node}'),
 

@@ -13,7 +13,7 @@ OS_OBJECT, HWINFO = 'with_os_object', 'with_hwinfo'
 MAX_NAMED = 10
 MAX_REASONS = 5
 _NO_HWINFO = 'hwinfo of {} could not be read: {}.'
-_NO_NAS = 'nas could not be read: agents do not tell it in this version.'
+_NO_NAS = 'nas of {} could not be read: {}.'
 
 
 def extend(call: routing.Call, nodes: list[models.Row], *,
@@ -43,8 +43,7 @@ def extend(call: routing.Call, nodes: list[models.Row], *,
         warnings += _add_hwinfo(call, hosts, wait)
     if alone and (with_os_object or with_hwinfo):
         for node in hosts:
-            node['nas'] = None
-        warnings.append(_NO_NAS)
+            warnings += _add_nas(call, node, wait)
     return {'warnings': warnings} if warnings else {}
 
 
@@ -78,6 +77,27 @@ def _add_hwinfo(call: routing.Call, nodes: list[models.Row],
                                   'show one of them to see why')]
     return [_NO_HWINFO.format(_named(names), reason.rstrip('.'))
             for reason, names in missing.items()]
+
+
+def _add_nas(call: routing.Call, node: models.Row,
+             wait: bool) -> list[str]:
+    """Add the attached targets to a node, as its agent tells them.
+
+    :param wait: whether the agent may be asked
+    :returns: a warning if it does not
+    """
+    node['nas'] = None
+    trouble = 'agents are not asked for it here'
+    if not node['name']:
+        trouble = 'the node has no name'
+    elif wait:
+        try:
+            node['nas'] = rpcapi.ConductorAPI().attached_targets(
+                call.context, node['name'])
+            return []
+        except exception.Unavailable as exc:
+            trouble = exc.message
+    return [_NO_NAS.format(node['name'] or node['id'], trouble.rstrip('.'))]
 
 
 def _named(names: list[str]) -> str:

@@ -99,7 +99,7 @@ _ACTIONS = (
 _PATH = '/v1/nodes/{node_id}/actions'
 
 
-def _begin(call: routing.Call, node_id: str, action: str,
+def begin(call: routing.Call, node_id: str, action: str,
            params: models.Row, *, with_host: bool = False
            ) -> routing.Document | None:
     """Check an action of a node's agent, and begin it.
@@ -126,7 +126,7 @@ def _begin(call: routing.Call, node_id: str, action: str,
 def set_mode(call: routing.Call, node_id: str) -> routing.Document | None:
     """Set the mode that the route of a request stands for."""
     changes = _BY_TITLE[call.route.title].change(call.values)
-    return _begin(call, node_id, 'set_mode', {
+    return begin(call, node_id, 'set_mode', {
         'changes': changes, 'force': call.values.get('force', False)})
 
 
@@ -144,5 +144,5 @@ for _action in _ACTIONS:
 def update_system(call: routing.Call,
                   node_id: str) -> routing.Document | None:
     """Upgrade the packages of a node that is disabled and empty."""
-    return _begin(call, node_id, 'update_system',
+    return begin(call, node_id, 'update_system',
                   {'force': call.values.get('force', False)}, with_host=True)

@@ -43,7 +43,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     'POST /v1/nodes/{node_id}/power-controls/': {'node_id': 2},
 }
 # Bodies of operations whose sample does not fit what is there.
-BODIES: dict[str, Any] = {}
+BODIES: dict[str, Any] = {
+    'POST /v1/nodes/{node_id}/actions/discovery-nas': {'storage_id': 2}}
 # Actions that only show something.
 READING = ('/v1/aggregates/{aggregate_id}/actions/get-audit-status',
            '/v1/domains/actions/get-store')
@@ -93,6 +94,8 @@ class ContractTestCase(base.ApiTestCase):
         self.conductor.aggregates = {AGGREGATE}
         self.conductor.domains['default'] = 0
         self._add_volume()
+        self.conductor.targets = {
+            'targets': {'192.0.2.2': ['volume-1']}, 'warnings': []}
         self.conductor.metadata[PARAMETERS['instance_uuid']] = {
             'image_base_image_ref': '5a0b8f1e-7c1d-4f43-8f0a-4c6e9d2b7a10',
             'image_container_format': 'bare', 'image_disk_format': 'qcow2',

@@ -8,9 +8,7 @@ from cloudmanager.tests.functional.contract import operations
 
 # What this version refuses with 501.
 NOT_IMPLEMENTED = {
-    f'POST /v1/nodes/{{node_id}}/actions/{action}' for action in (
-        'discovery-nas', 'attach-targets', 'repair-locks')
-} | {
+    'POST /v1/nodes/{node_id}/actions/repair-locks',
     'POST /v1/nodes/actions/attach', 'POST /v1/nodes/actions/detach'}
 
 

@@ -189,32 +189,34 @@ class DiscoverTargets(base.Lister):
         parser = super().get_parser(prog_name)
         base.add_target(parser, 'node')
         parser.add_argument('storage', metavar='<storage>',
-                            help='availability storage: name or id')
+                            help='node that is the storage: name or id')
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Listed:
         found = self.client.discover_node_nas(
-            parsed_args.target, self.client.find_storage(parsed_args.storage))
+            parsed_args.target, self.client.find_node(parsed_args.storage))
         return ('Portal', 'Target'), (
             (portal, name) for portal, names in found.items()
             for name in names)
 
 
-class AttachTargets(tasks.Start):
+class AttachTargets(NodeAct):
     """Log a node in to iSCSI targets"""
 
+    action = 'attach-targets'
+    options = (Option('vendor', '--vendor', 'vendor of the storage, for '
+                      'multipath; with --product'),
+               Option('product', '--product', 'model of the storage, for '
+                      'multipath; with --vendor'))
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        base.add_target(parser, 'node')
+        super().add_arguments(parser)
         parser.add_argument('--target', dest='targets', action='append',
                             required=True, metavar='<portal>=<name>',
                             help='Address of the portal and name of the '
                                  'target (repeat for several)')
-        parser.add_argument('--vendor', metavar='<vendor>',
-                            help='Vendor of the storage')
-        parser.add_argument('--product', metavar='<product>',
-                            help='Product name of the storage')
 
-    def start(self, parsed_args: argparse.Namespace) -> Any:
+    def body(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
         targets: dict[str, list[str]] = {}
         for text in parsed_args.targets:
             portal, separator, name = text.partition('=')
@@ -222,9 +224,11 @@ class AttachTargets(tasks.Start):
                 raise osc_exc.CommandError(
                     f'{text} is not <portal>=<name>.')
             targets.setdefault(portal, []).append(name)
-        return self.client.attach_node_targets(
-            parsed_args.target, targets, vendor=parsed_args.vendor,
-            product=parsed_args.product)
+        return {'targets': targets, **super().body(parsed_args)}
+
+    def start(self, parsed_args: argparse.Namespace) -> Any:
+        return self.client.attach_node_targets(parsed_args.target,
+                                               **self.body(parsed_args))
 
 
 class AttachNode(tasks.Start):

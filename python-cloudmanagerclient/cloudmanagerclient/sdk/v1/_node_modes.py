@@ -101,7 +101,7 @@ class NodeModes(_nodes.Nodes):
     def discover_node_nas(self, node: Ref, storage: Ref) -> dict[str, Any]:
         """Look for iSCSI targets from a node.
 
-        :param storage: availability storage, or its id
+        :param storage: node that is the storage, or its id
         :returns: names of targets by the address of their portal
         """
         return dict(self._answer(
