@@ -11,7 +11,7 @@ from cloudmanager.planning import disks
 from cloudmanager.planning import entries as planning_entries
 from cloudmanager.planning import explain
 from cloudmanager.planning import fencing
-from cloudmanager.planning import halves
+from cloudmanager.planning import open_resizes
 from cloudmanager.planning import options as opts
 from cloudmanager.planning import plan
 from cloudmanager.planning import targets
@@ -97,7 +97,7 @@ def _make(cloud: model.Cloud, hosts: tuple[str, ...], flags: opts.Options, *,
     entries = planning_entries.Entries(books, maker, flags, dead=dead).make(
         servers, choices, units)
     if not dead:
-        entries += tuple(halves.of_drain(cloud, hosts, flags))
+        entries += tuple(open_resizes.of_drain(cloud, hosts, flags))
     entries = tuple(fencing.with_first_reason(entry, unfit.get(entry.id))
                     for entry in entries)
     filled = targets.of(books, units)
@@ -105,7 +105,7 @@ def _make(cloud: model.Cloud, hosts: tuple[str, ...], flags: opts.Options, *,
         'evacuate' if dead else 'drain', hosts, entries,
         (*explain.summary(entries), *_leave(left)),
         (*_warnings(entries),
-         *(halves.of_evacuation(cloud, hosts) if dead else ()),
+         *(open_resizes.of_evacuation(cloud, hosts) if dead else ()),
          *targets.warnings(books, filled, flags)),
         filled)
 

@@ -12,7 +12,7 @@ from cloudmanager.conductor.steps import decommission as decommission_steps
 from cloudmanager.conductor.steps import hosts
 from cloudmanager.conductor.steps import leftovers
 from cloudmanager.conductor.steps import restart as restart_steps
-from cloudmanager.conductor.steps import roll_hosts
+from cloudmanager.conductor.steps import rolling_restart
 from cloudmanager.conductor.steps.base import Step
 from cloudmanager.conductor.tools import Tools
 
@@ -61,7 +61,7 @@ def restart(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
 def restart_many(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Restart hosts, one or some at a time."""
     return linear_flow.Flow('hosts.restart').add(
-        roll_hosts.RollHosts(run, tools))
+        rolling_restart.RollingRestart(run, tools))
 
 
 def decommission(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:

@@ -8,7 +8,7 @@ from cloudmanager.conductor.flows.action import Action
 from cloudmanager.conductor.servers import checks
 from cloudmanager.conductor.steps import balance_server as balance
 from cloudmanager.conductor.steps import clones
-from cloudmanager.conductor.steps import treat_server as treat
+from cloudmanager.conductor.steps import fix_server as fix
 from cloudmanager.conductor.tools import Tools
 
 
@@ -18,9 +18,9 @@ def balance_server(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
         balance.BalanceServer(run, tools))
 
 
-def treat_server(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
+def fix_server(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Recover, repair, reset or wake up a server."""
-    return linear_flow.Flow(run.name).add(treat.TreatServer(run, tools))
+    return linear_flow.Flow(run.name).add(fix.FixServer(run, tools))
 
 
 def clone_server(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
@@ -37,7 +37,7 @@ def clone_server(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
 ACTIONS = {
     'server.balance': Action(balance_server, checks.balance),
     'server.clone': Action(clone_server, checks.clone),
-    **{name: Action(treat_server, checks.treatment(name)) for name in (
+    **{name: Action(fix_server, checks.fix(name)) for name in (
         'server.recover', 'server.repair', 'server.reset-reboot',
         'server.wakeup')},
 }

@@ -17,7 +17,7 @@ from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.hosts import fencing
 from cloudmanager.conductor.hosts import liveness
-from cloudmanager.conductor.hosts import rolling
+from cloudmanager.conductor.hosts import unavailable
 from cloudmanager.conductor.moves import migrations
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.tools import Tools
@@ -27,7 +27,7 @@ from cloudmanager.db.models import Row
 from cloudmanager.planning import classify
 from cloudmanager.planning import options
 from cloudmanager.planning import plan as planning_plan
-from cloudmanager.planning import roll
+from cloudmanager.planning import rolling_restart
 from cloudmanager.planning.cloud import model
 
 
@@ -213,39 +213,41 @@ def restart(context: RequestContext, tools: Tools, host: str | None,
         params, cannot_fence=plans.cannot_fence(tools, params['hosts']))
     try:
         if params.get('dry_run'):
-            return {'plan': _plan_of_roll(cloud, params, flags)}
+            return {'plan': _restart_plan(cloud, params, flags)}
         _check_room(context, cloud, params)
-        choice = roll.choose(cloud, params['hosts'], flags=flags)
+        choice = rolling_restart.choose(cloud, params['hosts'], flags=flags)
     except model.UnknownHost as exc:
         raise exception.HostNotFound(host=str(exc)) from None
     if choice is not None:
-        # The best one to begin with: if it has no place, none has.
+        # The host to begin with is the easiest one to empty.
         plans.check_places(choice.plan, choice.host, params)
     return {}
 
 
-def _plan_of_roll(cloud: model.Cloud, params: JsonObject,
+def _restart_plan(cloud: model.Cloud, params: JsonObject,
                   flags: options.Options) -> JsonObject:
-    found = roll.simulate(
-        cloud, params['hosts'], flags, limit=rolling.limits(params)[0],
+    found = rolling_restart.simulate(
+        cloud, params['hosts'], flags, limit=unavailable.limits(params)[0],
         max_failures=params.get('max_failures') or 0)
-    return {**found.to_dict(), 'out_of_use': roll.unavailable(cloud)}
+    return {**found.to_dict(),
+            'out_of_use': rolling_restart.unavailable(cloud)}
 
 
 def _check_room(context: RequestContext, cloud: model.Cloud,
                 params: JsonObject) -> None:
     """Check that hosts can be restarted beside those that are out of use.
 
-    What is down may come back, and tasks end; what somebody has disabled or
-    keeps in reserve stays as it is.
+    A host that is down may come back, and tasks end. A host that somebody
+    has disabled or keeps in reserve stays out of use.
 
-    :raises HostsOutOfUse: none may be
+    :raises HostsOutOfUse: no host may be taken out of use now
     """
-    most = rolling.limits(params)[1]
+    most = unavailable.limits(params)[1]
     held = db_tasks.hosts_in_work(context, clock.utcnow(), '')
-    out = {name: why for name, why in roll.unavailable(cloud).items()
+    found = rolling_restart.unavailable(cloud)
+    out = {name: why for name, why in found.items()
            if cloud.hosts[name].up and name not in held}
     waiting = [name for name in params['hosts'] if name not in out]
     if waiting and len(out) >= most:
         raise exception.HostsOutOfUse(most=most,
-                                      hosts=rolling.describe(out))
+                                      hosts=unavailable.describe(out))

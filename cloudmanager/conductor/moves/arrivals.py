@@ -9,8 +9,8 @@ from cloudmanager.clients import nova_records
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import calls as nova_calls
 from cloudmanager.conductor.moves import endings
-from cloudmanager.conductor.moves import looks
 from cloudmanager.conductor.moves import migrations
+from cloudmanager.conductor.moves import server_reads
 from cloudmanager.conductor.moves import slow
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.records.moves import MoveItem
@@ -40,7 +40,7 @@ class Arrivals:
         self._slots = slots
         self._record = record
         self._ends = ends
-        self._looks = looks.Looks(tools.nova, calls, ends)
+        self._reader = server_reads.ServerReader(tools.nova, calls, ends)
         # When the move of a server was seen to be over.
         self._over_at: dict[str, float] = {}
 
@@ -60,7 +60,7 @@ class Arrivals:
         if item.attempt.phase != Phase.CONFIRM:
             item.attempt.phase = Phase.CONFIRM
             self._run.save(item)
-        self._looks.look(item, self._confirm_resize)
+        self._reader.look(item, self._confirm_resize)
 
     def _confirm_resize(self, item: MoveItem,
                         server: nova_records.Server) -> None:
@@ -88,7 +88,7 @@ class Arrivals:
         elif left is not None:
             # What a list does not tell: whose lock is on it, why it stays,
             # what is wrong with it.
-            self._looks.look(item, self._arrive)
+            self._reader.look(item, self._arrive)
 
     def _arrive(self, item: MoveItem, server: nova_records.Server) -> None:
         if verdicts.arrived(server, self._source):
@@ -102,7 +102,7 @@ class Arrivals:
 
     def unlock(self, item: MoveItem) -> None:
         """Take our lock off a server that has arrived, if it is there."""
-        self._looks.look(item, self._unlock)
+        self._reader.look(item, self._unlock)
 
     def _unlock(self, item: MoveItem, server: nova_records.Server) -> None:
         if self._ends.is_locked(server):

@@ -16,7 +16,7 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import calls as nova_calls
-from cloudmanager.conductor.moves import inquiry
+from cloudmanager.conductor.moves import diagnosis
 from cloudmanager.conductor.moves import items
 from cloudmanager.conductor.moves import nova_requests
 from cloudmanager.conductor.moves import places
@@ -266,7 +266,7 @@ class Endings:
         text = item.in_error
         if (Action.EVACUATE in ladder and not text
                 and server.status == 'ERROR' != item.status):
-            found = inquiry.inquire(self.nova, server)
+            found = diagnosis.diagnose(self.nova, server)
             text = found.text if found.runs else ''
         if text:
             ladder = [step for step in ladder if step != Action.EVACUATE]
@@ -316,7 +316,7 @@ class Endings:
         One whose guest runs on is as good as before, but for Nova's state.
         That is reset, and the move tried again. Its host is not fenced.
         """
-        found = inquiry.inquire(self.nova, server)
+        found = diagnosis.diagnose(self.nova, server)
         reason = f'{reason}; {found.text}'
         LOG.warning('Server %(server)s: %(found)s', {
             'server': server.id, 'found': found.text})

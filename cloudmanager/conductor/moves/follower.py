@@ -2,8 +2,8 @@
 """The steps of one move: from the intent to the outcome.
 
 What comes next for a move that is under way is decided here, by its item and
-Nova's records. How it is asked for is in ``asking``, what is done about one
-that is slow in ``watching``, what is left to do at the end in ``arrivals``.
+Nova's records. How it is asked for is in ``starts``, what is done about one
+that is slow in ``supervision``, what is left to do at the end in ``arrivals``.
 What an end means for the item is in ``endings``, and the loop over all moves
 in ``mover``.
 """
@@ -16,14 +16,14 @@ from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import arrivals
-from cloudmanager.conductor.moves import asking
 from cloudmanager.conductor.moves import calls as nova_calls
 from cloudmanager.conductor.moves import endings
 from cloudmanager.conductor.moves import items
-from cloudmanager.conductor.moves import looks
 from cloudmanager.conductor.moves import migrations
+from cloudmanager.conductor.moves import server_reads
+from cloudmanager.conductor.moves import starts
+from cloudmanager.conductor.moves import supervision
 from cloudmanager.conductor.moves import verdicts
-from cloudmanager.conductor.moves import watching
 from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.records.moves import Phase
 from cloudmanager.conductor.tools import Tools
@@ -58,11 +58,12 @@ class Follower:
         self._source = source
         self._record = record
         self._ends = ends
-        self._asking = asking.Asking(run, tools, source, calls, record, ends)
-        self._watch = watching.Watch(run, tools, calls, ends)
+        self._starter = starts.MoveStarter(run, tools, source, calls,
+                                           record, ends)
+        self._supervisor = supervision.Supervisor(run, tools, calls, ends)
         self._arrivals = arrivals.Arrivals(run, tools, source, calls, slots,
                                            record, ends)
-        self._looks = looks.Looks(tools.nova, calls, ends)
+        self._reader = server_reads.ServerReader(tools.nova, calls, ends)
         # How old a move without a record is when it is looked at again.
         self._next_look: dict[str, float] = {}
 
@@ -70,7 +71,7 @@ class Follower:
         """Begin the next attempt to move a server."""
         self._next_look.pop(item.object_id, None)
         self._arrivals.forget(item)
-        self._asking.begin(item)
+        self._starter.begin(item)
 
     def collect(self, item: MoveItem, take: Callable[[], None]) -> None:
         """Take the result of a call that has ended.
@@ -99,11 +100,11 @@ class Follower:
 
     def _step(self, item: MoveItem) -> None:
         if item.attempt.phase == Phase.ASK:
-            self._asking.adopt(item)
+            self._starter.adopt(item)
         elif item.attempt.phase == Phase.UNLOCK:
             self._arrivals.unlock(item)
         elif item.under_way == Action.OFFLOAD:
-            self._looks.look(item, self._watch_offload)
+            self._reader.look(item, self._watch_offload)
         else:
             self._follow(item)
 
@@ -121,15 +122,15 @@ class Follower:
             self._arrivals.confirm(item, migration)
         elif (self._ends.cancel == Cancel.ABORT
               and items.is_abortable(item, migration)):
-            self._watch.abort(item, migration)
+            self._supervisor.abort(item, migration)
         else:
-            self._watch.look_after(item, migration)
+            self._supervisor.look_after(item, migration)
 
     def _without_record(self, item: MoveItem) -> None:
         age, server_id = item.attempt.age, item.object_id
         if age >= self._next_look.get(server_id, NO_RECORD_SECONDS):
             self._next_look[server_id] = age + min(age, NO_RECORD_PAUSE)
-            self._looks.look(item, self._judge_without_record)
+            self._reader.look(item, self._judge_without_record)
 
     def _judge_without_record(self, item: MoveItem,
                               server: nova_records.Server) -> None:
@@ -140,7 +141,7 @@ class Follower:
         if server.task_state is not None or not verdicts.action_failed(
                 self._ends.actions(item), item.under_way,
                 items.asked_since(item)):
-            self._watch.look_after(item, None)
+            self._supervisor.look_after(item, None)
             return
         self._record.migrations()
         if self._record.latest(item) is None:
@@ -152,4 +153,4 @@ class Follower:
         if server.status == 'SHELVED_OFFLOADED':
             self._ends.done(item, None)
         else:
-            self._watch.look_after(item, None)
+            self._supervisor.look_after(item, None)

@@ -25,10 +25,10 @@ from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import classify
 from cloudmanager.planning import disks
 from cloudmanager.planning import drain
-from cloudmanager.planning import halves
+from cloudmanager.planning import open_resizes
 from cloudmanager.planning import options
 from cloudmanager.planning import plan as planning_plan
-from cloudmanager.planning import project
+from cloudmanager.planning import projection
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.terms import Action
 
@@ -97,7 +97,7 @@ def load_beside(tools: Tools, sources: Iterable[str],
     for row in others:
         host = row['host']
         if host in cloud.hosts:
-            cloud = project.apply(cloud, drain.plan_drain(
+            cloud = projection.apply(cloud, drain.plan_drain(
                 cloud, host, plan_options(
                     row['params'], cannot_fence=cannot_fence(tools, [host]))))
     return cloud
@@ -282,7 +282,7 @@ def _elsewhere(server: nova_records.Server) -> Ladder:
                  'repair it there')
     return Ladder(
         ladder=[], status=server.status, wait=wait, half=half,
-        waits_for=halves.text(server.host or 'no host') if half
+        waits_for=open_resizes.text(server.host or 'no host') if half
         else _end_of(server),
         blockers='', error=error)
 
@@ -303,7 +303,8 @@ def item_of(entry: planning_plan.Entry, params: JsonObject) -> MoveItem:
     ladder = _steps(entry.ladder)
     state, error = ItemState.PENDING, None
     blockers = '; '.join(item.text for item in entry.blockers)
-    half = any(item.code == halves.OPEN_MIGRATION for item in entry.blockers)
+    half = any(item.code == open_resizes.OPEN_MIGRATION
+               for item in entry.blockers)
     if entry.action == Action.SKIP:
         state, error = ItemState.SKIPPED, entry.reason
     elif half:

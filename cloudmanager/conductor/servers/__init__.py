@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How single servers are treated."""
+"""How single servers are fixed, evacuated and balanced."""

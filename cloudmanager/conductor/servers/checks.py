@@ -13,9 +13,9 @@ from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.clones import source
 from cloudmanager.conductor.servers import balance as server_balance
+from cloudmanager.conductor.servers import deciders
 from cloudmanager.conductor.servers import evacuation
 from cloudmanager.conductor.servers import examine
-from cloudmanager.conductor.servers import treatment as rules
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.planning import remedies
 
@@ -46,8 +46,8 @@ def clone(context: RequestContext, tools: Tools, server_id: str,
     return {'host': server.host}
 
 
-def treatment(name: str) -> Check:
-    """Return what checks that an action can treat a server.
+def fix(name: str) -> Check:
+    """Return what checks that an action can fix a server.
 
     :param name: of the action's tasks
     """
@@ -55,7 +55,7 @@ def treatment(name: str) -> Check:
               params: JsonObject) -> JsonObject:
         server = _find(tools, server_id)
         _, seen = examine.look(tools, server_id)
-        decision = rules.decider(name, params)(seen, ())
+        decision = deciders.decider(name, params)(seen, ())
         if decision.end is remedies.End.FAILED:
             raise exception.ServerState(server=server_id,
                                         reason=decision.text)

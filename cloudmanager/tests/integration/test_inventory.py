@@ -4,7 +4,7 @@
 import time
 
 from cloudmanager.conductor.hosts import reserve
-from cloudmanager.planning import halves
+from cloudmanager.planning import open_resizes
 from cloudmanager.tests.integration import base
 from cloudmanager.tests.integration import cloud
 
@@ -139,7 +139,7 @@ class ResizeTestCase(InventoryCase):
         states = {item['id']: item['state'] for item in task['items']}
         self.assertEqual({server: 'FAILED', other: 'DONE'}, states)
         self.assertIn(server, task['result'])
-        self.assertIn(halves.ADVICE, task['result'])
+        self.assertIn(open_resizes.ADVICE, task['result'])
         self.assertEqual([], self.client.call(
             'GET', f'{self.path("cmp1")}/power-actions/')['power_actions'])
         self.becomes('cmp1', DISABLED)

@@ -238,7 +238,7 @@ class BuildersTestCase(fakes_case.ConductorCase):
                              'EvacuateLeftovers', 'VerifyItems',
                              'ResetHost', 'AwaitHost', 'EnableHost',
                              'ReturnServers'],
-            'hosts.restart': ['RollHosts'],
+            'hosts.restart': ['RollingRestart'],
             'host.decommission': ['FindHost', 'DisableHost',
                                   'AwaitMigrations', 'PlanMoves',
                                   'MoveServers', 'EvacuateLeftovers',
@@ -257,6 +257,6 @@ class BuildersTestCase(fakes_case.ConductorCase):
                              'ClearUp', 'VerifyClones'],
             **dict.fromkeys(('server.recover', 'server.repair',
                              'server.reset-reboot', 'server.wakeup'),
-                            ['TreatServer']),
+                            ['FixServer']),
             'volume.mirror': ['MirrorVolume'],
             'volume.pv-migrate': ['MigrateVolume']}, names)

@@ -2,7 +2,7 @@
 """In which order a plan has its servers, and what it says of them."""
 
 from cloudmanager.planning import drain
-from cloudmanager.planning import halves
+from cloudmanager.planning import open_resizes
 from cloudmanager.planning import options
 from cloudmanager.planning.cloud import model
 from cloudmanager.tests.unit.planning import base
@@ -159,5 +159,5 @@ class WarningTestCase(base.PlanTestCase):
             factory.server('half', 'b', status='VERIFY_RESIZE',
                            resize_source='src'), factory.server('a')])
         made = drain.plan_evacuation(cloud, 'src', options.DEFAULT)
-        self.assertEqual([(halves.OPEN_MIGRATION, ('half',))], [
+        self.assertEqual([(open_resizes.OPEN_MIGRATION, ('half',))], [
             (item.code, item.servers) for item in made.warnings])

@@ -7,7 +7,7 @@ import unittest
 
 from cloudmanager.planning import classify
 from cloudmanager.planning import drain
-from cloudmanager.planning import halves
+from cloudmanager.planning import open_resizes
 from cloudmanager.planning import options
 from cloudmanager.planning import plan
 from cloudmanager.planning.cloud import model
@@ -61,7 +61,7 @@ class BlockedTestCase(base.PlanTestCase):
         made = drain.plan_drain(cloud, 'src', REBUILD)
         self.assertEqual([], evacuated(made))
         half = self.entry(made, 'half')
-        self.assertEqual(halves.OPEN_MIGRATION, half.blockers[0].code)
+        self.assertEqual(open_resizes.OPEN_MIGRATION, half.blockers[0].code)
         self.assertIn('confirm or revert', half.reason)
         self.assertNotIn('allow_evacuate', half.reason)
 

@@ -8,7 +8,7 @@ from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.records.moves import Attempt
 from cloudmanager.conductor.records.moves import Phase
 from cloudmanager.domain.task_states import ItemState
-from cloudmanager.planning import halves
+from cloudmanager.planning import open_resizes
 from cloudmanager.planning.terms import Action
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import fakes_case
@@ -56,7 +56,7 @@ class ResizedTestCase(LeftoversCase):
         self.assertEqual({'first': 'DONE', 'vm1': 'FAILED'}, self.states())
         self.assertTrue(self.is_alive())
         self.assertEqual(0, self.nova.count('evacuate'))
-        self.assertIn(halves.ADVICE, row['result'])
+        self.assertIn(open_resizes.ADVICE, row['result'])
         self.assertEqual('resized', self.nova.vms['vm1'].vm_state)
 
     def test_advice_fits(self):
@@ -78,7 +78,7 @@ class ResizedTestCase(LeftoversCase):
                                {'allow_evacuate': True})
         entry = next(item for item in plan.servers if item.id == 'vm1')
         self.assertEqual(('blocked', False), (entry.action, entry.fits))
-        self.assertEqual(halves.text('dst1'), entry.reason)
+        self.assertEqual(open_resizes.text('dst1'), entry.reason)
 
     def test_confirmed(self):
         """The owner decides in the middle: the drain goes on (FD3)."""

@@ -4,7 +4,7 @@
 import types
 
 from cloudmanager.common import clock
-from cloudmanager.conductor.moves import asking
+from cloudmanager.conductor.moves import starts
 from cloudmanager.conductor.records.moves import Phase
 from cloudmanager.planning.terms import Action
 from cloudmanager.tests.unit.conductor import fakes
@@ -17,8 +17,9 @@ class AskingCase(moves_case.MoveCase):
 
     def setUp(self):
         super().setUp()
-        self.asking = asking.Asking(self.task, self.tools, moves_case.SOURCE,
-                                    self.calls, self.record, self.ends)
+        self.starter = starts.MoveStarter(
+            self.task, self.tools, moves_case.SOURCE, self.calls, self.record,
+            self.ends)
 
 
 class BeginTestCase(AskingCase):
@@ -30,7 +31,7 @@ class BeginTestCase(AskingCase):
         before = []
         self.nova.live_migrate = lambda *args: before.extend(self.task.saved)
         self.clock.sleep(7)
-        self.asking.begin(item)
+        self.starter.begin(item)
         (row,) = before
         self.assertEqual(
             ('RUNNING', 'live-migrate', 3, 'ask', clock.utcnow().isoformat()),
@@ -47,7 +48,7 @@ class BeginTestCase(AskingCase):
         """Begin a move; how often was its server read before?"""
         self.nova.reads.clear()
         item = self.item(**{'attempts': 0, **values})
-        self.asking.begin(item)
+        self.starter.begin(item)
         return self.nova.reads['server']
 
     def test_server_that_is_known(self):
@@ -74,7 +75,7 @@ class BeginTestCase(AskingCase):
         self.nova.die('src')
         self.nova.computes['src'].forced_down = True
         item = self.item(action=Action.EVACUATE, lock=True, attempts=0)
-        self.asking.begin(item)
+        self.starter.begin(item)
         self.assertIs(True, item.attempt.lock_taken)
         self.assertEqual('cloudmanager task t1',
                          self.nova.vms['vm1'].locked_reason)
@@ -85,7 +86,7 @@ class AnswerTestCase(AskingCase):
     def answer(self, outcome, item=None):
         self.nova.script[LIVE, 'vm1'] = [outcome]
         item = item or self.item(attempts=0)
-        self.asking.begin(item)
+        self.starter.begin(item)
         return item
 
     def test_refused(self):
@@ -118,7 +119,7 @@ class AnswerTestCase(AskingCase):
             self.clock.sleep(seconds)
             self.nova.script[LIVE, 'vm1'] = [passing]
             item.attempt.phase = Phase.ASK
-            self.asking.adopt(item)
+            self.starter.adopt(item)
             self.assertEqual(failed, len(self.ends.calls), seconds)
             self.assertEqual(begin, item.attempt.refused_since)
 
@@ -127,7 +128,7 @@ class AdoptTestCase(AskingCase):
 
     def adopt(self, age=11.0):
         item = self.item(phase=Phase.ASK, age=age)
-        self.asking.adopt(item)
+        self.starter.adopt(item)
         return item
 
     def check_followed(self, item):

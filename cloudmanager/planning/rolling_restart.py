@@ -13,10 +13,10 @@ from collections.abc import Iterable
 import dataclasses
 
 from cloudmanager.planning import drain
-from cloudmanager.planning import halves
+from cloudmanager.planning import open_resizes
 from cloudmanager.planning import options as opts
 from cloudmanager.planning import plan
-from cloudmanager.planning import project
+from cloudmanager.planning import projection
 from cloudmanager.planning.cloud import model
 
 #: How many hosts are considered for each choice: the emptiest ones.
@@ -56,7 +56,7 @@ def _judge(cloud: model.Cloud, host: str, pending: set[str],
     # still find room for all their servers.
     fits = (all(entry.fits for entry in own)
             and _unfit(made, running) <= unfit
-            and not any(item.code == halves.OPEN_MIGRATION
+            and not any(item.code == open_resizes.OPEN_MIGRATION
                         for item in made.blockers))
     return NextHost(host, made, fits,
                   sum(entry.destination in avoid for entry in own))
@@ -118,7 +118,7 @@ class Wave:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Roll:
+class RollingRestart:
     """What a rolling restart would do.
 
     :ivar blocked: hosts that cannot be emptied
@@ -156,7 +156,7 @@ class Roll:
 
 def simulate(cloud: model.Cloud, hosts: Iterable[str],
              flags: opts.Options = opts.DEFAULT, *, limit: int = 1,
-             max_failures: int = 0) -> Roll:
+             max_failures: int = 0) -> RollingRestart:
     """Plan a whole rolling restart.
 
     The plan has waves of hosts. In reality the next host begins as soon as
@@ -185,5 +185,5 @@ def simulate(cloud: model.Cloud, hosts: Iterable[str],
         made = drain.plan_drain(cloud, wave, dataclasses.replace(
             flags, avoid_hosts=set(pending)))
         waves.append(Wave(tuple(wave), made))
-        cloud = project.apply(cloud, made)
-    return Roll(tuple(waves), tuple(blocked), tuple(pending))
+        cloud = projection.apply(cloud, made)
+    return RollingRestart(tuple(waves), tuple(blocked), tuple(pending))

@@ -29,7 +29,7 @@ LOG = logging.getLogger(__name__)
 UNAVAILABLE = 'is unavailable at this time'
 
 
-class Asking:
+class MoveStarter:
     """Asks Nova for the moves of a task, each once.
 
     :param source: the host that the servers leave

@@ -15,10 +15,10 @@ from oslo_utils import uuidutils
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
-from cloudmanager.conductor.hosts import rolling
+from cloudmanager.conductor.hosts import unavailable
 from cloudmanager.conductor.moves import migrations
 from cloudmanager.conductor.moves import plans
-from cloudmanager.conductor.records.rolls import HostItem
+from cloudmanager.conductor.records.restarts import HostItem
 from cloudmanager.conductor.steps.base import Step
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain import task_states
@@ -26,7 +26,7 @@ from cloudmanager.domain.task_states import Cancel
 from cloudmanager.domain.task_states import ItemKind
 from cloudmanager.domain.task_states import ItemState
 from cloudmanager.domain.task_states import TaskStatus
-from cloudmanager.planning import roll
+from cloudmanager.planning import rolling_restart
 from cloudmanager.planning.cloud import model
 
 CONF = cfg.CONF
@@ -42,7 +42,7 @@ def _names(items: list[HostItem]) -> list[str]:
     return [item.object_id for item in items]
 
 
-class RollHosts(Step):
+class RollingRestart(Step):
     """Begin hosts while there is room, until none is left."""
 
     def do(self) -> None:
@@ -114,7 +114,7 @@ class RollHosts(Step):
         """Begin as many hosts as limits and room allow."""
         pending = self._of(items, ItemState.PENDING)
         busy = _names(self._of(items, ItemState.RUNNING))
-        at_once, in_all = rolling.limits(self.run.params)
+        at_once, in_all = unavailable.limits(self.run.params)
         if len(busy) >= at_once:
             return
         since = clock.utcnow() - migrations.CLOCK_SKEW
@@ -134,7 +134,7 @@ class RollHosts(Step):
                 self._wait_for_room(pending, busy, short, held)
                 return
             self._short_since = None
-            choice = roll.choose(cloud, names, busy, flags, free)
+            choice = rolling_restart.choose(cloud, names, busy, flags, free)
             if choice is None:
                 return
             item = next(entry for entry in pending
@@ -156,10 +156,11 @@ class RollHosts(Step):
         held = db_tasks.hosts_in_work(
             self.run.context, since, self.run.task_id).difference(
                 self.run.params['hosts'])
-        return {**roll.unavailable(cloud, ours),
+        return {**rolling_restart.unavailable(cloud, ours),
                 **dict.fromkeys(held, 'a task works on it')}, held
 
-    def _refuse(self, item: HostItem, choice: roll.NextHost) -> None:
+    def _refuse(self, item: HostItem,
+                choice: rolling_restart.NextHost) -> None:
         """Say that a host cannot be emptied; nothing of it was touched."""
         self._end(item, ItemState.FAILED,
                   'it cannot be emptied: ' + '; '.join(
@@ -181,7 +182,7 @@ class RollHosts(Step):
             for item in pending:
                 self._end(item, ItemState.FAILED,
                           'not begun: other hosts are out of use: '
-                          + rolling.describe(short))
+                          + unavailable.describe(short))
 
     def _begin(self, item: HostItem, waiting: list[str],
                room: db_tasks.Room | None) -> bool:

@@ -15,7 +15,7 @@ from cloudmanager.conductor.records.moves import MoveItem
 Judge = Callable[[MoveItem, nova_records.Server], None]
 
 
-class Looks:
+class ServerReader:
     """Reads servers in threads.
 
     :param calls: where Nova is asked

@@ -3,7 +3,7 @@
 
 import testtools
 
-from cloudmanager.conductor.records.rolls import HostItem
+from cloudmanager.conductor.records.restarts import HostItem
 from cloudmanager.domain.task_states import ItemState
 from cloudmanager.tests.unit.conductor.records import test_moves
 

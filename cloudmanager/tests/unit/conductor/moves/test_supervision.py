@@ -2,7 +2,7 @@
 """What is done about a move that does not end."""
 
 from cloudmanager.common import clock
-from cloudmanager.conductor.moves import watching
+from cloudmanager.conductor.moves import supervision
 from cloudmanager.conductor.records.moves import Policy
 from cloudmanager.planning.terms import Action
 from cloudmanager.tests.unit.conductor import fakes
@@ -13,7 +13,7 @@ class WatchCase(moves_case.MoveCase):
 
     def setUp(self):
         super().setUp()
-        self.watch = watching.Watch(self.task, self.tools, self.calls,
+        self.watch = supervision.Supervisor(self.task, self.tools, self.calls,
                                     self.ends)
         self.listed = [self.migration('running', 4, 400),
                        self.migration('running', 5, 500)]

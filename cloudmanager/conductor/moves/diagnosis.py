@@ -22,7 +22,7 @@ class Finding:
     text: str
 
 
-def inquire(nova: protocols.Nova, server: nova_records.Server) -> Finding:
+def diagnose(nova: protocols.Nova, server: nova_records.Server) -> Finding:
     """Look into a server in error.
 
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like

@@ -9,7 +9,7 @@ from cloudmanager.common import clock
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
-from cloudmanager.conductor.steps import roll_hosts
+from cloudmanager.conductor.steps import rolling_restart
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.unit.conductor import fakes_case
@@ -332,7 +332,7 @@ class CrashTestCase(RollCase):
 
     def test_killed_before_the_part_was_there(self):
         run = self.run_of()
-        step = roll_hosts.RollHosts(run, self.tools)
+        step = rolling_restart.RollingRestart(run, self.tools)
         run.begin_part = lambda *args: (_ for _ in ()).throw(
             engine_run.HandOver())
         self.assertRaises(engine_run.HandOver, step.do)

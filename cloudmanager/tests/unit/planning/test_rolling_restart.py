@@ -4,8 +4,8 @@
 import random
 
 from cloudmanager.planning import options as opts
-from cloudmanager.planning import project
-from cloudmanager.planning import roll
+from cloudmanager.planning import projection
+from cloudmanager.planning import rolling_restart
 from cloudmanager.planning.cloud import model
 from cloudmanager.tests import base
 from cloudmanager.tests.unit.planning import factory
@@ -28,8 +28,8 @@ class ProjectTestCase(base.TestCase):
             [factory.host('a'), factory.host('b')],
             [factory.server('s1', on='a', vcpus=2),
              factory.server('s2', on='a'), factory.server('s3', on='b')])
-        (choice,) = [roll.choose(cloud, ['a'])]
-        after = project.apply(cloud, choice.plan)
+        (choice,) = [rolling_restart.choose(cloud, ['a'])]
+        after = projection.apply(cloud, choice.plan)
         self.assertEqual({'s1', 's2', 's3'}, {
             server.id for server in after.servers_on('b')})
         self.assertEqual(4, after.hosts['b'].used['VCPU'])
@@ -45,7 +45,7 @@ class ChooseTestCase(base.TestCase):
             [factory.server('a1', on='a'), factory.server('a2', on='a'),
              factory.server('b1', on='b'),
              factory.server('c1', on='c'), factory.server('c2', on='c')])
-        choice = roll.choose(cloud, ['a', 'b', 'c'])
+        choice = rolling_restart.choose(cloud, ['a', 'b', 'c'])
         self.assertEqual(('b', True, 1),
                          (choice.host, choice.fits, choice.again))
 
@@ -57,24 +57,24 @@ class ChooseTestCase(base.TestCase):
             [factory.server('a1', on='a', memory=2048),
              factory.server('b1', on='b',
                             forbidden_traits=frozenset({'X'}))])
-        choice = roll.choose(cloud, ['a', 'b'])
+        choice = rolling_restart.choose(cloud, ['a', 'b'])
         self.assertEqual(0, choice.again)
         self.assertEqual({'b1': 'done'}, choice.plan.destinations)
 
     def test_none_beside_a_running_one(self):
         """RR12: no more at a time than the others can carry."""
         cloud = even(hosts=3, servers=8)
-        self.assertTrue(roll.choose(cloud, ['h0', 'h1', 'h2']).fits)
-        self.assertIsNone(roll.choose(cloud, ['h1', 'h2'], ['h0']))
+        self.assertTrue(rolling_restart.choose(cloud, ['h0', 'h1', 'h2']).fits)
+        self.assertIsNone(rolling_restart.choose(cloud, ['h1', 'h2'], ['h0']))
 
     def test_blocked_alone_is_told(self):
         cloud = even(hosts=2, servers=10)
-        choice = roll.choose(cloud, ['h0', 'h1'])
+        choice = rolling_restart.choose(cloud, ['h0', 'h1'])
         self.assertFalse(choice.fits)
         self.assertTrue(choice.plan.blockers)
 
     def test_nothing_pending(self):
-        self.assertIsNone(roll.choose(even(), []))
+        self.assertIsNone(rolling_restart.choose(even(), []))
 
     def test_short_already(self):
         """RR7: hosts that are down without us count."""
@@ -83,7 +83,7 @@ class ChooseTestCase(base.TestCase):
              factory.host('off', up=False, enabled=False),
              factory.host('well')], [])
         self.assertEqual({'down': 'down', 'off': 'down'},
-                         roll.unavailable(cloud, ['ours']))
+                         rolling_restart.unavailable(cloud, ['ours']))
 
     def test_out_of_use(self):
         """FD17: whoever took them out of use."""
@@ -91,14 +91,14 @@ class ChooseTestCase(base.TestCase):
             [factory.host('disabled', enabled=False), factory.host('well'),
              factory.host('reserve', reserved=True)], [])
         self.assertEqual({'disabled': 'disabled', 'reserve': 'reserved'},
-                         roll.unavailable(cloud))
+                         rolling_restart.unavailable(cloud))
 
 
 class SimulateTestCase(base.TestCase):
 
     def test_one_at_a_time(self):
         """Only the servers of the first host move twice, at most."""
-        found = roll.simulate(even(4, 4), ['h0', 'h1', 'h2', 'h3'])
+        found = rolling_restart.simulate(even(4, 4), ['h0', 'h1', 'h2', 'h3'])
         self.assertEqual([1] * 4, [len(wave.hosts) for wave in found.waves])
         self.assertEqual({'h0', 'h1', 'h2', 'h3'}, {
             wave.hosts[0] for wave in found.waves})
@@ -112,17 +112,17 @@ class SimulateTestCase(base.TestCase):
             + [factory.host('spare')],
             [factory.server(f'h{number}-{index}', on=f'h{number}')
              for number in range(3) for index in range(4)])
-        found = roll.simulate(cloud, ['h0', 'h1', 'h2'])
+        found = rolling_restart.simulate(cloud, ['h0', 'h1', 'h2'])
         self.assertEqual([], found.to_dict()['moved_again'])
         self.assertEqual(12, found.to_dict()['moves'])
 
     def test_as_many_as_there_is_room_for(self):
         """RR12: the limit is one bound, the room another."""
-        found = roll.simulate(even(4, 8), [f'h{n}' for n in range(4)],
-                              limit=4)
+        found = rolling_restart.simulate(
+            even(4, 8), [f'h{n}' for n in range(4)], limit=4)
         self.assertEqual(2, max(len(wave.hosts) for wave in found.waves))
-        found = roll.simulate(even(4, 0), [f'h{n}' for n in range(4)],
-                              limit=3)
+        found = rolling_restart.simulate(
+            even(4, 0), [f'h{n}' for n in range(4)], limit=3)
         self.assertEqual([3, 1], [len(wave.hosts) for wave in found.waves])
 
     def blocked(self, **kwargs):
@@ -131,7 +131,7 @@ class SimulateTestCase(base.TestCase):
             [factory.server('a1', on='a', passthrough=True),
              factory.server('b1', on='b'), factory.server('b2', on='b'),
              factory.server('c1', on='c'), factory.server('c2', on='c')])
-        return roll.simulate(cloud, ['a', 'b', 'c'], **kwargs)
+        return rolling_restart.simulate(cloud, ['a', 'b', 'c'], **kwargs)
 
     def test_stops_at_a_blocked_one(self):
         """RR2: what cannot be emptied is named; the roll stops there."""
@@ -149,7 +149,7 @@ class SimulateTestCase(base.TestCase):
         self.assertEqual(
             ([{'host': 'a', 'plan': found.blocked[0].plan.to_dict()}], False),
             (answer['blocked'], answer['feasible']))
-        found = roll.simulate(even(2, 1), ['h0'])
+        found = rolling_restart.simulate(even(2, 1), ['h0'])
         self.assertEqual(
             {'action': 'restart', 'hosts': ['h0'], 'feasible': True,
              'waves': [{'hosts': ['h0'],
@@ -169,11 +169,12 @@ class SimulateTestCase(base.TestCase):
         for seed in range(20):
             cloud = factory.random_cloud(seed, hosts=8)
             hosts = random.Random(seed).sample(sorted(cloud.hosts), 4)
-            found = roll.simulate(cloud, hosts, limit=2, max_failures=4)
+            found = rolling_restart.simulate(
+                cloud, hosts, limit=2, max_failures=4)
             placed = [host for wave in found.waves for host in wave.hosts]
             placed += [item.host for item in found.blocked]
             self.assertEqual(sorted(hosts), sorted(placed))
             for wave in found.waves:
                 self.assertEqual([], validator.check(
                     cloud, wave.plan, opts.DEFAULT))
-                cloud = project.apply(cloud, wave.plan)
+                cloud = projection.apply(cloud, wave.plan)

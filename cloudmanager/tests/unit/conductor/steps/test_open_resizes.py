@@ -4,7 +4,7 @@
 from cloudmanager.common import exception
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.steps import hosts as steps
-from cloudmanager.planning import halves
+from cloudmanager.planning import open_resizes
 from cloudmanager.tests.unit.conductor import fakes_case
 
 OFF = 'power_off'
@@ -32,7 +32,7 @@ class HalvesTestCase(fakes_case.ConductorCase):
         row = self.shutdown()
         self.assertEqual('FAILURE', row['status'])
         self.assertIn('vm2', row['result'])
-        self.assertIn(halves.ADVICE, row['result'])
+        self.assertIn(open_resizes.ADVICE, row['result'])
         self.assertNotIn('vm1', row['result'])
         self.assertEqual({'vm1': 'DONE', 'vm2': 'FAILED'}, self.states())
         item = self.items()['vm2']
@@ -103,7 +103,7 @@ class HalvesTestCase(fakes_case.ConductorCase):
         self.clock.at(5, self.resized_meanwhile)
         row = self.shutdown()
         self.assertEqual('FAILURE', row['status'])
-        self.assertIn(halves.ADVICE, row['result'])
+        self.assertIn(open_resizes.ADVICE, row['result'])
         self.assertEqual({'vm1': 'FAILED'}, self.states())
         self.assertTrue(self.is_on())
 

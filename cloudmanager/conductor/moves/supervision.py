@@ -19,7 +19,7 @@ from cloudmanager.conductor.tools import Tools
 LOG = logging.getLogger(__name__)
 
 
-class Watch:
+class Supervisor:
     """Looks after the moves of a task.
 
     :param calls: where Nova is asked in threads

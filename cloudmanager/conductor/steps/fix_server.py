@@ -14,10 +14,10 @@ from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.records.servers import ServerItem
+from cloudmanager.conductor.servers import deciders
 from cloudmanager.conductor.servers import evacuation
 from cloudmanager.conductor.servers import examine
 from cloudmanager.conductor.servers import operations
-from cloudmanager.conductor.servers import treatment
 from cloudmanager.conductor.steps import server as server_step
 from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning import remedies
@@ -25,12 +25,12 @@ from cloudmanager.planning import remedies
 LOG = logging.getLogger(__name__)
 
 
-class TreatServer(server_step.ServerStep):
+class FixServer(server_step.ServerStep):
     """Take the steps that the action of the task decides on."""
 
     def do(self) -> None:
         item = self.item()
-        decide = treatment.decider(self.run.name, self.run.params)
+        decide = deciders.decider(self.run.name, self.run.params)
         while True:
             step = item.step
             if step is not None:
