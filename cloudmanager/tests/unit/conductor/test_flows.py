@@ -246,6 +246,7 @@ class BuildersTestCase(fakes_case.ConductorCase):
                                   'RemoveService', 'CleanUp'],
             'aggregate.audit': ['RunAudit'],
             'aggregate.apply': ['ApplyAudit'],
+            'node.attach_targets': ['AttachTargets'],
             'node.power': ['SwitchNode'],
             'node.set_mode': ['SetModes'],
             'node.update_system': ['UpdateSystem'],
