@@ -26,6 +26,7 @@ from cloudmanager.agent.reconcile import Reconciler
 from cloudmanager.agent.rpcapi import RPC_API_VERSION
 from cloudmanager.agent.store import Store
 from cloudmanager.agent.volumes import changes  # noqa: F401  has operations
+from cloudmanager.agent.volumes import locks  # noqa: F401  has operations
 from cloudmanager.agent.volumes.works import Works
 from cloudmanager.common import signing
 from cloudmanager.common.json_types import JsonObject

@@ -422,6 +422,14 @@ class LogicalVolumeState(Conflict):
     template = 'Logical volume %(volume)s cannot be changed: %(reason)s.'
 
 
+class LocksHeld(Conflict):
+    """Locks of a volume group cannot be freed."""
+
+    error_code = 'cloudmanager.locks.held'
+    template = ('Locks of volume group %(group)s are not freed: '
+                '%(reason)s.')
+
+
 class LeaseLost(CloudManagerException):
     """Another conductor owns the task now; this one must stop at once."""
 

@@ -15,7 +15,8 @@ OFFERED = frozenset(('run',))
 PROGRAMS = frozenset((
     'apt-get', 'dnf', 'dpkg', 'ip', 'iscsiadm', 'lsblk', 'lscpu', 'lspci',
     'lvchange', 'lvconvert', 'lvs', 'multipath', 'multipathd', 'pvmove',
-    'pvs', 'systemctl', 'systemd-run', 'udevadm', 'vgs', 'virsh'))
+    'pvs', 'sanlock', 'systemctl', 'systemd-run', 'udevadm', 'vgs',
+    'virsh'))
 #: So many bytes of each output are kept.
 MAX_OUTPUT = 1024 * 1024
 PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

@@ -12,6 +12,7 @@ from oslo_config import cfg
 from cloudmanager import conf  # noqa: F401
 from cloudmanager.agent import operations
 from cloudmanager.agent.volumes import changes  # noqa: F401
+from cloudmanager.agent.volumes import locks  # noqa: F401
 from cloudmanager.agent.volumes import works
 
 BLOCK = 4096

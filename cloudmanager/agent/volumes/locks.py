@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operations on locks of shared volume groups that conductors ask for."""
+
+from typing import TYPE_CHECKING
+
+from cloudmanager.agent.operations import Json
+from cloudmanager.agent.operations import operation
+from cloudmanager.agent.volumes import lock_state
+from cloudmanager.common import exception
+from cloudmanager.domain import locks
+from cloudmanager.domain import lvm
+
+if TYPE_CHECKING:
+    from cloudmanager.agent.core import Agent
+
+VERSION = '1.0'
+
+
+def _name(text: str, what: str) -> str:
+    try:
+        return lvm.check_name(text, what)
+    except ValueError as exc:
+        raise exception.Invalid(reason=f'{exc}.') from exc
+
+
+@operation('locks.report', version=VERSION)
+def report(agent: 'Agent', group: str | None = None,
+           volume: str | None = None) -> Json:
+    """Return who holds the locks of shared volume groups.
+
+    :param group: name of the one that is asked for; all when ``None``
+    :param volume: name of the volume whose lock is asked for, likewise
+    """
+    for text, what in ((group, 'group'), (volume, 'volume')):
+        if text is not None:
+            _name(text, what)
+    return locks.dump(lock_state.read(group, volume))
+
+
+@operation('locks.release', version=VERSION)
+def release(agent: 'Agent', group: str, host_id: int, generation: int,
+            timestamp: int) -> Json:
+    """Free all that a host holds in a group, which is proven to be off.
+
+    The proof is the conductor's. What is seen here must not speak against
+    it: the host must be the one that was meant, and silent.
+
+    :param generation: of the host when the proof was got
+    :param timestamp: of its last renewal, likewise
+    :returns: ``released``: false when it had left already
+    :raises LocksHeld: it is another one meanwhile, or lives
+    """
+    _name(group, 'group')
+    for value in (host_id, generation, timestamp):
+        if type(value) is not int or value < 0:
+            raise exception.Invalid(
+                reason='Host, generation and time of a lease are numbers.')
+    space = _look(group)
+    member = space.member(host_id)
+    if member is None or member.generation != generation:
+        raise exception.LocksHeld(
+            group=group, reason=f'id {host_id} is not of generation '
+                                f'{generation}, so its host has come back')
+    if not member.timestamp:
+        return {'released': False}
+    if host_id == space.own_id:
+        raise exception.LocksHeld(group=group,
+                                  reason=f'id {host_id} is this node')
+    if space.trouble:
+        raise exception.LocksHeld(group=group, reason=space.trouble)
+    if member.timestamp != timestamp or not space.is_silent(member):
+        raise exception.LocksHeld(
+            group=group, reason=f'{member.name} (id {host_id}) renews its '
+                                'lease')
+    lock_state.release(space, member)
+    after = _look(group).member(host_id)
+    if after is None or (after.generation, after.timestamp) != (generation,
+                                                               0):
+        raise exception.LocksHeld(
+            group=group, reason=f'the lease of {member.name} (id {host_id}) '
+                                'was written by somebody else meanwhile')
+    return {'released': True}
+
+
+def _look(group: str) -> locks.Lockspace:
+    """Return the hosts of a group as they are now.
+
+    :raises VolumeGroupNotFound: there is no such shared group
+    """
+    # No volume has this name, so that no locks of volumes are read.
+    found = lock_state.read(group, '')
+    if not found:
+        raise exception.VolumeGroupNotFound(group=group)
+    return found[0]

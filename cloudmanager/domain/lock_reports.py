@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads what sanlock tells of its leases, and LVM of its locks."""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+import dataclasses
+import json
+import re
+
+from cloudmanager.common.json_types import JsonObject
+from cloudmanager.domain import locks
+
+#: What makes the two texts that ``shared_groups`` reads. Nothing is locked
+#: for them: a daemon that is gone keeps nobody from looking.
+COMMANDS = (
+    ('vgs', '--readonly', '--reportformat', 'json', '--options',
+     'vg_name,vg_uuid,vg_lock_type'),
+    ('lvs', '--readonly', '--reportformat', 'json', '--all', '--options',
+     'vg_uuid,lv_name,lv_uuid,lv_lockargs'))
+#: Kinds of locks that LVM knows, of which ``SANLOCK`` is read here.
+SANLOCK = 'sanlock'
+#: Bytes that sanlock keeps for each lease where nothing else is said.
+ALIGN = 1024 ** 2
+_UNUSED = '#unused'
+_OFFSET = re.compile(r'[0-9.]+:(\d+)')
+_HOST = re.compile(r'h (\d+) gen (\d+) timestamp (\d+) ([A-Z]+)')
+_BLOCK = re.compile(r'([a-z]) (.*)')
+# Fields of a line of a lease of a host, of a lock, and of one of several
+# holders of a lock.
+_LEASE, _LOCK, _SHARED = 6, 7, 3
+
+
+@dataclasses.dataclass(frozen=True)
+class SharedGroup:
+    """A volume group whose locks several hosts share.
+
+    :ivar kind: of the locks, such as sanlock or dlm
+    :ivar volumes: by the names of their locks: name and place of the lease
+    """
+
+    name: str
+    uuid: str
+    kind: str
+    volumes: Mapping[str, tuple[str, int]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """An object of ``sanlock client status -D``, or of ``host_status``.
+
+    :ivar head: its line
+    :ivar fields: those below it, by name
+    """
+
+    head: str
+    fields: Mapping[str, str]
+
+    def number(self, name: str) -> int | None:
+        """Return a field that is a number, if it is there."""
+        text = self.fields.get(name, '')
+        return int(text) if text.isdigit() else None
+
+
+def shared_groups(groups_text: str, volumes_text: str) -> list[SharedGroup]:
+    """Return the shared volume groups of two reports of LVM.
+
+    :raises ValueError: they are not what LVM writes
+    """
+    try:
+        volumes = _rows(volumes_text, 'lv')
+        return [SharedGroup(
+            row['vg_name'], row['vg_uuid'], row['vg_lock_type'],
+            {volume['lv_uuid']: (volume['lv_name'].strip('[]'),
+                                 int(match[1]))
+             for volume in volumes if volume['vg_uuid'] == row['vg_uuid']
+             and (match := _OFFSET.fullmatch(volume['lv_lockargs']))})
+            for row in _rows(groups_text, 'vg')
+            if row['vg_lock_type'] not in ('', 'none')]
+    except (TypeError, KeyError, AttributeError) as exc:
+        raise ValueError('this is no report of LVM') from exc
+
+
+def _rows(text: str, name: str) -> list[JsonObject]:
+    try:
+        reports = json.loads(text)['report']
+    except (json.JSONDecodeError, TypeError, KeyError) as exc:
+        raise ValueError('this is no report of LVM') from exc
+    return [row for report in reports for row in report.get(name, ())]
+
+
+def blocks(text: str) -> list[Block]:
+    """Return the objects of a report with details of sanlock."""
+    found: list[Block] = []
+    fields: dict[str, str] = {}
+    for line in text.splitlines():
+        if line[:1].isspace():
+            name, _, value = line.strip().partition('=')
+            fields[name] = value
+        elif line.strip():
+            fields = {}
+            found.append(Block(line.strip(), fields))
+    return found
+
+
+def statuses(text: str) -> dict[tuple[str, int, int], str]:
+    """Return what ``sanlock client gets -h 1`` says of hosts.
+
+    :returns: by lockspace, id and generation
+    """
+    found: dict[tuple[str, int, int], str] = {}
+    space = ''
+    for line in text.splitlines():
+        match = _HOST.match(line)
+        if match:
+            found[space, int(match[1]), int(match[2])] = match[4]
+        elif line.startswith('s '):
+            space = line[2:].partition(':')[0]
+    return found
+
+
+def members(text: str) -> list[locks.Member]:
+    """Return the hosts that ``sanlock direct dump`` tells of.
+
+    :raises ValueError: it is not what sanlock writes
+    """
+    return [locks.Member(host_id=int(words[4]), generation=int(words[5]),
+                         timestamp=int(words[3]), name=words[2])
+            for words in _lines(text, _LEASE)]
+
+
+def lock_holders(text: str) -> dict[str, tuple[locks.Holder, ...]]:
+    """Return the locks that ``sanlock direct dump`` tells of, by name.
+
+    Holders are those that once got it, alive or not.
+
+    :raises ValueError: it is not what sanlock writes
+    """
+    found: dict[str, list[locks.Holder]] = {}
+    holders: list[locks.Holder] = []
+    for words in _lines(text, _LOCK, _SHARED):
+        if len(words) == _SHARED:
+            if words[2] == 'SH':
+                holders.append(locks.Holder(int(words[0]), int(words[1]),
+                                            is_exclusive=False))
+            continue
+        # What follows belongs to it, if it is one.
+        holders = []
+        if words[2] != _UNUSED:
+            found[words[2]] = holders
+        if int(words[3]):
+            holders.append(locks.Holder(int(words[4]), int(words[5]),
+                                        is_exclusive=True))
+    return {name: tuple(those) for name, those in found.items()}
+
+
+def _lines(text: str, *lengths: int) -> Iterable[list[str]]:
+    """Yield the lines of a dump that have so many words.
+
+    :raises ValueError: there are lines that have another number
+    """
+    for line in text.splitlines():
+        words = line.split()
+        if not words or words[0] == 'offset':
+            continue
+        if (len(words) not in (_LEASE, _LOCK, _SHARED)
+                or not words[0].isdigit()):
+            raise ValueError(f'{line[:80]!r} is no line of a dump')
+        if len(words) in lengths:
+            yield words
