@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 import enum
+import re
 
 from cloudmanager.common.json_types import JsonObject
 
@@ -20,6 +21,7 @@ SILENT_TIMEOUTS = 4
 #: Locks that are not of a volume, and what they are about.
 _OTHERS = {'VGLK': 'the volume group', 'GLLK': 'all volume groups'}
 _DEAD = 'DEAD'
+_ID = re.compile(r'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.')
 
 
 class Verdict(enum.StrEnum):
@@ -61,9 +63,8 @@ class Member:
         sanlock puts an id before the name of the host, unless it was given
         a name.
         """
-        _, _, rest = self.name.partition('.')
-        return tuple(dict.fromkeys(
-            filter(None, (rest, rest.partition('.')[0], self.name))))
+        name = _ID.sub('', self.name) or self.name
+        return tuple(dict.fromkeys((name, name.partition('.')[0] or name)))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class ItemKind(enum.StrEnum):
     NODE = 'node'
     VOLUME = 'volume'
     TARGET = 'target'
+    LOCK = 'lock'
 
 
 #: What of the memory of items is answered: bytes that are written, how much

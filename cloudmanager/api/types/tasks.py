@@ -87,7 +87,7 @@ class Item(Resource):
                                             'where it goes.')
     priority = common.number('The highest goes first.')
     attempts = common.number('How often it was tried.')
-    error = Field(Text(), description='Why it failed.')
+    error = Field(Text(), description='Why it failed, or was left.')
     size = Field(Integer(), computed=True, description='Bytes that are '
                  'copied or moved, of a volume.')
     percent = Field(Number(), computed=True, description='How much of that '

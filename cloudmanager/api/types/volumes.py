@@ -99,10 +99,13 @@ class Volume(_OfBackend):
 class _Detail(Volume):
     _about = About('volume', title='VolumeDetail')
 
-    lock_hosts = Field(List(Text()), nullable=False, computed=True,
+    lock_hosts = Field(List(Text()), computed=True,
                        description='Hosts that hold its lock.')
-    lock_exclusive = Field(Boolean(), nullable=False, computed=True,
+    lock_exclusive = Field(Boolean(), computed=True,
                            description='Whether the lock is exclusive.')
+    lock_reason = Field(Text(), computed=True,
+                        description='Why it is not known, or not for sure, '
+                                    'who holds the lock.')
 
 
 ONE_VOLUME = answers.one(_Detail)

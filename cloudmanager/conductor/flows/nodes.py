@@ -6,9 +6,11 @@ from taskflow.patterns import linear_flow
 from cloudmanager.conductor.agents import checks
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.flows.action import Action
+from cloudmanager.conductor.steps import locks
 from cloudmanager.conductor.steps import nodes
 from cloudmanager.conductor.steps import targets
 from cloudmanager.conductor.tools import Tools
+from cloudmanager.conductor.volumes import checks as volume_checks
 
 
 def set_mode(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
@@ -28,10 +30,18 @@ def attach_targets(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
         targets.AttachTargets(run, tools))
 
 
+def repair_locks(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
+    """Free the locks of dead hosts that keep a node from volumes."""
+    return linear_flow.Flow('node.repair_locks').add(
+        locks.RepairLocks(run, tools))
+
+
 #: By the names of tasks.
 ACTIONS = {
     'node.set_mode': Action(set_mode, checks.set_mode, needs_cloud=False),
     'node.attach_targets': Action(attach_targets, checks.attach_targets,
                                   needs_cloud=False),
+    'node.repair_locks': Action(repair_locks, volume_checks.repair_locks,
+                                needs_cloud=False),
     'node.update_system': Action(update_system, checks.update_system),
 }

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from typing import TypeVar
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -22,6 +23,7 @@ LOG = logging.getLogger(__name__)
 #: Modes whose setting is all that there is to them yet.
 _KEPT_ONLY = frozenset((node_modes.NODESAFE,))
 _POLL_SECONDS = 2.0
+T = TypeVar('T')
 #: After so many looks a job that nobody runs counts as lost.
 _LOST_LOOKS = 3
 
@@ -44,7 +46,7 @@ class AgentStep(Step):
         return self._patiently(lambda: self.tools.agents.call(
             self.run.context, host, operation, arguments))
 
-    def _patiently(self, ask: Callable[[], Any]) -> Any:
+    def _patiently(self, ask: Callable[[], T]) -> T:
         deadline = clock.monotonic() + CONF.agent.outage_timeout
         while True:
             self.run.guard()

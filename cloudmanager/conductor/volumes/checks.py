@@ -11,12 +11,15 @@ from typing import Any
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
+from cloudmanager.conductor.agents import checks as agent_checks
 from cloudmanager.conductor.tools import Tools
+from cloudmanager.conductor.volumes import locks
 from cloudmanager.conductor.volumes import places
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain import lvm
 from cloudmanager.domain import lvm_rules
+from cloudmanager.domain import power_states
 
 #: Statuses in which Cinder itself is changing the data of a volume.
 _BUSY = frozenset((
@@ -101,3 +104,37 @@ def check_no_volume_work(context: RequestContext, host: str) -> None:
     :raises TaskConflict: one is
     """
     db_tasks.check_may_stop(context, host, {})
+
+
+def repair_locks(context: RequestContext, tools: Tools, node_id: int,
+           params: Params) -> JsonObject:
+    """Check that a node can have locks repaired.
+
+    :returns: ``targets``: the nodes of silent holders, which nobody is to
+        switch on meanwhile, and the ``plan``
+    """
+    node = db_nodes.get_columns(context, node_id)
+    host = agent_checks.host_of(node)
+    spaces = locks.read(context, tools.agents, host)
+    locks.check_any(host, spaces)
+    targets, steps = [], []
+    for space in spaces:
+        for member in locks.owners(space):
+            owner = locks.find_node(context, member)
+            # One that was switched off a moment ago is not silent yet.
+            was_off = (owner is not None and owner['power_state']
+                       == power_states.POWER_OFF)
+            if not was_off and not space.is_silent(member):
+                continue
+            name = locks.host_name(context, member)
+            steps.append(
+                f'when node {name} is seen to be off: free what '
+                f'{member.name} (id {member.host_id}, generation '
+                f'{member.generation}) holds in group {space.group}')
+            if owner is not None and not locks.is_evacuated(context, owner):
+                targets.append(f'node:{owner["id"]}')
+    return {'targets': targets, 'plan': {
+        'host': host, 'steps': steps, 'locks': [
+            {'lock': found.key, 'about': found.about,
+             'owners': list(found.owners), 'free': found.is_free,
+             'reason': found.text} for found in locks.findings(spaces, {})]}}

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Back ends and volumes as the REST API answers them."""
 
-
+from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.conductor.volumes import backends
+from cloudmanager.conductor.volumes import locks
 from cloudmanager.conductor.volumes import places
 from cloudmanager.domain import lvm
 
@@ -51,8 +52,37 @@ def show_volume(context: RequestContext, tools: Tools,
     """
     place = places.find(context, tools, volume_id)
     return {**_volume(volume_id, place.backend, place.group, place.logical),
-            'lock_hosts': list(place.holders),
-            'lock_exclusive': len(place.holders) == 1}
+            **_lock(context, tools, place)}
+
+
+def _lock(context: RequestContext, tools: Tools,
+          place: places.Place) -> Document:
+    """Return who holds a volume.
+
+    A group that is not shared has no locks: who uses the volume holds it.
+    """
+    if not place.group.is_shared:
+        return {'lock_hosts': list(place.holders), 'lock_reason': None,
+                'lock_exclusive': len(place.holders) == 1}
+    unknown = {'lock_hosts': None, 'lock_exclusive': None}
+    try:
+        spaces = locks.read(context, tools.agents, place.backend.host,
+                            place.group.name, place.logical.name)
+    except exception.CloudManagerException as exc:
+        return {**unknown, 'lock_reason': exc.message}
+    for space in spaces:
+        for lock in space.locks:
+            holders = space.holders(lock)
+            members = [member for holder in holders if (
+                member := space.member(holder.host_id)) is not None]
+            return {'lock_hosts': sorted(locks.host_name(context, member)
+                                         for member in members),
+                    'lock_exclusive': any(holder.is_exclusive
+                                          for holder in holders),
+                    'lock_reason': space.trouble or None}
+    return {**unknown, 'lock_reason': '; '.join(
+        space.trouble for space in spaces if space.trouble)
+        or 'The volume has no lock.'}
 
 
 def _gigabytes(size: int) -> str:

@@ -64,6 +64,7 @@ class Conductor(fixtures.Fixture):
         self.check_error: Exception | None = None
         self.health_error: Exception | None = None
         self.plan: dict[str, Any] = {'host': 'cmp1', 'moves': []}
+        self.targets: list[str] = []
         self.params: dict[str, Any] = {}
         self.useFixture(fixtures.MonkeyPatch(
             'cloudmanager.conductor.rpcapi.ConductorAPI', lambda: self))
@@ -115,7 +116,7 @@ class Conductor(fixtures.Fixture):
         self.checked.append((action, str(node_id), dict(params)))
         if self.check_error is not None:
             raise self.check_error
-        return {'plan': self.plan}
+        return {'plan': self.plan, 'targets': self.targets}
 
     def discover_targets(self, context: Any, node_id: int,
                          storage_id: int) -> dict[str, Any]:

@@ -86,6 +86,27 @@ class ActionsTestCase(ModesCase):
         found = self.error('POST', self.path('disable-snmp'), status=409)
         self.assertEqual('cloudmanager.task.conflict', found['code'])
 
+    def test_repair_locks(self):
+        """Nobody switches the owners of the locks meanwhile."""
+        owner = self.powered_node(name='cmp2')['id']
+        self.conductor.targets = [f'node:{owner}']
+        answer = self.call('POST', self.path('repair-locks'),
+                           {'dry_run': True}, status=200)
+        self.assertEqual({'plan': self.conductor.plan}, answer.json)
+        first = self.call('POST', self.path('repair-locks'), status=202)
+        task = self.task(first)
+        self.assertEqual(('node.repair_locks', {'node_id': self.node_id}),
+                         (task['name'], task['params']))
+        self.error('POST', f'/v1/nodes/{owner}/actions/power-on', status=409)
+        self.conductor.targets = []
+        again = self.call('POST', self.path('repair-locks'), status=202)
+        self.assertEqual(first.headers['Location'],
+                         again.headers['Location'])
+        self.finish(task['id'])
+        self.call('POST', f'/v1/nodes/{owner}/actions/power-on', status=202)
+        self.error('POST', self.path('repair-locks'), {'force': True},
+                   status=400)
+
     def test_dry_run(self):
         for action, body, _ in CHANGES:
             answer = self.call('POST', self.path(action),
@@ -103,7 +124,7 @@ class ActionsTestCase(ModesCase):
     def test_away(self):
         """The answer says when the agent was heard of last."""
         self.conductor.check_error = AWAY
-        for action in ('enable-snmp', 'update-system'):
+        for action in ('enable-snmp', 'update-system', 'repair-locks'):
             found = self.error('POST', self.path(action), status=503)
             self.assertEqual('cloudmanager.agent.unreachable', found['code'])
             self.assertIn('2026-01-02T03:04:05', found['detail'])

@@ -19,7 +19,7 @@ def backend(name, host='stor1', group='vol'):
 def volume(key, name='fast', host='stor1'):
     return {'id': key, 'volume_id': key, 'volume_backend_name': name,
             'host': host, 'thin_enabled': False, 'logical_volume': {},
-            'lock_hosts': [], 'lock_exclusive': False}
+            'lock_hosts': [], 'lock_exclusive': False, 'lock_reason': None}
 
 
 class BackendsTestCase(base.ApiTestCase):

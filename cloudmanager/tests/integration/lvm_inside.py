@@ -74,3 +74,20 @@ def end_writing(path):
              != _content(number, turn)]
     os.close(descriptor)
     return [len(writer.turns), wrong]
+
+
+def stamp(path):
+    """Write something else into each quarter of a mebibyte of a device."""
+    descriptor = os.open(path, os.O_WRONLY)
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    for offset in range(0, size, 1024 ** 2 // 4):
+        os.pwrite(descriptor, _content(offset, 0), offset)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
+def checksum(path):
+    """Return a checksum of all that is on a device."""
+    with open(path, 'rb') as stream:
+        os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return hashlib.file_digest(stream, 'sha256').hexdigest()

@@ -19,7 +19,7 @@ MIB = 1024 ** 2
 SECONDS = 100
 
 
-class VolumesTestCase(testtools.TestCase):
+class VolumesCase(testtools.TestCase):
     """A machine with three disks in a volume group ``vol``."""
 
     def setUp(self):
@@ -75,6 +75,9 @@ class VolumesTestCase(testtools.TestCase):
                          and status['in_sync'] and not status['running'],
                          'mirror.status', vg='vol', lv='one')
 
+
+class VolumesTestCase(VolumesCase):
+
     def test_written_to_meanwhile(self):
         """Mirrored, moved and un-mirrored; no block is lost or old."""
         path = self.add('one', 128)
@@ -91,3 +94,62 @@ class VolumesTestCase(testtools.TestCase):
                                            path=path)
         self.assertGreater(written, 100)
         self.assertEqual([], wrong)
+
+
+class CrashTestCase(VolumesCase):
+    """Moves that take their time, so that something can happen meanwhile.
+
+    Nobody but the agent goes on with a move here: LVM does not activate
+    anything by itself when the machine comes up.
+    """
+
+    size_mb = 448
+
+    def setUp(self):
+        super().setUp()
+        self.machine.run('sh', '-c', 'echo "global/event_activation=0"'
+                         ' >>/etc/lvm/lvmlocal.conf; sync')
+        self.path = self.add('one', self.size_mb)
+        self.machine.call(f'{INSIDE}:stamp', path=self.path)
+        self.sum = self.checksum()
+        self.move = {'vg': 'vol', 'lv': 'one', 'source': FIRST}
+
+    def checksum(self):
+        return self.machine.call(f'{INSIDE}:checksum', path=self.path,
+                                 timeout=SECONDS)
+
+    def slow_down(self, share):
+        """Let the kernel copy for so many hundredths of the time."""
+        self.machine.run('sh', '-c', f'echo {share} >/sys/module/dm_mirror/'
+                                     'parameters/raid1_resync_throttle')
+
+    def begin(self, percent):
+        """Begin a move; return its state when it is so far."""
+        self.slow_down(2)
+        self.ask('migrate.begin', destination=SECOND, **self.move)
+        return self.wait(
+            lambda found: found['moving'] and found['percent'] is not None
+            and found['percent'] >= percent, 'migrate.status', **self.move)
+
+    def test_cancelled_then_killed(self):
+        """LK8: aborted, all is as before; cut off, the agent ends it."""
+        self.begin(3)
+        self.ask('migrate.cancel', **self.move)
+        status = self.wait(
+            lambda found: not found['moving'] and not found['running'],
+            'migrate.status', **self.move)
+        self.assertEqual([FIRST], status['devices'])
+        self.assertEqual(self.sum, self.checksum())
+
+        self.assertLess(self.begin(15)['percent'], 90)
+        self.machine.kill()
+        self.machine.start()
+        report = self.machine.run('lvs', '--all', '--noheadings', '--options',
+                                  'lv_name,move_pv', 'vol')
+        self.assertIn(FIRST, report)
+        status = self.wait(
+            lambda found: not found['left'] and not found['running'],
+            'migrate.status', **self.move)
+        self.assertEqual([SECOND], status['devices'])
+        self.machine.run('lvchange', '--activate', 'y', 'vol/one')
+        self.assertEqual(self.sum, self.checksum())

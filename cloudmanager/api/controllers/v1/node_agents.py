@@ -1,30 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the agent on a node has told, and what only it could do."""
-
-from typing import NoReturn
+"""What the agent on a node has told."""
 
 from oslo_config import cfg
 
-from cloudmanager.api import routing
 from cloudmanager.common import clock
-from cloudmanager.common import exception
 from cloudmanager.db import models
 from cloudmanager.db import node_settings as db_settings
-from cloudmanager.db import nodes as db_nodes
 from cloudmanager.domain import node_modes
 
 CONF = cfg.CONF
-
-
-def refuse(call: routing.Call, node_id: int, what: str) -> NoReturn:
-    """Say that the agents of this version do not do it.
-
-    :param what: is to be done
-    :raises NodeNotFound: there is no such node
-    :raises OperationNotImplemented: otherwise
-    """
-    db_nodes.get_node(call.context, node_id)
-    raise exception.OperationNotImplemented(what=what)
 
 
 def extend(node: models.Row, row: models.Row) -> None:

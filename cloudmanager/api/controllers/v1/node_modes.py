@@ -115,7 +115,7 @@ def begin(call: routing.Call, node_id: str, action: str,
     if call.values.get('dry_run'):
         pecan.response.status_int = 200
         return {'plan': checked['plan']}
-    targets = [f'node:{key}']
+    targets = [f'node:{key}', *checked.get('targets', ())]
     if with_host and node['compute_host']:
         targets.append(f'host:{node["compute_host"]}')
     work.accepted(work.start(call, f'node.{action}', targets=targets,

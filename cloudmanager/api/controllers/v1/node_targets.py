@@ -2,7 +2,6 @@
 """Block storage as nodes see it: targets and locks."""
 
 from cloudmanager.api import routing
-from cloudmanager.api.controllers.v1 import node_agents
 from cloudmanager.api.controllers.v1 import node_modes
 from cloudmanager.api.controllers.v1 import nodes
 from cloudmanager.api.types import node_modes as mode_types
@@ -12,7 +11,6 @@ from cloudmanager.conductor import rpcapi
 from cloudmanager.policies import node_targets as policies
 
 _PATH = '/v1/nodes/{node_id}/actions'
-_ERRORS = (409, 501, 503)
 
 
 @routing.route('POST', f'{_PATH}/discovery-nas', policies.DISCOVERY_NAS,
@@ -43,8 +41,9 @@ def attach_targets(call: routing.Call,
 
 
 @routing.route('POST', f'{_PATH}/repair-locks', policies.REPAIR_LOCKS,
-               answers={202: None}, errors=_ERRORS)
-def repair_locks(call: routing.Call, node_id: str) -> None:
+               body=mode_types.DryRun, answers=mode_types.ANSWERS,
+               errors=(409, 503))
+def repair_locks(call: routing.Call,
+                 node_id: str) -> routing.Document | None:
     """Release locks of volumes whose owner is proven to be gone."""
-    node_agents.refuse(call, nodes.node_key(call, node_id),
-                       'repair locks of volumes')
+    return node_modes.begin(call, node_id, 'repair_locks', {})

@@ -125,7 +125,8 @@ class ContractTestCase(base.ApiTestCase):
             'volume_backend_name': 'fast', 'host': 'stor1',
             'thin_enabled': False,
             'logical_volume': {**logical, 'lv_status': None},
-            'lock_hosts': ['stor1'], 'lock_exclusive': True}]
+            'lock_hosts': ['stor1'], 'lock_exclusive': True,
+            'lock_reason': None}]
 
     def fill(self, promise: operations.Promise, **others: Any) -> str:
         """Return the path of an operation on things that exist."""

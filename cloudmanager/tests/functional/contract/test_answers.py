@@ -8,7 +8,6 @@ from cloudmanager.tests.functional.contract import operations
 
 # What this version refuses with 501.
 NOT_IMPLEMENTED = {
-    'POST /v1/nodes/{node_id}/actions/repair-locks',
     'POST /v1/nodes/actions/attach', 'POST /v1/nodes/actions/detach'}
 
 

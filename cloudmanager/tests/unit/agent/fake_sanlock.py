@@ -7,6 +7,7 @@ from cloudmanager.agent import commands
 from cloudmanager.common import exception
 
 GROUP, GROUP_UUID = 'vol', 'OxwxI7-Y2wv-h6Gr-3Nr2-hGR4-Khqq-0dWsd3'
+ID = '86f4f3c9-9e6a-49f1-9a67-71a835d077c'
 BASE = 67 * 1024 ** 2
 IO_TIMEOUT = 2
 
@@ -35,7 +36,7 @@ class FakeSanlock:
     """
 
     def __init__(self):
-        self.hosts = {1: Host('86f4f3c9.cmp1'), 2: Host('25715646.stor1')}
+        self.hosts = {1: Host(f'{ID}1.cmp1'), 2: Host(f'{ID}2.stor1')}
         self.held = {'one': [(1, 1, True)], 'two': [(1, 1, False),
                                                     (2, 1, False)]}
         self.orphans = []

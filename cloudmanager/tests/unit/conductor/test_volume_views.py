@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is answered of back ends and volumes, on a fake Cinder and LVM."""
 
+import fixtures
+
+from cloudmanager.agent.volumes import locks
 from cloudmanager.common import exception
 from cloudmanager.conductor.volumes import backends
 from cloudmanager.conductor.volumes import views
+from cloudmanager.tests.unit.agent import fake_sanlock
 from cloudmanager.tests.unit.conductor import volume_case
 
 ONE, TWO = volume_case.ONE, volume_case.TWO
@@ -161,9 +165,49 @@ class VolumesTestCase(volume_case.VolumeCase):
 
         self.agents.call = by_host
         self.cinder.volume_list = [volume_case.volume(servers=('vm1',))]
-        self.assertEqual(['cmp1'], self.show()['lock_hosts'])
         self.assertEqual('cmp1', self.check('mirror',
                                             mirror_count=1)['host'])
+        found = self.show()
+        self.assertEqual((None, None), (found['lock_hosts'],
+                                        found['lock_exclusive']))
+        self.assertTrue(found['lock_reason'])
+
+    def test_locks(self):
+        """Of a shared group sanlock tells who holds a volume."""
+        self.lvm.shared = True
+        name = f'volume-{ONE}'
+        sanlock = fake_sanlock.FakeSanlock()
+        sanlock.held = {name: [(1, 1, True)]}
+        call = self.agents.call
+
+        def ask(context, host, operation, arguments, **kwargs):
+            if operation != 'locks.report':
+                return call(context, host, operation, arguments, **kwargs)
+            with fixtures.MonkeyPatch('cloudmanager.agent.commands.run',
+                                      sanlock.run):
+                return locks.report(None, **arguments)
+
+        self.agents.call = ask
+        self.assertEqual((['cmp1'], True, None), self.lock())
+        sanlock.held[name] = [(2, 1, False), (1, 1, False)]
+        self.assertEqual((['cmp1', 'stor1'], False, None), self.lock())
+        sanlock.come_back(1)
+        self.assertEqual((['stor1'], False, None), self.lock())
+        sanlock.held[name] = []
+        self.assertEqual(([], False, None), self.lock())
+        sanlock.is_away = True
+        hosts, _, reason = self.lock()
+        self.assertEqual([], hosts)
+        self.assertIn('sanlock', reason)
+        sanlock.kind = 'dlm'
+        hosts, exclusive, reason = self.lock()
+        self.assertEqual((None, None), (hosts, exclusive))
+        self.assertIn('dlm', reason)
+
+    def lock(self):
+        found = self.show()
+        return tuple(found[f'lock_{what}'] for what in (
+            'hosts', 'exclusive', 'reason'))
 
     def test_busy(self):
         """LK8: while Cinder changes a volume, nobody else does."""

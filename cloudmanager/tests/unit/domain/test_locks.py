@@ -85,11 +85,12 @@ class ReportsTestCase(base.TestCase):
         self.assertRaises(ValueError, locks.load, [{'group': 'vgs'}])
 
     def test_names_of_a_host(self):
+        own_id = '3b041ba7-b59c-42ef-a4e9-2425587caaf9'
         for name, expected in (
-                ('3b041ba7.cmp1', ('cmp1', '3b041ba7.cmp1')),
-                ('3b041ba7.cmp1.example.org',
-                 ('cmp1.example.org', 'cmp1',
-                  '3b041ba7.cmp1.example.org')),
-                ('cmp1', ('cmp1',))):
+                (f'{own_id}.cmp1', ('cmp1',)),
+                (f'{own_id}.cmp1.example.org', ('cmp1.example.org', 'cmp1')),
+                (f'{own_id}.', (f'{own_id}.', own_id)),
+                ('cmp1', ('cmp1',)),
+                ('cmp1.example.org', ('cmp1.example.org', 'cmp1'))):
             self.assertEqual(expected,
                              locks.Member(1, 1, 1, name).host_names)

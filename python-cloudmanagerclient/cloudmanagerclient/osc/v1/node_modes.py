@@ -175,11 +175,11 @@ class UpdateSystem(NodeAct):
         return super().start(parsed_args)
 
 
-class RepairLocks(tasks.Act):
-    """Release the locks of volumes that dead owners left on a node"""
+class RepairLocks(NodeAct):
+    """Release the locks that dead hosts hold, which a node needs"""
 
-    noun = 'node'
     method = 'repair_node_locks'
+    action = 'repair-locks'
 
 
 class DiscoverTargets(base.Lister):

@@ -123,5 +123,5 @@ class NodeModes(_nodes.Nodes):
             vendor=vendor, product=product)
 
     def repair_node_locks(self, node: Ref) -> _task.Task:
-        """Release the locks of volumes that dead owners left on a node."""
+        """Release the locks that dead hosts hold, which a node needs."""
         return self._act(node, 'repair-locks')

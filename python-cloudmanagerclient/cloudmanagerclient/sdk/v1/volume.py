@@ -28,6 +28,7 @@ class Volume(_base.Resource):
     thin_enabled: bool = resource.Body('thin_enabled', type=bool)
     lock_hosts: list[str] = resource.Body('lock_hosts')
     lock_exclusive: bool = resource.Body('lock_exclusive', type=bool)
+    lock_reason: str | None = resource.Body('lock_reason')
 
 
 class VolumeBackend(_base.Resource):

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Freeing locks of volumes whose owner is proven to be gone."""
+
+from oslo_log import log as logging
+
+from cloudmanager.common import clock
+from cloudmanager.common import exception
+from cloudmanager.conductor.agents import checks
+from cloudmanager.conductor.records.item import Item
+from cloudmanager.conductor.steps.nodes import AgentStep
+from cloudmanager.conductor.volumes import locks as volume_locks
+from cloudmanager.domain import locks
+from cloudmanager.domain.task_states import ItemKind
+from cloudmanager.domain.task_states import ItemState
+
+LOG = logging.getLogger(__name__)
+_POLL_SECONDS = 1.0
+#: So many times as long as it takes a host to fall silent is waited for it.
+_PATIENCE = 2
+#: What is kept of why a lock is not free.
+_MAX_TEXT = 1000
+
+
+class RepairLocks(AgentStep):
+    """Free the locks of dead hosts that keep a node from volumes.
+
+    Each look and each release bears being made twice: what was freed before
+    a crash is found free after it.
+    """
+
+    def do(self) -> None:
+        self.run.checkpoint()
+        host = checks.host_of(self._node())
+        spaces = self._await_silence(host)
+        volume_locks.check_any(host, spaces)
+        doubts: dict[tuple[str, int], str] = {}
+        self._note(volume_locks.findings(spaces, doubts))
+        for space in spaces:
+            for member in volume_locks.silent(space):
+                why = self._free(host, space, member)
+                if why:
+                    doubts[space.group, member.host_id] = why
+        self._conclude(volume_locks.findings(self._look(host), doubts))
+
+    def _look(self, host: str) -> list[locks.Lockspace]:
+        return self._patiently(lambda: volume_locks.read(
+            self.run.context, self.tools.agents, host))
+
+    def _await_silence(self, host: str) -> list[locks.Lockspace]:
+        """Return the locks when hosts that are off have fallen silent.
+
+        One that was switched off a moment ago has renewed its lease just
+        before.
+        """
+        spaces = self._look(host)
+        deadline = clock.monotonic() + max(
+            (_PATIENCE * locks.SILENT_TIMEOUTS * space.io_timeout
+             for space in spaces), default=0)
+        while clock.monotonic() < deadline and any(
+                not space.is_silent(member)
+                and not volume_locks.why_alive(self.run, self.tools, member)
+                for space in spaces
+                for member in volume_locks.owners(space)):
+            self.run.checkpoint()
+            self.run.pause(_POLL_SECONDS)
+            spaces = self._look(host)
+        return spaces
+
+    def _note(self, findings: list[volume_locks.Finding]) -> None:
+        """Have an item for each lock."""
+        self.run.add_items([
+            Item(kind=ItemKind.LOCK, object_id=found.key, name=found.about,
+                 action='repair', source=', '.join(found.owners)[:255])
+            for found in findings])
+
+    def _free(self, host: str, space: locks.Lockspace,
+              member: locks.Member) -> str:
+        """Free what a silent host holds in a group.
+
+        :returns: why not, if it is so
+        """
+        self.run.checkpoint()
+        # The last look before what cannot be undone; the agent takes
+        # another one at the lease itself.
+        why = volume_locks.why_alive(self.run, self.tools, member)
+        if why:
+            return why
+        self.run.guard()
+        try:
+            self._ask(host, 'locks.release', {
+                'group': space.group, 'host_id': member.host_id,
+                'generation': member.generation,
+                'timestamp': member.timestamp})
+        except (exception.Conflict, exception.CommandFailed) as exc:
+            LOG.warning('Task %(task)s: %(why)s', {
+                'task': self.run.task_id, 'why': exc.message})
+            return exc.message.rstrip('.')
+        return ''
+
+    def _conclude(self, findings: list[volume_locks.Finding]) -> None:
+        """Say of each lock whether it is free, and why not."""
+        self._note(findings)
+        now = {found.key: found for found in findings}
+        free, kept = [], []
+        for item in self.run.items(Item):
+            found = now.get(item.object_id)
+            # One that is not told of any more was taken by the node.
+            if found is None or found.is_free:
+                item.state, item.error = ItemState.DONE, None
+                free.append(item.object_id)
+            else:
+                item.state = ItemState.SKIPPED
+                item.error = found.text[:_MAX_TEXT]
+                kept.append(f'{item.object_id}: {found.text}')
+            self.run.save(item)
+        if not free and not kept:
+            self.run.result = 'No lock is in the way.'
+            return
+        self.run.result = '\n'.join([
+            f'{len(free)} lock(s) are free, {len(kept)} are kept.',
+            *(f'Free: {key}' for key in free),
+            *(f'Kept: {text}' for text in kept)])

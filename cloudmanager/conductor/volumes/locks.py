@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Locks of shared volume groups: who holds them, and whether they are gone.
+
+An agent tells what sanlock of its node sees. Whether a silent owner is dead
+nobody can see from afar: its power controls have to say that it is off.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+import dataclasses
+
+from cloudmanager.common import exception
+from cloudmanager.common.context import RequestContext
+from cloudmanager.conductor import tools as conductor_tools
+from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.tools import Tools
+from cloudmanager.db import nodes as db_nodes
+from cloudmanager.db import tasks as db_tasks
+from cloudmanager.db.models import Row
+from cloudmanager.domain import locks
+
+#: Tasks that never switch a node on while they act on it.
+_KEEPS_OFF = 'host.evacuate'
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """A lock that others than the asking node hold, or that is in disorder.
+
+    :ivar key: group and lock, for whoever tells of it
+    :ivar owners: names of its holders
+    :ivar is_free: whether whoever asks gets it
+    :ivar reasons: why that is so
+    """
+
+    key: str
+    about: str
+    owners: tuple[str, ...]
+    is_free: bool
+    reasons: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """Why it is free, or not."""
+        return '; '.join(self.reasons)
+
+
+def read(context: RequestContext, agents: conductor_tools.Agents, host: str,
+         group: str | None = None,
+         volume: str | None = None) -> list[locks.Lockspace]:
+    """Return the locks of shared volume groups as a host sees them.
+
+    :param group: the one that is asked for; all when ``None``
+    :param volume: the logical volume that is asked for, likewise
+    :raises Unavailable: its agent is out of reach, or cannot tell
+    """
+    answer = agents.call(context, host, 'locks.report',
+                         {'group': group, 'volume': volume})
+    try:
+        return locks.load(answer)
+    except ValueError as exc:
+        raise exception.Unavailable(
+            reason=f'The agent on host {host} answered what is no report '
+                   'on locks.') from exc
+
+
+def owners(space: locks.Lockspace) -> list[locks.Member]:
+    """Return the other hosts that hold locks, silent ones and others.
+
+    Of a lockspace that does not serve to judge others by there are none.
+    """
+    if space.trouble:
+        return []
+    ids = {holder.host_id for lock in space.locks for holder in lock.holders
+           if space.judge(holder)[0] != locks.Verdict.FREE
+           and holder.host_id != space.own_id}
+    return [member for member in space.members if member.host_id in ids]
+
+
+def silent(space: locks.Lockspace) -> list[locks.Member]:
+    """Return those of the owners that do not renew their leases."""
+    return [member for member in owners(space) if space.is_silent(member)]
+
+
+def find_node(context: RequestContext, member: locks.Member) -> Row | None:
+    """Return the node of a holder of locks.
+
+    :returns: ``None`` when no node, or more than one, has its name
+    """
+    found = {node['id']: node for name in member.host_names
+             if (node := db_nodes.find_by_name(context, name)) is not None}
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def host_name(context: RequestContext, member: locks.Member) -> str:
+    """Return what the host of a holder is called."""
+    node = find_node(context, member)
+    return str(node['name']) if node else member.host_names[0]
+
+
+def why_alive(run: engine_run.Run, tools: Tools,
+              member: locks.Member) -> str:
+    """Return why a silent holder is not proven to be off.
+
+    :returns: empty when it is, and nobody switches it on meanwhile
+    """
+    node = find_node(run.context, member)
+    if node is None:
+        return ('whether it is off cannot be asked: there is not exactly '
+                f'one node {member.host_names[0]}')
+    name = node['name']
+    if tools.power.node_of_host(run.context, name) is None:
+        return (f'whether node {name} is off cannot be asked: no power '
+                'control is assigned to it')
+    task = db_tasks.find_running(run.context, f'node:{node["id"]}')
+    if task is None:
+        return (f'node {name} fell silent after the request; send it once '
+                'more')
+    if task['id'] != run.task_id and task['name'] != _KEEPS_OFF:
+        return f'task {task["id"]} ({task["name"]}) acts on node {name}'
+    if not tools.power.is_off(node, run):
+        return f'node {name} is not seen to be off; fence it first'
+    return ''
+
+
+def findings(spaces: Iterable[locks.Lockspace],
+             doubts: Mapping[tuple[str, int], str]) -> list[Finding]:
+    """Return the locks that there is something to be said of.
+
+    :param doubts: why silent holders are not proven to be gone, by group
+        and id
+    """
+    return [found for space in spaces for lock in space.locks
+            if (found := _finding(space, lock, doubts)) is not None]
+
+
+def _finding(space: locks.Lockspace, lock: locks.Lock,
+             doubts: Mapping[tuple[str, int], str]) -> Finding | None:
+    owners, free, kept = [], [], []
+    own = False
+    for holder in lock.holders:
+        verdict, why = space.judge(holder)
+        if holder.host_id == space.own_id and verdict == locks.Verdict.HELD:
+            own = True
+            continue
+        member = space.member(holder.host_id)
+        owners.append(member.name if member else str(holder.host_id))
+        if verdict == locks.Verdict.FREE:
+            free.append(why)
+            continue
+        doubt = doubts.get((space.group, holder.host_id))
+        kept.append(f'{why}; {doubt}' if doubt else why)
+    if lock.is_orphan:
+        kept.append('lvmlockd of this node is gone and has left it behind; '
+                    'start it with --adopt 1')
+    elif lock.is_active and not own:
+        kept.append('the volume is active on this node without a lock; '
+                    'what uses it here is not protected')
+    if not free and not kept:
+        return None
+    return Finding(f'{space.group}/{lock.volume or lock.name}',
+                   f'{lock.about} in group {space.group}', tuple(owners),
+                   not kept, tuple(kept or free))
+
+
+def check_any(host: str, spaces: list[locks.Lockspace]) -> None:
+    """Check that there are locks that can be judged from a host.
+
+    :raises Conflict: there are none
+    """
+    if not spaces:
+        raise exception.Conflict(
+            reason=f'Host {host} has no shared volume group.')
+    if all(space.trouble for space in spaces):
+        raise exception.Conflict(reason='; '.join(
+            f'Volume group {space.group} of host {host}: {space.trouble}'
+            for space in spaces) + '.')
+
+
+def is_evacuated(context: RequestContext, node: Row) -> bool:
+    """Tell whether an evacuation acts on a node, which keeps it off."""
+    task = db_tasks.find_running(context, f'node:{node["id"]}')
+    return task is not None and task['name'] == _KEEPS_OFF
