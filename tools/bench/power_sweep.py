@@ -37,6 +37,9 @@ from cloudmanager.conductor.periodics import power_sweep
 from cloudmanager.db import api as db_api
 from cloudmanager.db import migration
 from cloudmanager.db import models
+from cloudmanager.power import base
+from cloudmanager.power import registry
+from cloudmanager.power.ipmi import session
 
 TOOLS = Path(__file__).resolve().parents[1]
 USER, PASSWORD = 'admin', 'secret'
@@ -44,6 +47,8 @@ PEER_WORKERS = 8
 # As Ironic's, but for its repetition of the whole command.
 PEER_ARGUMENTS = ('-I', 'lanplus', '-C', '3', '-N', '1', '-R', '3')
 PATIENCE_SECONDS = 300
+#: BMCs that are asked one after the other.
+ALONE = 60
 
 
 def address(number: int) -> str:
@@ -124,6 +129,8 @@ def cpu() -> float:
 
 def sweep(options: argparse.Namespace) -> dict[str, Any]:
     """Read all BMCs as one conductor does."""
+    # Their imports are part of the start of a conductor, not of a sweep.
+    registry.drivers()
     statements: list[str] = []
     sa.event.listen(db_api.get_engine(), 'before_cursor_execute',
                     lambda *found: statements.append(found[2]))
@@ -153,6 +160,31 @@ def sweep(options: argparse.Namespace) -> dict[str, Any]:
     stopping.set()
     thread.join(30)
     return found
+
+
+def alone(options: argparse.Namespace, port: int) -> tuple[float, float]:
+    """Ask BMCs one after the other, without threads or a database.
+
+    :returns: milliseconds of CPU a look, each with a session of its own; and
+        a question in one session, which no BMC keeps from sweep to sweep
+    """
+    holes = {number * options.count // options.black_holes + 1
+             for number in range(options.black_holes)}
+    live = [base.Device(
+        control_type='SupermicroRackDevice', protocol_type='ipmi',
+        host=address(number), port=port, login=USER, password=PASSWORD)
+        for number in range(1, options.count + 1) if number not in holes
+    ][:ALONE]
+    driver = registry.get(live[0])
+    used = cpu()
+    for device in live:
+        driver.states(device, ['1'])
+    look = (cpu() - used) / len(live) * 1000
+    with session.Session(live[0], port, time.monotonic() + 60) as kept:
+        used = cpu()
+        for _ in live:
+            kept.ask(0, 1)
+        return look, (cpu() - used) / len(live) * 1000
 
 
 def peer(options: argparse.Namespace, port: int) -> tuple[float, float]:
@@ -208,6 +240,9 @@ def main() -> None:
         print(f'  CPU a look, database included   {found["cpu"]:7.1f} ms')
         print(f'  statements                      '
               f'{found["statements"]:7d}')
+        look, question = alone(options, port)
+        print(f'  the same one after the other    {look:7.2f} ms, of which '
+              f'the question takes {question:.2f} ms')
         if options.sample:
             seconds, used = peer(options, port)
             whole = seconds * options.count / options.sample
