@@ -249,6 +249,11 @@ class AuditNotApplicable(Conflict):
     template = 'Audit %(audit)s cannot be applied: %(reason)s.'
 
 
+class TaskNotUndoable(Conflict):
+    error_code = 'cloudmanager.task.not_undoable'
+    template = 'Task %(task)s cannot be undone: %(reason)s.'
+
+
 class NoPlace(Conflict):
     """Servers find no place; ``plan`` is the plan that shows it, as JSON."""
 

@@ -14,13 +14,15 @@ from cloudmanager.conductor.flows import hosts
 from cloudmanager.conductor.flows import nodes
 from cloudmanager.conductor.flows import power
 from cloudmanager.conductor.flows import servers
+from cloudmanager.conductor.flows import tasks
 from cloudmanager.conductor.flows import volumes
 from cloudmanager.conductor.flows.action import Action
 
 #: By the names of tasks.
 ACTIONS: dict[str, Action] = {**aggregates.ACTIONS, **hosts.ACTIONS,
                               **servers.ACTIONS, **power.ACTIONS,
-                              **nodes.ACTIONS, **volumes.ACTIONS}
+                              **nodes.ACTIONS, **volumes.ACTIONS,
+                              **tasks.ACTIONS}
 
 
 def _unknown(name: str) -> exception.ActionUnknown:

@@ -25,7 +25,7 @@ class ConductorManager:
         default
     """
 
-    target = messaging.Target(version='1.6')
+    target = messaging.Target(version='1.7')
 
     def __init__(self, worker: Worker, tools: Callable[[], Tools],
                  without_cloud: Callable[[], Tools] | None = None
@@ -90,6 +90,13 @@ class ConductorManager:
         """Check that an action on a volume can be begun; see rpcapi."""
         return actions.check(f'volume.{action}')(
             context, self._tools(), volume_id, params)
+
+    @rpc.answers_errors
+    def check_task_action(self, context: RequestContext, action: str,
+                          task_id: str, params: JsonObject) -> JsonObject:
+        """Check that an action can be begun; see rpcapi."""
+        return actions.check(f'task.{action}')(
+            context, self._tools(), task_id, params)
 
     @rpc.answers_errors
     def check_aggregate_action(self, context: RequestContext, action: str,

@@ -13,6 +13,7 @@ Versions of the interface:
 * 1.4: check_volume_action, list_volume_backends, list_volumes, show_volume
 * 1.5: check_aggregate_action
 * 1.6: discover_targets, attached_targets
+* 1.7: check_task_action
 
 Versions of the interface for boot files, in a namespace of its own:
 
@@ -29,7 +30,7 @@ from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
 
 CONF = cfg.CONF
-RPC_API_VERSION = '1.6'
+RPC_API_VERSION = '1.7'
 
 
 class ConductorAPI:
@@ -218,6 +219,22 @@ class ConductorAPI:
         found: JsonObject = self._call(
             context, '1.5', 'check_aggregate_action', action=action,
             aggregate_id=aggregate_id, params=params)
+        return found
+
+    def check_task_action(self, context: RequestContext, action: str,
+                          task_id: str, params: JsonObject) -> JsonObject:
+        """Check that an action on a task can be begun.
+
+        :param action: ``undo``
+        :param params: ``dry_run``: whether it is only planned
+        :returns: what would be done under ``plan``
+        :raises TaskNotFound: there is none with this id
+        :raises TaskNotUndoable: it cannot be undone
+        :raises Unavailable: no conductor answered in time
+        """
+        found: JsonObject = self._call(
+            context, '1.7', 'check_task_action', action=action,
+            task_id=task_id, params=params)
         return found
 
     def node_health(self, context: RequestContext,

@@ -28,6 +28,7 @@ from cloudmanager.conductor import manager
 from cloudmanager.conductor import tools as conductor_tools
 from cloudmanager.conductor.agents import contacts
 from cloudmanager.conductor.agents import reports
+from cloudmanager.conductor.audits import measuring
 from cloudmanager.conductor.endpoints import agents
 from cloudmanager.conductor.endpoints import domains
 from cloudmanager.conductor.endpoints import reservations
@@ -38,6 +39,7 @@ from cloudmanager.conductor.engine import worker as engine_worker
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.periodics import audits
 from cloudmanager.conductor.periodics import inventory
+from cloudmanager.conductor.periodics import measures
 from cloudmanager.conductor.periodics import members
 from cloudmanager.conductor.periodics import power_sweep
 from cloudmanager.conductor.periodics import purge
@@ -178,6 +180,9 @@ class Conductor:
                                             self.members).run),
             runner.Work('audits', lambda: CONF.drs.policy_interval,
                         audits.Audits(self.members, self._worker.post).run),
+            runner.Work('measures', lambda: CONF.drs.policy_interval,
+                        measures.Measures(self.members, measuring.Measuring(
+                            self._tools)).run),
             runner.Work('boot-files', self._boot_files_interval,
                         self._boot_files.reconcile),
             runner.Work('power-sweep', self._sweep_interval,

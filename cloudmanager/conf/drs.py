@@ -87,6 +87,15 @@ OPTS = [
     cfg.FloatOpt('policy_interval', default=5.0, min=0.1, max=3600,
                  help='Seconds from one look to the next whether an audit is '
                       'due by the policy of an aggregate.'),
+    cfg.FloatOpt('measure_after', default=1800.0, min=0,
+                 help='Seconds after the moves of an audit at which it is '
+                      'measured what they have gained. Averages of what is '
+                      'used should have followed by then.'),
+    cfg.IntOpt('freeze_after', default=3, min=1,
+               help='When so many audits in a row that nobody asked for have '
+                    'made the balance of an aggregate worse in all, no '
+                    'servers of it are moved by themselves any more until '
+                    'its policy is set anew.'),
     cfg.IntOpt('foreign_moves', default=3, min=1,
                help='When somebody else has moved so many servers within an '
                     'aggregate since its last audit, at least in the last '

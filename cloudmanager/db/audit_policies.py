@@ -87,4 +87,5 @@ def freeze(context: api.Context, aggregate_id: int, reason: str) -> bool:
     return bool(table.changed(context, sa.update(_POLICY).where(
         _POLICY.aggregate_id == aggregate_id,
         _POLICY.frozen_at.is_(None)).values(
-            frozen_at=clock.utcnow(), frozen_reason=reason)))
+            frozen_at=clock.utcnow(), frozen_reason=reason,
+            updated_at=_POLICY.updated_at)))

@@ -209,6 +209,62 @@ def last_made(context: api.Context,
     return found
 
 
+@api.reader
+def unmeasured(context: api.Context, before: datetime.datetime,
+               limit: int = 100) -> list[models.Row]:
+    """Return audits whose moves have ended, and were not measured since.
+
+    :param before: when they ended at the latest
+    """
+    return db_query.rows(context, _LISTED.where(
+        _AUDIT.applied_at <= before, _AUDIT.measured_at.is_(None),
+        _AUDIT.status != AuditStatus.APPLYING).order_by(
+            _AUDIT.applied_at).limit(limit))
+
+
+@api.writer
+def keep_gains(context: api.Context, audit: models.Row,
+               predicted: float | None, real: float | None,
+               gains: Mapping[str, float],
+               unknown: Mapping[str, str]) -> bool:
+    """Write what the moves of an audit have gained, once.
+
+    :param audit: as it was measured
+    :param gains: of moves, by the id of the server
+    :param unknown: why that is not known of others
+    :returns: whether nobody else had written it, or applied the audit again
+    """
+    if not table.changed(context, sa.update(_AUDIT).where(
+            _AUDIT.id == audit['id'], _AUDIT.measured_at.is_(None),
+            _AUDIT.applied_at == audit['applied_at'],
+            _AUDIT.status != AuditStatus.APPLYING).values(
+                measured_at=clock.utcnow(), predicted_gain=predicted,
+                real_gain=real)):
+        return False
+    for server_id in {**gains, **unknown}:
+        table.changed(context, sa.update(_MOVE).where(
+            _MOVE.audit_id == audit['id'],
+            _MOVE.server_id == server_id).values(
+                real_gain=gains.get(server_id),
+                unmeasured=unknown.get(server_id)))
+    return True
+
+
+@api.reader
+def real_gains(context: api.Context, aggregate_id: int,
+               since: datetime.datetime, limit: int) -> list[float]:
+    """Return what the last audits have gained that nobody asked for.
+
+    :param since: when they were asked for at the earliest
+    """
+    return list(context.session.scalars(
+        sa.select(_AUDIT.real_gain).where(
+            _AUDIT.aggregate_id == aggregate_id, _AUDIT.continuous,
+            _AUDIT.real_gain.is_not(None), _AUDIT.created_at >= since)
+        .order_by(_AUDIT.measured_at.desc(), _AUDIT.id.desc())
+        .limit(limit)))
+
+
 @api.writer
 def make_stale(context: api.Context, audit_id: int) -> None:
     """Note that the cloud has changed since an audit was made.

@@ -287,6 +287,14 @@ def find_task(context: api.Context, task_id: str) -> models.Row | None:
 
 
 @api.reader
+def parts(context: api.Context, task_id: str) -> list[models.Row]:
+    """Return the tasks that do parts of another one, the oldest first."""
+    return db_query.rows(context, _TASKS.where(
+        models.Task.parent_id == task_id).order_by(
+            models.Task.created_at, models.Task.id))
+
+
+@api.reader
 def find_running(context: api.Context, target: str) -> models.Row | None:
     """Return the task that holds a target, if any."""
     return db_query.first(context, _TASKS.join(

@@ -49,6 +49,12 @@ class ItemKind(enum.StrEnum):
 SHOWN = ('size', 'percent', 'seconds_left')
 
 
+#: Kinds of tasks whose moves of servers can be undone.
+UNDOABLE = ('aggregate.audit', 'aggregate.apply', 'host.shutdown',
+            'host.evacuate', 'host.decommission', 'host.restart',
+            'hosts.restart', 'task.undo')
+
+
 class Cancel(enum.StrEnum):
     """What happens to moves in progress when their task is cancelled."""
 

@@ -7,6 +7,7 @@ LIST = 'cloudmanager:tasks:list'
 GET = 'cloudmanager:tasks:get'
 TRACEBACK = 'cloudmanager:tasks:traceback'
 CANCEL = 'cloudmanager:tasks:cancel'
+UNDO = 'cloudmanager:tasks:undo'
 
 
 def list_rules() -> list[policy.RuleDefault]:
@@ -20,4 +21,7 @@ def list_rules() -> list[policy.RuleDefault]:
                   ('GET', '/v1/tasks/{task_id}')),
         base.rule('tasks:cancel', base.ADMIN, 'Cancel a task.',
                   ('POST', '/v1/tasks/{task_id}/actions/cancel')),
+        base.rule('tasks:undo', base.ADMIN,
+                  'Bring back the servers that a task has moved.',
+                  ('POST', '/v1/tasks/{task_id}/actions/undo')),
     ]

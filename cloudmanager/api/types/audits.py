@@ -57,6 +57,17 @@ class Audit(Resource):
     created_at = Field(Time(), filtered=True, sortable=True, nullable=False,
                        description='When it was asked for.')
     finished_at = Field(Time(), description='When it was made.')
+    continuous = Field(values.Boolean(), filtered=True, nullable=False,
+                       description='Whether the policy of the aggregate '
+                                   'asked for it.')
+    applied_at = Field(Time(), description='When moves of it ended last.')
+    measured_at = Field(Time(), description='When it was measured what they '
+                                            'have gained.')
+    predicted_gain = Field(Number(), description='By how much the moves that '
+                           'were made were thought to lower the standard '
+                           'deviation of the loads.')
+    real_gain = Field(Number(), description='By how much they have lowered '
+                      'it in fact; less than 0 when they have raised it.')
 
 
 LIST = answers.page(Audit)
@@ -83,6 +94,9 @@ class Move(Resource):
                   description='What has become of it.')
     error = Field(Text(), description='Why it was not made.')
     finished_at = Field(Time(), description='When it ended.')
+    real_gain = Field(Number(), description='By how much it lessens the '
+                      'difference in fact, measured some time after it.')
+    unmeasured = Field(Text(), description='Why that cannot be told.')
 
 
 class Detail(Audit):

@@ -9,6 +9,7 @@ from cloudmanager.api.types.fields import About
 from cloudmanager.api.types.fields import compose
 from cloudmanager.api.types.fields import Field
 from cloudmanager.api.types.fields import Resource
+from cloudmanager.api.types.hosts import DryRun
 from cloudmanager.api.types.values import Choice
 from cloudmanager.api.types.values import Integer
 from cloudmanager.api.types.values import Number
@@ -124,3 +125,7 @@ class Cancel(Resource):
                     default=task_states.Cancel.FINISH,
                     description='What becomes of moves under way; finish by '
                                 'default.')
+
+
+class Undo(DryRun):
+    """How to bring back the servers that a task has moved."""

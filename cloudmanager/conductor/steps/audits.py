@@ -13,12 +13,11 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.audits import application
 from cloudmanager.conductor.audits import continuous
 from cloudmanager.conductor.audits import picture
-from cloudmanager.conductor.moves import fleet
 from cloudmanager.conductor.records.audits import AuditMemory
 from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.steps import base
+from cloudmanager.conductor.steps import staged
 from cloudmanager.db import audits as db_audits
-from cloudmanager.db import tasks as db_tasks
 from cloudmanager.db.models import Row
 from cloudmanager.domain.audit_states import AuditStatus
 from cloudmanager.domain.audit_states import MoveState
@@ -27,12 +26,9 @@ from cloudmanager.domain.audit_states import UNMADE
 from cloudmanager.domain.task_states import ItemState
 from cloudmanager.planning.drs import audit as drs_audit
 from cloudmanager.planning.drs import recheck
-from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-ACTIONS = frozenset((Action.LIVE, Action.COLD))
-UNENDED = (ItemState.PENDING, ItemState.RUNNING)
 
 
 class AuditStep(base.Step):
@@ -90,14 +86,12 @@ class RunAudit(AuditStep):
                       conclusion=_why(causes), finished_at=clock.utcnow())
 
 
-class ApplyAudit(AuditStep):
+class ApplyAudit(AuditStep, staged.StagedMoves):
     """Carry out the moves of an audit, stage by stage."""
 
     def do(self) -> None:
-        audit = self.find()
-        if audit is None:
-            raise exception.AuditNotFound(audit=self.run.task_id)
-        if not self._items():
+        audit = self.audit()
+        if not self.items():
             if self._has_nothing(audit):
                 return
             why = self._why_not(audit)
@@ -105,8 +99,7 @@ class ApplyAudit(AuditStep):
                 self._leave(audit, why)
                 return
             self._begin(audit)
-        for stage in sorted({item.stage for item in self._items()}):
-            self._move(audit, stage)
+        self.move_all()
         self._end(audit)
 
     def undo(self, causes: list[failure.Failure]) -> None:
@@ -118,8 +111,15 @@ class ApplyAudit(AuditStep):
         self._settle(audit, AuditStatus.DONE if cancelled
                      else AuditStatus.FAILED)
 
-    def _items(self) -> list[MoveItem]:
-        return self.run.items(MoveItem)
+    def audit(self) -> Row:
+        """Return the audit.
+
+        :raises AuditNotFound: it was removed
+        """
+        found = self.find()
+        if found is None:
+            raise exception.AuditNotFound(audit=self.run.task_id)
+        return found
 
     def _has_nothing(self, audit: Row) -> bool:
         """Tell whether an audit that this task has made moves nothing."""
@@ -157,26 +157,16 @@ class ApplyAudit(AuditStep):
             moves = continuous.within_cap(self.run.context, audit, moves)
         self.save(audit, status=AuditStatus.APPLYING,
                   apply_task_id=self.run.task_id)
-        self.run.add_items(
+        self.plan([
             application.item_of(row, seen.cloud.servers[row['server_id']])
-            for row in moves)
+            for row in moves])
 
-    def _move(self, audit: Row, stage: int) -> None:
-        """Carry out the moves of one stage that have not ended yet."""
-        items = [item for item in self._items()
-                 if item.stage == stage and item.state in UNENDED]
-        self._hold_back(audit, items)
-        self._look_again(audit, [item for item in items
-                                 if item.state == ItemState.PENDING])
-        left = {item.object_id for item in items if item.state in UNENDED}
-        if left:
-            fleet.Fleet(self.run, self.tools, ACTIONS, left).drive()
-
-    def _hold_back(self, audit: Row, items: list[MoveItem]) -> None:
+    def hold_back(self, items: list[MoveItem]) -> None:
         """Begin no moves that the policy does not let be made any more.
 
         The window may have ended, or the mode was changed.
         """
+        audit = self.audit()
         if audit['task_id'] != self.run.task_id:
             return
         why = continuous.why_not(self.run.context, audit)
@@ -186,29 +176,16 @@ class ApplyAudit(AuditStep):
                 item.error = f'{application.HELD}: {why}'
                 self.run.save(item)
 
-    def _look_again(self, audit: Row, items: list[MoveItem]) -> None:
-        """Give up moves that do not fit the cloud as it is now."""
-        if not items or self.run.guard():
-            # What is cancelled is not begun anyway.
-            return
-        seen = picture.look(self.tools, audit['aggregate_id'])
-        problems = seen.problems(map(application.as_planned, items))
-        for item in items:
-            holder = db_tasks.find_mover(self.run.context, item.object_id,
-                                         self.run.task_id)
-            if holder is not None:
-                problems[item.object_id] = f'task {holder["id"]} acts on it'
-            if item.object_id in problems:
-                item.state = ItemState.FAILED
-                item.error = f'not moved: {problems[item.object_id]}'
-                self.run.save(item)
+    def problems(self, items: list[MoveItem]) -> dict[str, str]:
+        seen = picture.look(self.tools, self.audit()['aggregate_id'])
+        return seen.problems(map(application.as_planned, items))
 
     def _end(self, audit: Row) -> None:
         """Write down what has become of the audit.
 
         :raises TaskFailed: some moves were not made
         """
-        items = self._items()
+        items = self.items()
         failed = [item for item in items if item.state == ItemState.FAILED]
         self._settle(audit, AuditStatus.FAILED if failed
                      else AuditStatus.APPLIED)
@@ -221,7 +198,7 @@ class ApplyAudit(AuditStep):
         self.run.result = f'{text}.'
 
     def _settle(self, audit: Row, status: AuditStatus) -> None:
-        ends = application.ends(self._items())
+        ends = application.ends(self.items())
         left = MoveState.PLANNED, None
         if status == AuditStatus.APPLIED and any(
                 row['state'] in OPEN
@@ -232,7 +209,7 @@ class ApplyAudit(AuditStep):
         values: Row = {'status': status}
         if any(state == MoveState.DONE for state, _ in ends.values()):
             values['reached'] = self._reached(audit)
-            values['applied_at'] = clock.utcnow()
+            values.update(applied_at=clock.utcnow(), measured_at=None)
         db_audits.settle(self.run.context, self.owner, audit['id'], values,
                          ends)
 

@@ -169,6 +169,13 @@ class Conductor(fixtures.Fixture):
                 'targets': [f'volume:{volume_id}', *(
                     ['vg:uuid'] if action == 'pv-migrate' else [])]}
 
+    def check_task_action(self, context: Any, action: str, task_id: str,
+                          params: dict[str, Any]) -> dict[str, Any]:
+        self.checked.append((action, task_id, dict(params)))
+        if self.check_error is not None:
+            raise self.check_error
+        return {'plan': self.plan}
+
     def check_aggregate_action(self, context: Any, action: str,
                                aggregate_id: int,
                                params: dict[str, Any]) -> dict[str, Any]:

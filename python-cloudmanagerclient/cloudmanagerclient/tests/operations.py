@@ -342,6 +342,7 @@ OPERATIONS: dict[str, Called] = {
     'tasks.show_task': Called('get_task', ('{task}',), 'task show {task}'),
     'tasks.cancel_task': Called(
         'cancel_task', ('{task}',), 'task cancel {task} --running abort'),
+    'tasks.undo_task': Called('undo_task', ('{task}',), 'task undo {task}'),
 
     'aggregates.execute_audit': Called(
         'create_audit', (1,), 'aggregate balance 1 --yes'),
@@ -364,7 +365,8 @@ OPERATIONS: dict[str, Called] = {
     'audits.list_audits': Called(
         'audits', (), f'audit list --id 1 --aggregate 1 --status DONE --task '
         f'{SERVER} --apply-task {SERVER} --created-at '
-        'gt:2020-01-01T00:00:00 --sort id --limit 5', unsent=_LISTED),
+        'gt:2020-01-01T00:00:00 --continuous --sort id --limit 5',
+        unsent=_LISTED),
     'audits.show_audit': Called(
         'get_audit', (1,), 'audit show 1', missing=True),
 

@@ -3,13 +3,17 @@
 
 from collections.abc import Sequence
 
+import pecan
+
 from cloudmanager.api import listing
 from cloudmanager.api import routing
 from cloudmanager.api import work
 from cloudmanager.api.filters.parameters import Parameters
+from cloudmanager.api.types import hosts as host_types
 from cloudmanager.api.types import tasks as task_types
 from cloudmanager.common import exception
 from cloudmanager.common import policy
+from cloudmanager.conductor import rpcapi
 from cloudmanager.db import models
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain import task_states
@@ -78,3 +82,50 @@ def cancel_task(call: routing.Call, task_id: str) -> None:
     db_tasks.request_cancel(call.context, task_id,
                             call.values.get('running', 'finish'))
     work.accepted(task_id)
+
+
+@routing.route('POST', f'{_ONE}/actions/undo', policies.UNDO,
+               body=task_types.Undo, answers=host_types.ANSWERS,
+               errors=(409, 503))
+def undo_task(call: routing.Call, task_id: str) -> routing.Document:
+    """Bring back the servers that a task has moved, or plan that only."""
+    task = db_tasks.get_task(call.context, task_id)
+    dry_run = call.values.get('dry_run', False)
+    targets, params = _targets(call, task), {'task_id': task['id']}
+    if not dry_run:
+        # A double request must not be judged by what the first has done.
+        running = _running(call, targets, params)
+        if running is not None:
+            return work.accepted_with_id(running)
+    checked = rpcapi.ConductorAPI().check_task_action(
+        call.context, 'undo', task['id'], {'dry_run': dry_run})
+    if dry_run:
+        pecan.response.status_int = 200
+        return {'plan': checked['plan']}
+    return work.accepted_with_id(work.start(
+        call, 'task.undo', targets=targets, params=params))
+
+
+def _targets(call: routing.Call, task: models.Row) -> list[str]:
+    """Return what a task acted on that moved servers."""
+    seen: set[str] = set()
+    while task['name'] == 'task.undo' and task['id'] not in seen:
+        seen.add(task['id'])
+        task = db_tasks.get_task(call.context, task['params']['task_id'])
+    if 'aggregate_id' in task['params']:
+        return [f'aggregate:{task["params"]["aggregate_id"]}']
+    hosts = [task['host']] if task['host'] else task['params'].get(
+        'hosts', [])
+    return [f'host:{host}' for host in hosts]
+
+
+def _running(call: routing.Call, targets: list[str],
+             params: models.Row) -> str | None:
+    """Return the id of the equal task that runs, if there is one."""
+    for target in targets:
+        found = db_tasks.find_running(call.context, target)
+        if (found is not None and found['name'] == 'task.undo'
+                and found['params'] == params):
+            task_id: str = found['id']
+            return task_id
+    return None

@@ -67,7 +67,8 @@ class ListAudit(base.List):
 
     method = 'audits'
     columns = ('id', 'aggregate_id', 'status', 'created_at', 'conclusion')
-    long_columns = ('finished_at', 'task_id', 'apply_task_id', 'source')
+    long_columns = ('continuous', 'predicted_gain', 'real_gain',
+                    'finished_at', 'task_id', 'apply_task_id', 'source')
     filters = (
         Option('id', '--id', 'id', metavar='<id>'),
         Option('aggregate_id', '--aggregate', 'id of the aggregate in Nova',
@@ -78,7 +79,9 @@ class ListAudit(base.List):
         Option('apply_task_id', '--apply-task', 'task that applied it last',
                metavar='<id>'),
         Option('created_at', '--created-at', 'when it was asked for',
-               metavar='<time>'))
+               metavar='<time>'),
+        Option('continuous', '--continuous', 'whether the policy of the '
+               'aggregate asked for it', bool))
 
 
 class ShowAudit(base.ShowOne):

@@ -5,6 +5,7 @@ import argparse
 from typing import Any
 
 from cloudmanagerclient.osc import base
+from cloudmanagerclient.osc import tasks
 from cloudmanagerclient.osc.options import Option
 
 
@@ -75,3 +76,24 @@ class CancelTask(base.Command):
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         for task in parsed_args.tasks:
             self.client.cancel_task(task, running=parsed_args.running)
+
+
+class UndoTask(tasks.Start):
+    """Bring back the servers that a task has moved
+
+    Servers that have moved since, were deleted, or whose former hosts cannot
+    take them are left where they are, and named.
+    """
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument('task', metavar='<task>', help='id of the task')
+        parser.add_argument('--dry-run', action='store_true',
+                            help='Say what would be done, and touch nothing')
+
+    def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
+        if parsed_args.dry_run:
+            return base.shown(self.client.plan_undo(parsed_args.task))
+        return super().take_action(parsed_args)
+
+    def start(self, parsed_args: argparse.Namespace) -> Any:
+        return self.client.undo_task(parsed_args.task)

@@ -54,6 +54,20 @@ class Proxy(_node_modes.NodeModes, _inventory.Inventory, _cloud.Cloud):
         self._start(f'/tasks/{_base.id_of(task)}/actions/cancel',
                     {'running': running})
 
+    def undo_task(self, task: Ref) -> _task.Task:
+        """Bring back the servers that a task has moved."""
+        return self._start(f'/tasks/{_base.id_of(task)}/actions/undo', {})
+
+    def plan_undo(self, task: Ref) -> dict[str, Any]:
+        """Say which servers would come back, and touch nothing.
+
+        :returns: ``moves``, and under ``left`` the servers that would not
+            come back, with the reasons
+        """
+        answer = self.post(f'/tasks/{_base.id_of(task)}/actions/undo',
+                           json={'dry_run': True})
+        return dict(answer.json()['plan'])
+
     def follow_task(self, task: Ref, *, interval: float = 1.0,
                     timeout: float | None = None
                     ) -> Generator[_task.Task, None, None]:

@@ -109,7 +109,7 @@ class Audit(_base.Resource):
 
     _query_mapping = resource.QueryParameters(
         'id', 'aggregate_id', 'status', 'task_id', 'apply_task_id',
-        'created_at', *_base.LISTED)
+        'created_at', 'continuous', *_base.LISTED)
 
     aggregate_id: int = resource.Body('aggregate_id', type=int)
     #: ``PENDING``, ``ONGOING``, ``DONE``, ``FAILED``, ``APPLYING``,
@@ -124,6 +124,15 @@ class Audit(_base.Resource):
     apply_task_id: str | None = resource.Body('apply_task_id')
     created_at: str = resource.Body('created_at')
     finished_at: str | None = resource.Body('finished_at')
+    #: Whether the policy of the aggregate asked for it.
+    continuous: bool = resource.Body('continuous', type=bool)
+    #: When moves of it ended last, and when they were measured.
+    applied_at: str | None = resource.Body('applied_at')
+    measured_at: str | None = resource.Body('measured_at')
+    #: By how much they lower the standard deviation of the loads, as it was
+    #: thought and in fact.
+    predicted_gain: float | None = resource.Body('predicted_gain')
+    real_gain: float | None = resource.Body('real_gain')
     #: ``means`` and ``deviations`` by resource, and loads by host.
     before: dict[str, Any] | None = resource.Body('before')
     after: dict[str, Any] | None = resource.Body('after')

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Has measured what the moves of audits have gained, some time after them."""
+
+from collections.abc import Callable
+import datetime
+import threading
+
+from oslo_config import cfg
+
+from cloudmanager.common import clock
+from cloudmanager.common import context as cm_context
+from cloudmanager.conductor.periodics.members import Members
+from cloudmanager.db import audits as db_audits
+from cloudmanager.db.models import Row
+
+CONF = cfg.CONF
+
+
+class Measures:
+    """Looks which audits are to be measured.
+
+    :param members: returns the conductors that live
+    :param measure: measures an audit
+    """
+
+    def __init__(self, members: Callable[[], Members],
+                 measure: Callable[[cm_context.RequestContext, Row], None]
+                 ) -> None:
+        self._members = members
+        self._measure = measure
+
+    def run(self, stopping: threading.Event) -> None:
+        """Measure what is due; the conductor's periodic work."""
+        context = cm_context.admin_context()
+        rows = db_audits.unmeasured(context, clock.utcnow()
+                                    - datetime.timedelta(
+                                        seconds=CONF.drs.measure_after))
+        if not rows:
+            return
+        members = self._members()
+        for row in rows:
+            if stopping.is_set():
+                return
+            if members.owns(f'aggregate:{row["aggregate_id"]}'):
+                self._measure(context, row)
