@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The only way in which the agent runs programs."""
 
+from collections.abc import Iterator
 import dataclasses
+import subprocess
 
 from oslo_config import cfg
 
 from cloudmanager.agent import privileged
+from cloudmanager.agent.privileged import programs
 from cloudmanager.common import exception
 
 CONF = cfg.CONF
@@ -76,3 +79,37 @@ def run(*words: str, timeout: float | None = None,
             program=words[0],
             reason=f'status {code}: {" ".join(said)[:500]}')
     return result
+
+
+class Follower:
+    """Runs a program without privileges that tells of things as they come.
+
+    :param words: as ``run`` takes them
+    :raises Invalid: the words cannot be meant
+    :raises CommandFailed: there is no such program, or it cannot be started
+    """
+
+    def __init__(self, *words: str) -> None:
+        _check(words)
+        try:
+            self._child = subprocess.Popen(  # noqa: S603  one of PROGRAMS
+                [programs.find(words[0]), *words[1:]],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, env=programs.environment(),
+                cwd='/')
+        except OSError as exc:
+            raise exception.CommandFailed(
+                f'Program {words[0]} could not be started: '
+                f'{exc.strerror}') from exc
+
+    def lines(self) -> Iterator[bytes]:
+        """Return what it writes, a line at a time, until it ends."""
+        with self._child as child:
+            if child.stdout is None:
+                raise AssertionError('a pipe was asked for')
+            while line := child.stdout.readline(MAX_WORD):
+                yield line
+
+    def end(self) -> None:
+        """End the program."""
+        self._child.kill()

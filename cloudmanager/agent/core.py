@@ -24,6 +24,7 @@ from cloudmanager.agent.drivers.base import Drivers
 from cloudmanager.agent.nas import targets
 from cloudmanager.agent.reconcile import Reconciler
 from cloudmanager.agent.rpcapi import RPC_API_VERSION
+from cloudmanager.agent.storages import Storages
 from cloudmanager.agent.store import Store
 from cloudmanager.agent.volumes import changes  # noqa: F401  has operations
 from cloudmanager.agent.volumes import locks  # noqa: F401  has operations
@@ -68,6 +69,8 @@ class Agent:
             signing.Nonces(CONF.agent.message_window, directory / 'nonces'),
             self._refusals)
         self.wants_report = threading.Event()
+        self.wants_look = threading.Event()
+        self.storages = Storages(host, self.store, self.report_soon)
         self._capabilities: JsonObject = {}
 
     def _keys_of(self, sender: str) -> dict[str, bytes]:
@@ -87,14 +90,20 @@ class Agent:
             self.report_soon()
 
     def observe(self) -> None:
-        """Look at the guests of the node."""
-        if self.observer.look():
+        """Look at the guests of the node, and tell the storages."""
+        changed = self.observer.look()
+        self.storages.write(self._keys.newest, *self.observer.guests())
+        if changed:
             self.report_soon()
+
+    def observe_soon(self) -> None:
+        """Have the guests looked at at once."""
+        self.wants_look.set()
 
     def _facts(self) -> JsonObject:
         """Return what is known of the node besides its modes."""
         guests, why = self.observer.guests()
-        return {'guests': guests,
+        return {'guests': guests, 'storages': self.storages.states(),
                 'reasons': {} if why is None else {'guests': why}}
 
     @staticmethod

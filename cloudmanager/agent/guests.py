@@ -29,6 +29,7 @@ _QUESTION = ('list --all --uuid --name; domstats --nowait --raw --state '
 _LISTED = re.compile(r'([0-9a-f-]{36}) (.+)')
 _TITLE = re.compile(r"Domain: '(.*)'")
 _MIB_OF_KIB = 1024.0
+_FOLLOW_SECONDS = '600'
 #: Counters of one disk or card of a guest, by our names.
 _DEVICES = {
     re.compile(r'net\.\d+\.rx\.bytes'): load_reports.NETWORK_IN_MB,
@@ -121,6 +122,20 @@ def read() -> list[Guest]:
             program='virsh', reason=f'its answer is not known: {exc}'
         ) from exc
     return sorted(guests, key=lambda guest: guest.name)
+
+
+def follow() -> commands.Follower:
+    """Begin to follow what guests do.
+
+    It ends by itself now and then, since it may not see that libvirt was
+    restarted. It needs no privileges: the socket is for reading only.
+
+    :returns: writes a line when a guest starts, stops, and the like
+    :raises CommandFailed: there is no virsh
+    """
+    return commands.Follower(
+        'virsh', '--readonly', '--connect', CONF.agent.libvirt_uri, 'event',
+        '--event', 'lifecycle', '--loop', '--timeout', _FOLLOW_SECONDS)
 
 
 class GuestLoad:

@@ -9,6 +9,8 @@ from oslo_config import cfg
 from oslo_log import log as logging
 import oslo_messaging as messaging
 
+from cloudmanager.agent import commands
+from cloudmanager.agent import guests
 from cloudmanager.agent import notify
 from cloudmanager.agent import privileged
 from cloudmanager.agent import rpcapi
@@ -24,6 +26,8 @@ LOG = logging.getLogger(__name__)
 _HUNG_INTERVALS = 3
 _HUNG_SECONDS = 300.0
 _STOP_SECONDS = 5.0
+# Between two looks at the guests.
+_LOOK_SECONDS = 0.5
 
 
 class Endpoint:
@@ -55,6 +59,7 @@ class AgentService:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._server: Any = None
+        self._follower: commands.Follower | None = None
         self._reconciled_at = clock.monotonic()
 
     def start(self) -> None:
@@ -65,6 +70,7 @@ class AgentService:
         self._agent = Agent(self._host)
         self._begin('reconcile', self._reconcile)
         self._begin('observe', self._observe)
+        self._begin('events', self._follow_guests)
         self._begin('serve', self._serve)
         self._begin('report', self._report)
         notify.tell('READY=1')
@@ -83,6 +89,9 @@ class AgentService:
         notify.tell('STOPPING=1')
         self._stopping.set()
         self._agent.report_soon()
+        self._agent.observe_soon()
+        if self._follower is not None:
+            self._follower.end()
         if self._server is not None:
             self._server.stop()
         for thread in self._threads:
@@ -103,11 +112,32 @@ class AgentService:
 
     def _observe(self) -> None:
         while not self._stopping.is_set():
+            self._agent.wants_look.clear()
             try:
                 self._agent.observe()
             except Exception:
                 # Boundary of the periodic work: the next time may do.
                 LOG.exception('The guests could not be looked at.')
+            # A storm of events must not keep the node busy with looks.
+            clock.wait(self._stopping, _LOOK_SECONDS)
+            clock.wait(self._agent.wants_look,
+                       CONF.agent.state_interval - _LOOK_SECONDS)
+
+    def _follow_guests(self) -> None:
+        """Have the guests looked at as soon as one of them changes."""
+        while not self._stopping.is_set() and CONF.agent.libvirt_uri:
+            try:
+                self._follower = guests.follow()
+                if self._stopping.is_set():
+                    self._follower.end()
+                for _ in self._follower.lines():
+                    self._agent.observe_soon()
+            except exception.CloudManagerException as exc:
+                # They are looked at now and then all the same.
+                LOG.debug('Guests cannot be followed: %s', exc)
+            except Exception:
+                # Boundary of the thread.
+                LOG.exception('Guests could not be followed.')
             clock.wait(self._stopping, CONF.agent.state_interval)
 
     def _serve(self) -> None:

@@ -13,10 +13,12 @@ from cloudmanager.common import exception
 from cloudmanager.common import private
 from cloudmanager.common.json_types import JsonObject
 from cloudmanager.domain import node_modes
+from cloudmanager.domain import storages
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-_NOTHING: JsonObject = {'generation': 0, 'settings': {}, 'restarts': []}
+_NOTHING: JsonObject = {'generation': 0, 'settings': {}, 'restarts': [],
+                        'storages': [], 'life': 0}
 
 
 class Store:
@@ -41,7 +43,9 @@ class Store:
             node_modes.check(found['settings'])
             return {'generation': int(found['generation']),
                     'settings': found['settings'],
-                    'restarts': list(map(str, found['restarts']))}
+                    'restarts': list(map(str, found['restarts'])),
+                    'storages': storages.check(found['storages']),
+                    'life': int(found['life'])}
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError,
@@ -80,6 +84,31 @@ class Store:
             if (generation, settings) != (self.generation, self.settings):
                 self._write(generation=generation, settings=settings)
             return True
+
+    @property
+    def storages(self) -> list[JsonObject]:
+        """The availability storages that are assigned to the node."""
+        return list(self._values['storages'])
+
+    def set_storages(self, assigned: list[JsonObject]) -> None:
+        """Keep which storages are assigned.
+
+        :raises OSError: it could not be written
+        """
+        with self._lock:
+            if assigned != self._values['storages']:
+                self._write(storages=assigned)
+
+    def begin_life(self, at_least: int) -> int:
+        """Return a number that is larger than that of the life before.
+
+        :param at_least: it is not less than this
+        :raises OSError: it could not be written
+        """
+        with self._lock:
+            self._write(life=max(self._values['life'] + 1, at_least))
+            life: int = self._values['life']
+            return life
 
     def is_restart_due(self, unit: str) -> bool:
         """Tell whether a unit has not been restarted since a change."""

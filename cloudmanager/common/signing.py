@@ -51,6 +51,8 @@ class Kind(enum.StrEnum):
     REQUEST = 'request'
     ANSWER = 'answer'
     REPORT = 'report'
+    #: What an agent leaves on a storage, for whoever looks.
+    STATE = 'state'
 
 
 class Refusal(enum.StrEnum):

@@ -55,6 +55,14 @@ OPTS = [
                       'besides those that events of libvirt cause, and '
                       'between two writes of their states to the '
                       'availability storages.'),
+    cfg.FloatOpt('storage_timeout', default=10.0, min=0.5,
+                 help='Seconds after which a write to an availability '
+                      'storage is given up. Nothing more is tried there '
+                      'until it has ended.'),
+    cfg.BoolOpt('storage_must_be_mounted', default=True,
+                help='Whether an availability storage on the file system '
+                     'of / counts as not mounted, so that nothing is '
+                     'written there.'),
     cfg.FloatOpt('reconcile_interval', default=60.0, min=0.2,
                  help='Seconds between two comparisons of a node with its '
                       'desired state.'),

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Agents that were enrolled, and what they report."""
 
+from collections.abc import Sequence
+import dataclasses
+import functools
+
 from oslo_log import log as logging
 import sqlalchemy as sa
 
@@ -15,6 +19,9 @@ from cloudmanager.db import table
 
 LOG = logging.getLogger(__name__)
 _AGENT = models.Agent
+#: Columns that a report changes, unless they are as before.
+VALUES = ('version', 'interface', 'operations', 'capabilities', 'generation',
+          'modes', 'refused', 'guests', 'facts')
 _COLUMNS = sa.select(*_AGENT.__table__.c)
 _SETTINGS = models.NodeSettings
 _SAMPLE = models.LoadSample
@@ -22,6 +29,13 @@ _ONE = (_COLUMNS.add_columns(_SETTINGS.generation.label('wished'))
         .outerjoin(models.Node, models.Node.name == _AGENT.host)
         .outerjoin(_SETTINGS, _SETTINGS.node_id == models.Node.id)
         .where(_AGENT.host == sa.bindparam('agent')))
+_CONTACTS = (
+    sa.select(_AGENT.id, _AGENT.host, _AGENT.key_id, _AGENT.key,
+              _AGENT.next_key_id, _AGENT.next_key, _AGENT.digest,
+              models.Node.id.label('node_id'),
+              _SETTINGS.generation.label('wished'))
+    .outerjoin(models.Node, models.Node.name == _AGENT.host)
+    .outerjoin(_SETTINGS, _SETTINGS.node_id == models.Node.id))
 
 
 @api.reader
@@ -34,6 +48,24 @@ def find(context: api.Context, host: str) -> models.Row | None:
     row = db_query.first(context, _ONE, agent=host)
     # Some collations find more than was asked for.
     return row if row is not None and row['host'] == host else None
+
+
+@api.reader
+def list_contacts(context: api.Context,
+                  host: str | None = None) -> list[models.Row]:
+    """Return of agents what their reports are compared with.
+
+    That is ``id``, ``host``, the keys as they are stored, ``digest``,
+    ``node_id`` of its node and ``wished``, the generation of its desired
+    state; both may be ``None``.
+
+    :param host: of the only agent that is wanted
+    """
+    if host is None:
+        return db_query.rows(context, _CONTACTS)
+    # Some collations find more than was asked for.
+    return [row for row in db_query.rows(
+        context, _CONTACTS.where(_AGENT.host == host)) if row['host'] == host]
 
 
 @api.reader
@@ -71,35 +103,88 @@ def revoke(context: api.Context, host: str) -> None:
         raise exception.AgentNotFound(host=host)
 
 
-@api.writer
-def record(context: api.Context, host: str, key_id: str, sent_at: float,
-           values: models.Row, load: models.Row | None = None) -> bool:
-    """Keep the report of an agent, unless a newer one was kept.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Report:
+    """What is kept of a report.
+
+    :ivar key_id: of the key that it is signed with
+    :ivar sent_at: seconds since 1970, by the clock of the node
+    :ivar checked_at: when the agent has compared the modes last
+    :ivar digest: of ``values``
+    :ivar is_known: whether a report with this digest was the last one; only
+        a guess, which saves writing the same again
+    :ivar values: of columns of the agent
+    :ivar load: values of a sample of the load, if the report has one
+    """
+
+    agent_id: int
+    key_id: str
+    sent_at: float
+    checked_at: str | None
+    digest: str
+    is_known: bool
+    values: models.Row
+    load: models.Row | None = None
+
+
+@functools.cache
+def _update(is_known: bool) -> sa.Update:
+    """Return the statement that keeps a report, unless a newer one was.
 
     One statement decides and writes, so no report counts twice, whichever
     conductors it reaches.
 
-    :param key_id: of the key that it is signed with
-    :param sent_at: seconds since 1970, by the clock of the node
-    :param values: of columns
-    :param load: values of a sample of the load, if the report has one
-    :returns: whether it was kept
+    :param is_known: whether the values stay as they are
     """
-    if not table.changed(
-        context, sa.update(_AGENT).where(
-            _AGENT.host == host,
-            sa.or_(_AGENT.key_id == key_id, _AGENT.next_key_id == key_id),
-            sa.or_(_AGENT.reported_at.is_(None),
-                   _AGENT.reported_at < sent_at))
-        .values(contact_at=clock.utcnow(), reported_at=sent_at, **values)):
-        return False
-    if load is not None:
-        # Its row is ours until the end of the transaction.
-        agent_id = context.session.scalar(
-            sa.select(_AGENT.id).where(_AGENT.host == host))
-        context.session.execute(sa.insert(_SAMPLE).values(
-            agent_id=agent_id, at=sent_at, **load))
-    return True
+    statement = sa.update(_AGENT).where(
+        _AGENT.id == sa.bindparam('of_agent'),
+        sa.or_(_AGENT.key_id == sa.bindparam('of_key'),
+               _AGENT.next_key_id == sa.bindparam('of_key')),
+        sa.or_(_AGENT.reported_at.is_(None),
+               _AGENT.reported_at < sa.bindparam('at')))
+    values = ['contact_at', 'reported_at', 'checked_at']
+    if is_known:
+        # Another conductor may have kept another one meanwhile.
+        statement = statement.where(
+            _AGENT.digest == sa.bindparam('of_digest'))
+    else:
+        values += ['digest', *VALUES]
+    return statement.values({name: sa.bindparam(f'new_{name}')
+                             for name in values})
+
+
+_INSERT_SAMPLE = sa.insert(_SAMPLE)
+
+
+@api.writer
+def record(context: api.Context, reports: Sequence[Report]) -> list[bool]:
+    """Keep reports, in one transaction.
+
+    :param reports: of different agents
+    :returns: whether each was kept; one is not when a newer one was, or when
+        its key or its agent is no longer known
+    """
+    now = clock.utcnow()
+    kept: dict[int, bool] = {}
+    # Always in the same order, so that two conductors do not wait for each
+    # other.
+    for report in sorted(reports, key=lambda one: one.agent_id):
+        values = {'of_agent': report.agent_id, 'of_key': report.key_id,
+                  'at': report.sent_at, 'new_contact_at': now,
+                  'new_reported_at': report.sent_at,
+                  'new_checked_at': report.checked_at}
+        found = report.is_known and table.changed(
+            context, _update(True), of_digest=report.digest, **values)
+        kept[report.agent_id] = bool(found or table.changed(
+            context, _update(False), new_digest=report.digest, **{
+                f'new_{name}': report.values[name] for name in VALUES},
+            **values))
+    samples = [{'agent_id': report.agent_id, 'at': report.sent_at,
+                **report.load} for report in reports
+               if report.load is not None and kept[report.agent_id]]
+    if samples:
+        context.session.connection().execute(_INSERT_SAMPLE, samples)
+    return [kept[report.agent_id] for report in reports]
 
 
 @api.writer

@@ -29,6 +29,10 @@ _OF_NODES = (
               _STORAGE.compute_path, _STORAGE.controller_path)
     .join(_STORAGE, _STORAGE.id == _LINK.availability_storage_id)
     .order_by(_STORAGE.id))
+_PATHS = (
+    sa.select(_LINK.node_id, _STORAGE.id, _STORAGE.compute_path.label('path'))
+    .join(_STORAGE, _STORAGE.id == _LINK.availability_storage_id)
+    .order_by(_LINK.node_id, _STORAGE.id))
 # Ids that one error names.
 MAX_NAMED = 20
 
@@ -46,6 +50,24 @@ def attach_to_nodes(context: api.Context, nodes: list[models.Row],
     :param name: of the list
     """
     db_query.attach(context, nodes, name, _OF_NODES, _LINK.node_id)
+
+
+@api.reader
+def paths_of_nodes(context: api.Context, node_id: int | None = None
+                   ) -> dict[int, list[models.Row]]:
+    """Return ``id`` and ``path`` of the storages of nodes, by node.
+
+    ``path`` is where the node has it mounted.
+
+    :param node_id: of the only node that is wanted
+    """
+    found: dict[int, list[models.Row]] = {}
+    statement = (_PATHS if node_id is None
+                 else _PATHS.where(_LINK.node_id == node_id))
+    for row in db_query.rows(context, statement):
+        found.setdefault(row['node_id'], []).append(
+            {'id': row['id'], 'path': row['path']})
+    return found
 
 
 @api.reader

@@ -415,9 +415,13 @@ class Agent(Created, Base):
     generation: Mapped[int | None]
     modes: Mapped[Row | None]
     refused: Mapped[Row | None]
-    # Guests and storages, and a hash of all that it reported besides load:
-    # most reports have nothing new.
+    # Its node's guests, with their states.
+    guests: Mapped[list[Row] | None] = mapped_column(sa.JSON)
+    # Other things that it tells, and a hash of all that it reported besides
+    # load: most reports have nothing new.
     facts: Mapped[Row | None]
+    # When it has compared the modes with what is wished.
+    checked_at: Mapped[str | None] = mapped_column(sa.String(32))
     digest: Mapped[str | None] = mapped_column(sa.String(64))
 
 

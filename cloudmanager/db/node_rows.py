@@ -54,7 +54,8 @@ _BELONGINGS = {
         _STORAGE, 'id', 'name', 'compute_path', 'controller_path'),
     'settings': _columns(_SETTINGS, 'node_id', 'generation', 'settings'),
     'agents': _columns(_AGENT, 'host', 'contact_at', 'version',
-                       'capabilities', 'generation', 'modes')}
+                       'capabilities', 'generation', 'modes', 'checked_at',
+                       'facts')}
 
 
 # Callers choose columns, in any number of ways.

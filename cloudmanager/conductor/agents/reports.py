@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reports of agents: verified, kept, and answered where one is behind."""
 
+from collections.abc import Iterator
+import contextlib
+import dataclasses
+import hashlib
+import threading
 
+import orjson
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common import signing
 from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
-from cloudmanager.conductor.agents import contacts
+from cloudmanager.conductor.agents import known
 from cloudmanager.conductor.tools import Agents
 from cloudmanager.db import agents as db_agents
 from cloudmanager.db import node_settings as db_settings
@@ -20,17 +27,20 @@ CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 _TEXTS = {'version': 64, 'interface': 16}
 _OBJECTS = ('operations', 'capabilities', 'modes', 'refused')
+_MAX_TIME = 32
 # A sample that comes a little early is kept; threads are not punctual.
 _EARLY = 0.5
+#: Seconds in which reports are gathered for one transaction.
+GATHER_SECONDS = 0.5
+#: With so many it does not wait any longer: each takes a thread of the server.
+GATHER_MOST = 24
 
 
-def _columns(body: object) -> Row | None:
+def _columns(body: JsonObject) -> Row | None:
     """Return what a report has for the columns of an agent.
 
     :returns: ``None`` if it is not what agents report
     """
-    if not isinstance(body, dict):
-        return None
     found: Row = {}
     for name, most in _TEXTS.items():
         value = body.get(name)
@@ -47,9 +57,27 @@ def _columns(body: object) -> Row | None:
     facts = body.get('facts', {})
     if not isinstance(facts, dict):
         return None
-    capabilities = {**found['capabilities'], 'types': body.get('types')}
-    return {**found, 'capabilities': capabilities, 'facts': facts,
-            'generation': body['generation']}
+    guests = facts.get('guests')
+    return {**found, 'generation': body['generation'],
+            'capabilities': {**found['capabilities'],
+                             'types': body.get('types')},
+            'guests': guests if isinstance(guests, list) else None,
+            'facts': {name: value for name, value in facts.items()
+                      if name != 'guests'}}
+
+
+def _take_times(modes: Row) -> str | None:
+    """Take from modes when they were compared, which is nearly one time.
+
+    It is kept apart, so that a report in which nothing else is new is known
+    as such.
+
+    :returns: the earliest
+    """
+    times = [mode.pop('checked_at', None) for mode in modes.values()
+             if isinstance(mode, dict)]
+    return min((time[:_MAX_TIME] for time in times if isinstance(time, str)),
+               default=None)
 
 
 def _load(body: JsonObject) -> Row | None:
@@ -59,6 +87,86 @@ def _load(body: JsonObject) -> Row | None:
         return None
     load, guests, reasons = found
     return {'load': load, 'guests': guests, 'reasons': reasons}
+
+
+@dataclasses.dataclass
+class _Batch:
+    """Reports that are kept together."""
+
+    reports: list[db_agents.Report] = dataclasses.field(default_factory=list)
+    full: threading.Event = dataclasses.field(
+        default_factory=threading.Event)
+    done: threading.Event = dataclasses.field(
+        default_factory=threading.Event)
+    kept: dict[int, bool] = dataclasses.field(default_factory=dict)
+    errors: dict[int, Exception] = dataclasses.field(default_factory=dict)
+
+
+class Keeper:
+    """Keeps reports of several threads in one transaction.
+
+    The first one waits for a moment, writes what has come until then, and the
+    others wait for it. A transaction costs more than a report.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next: _Batch | None = None
+
+    def keep(self, context: RequestContext,
+             report: db_agents.Report) -> bool:
+        """Keep a report; see ``db.agents.record``."""
+        with self._lock:
+            first = self._next is None or any(
+                other.agent_id == report.agent_id
+                for other in self._next.reports)
+            if first or self._next is None:
+                # Also after an earlier report of the same agent.
+                self._next = _Batch()
+            batch = self._next
+            batch.reports.append(report)
+            if len(batch.reports) >= GATHER_MOST:
+                batch.full.set()
+                self._next = None
+        if first:
+            with self._ending(batch):
+                clock.wait(batch.full, GATHER_SECONDS)
+                with self._lock:
+                    if self._next is batch:
+                        self._next = None
+                self._write(context, batch)
+        batch.done.wait()
+        if report.agent_id in batch.errors:
+            raise batch.errors[report.agent_id]
+        return batch.kept.get(report.agent_id, False)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _ending(batch: _Batch) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            batch.done.set()
+
+    @staticmethod
+    def _write(context: RequestContext, batch: _Batch) -> None:
+        reports = batch.reports
+        try:
+            batch.kept.update(zip(
+                (report.agent_id for report in reports),
+                db_agents.record(context, reports), strict=True))
+            return
+        except Exception:
+            # Boundary between the agents: what is wrong with one report
+            # must not cost the others theirs.
+            LOG.debug('Reports are kept one by one.', exc_info=True)
+        for report in reports:
+            try:
+                (kept,) = db_agents.record(context, [report])
+                batch.kept[report.agent_id] = kept
+            except Exception as exc:
+                # Raised in the thread of the report.
+                batch.errors[report.agent_id] = exc
 
 
 class Reports:
@@ -73,6 +181,8 @@ class Reports:
         # taken, or this one in a former life, the database knows.
         self._nonces = signing.Nonces(CONF.agent.message_window)
         self._refusals = signing.Refusals()
+        self._known = known.KnownAgents()
+        self._keeper = Keeper()
         # When the last sample of each agent was kept, by its clock.
         self._loads: dict[str, float] = {}
 
@@ -87,44 +197,63 @@ class Reports:
         :param envelope: as it came from the bus
         :returns: whether it was kept
         """
-        agent: Row | None = None
+        agent: known.Known | None = None
 
         def keys(host: str) -> dict[str, bytes]:
             nonlocal agent
-            agent = db_agents.find(context, host)
-            return {} if agent is None else contacts.keys_of(agent)
+            agent = self._known.find(context, host)
+            return {} if agent is None else agent.keys
 
         verifier = signing.Verifier(signing.CONTROL, keys,
                                     CONF.agent.message_window, self._nonces,
                                     self._refusals)
         try:
             report = verifier.verify(envelope, signing.Kind.REPORT)
-            self._keep(context, report)
+            if agent is None:
+                raise AssertionError('its key was found')
+            facts = self._keep(context, agent, report)
         except signing.Refused:
             # It was counted and logged.
             return False
-        if agent is not None and agent['next_key_id'] == report.key_id:
+        row = agent.row
+        if row['next_key_id'] == report.key_id:
             db_agents.switch_key(context, report.sender, report.key_id)
-        if agent is not None and agent['wished'] not in (
-                None, report.body['generation']):
+            self._known.forget()
+        if row['wished'] not in (None, report.body['generation']):
             self._catch_up(context, report.sender, report.body['generation'])
+        self._tell_storages(context, report.sender, agent.storages,
+                            facts.get('storages'))
         return True
 
-    def _keep(self, context: RequestContext,
-              report: signing.Message) -> None:
+    def _keep(self, context: RequestContext, agent: known.Known,
+              report: signing.Message) -> JsonObject:
         """Keep a report whose signature is good.
 
+        :returns: its facts
         :raises Refused: it is none, or a newer one was kept
         """
-        values = _columns(report.body)
+        body = report.body if isinstance(report.body, dict) else {}
+        values = _columns(body)
         if values is None:
             raise self._refusals.add(signing.Refusal.MALFORMED,
                                      report.sender)
-        if not db_agents.record(context, report.sender, report.key_id,
-                                report.sent_at, values,
-                                self._sample(report)):
-            raise self._refusals.add(signing.Refusal.REPLAYED,
-                                     report.sender)
+        checked_at = _take_times(values['modes'])
+        digest = hashlib.sha256(orjson.dumps(
+            values, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        if not self._keeper.keep(context, db_agents.Report(
+                agent.row['id'], report.key_id, report.sent_at, checked_at,
+                digest, digest == agent.digest, values,
+                self._sample(report))):
+            # It may also have been revoked, or enrolled anew.
+            self._known.forget()
+            now = self._known.find(context, report.sender)
+            raise self._refusals.add(
+                signing.Refusal.REPLAYED if now is not None
+                and report.key_id in now.keys
+                else signing.Refusal.UNKNOWN_KEY, report.sender)
+        agent.digest = digest
+        facts: JsonObject = values['facts']
+        return facts
 
     def _sample(self, report: signing.Message) -> Row | None:
         """Return the sample of the load in a report, if it is due.
@@ -143,15 +272,31 @@ class Reports:
                   generation: int) -> None:
         """Tell an agent what is wished, if it knows an older state."""
         wished = db_settings.of_host(context, host)
-        if wished is None:
+        if wished is None or wished['generation'] == generation:
             return
         LOG.info('The agent on %(host)s has desired state %(old)s; it gets '
                  '%(new)s.', {'host': host, 'old': generation,
                               'new': wished['generation']})
+        self._tell(context, host, 'modes.apply', {
+            'generation': wished['generation'],
+            'settings': wished['settings']})
+
+    def _tell_storages(self, context: RequestContext, host: str,
+                       assigned: list[Row] | None, seen: object) -> None:
+        """Tell an agent which storages its node has, if it knows others."""
+        if assigned is None or not isinstance(seen, list):
+            return
+        known_ones = [(one.get('id'), one.get('path')) for one in seen
+                      if isinstance(one, dict)]
+        if known_ones == [(one['id'], one['path']) for one in assigned]:
+            return
+        LOG.info('The agent on %s gets its availability storages.', host)
+        self._tell(context, host, 'storages.apply', {'storages': assigned})
+
+    def _tell(self, context: RequestContext, host: str, operation: str,
+              arguments: JsonObject) -> None:
         try:
-            self._agents.tell(context, host, 'modes.apply', {
-                'generation': wished['generation'],
-                'settings': wished['settings']})
+            self._agents.tell(context, host, operation, arguments)
         except exception.Unavailable as exc:
             # Its next report is another occasion.
             LOG.warning('The agent was not told: %s', exc)

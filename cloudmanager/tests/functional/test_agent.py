@@ -26,6 +26,7 @@ from cloudmanager.conductor.endpoints import agents as endpoint
 from cloudmanager.db import agents as db_agents
 from cloudmanager.db import node_settings as db_settings
 from cloudmanager.db import nodes as db_nodes
+from cloudmanager.tests import agent_reports
 from cloudmanager.tests import base
 from cloudmanager.tests.functional import nodes
 from cloudmanager.tests.integration import servers
@@ -322,8 +323,8 @@ class HostileTestCase(AgentCase):
         """Somebody else on the bus answers in the place of the agent."""
         self.serve()
         self.enrol()
-        db_agents.record(self.context, 'cmp1', self.agent()['key_id'], 1.0,
-                         {'operations': {'modes.plan': '1.0'}})
+        agent_reports.record(self.context, 'cmp1', self.agent()['key_id'],
+                             1.0, operations={'modes.plan': '1.0'})
         stranger = signing.new_key()
         answers = []
 

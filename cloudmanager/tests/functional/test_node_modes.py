@@ -10,6 +10,7 @@ from cloudmanager.db import agents as db_agents
 from cloudmanager.db import models
 from cloudmanager.db import node_settings as db_settings
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.tests import agent_reports
 from cloudmanager.tests.functional import base
 
 UNKNOWN = 10 ** 6
@@ -17,6 +18,8 @@ AWAY = exception.AgentUnreachable(
     host='cmp1', reason='it did not answer within 20 s',
     last_contact='2026-01-02T03:04:05')
 PASSTHROUGH = {'mode': 'host-passthrough', 'model': None}
+STORAGE = {'id': 3, 'path': '/mnt/a', 'reason': 'it hangs',
+           'written_at': '2026-01-02T03:04:05'}
 #: Actions, their bodies, and the change that each asks for.
 CHANGES = (
     ('enable-snmp', None, {'snmp': True}),
@@ -188,17 +191,18 @@ class ShownTestCase(ModesCase):
     def enrol(self, modes, generation=1, seconds=0):
         key = signing.new_key()
         db_agents.enrol(self.context, 'cmp1', key)
-        db_agents.record(self.context, 'cmp1', key.id, 1.0, {
-            'version': '1.0', 'modes': modes, 'generation': generation,
-            'capabilities': {'packages': 'dnf'}})
+        agent_reports.record(
+            self.context, 'cmp1', key.id, 1.0, version='1.0', modes=modes,
+            generation=generation, capabilities={'packages': 'dnf'},
+            checked_at='2026-01-02T03:04:05', facts={
+                'storages': [STORAGE], 'reasons': {'guests': 'no virsh'}})
         at = clock.utcnow() - datetime.timedelta(seconds=seconds)
         self.execute(models.Agent.__table__.update().values(
             contact_at=at))
         return clock.isoformat(at)
 
     def state(self, actual, reason=None):
-        return {'actual': actual, 'reason': reason,
-                'checked_at': '2026-01-02T03:04:05'}
+        return {'actual': actual, 'reason': reason}
 
     def test_no_agent(self):
         node = self.show()
@@ -224,7 +228,9 @@ class ShownTestCase(ModesCase):
         node = self.show()
         self.assertEqual(
             {'last_contact': at, 'is_reachable': True, 'version': '1.0',
-             'capabilities': {'packages': 'dnf'}}, node['agent'])
+             'capabilities': {'packages': 'dnf'},
+             'availability_storages': [STORAGE],
+             'reasons': {'guests': 'no virsh'}}, node['agent'])
         for mode, desired, actual, reason in (
                 ('snmp', True, True, None), ('ssh', True, False, 'it broke'),
                 ('cpu_mode', PASSTHROUGH, PASSTHROUGH, None),

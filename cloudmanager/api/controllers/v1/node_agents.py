@@ -22,7 +22,9 @@ def extend(node: models.Row, row: models.Row) -> None:
     node['agent'] = None if agent is None else {
         'last_contact': clock.isoformat(agent['contact_at']),
         'is_reachable': _is_reachable(agent),
-        'version': agent['version'], 'capabilities': agent['capabilities']}
+        'version': agent['version'], 'capabilities': agent['capabilities'],
+        'availability_storages': (agent['facts'] or {}).get('storages', []),
+        'reasons': (agent['facts'] or {}).get('reasons', {})}
     node['modes'] = {mode: _mode(mode, wished, agent)
                      for mode in node_modes.MODES}
 
@@ -44,7 +46,8 @@ def _mode(mode: str, wished: models.Row,
     if mode in wished['settings'] or reason is not None:
         reason = _why(agent, wished, actual == desired, reason)
     return {'desired': desired, 'actual': actual,
-            'checked_at': state.get('checked_at'), 'reason': reason}
+            'checked_at': (agent or {}).get('checked_at') if state else None,
+            'reason': reason}
 
 
 def _why(agent: models.Row | None, wished: models.Row, is_so: bool,

@@ -19,7 +19,10 @@ OPTIONS: dict[str, Any] = {
 def upgrade() -> None:
     op.add_column('agents', sa.Column('digest', sa.String(64),
                                       nullable=True))
-    op.add_column('agents', sa.Column('facts', sa.JSON(), nullable=True))
+    op.add_column('agents', sa.Column('checked_at', sa.String(32),
+                                      nullable=True))
+    for name in ('guests', 'facts'):
+        op.add_column('agents', sa.Column(name, sa.JSON(), nullable=True))
     op.create_table(
         'load_samples',
         sa.Column('agent_id', sa.Integer(), autoincrement=False,

@@ -7,6 +7,7 @@ from cloudmanager.common import signing
 from cloudmanager.db import agents
 from cloudmanager.db import node_settings
 from cloudmanager.db import nodes
+from cloudmanager.tests import agent_reports
 from cloudmanager.tests import base
 
 UNKNOWN = 10 ** 6
@@ -24,8 +25,8 @@ class AgentsTestCase(base.DbTestCase):
         return agents.enrol(self.context, 'cmp1', key or self.key)
 
     def record(self, sent_at, key=None, **values):
-        return agents.record(self.context, 'cmp1', (key or self.key).id,
-                             sent_at, {'version': '1', **values})
+        return agent_reports.record(self.context, 'cmp1',
+                                    (key or self.key).id, sent_at, **values)
 
     @property
     def agent(self):
@@ -61,8 +62,10 @@ class AgentsTestCase(base.DbTestCase):
         """A newer report is kept by one statement, an older one is not."""
         self.assertFalse(self.record(1.0))
         self.enrol()
+        report = agent_reports.report(self.context, 'cmp1', self.key.id,
+                                      10.25, generation=3)
         with self.statements() as found:
-            self.assertTrue(self.record(10.25, generation=3))
+            self.assertEqual([True], agents.record(self.context, [report]))
         self.assertEqual(1, len(found), found)
         for sent_at in (10.25, 9.0):
             self.assertFalse(self.record(sent_at, generation=2))
@@ -73,6 +76,37 @@ class AgentsTestCase(base.DbTestCase):
         self.assertFalse(self.record(11.0, self.new))
         self.enrol(self.new)
         self.assertTrue(self.record(11.0, self.new))
+
+    def test_nothing_new(self):
+        """What is as before is not written again, unless it was changed."""
+        self.enrol()
+        self.record(1.0, digest='a', generation=3)
+        self.record(2.0, digest='a', is_known=True, generation=99)
+        self.assertEqual((3, 2.0), (self.agent['generation'],
+                                    self.agent['reported_at']))
+        self.record(3.0, digest='b', generation=4)
+        # Another conductor has kept b, which this one does not know.
+        self.record(4.0, digest='a', is_known=True, generation=3)
+        self.assertEqual((3, 'a'), (self.agent['generation'],
+                                    self.agent['digest']))
+        self.assertFalse(self.record(4.0, digest='a', is_known=True))
+
+    def test_several(self):
+        """Each of several is decided by itself."""
+        self.enrol()
+        agents.enrol(self.context, 'cmp2', self.new)
+        self.record(5.0)
+        new, old, unknown = (
+            agent_reports.report(self.context, 'cmp2', self.new.id, 1.0),
+            agent_reports.report(self.context, 'cmp1', self.key.id, 5.0),
+            agent_reports.report(self.context, 'x', self.key.id, 5.0))
+        self.assertEqual([True, False, False], agents.record(
+            self.context, [new, old, unknown]))
+        self.assertEqual(
+            [('cmp1', self.key.id), ('cmp2', self.new.id)],
+            [(row['host'], row['key_id'])
+             for row in agents.list_contacts(self.context)])
+        self.assertEqual([], agents.list_contacts(self.context, 'CMP1'))
 
     def test_wished(self):
         """The desired state of the node is read along, by one statement."""

@@ -6,6 +6,7 @@ from cloudmanager.common import secrets
 from cloudmanager.common import signing
 from cloudmanager.db import agents
 from cloudmanager.db import load_samples
+from cloudmanager.tests import agent_reports
 from cloudmanager.tests import base
 
 GUEST = '17b15142-1123-409b-a645-64c739f7f506'
@@ -22,10 +23,10 @@ class LoadSamplesTestCase(base.DbTestCase):
             agents.enrol(self.context, host, key)
 
     def record(self, at, host='cmp1', cpus=1.5):
-        return agents.record(
-            self.context, host, self.keys[host].id, at, {'version': '1'},
-            {'load': {'cpus': cpus, 'io_pressure': None},
-             'guests': {GUEST: {'cpus': 0.5}}, 'reasons': {'x': 'y'}})
+        return agent_reports.record(
+            self.context, host, self.keys[host].id, at, {
+                'load': {'cpus': cpus, 'io_pressure': None},
+                'guests': {GUEST: {'cpus': 0.5}}, 'reasons': {'x': 'y'}})
 
     def test_window_and_latest(self):
         for at in (10.0, 20.5, 30.0):
