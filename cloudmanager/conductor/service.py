@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The conductor as a process: RPC server, engine, periodic work."""
 
+from collections.abc import Callable
 import socket
 import threading
+from typing import cast
 
 from keystoneauth1.session import Session
 from oslo_config import cfg
@@ -19,6 +21,7 @@ from cloudmanager.clients import nova
 from cloudmanager.clients import nova_db
 from cloudmanager.clients import placement
 from cloudmanager.clients import projects
+from cloudmanager.clients import protocols
 from cloudmanager.clients import retry
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import rpc
@@ -81,6 +84,21 @@ class ClientsOfProjects:
         return known[1]
 
 
+class _LateNova:
+    """Nova's client, for work that needs it in some cases only.
+
+    It is made when it is used. Without a cloud that raises
+    CloudNotConfigured.
+    """
+
+    def __init__(self, tools: Callable[[], conductor_tools.Tools]) -> None:
+        self._tools = tools
+
+    def __getattr__(self, name: str) -> object:
+        found: object = getattr(self._tools().nova, name)
+        return found
+
+
 class LazyTools:
     """Makes the clients when they are first needed.
 
@@ -105,9 +123,10 @@ class LazyTools:
             return self._tools
 
     def without_cloud(self) -> conductor_tools.Tools:
-        """Return tools for work that needs no cloud."""
-        return conductor_tools.Tools(power=self._power,
-                                     agents=self.agents)
+        """Return tools for work that may need no cloud."""
+        return conductor_tools.Tools(
+            power=self._power, agents=self.agents,
+            nova=cast(protocols.Nova, _LateNova(self)))
 
 
 class Conductor:

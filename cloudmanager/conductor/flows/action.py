@@ -21,7 +21,8 @@ class Action:
     :ivar check: asked before there is a task whether it can be begun; its
         parameters are those of the functions in ``hosts.checks``,
         ``servers.checks`` or ``agents.checks``
-    :ivar needs_cloud: false for those that work where none is configured
+    :ivar needs_cloud: false for those that work where none is configured, at
+        least in some cases
     """
 
     flow: Build

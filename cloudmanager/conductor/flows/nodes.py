@@ -43,5 +43,7 @@ ACTIONS = {
                                   needs_cloud=False),
     'node.repair_locks': Action(repair_locks, volume_checks.repair_locks,
                                 needs_cloud=False),
-    'node.update_system': Action(update_system, checks.update_system),
+    # Only a compute host is looked for in Nova.
+    'node.update_system': Action(update_system, checks.update_system,
+                                 needs_cloud=False),
 }
