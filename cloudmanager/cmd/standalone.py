@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """cloudmanager-standalone: API and conductor in one process.
 
-SQLite in the state directory, the message bus in memory. It upgrades its
-database and makes its encryption key at the start.
+SQLite in the state directory, the message bus in memory unless transport_url
+is configured. It upgrades its database and makes its encryption key at the
+start.
 """
 
 import argparse
@@ -52,7 +53,8 @@ def _configure(chosen: argparse.Namespace, rest: list[str]) -> None:
         setup.prepare(rest)
     CONF.set_override('state_path', str(state))
     CONF.set_override('auth_strategy', chosen.auth, group='api')
-    rpc.init('kombu+memory://')
+    # Agents on nodes need a broker; nobody else does.
+    rpc.init(rpc.configured_url() or 'kombu+memory://')
     CONF.set_override('connection', f'sqlite:///{state}/cloudmanager.sqlite',
                       group='database')
     db_api.configure()

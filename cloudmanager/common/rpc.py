@@ -75,6 +75,16 @@ def init(url: str | None = None) -> messaging.Transport:
     return _TRANSPORT
 
 
+def configured_url() -> str | None:
+    """Return the URL of the message bus that somebody has configured."""
+    # Also registers the option.
+    found = messaging.TransportURL.parse(CONF)
+    place = CONF.get_location('transport_url')
+    if place is None or not place.location.is_user_controlled:
+        return None
+    return str(found)
+
+
 def brokers() -> list[tuple[str, int]]:
     """Return the addresses of the brokers; none for a bus in memory."""
     found = messaging.TransportURL.parse(CONF, _URL)

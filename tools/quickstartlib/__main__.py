@@ -32,8 +32,11 @@ def _how_to_reach(service: Service, directory: Path, cloud: bool) -> None:
     if cloud:
         note('cloud: eval "$(tools/minicloud env)"')
         note(f'BMCs:  tools/ipmisim status --dir {directory / "bmcs"}')
+        agents = directory / 'agents'
+        note(f'agents: {agents}, a directory each')
         note('end:   tools/minicloud stop; tools/ipmisim stop --dir '
-             f'{directory / "bmcs"}; kill {service.pid()}')
+             f'{directory / "bmcs"}; kill {service.pid()} '
+             f'$(cat {agents}/*/pid)')
     else:
         note(f'end:   kill {service.pid()}')
 

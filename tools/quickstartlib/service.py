@@ -42,15 +42,25 @@ class Service:
         self.log = directory / 'standalone.log'
         self._state = directory / 'state'
         self._pid_file = directory / 'standalone.pid'
+        # The program reads it when it is there.
+        self._configuration = self._state / 'cloudmanager.conf'
 
-    def start(self, env: dict[str, str]) -> None:
+    def start(self, env: dict[str, str], bus: str | None = None) -> None:
         """Start with an empty database and wait until it answers.
 
         :param env: the credentials of the cloud, or nothing
+        :param bus: URL of the broker where agents are; in memory without
         :raises QuickstartError: it ends, or another program has its port
         """
         self._check_port()
         shutil.rmtree(self._state, ignore_errors=True)
+        if bus is not None:
+            self._state.mkdir(mode=0o700)
+            self._configuration.touch(0o600)
+            self._configuration.write_text(
+                f'[DEFAULT]\ntransport_url = {bus}\n'
+                f'state_path = {self._state}\n[database]\nconnection = '
+                f'sqlite:///{self._state}/cloudmanager.sqlite\n')
         program = Path(sys.executable).parent / 'cloudmanager-standalone'
         with self.log.open('wb') as output:
             process = subprocess.Popen(
@@ -67,6 +77,21 @@ class Service:
             return self._answers()
 
         wait(ready, 60, 'cloudmanager-standalone answers', 0.2)
+
+    def manage(self, *words: str) -> str:
+        """Run cloudmanager-manage and return what it prints.
+
+        :raises QuickstartError: it failed
+        """
+        program = Path(sys.executable).parent / 'cloudmanager-manage'
+        done = subprocess.run(
+            [str(program), '--config-file', str(self._configuration),
+             *words], capture_output=True, text=True,
+            stdin=subprocess.DEVNULL)
+        if done.returncode:
+            raise QuickstartError(f'cloudmanager-manage {" ".join(words)}: '
+                                  f'{done.stderr}')
+        return done.stdout
 
     def _check_port(self) -> None:
         if waiting.listening('127.0.0.1', self.port):

@@ -12,6 +12,7 @@ from keystoneauth1 import loading
 from keystoneauth1 import session as ks_session
 from novaclient import client as nova_client
 
+from quickstartlib import agents
 from quickstartlib.console import note
 from quickstartlib.console import QuickstartError
 from quickstartlib.console import say
@@ -52,6 +53,7 @@ class Demonstration:
     def __init__(self, service: Service, directory: Path) -> None:
         self._service = service
         self._bmcs = directory / 'bmcs'
+        self._agents = agents.Agents(service, directory / 'agents')
         self._nova: Any = None
 
     def _ipmisim(self, *arguments: str, show: bool = False) -> str:
@@ -60,6 +62,7 @@ class Demonstration:
 
     def stop(self) -> None:
         """End the cloud and the BMCs, of this run or of an earlier one."""
+        self._agents.stop()
         self._ipmisim('stop')
         tool('minicloud', 'stop', show=False)
 
@@ -73,9 +76,11 @@ class Demonstration:
         self._ipmisim('stop')
         self._ipmisim('start', *BMC_HOSTS, show=True)
         say('starting cloudmanager-standalone')
-        self._service.start(self._credentials('cloudmanager'))
+        self._agents.stop()
+        self._service.start(self._credentials('cloudmanager'), agents.bus())
         note(f'it answers on {self._service.url}')
         self._enrol()
+        self._agents.start(BMC_HOSTS)
         before = self._boot()
         self._drain()
         self._evacuate()
