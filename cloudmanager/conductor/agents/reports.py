@@ -93,7 +93,8 @@ def _load(body: JsonObject) -> Row | None:
 class _Batch:
     """Reports that are kept together."""
 
-    reports: list[db_agents.Report] = dataclasses.field(default_factory=list)
+    reports: dict[int, db_agents.Report] = dataclasses.field(
+        default_factory=dict)
     full: threading.Event = dataclasses.field(
         default_factory=threading.Event)
     done: threading.Event = dataclasses.field(
@@ -117,14 +118,16 @@ class Keeper:
              report: db_agents.Report) -> bool:
         """Keep a report; see ``db.agents.record``."""
         with self._lock:
-            first = self._next is None or any(
-                other.agent_id == report.agent_id
-                for other in self._next.reports)
-            if first or self._next is None:
-                # Also after an earlier report of the same agent.
-                self._next = _Batch()
-            batch = self._next
-            batch.reports.append(report)
+            first = self._next is None
+            batch = self._next = self._next or _Batch()
+            other = batch.reports.get(report.agent_id)
+            if other is not None:
+                if other.sent_at >= report.sent_at:
+                    return False
+                # The newer one takes its place, for both.
+                report = dataclasses.replace(
+                    report, load=report.load or other.load)
+            batch.reports[report.agent_id] = report
             if len(batch.reports) >= GATHER_MOST:
                 batch.full.set()
                 self._next = None
@@ -150,7 +153,7 @@ class Keeper:
 
     @staticmethod
     def _write(context: RequestContext, batch: _Batch) -> None:
-        reports = batch.reports
+        reports = list(batch.reports.values())
         try:
             batch.kept.update(zip(
                 (report.agent_id for report in reports),

@@ -304,7 +304,7 @@ class HostileTestCase(AgentCase):
             before = self.reports.refused[why]
             self.report(envelope)
             base.wait_for(lambda b=before, w=why:
-                          self.reports.refused[w] == b + 1, what=why)
+                          self.reports.refused[w] == b + 1, 40, why)
         self.assertIsNone(self.agent()['contact_at'])
         first, second = sign(), sign()
         self.report(second)
