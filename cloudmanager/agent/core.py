@@ -15,6 +15,7 @@ from cloudmanager.agent import keys
 from cloudmanager.agent import modes  # noqa: F401  has operations
 from cloudmanager.agent import observer
 from cloudmanager.agent import operations
+from cloudmanager.agent.drivers import controllers
 from cloudmanager.agent.drivers import nova
 from cloudmanager.agent.drivers import own
 from cloudmanager.agent.drivers import packages
@@ -43,6 +44,7 @@ def _drivers(store: Store) -> Drivers:
             node_modes.NODESAFE: own.NodeSafe(),
             node_modes.DCC: own.DCC(store),
             node_modes.CPU_MODE: nova.CPUMode(store),
+            node_modes.CONTROLLER: controllers.Controller(store),
             node_modes.LOG_REDIRECTION: rsyslog.LogRedirection(store)}
 
 

@@ -310,14 +310,6 @@ class NoNodeToSwitch(Conflict):
     template = 'None of the nodes can be switched. %(reasons)s'
 
 
-class OperationNotImplemented(CloudManagerException):
-    """The interface has the operation, and this version cannot do it."""
-
-    code = 501
-    error_code = 'cloudmanager.not_implemented'
-    template = 'This version cannot %(what)s yet.'
-
-
 class Unavailable(CloudManagerException):
     code = 503
     error_code = 'cloudmanager.unavailable'

@@ -95,6 +95,15 @@ OPTS = [
                default='/etc/nova/nova-compute.conf.d/90-cloudmanager.conf',
                help='File for options of nova-compute. nova-compute must '
                     'read the files of its directory.'),
+    cfg.StrOpt('controllers_path', default='/etc/cloudmanager/controllers',
+               help='Directory with a file of options of nova-compute for '
+                    'each virtual controller that the node may be bound to, '
+                    'named by its id, with .conf at the end.'),
+    cfg.StrOpt('controller_drop_in',
+               default='/etc/nova/nova-compute.conf.d/95-controller.conf',
+               help='Link to those of the controller that the node is bound '
+                    'to. nova-compute must read the files of its '
+                    'directory.'),
     cfg.StrOpt('rsyslog_drop_in',
                default='/etc/rsyslog.d/90-cloudmanager.conf',
                help='File for the redirection of logs by rsyslog.'),

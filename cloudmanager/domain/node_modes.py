@@ -7,6 +7,8 @@ Settings are a value for each mode that somebody has set:
 * ``cpu_mode``: ``mode`` and, for ``custom``, ``model``; ``mode`` is ``None``
   for Nova's own default
 * ``log_redirection``: name or address of a host, or ``None``
+* ``controller``: id of the virtual controller that nova-compute serves, or
+  ``None``
 
 A mode without a value has never been set. The agent leaves it as it is.
 """
@@ -19,13 +21,15 @@ from cloudmanager.domain import host_names
 
 SNMP, SSH, NODESAFE, DCC = 'snmp', 'ssh', 'nodesafe', 'dcc'
 CPU_MODE, LOG_REDIRECTION = 'cpu_mode', 'log_redirection'
+CONTROLLER = 'controller'
 SWITCHES = (SNMP, SSH, NODESAFE, DCC)
-MODES = (*SWITCHES, CPU_MODE, LOG_REDIRECTION)
+MODES = (*SWITCHES, CPU_MODE, LOG_REDIRECTION, CONTROLLER)
 #: Those that are configuration of components; DCC is over them.
-COMPONENTS = (CPU_MODE, LOG_REDIRECTION)
+COMPONENTS = (CPU_MODE, LOG_REDIRECTION, CONTROLLER)
 CUSTOM = 'custom'
 CPU_MODES = (None, 'host-passthrough', 'host-model', CUSTOM)
 CPU_MODEL = re.compile(r'[A-Za-z0-9][A-Za-z0-9._+-]{0,63}')
+UUID = re.compile('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 #: What holds of a node that nobody has said anything about.
 DEFAULTS: dict[str, object] = {DCC: True}
 
@@ -60,6 +64,10 @@ def _check_value(mode: str, value: object) -> None:
             raise ValueError('must be true or false')
     elif mode == CPU_MODE:
         _check_cpu_mode(value)
+    elif mode == CONTROLLER:
+        if value is not None and not (isinstance(value, str)
+                                      and UUID.fullmatch(value)):
+            raise ValueError('must be the id of a server')
     elif value is not None:
         if (not isinstance(value, str)
                 or host_names.canonical(value) != value):

@@ -41,6 +41,12 @@ def files(name: str, *arguments: Any) -> Any:
 
 
 @files_context.entrypoint
+def controllers(name: str, *arguments: object) -> object:
+    """Carry out a function of ``privileged.controllers``."""
+    return privileged.direct('controllers', name, *arguments)
+
+
+@files_context.entrypoint
 def iscsi_records(name: str, *arguments: object) -> object:
     """Carry out a function of ``privileged.iscsi_records``."""
     return privileged.direct('iscsi_records', name, *arguments)
@@ -58,8 +64,9 @@ def jobs(name: str, *arguments: Any) -> Any:
     return privileged.direct('jobs', name, *arguments)
 
 
-ENTRY_POINTS = {'files': files, 'iscsi_records': iscsi_records,
-                'programs': programs, 'jobs': jobs}
+ENTRY_POINTS = {'files': files, 'controllers': controllers,
+                'iscsi_records': iscsi_records, 'programs': programs,
+                'jobs': jobs}
 
 
 def start() -> None:

@@ -4,12 +4,12 @@
 from cloudmanager.api.types import formats
 from cloudmanager.api.types.containers import List
 from cloudmanager.api.types.fields import Field
-from cloudmanager.api.types.fields import Resource
+from cloudmanager.api.types.hosts import DryRun
 
 _MAX_HOSTS = 1000
 
 
-class Binding(Resource):
+class Binding(DryRun):
     """Which nodes are bound to which controller."""
 
     controller_uuid = Field(formats.UUID(), create=True, required=True,

@@ -118,6 +118,15 @@ def check_unused(context: RequestContext, tools: Tools, node: Row) -> None:
         raise exception.Conflict(
             reason=f'The compute service on {host} is enabled. Disable it '
                    'and empty the host first, or send "force": true.')
+    check_empty(tools, host, 'Empty it first, or send "force": true.')
+
+
+def check_empty(tools: Tools, host: str, advice: str) -> None:
+    """Check that there are no servers on a host.
+
+    :param advice: what to do about them
+    :raises Conflict: there are some
+    """
     servers = [server.id for server in (*tools.nova.servers_on(host),
                                         *tools.nova.halves_on(host))
                if server.task_state not in verdicts.DELETING]
@@ -125,8 +134,7 @@ def check_unused(context: RequestContext, tools: Tools, node: Row) -> None:
         more = ', ...' if len(servers) > _MAX_NAMED else ''
         raise exception.Conflict(
             reason=f'{len(servers)} server(s) are on {host}: '
-                   f'{", ".join(servers[:_MAX_NAMED])}{more}. Empty it '
-                   'first, or send "force": true.')
+                   f'{", ".join(servers[:_MAX_NAMED])}{more}. {advice}')
 
 
 def update_system(context: RequestContext, tools: Tools, node_id: int,

@@ -4,10 +4,12 @@
 from taskflow.patterns import linear_flow
 
 from cloudmanager.common import exception
+from cloudmanager.conductor.agents import binding
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.flows.action import Action
 from cloudmanager.conductor.hosts import checks
 from cloudmanager.conductor.moves import early_plan
+from cloudmanager.conductor.steps import binding as binding_steps
 from cloudmanager.conductor.steps import decommission as decommission_steps
 from cloudmanager.conductor.steps import hosts
 from cloudmanager.conductor.steps import leftovers
@@ -82,6 +84,18 @@ def decommission(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     return flow.add(decommission_steps.CleanUp(run, tools))
 
 
+def attach(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
+    """Bind nodes to a virtual controller."""
+    return linear_flow.Flow('hosts.attach').add(
+        binding_steps.BindNodes(run, tools))
+
+
+def detach(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
+    """Release nodes from a virtual controller."""
+    return linear_flow.Flow('hosts.detach').add(
+        binding_steps.ReleaseNodes(run, tools))
+
+
 #: By the names of tasks.
 ACTIONS = {
     'host.shutdown': Action(shutdown, checks.shutdown),
@@ -90,4 +104,6 @@ ACTIONS = {
     # A part of a task on several hosts; that one is checked.
     'host.restart': Action(restart),
     'hosts.restart': Action(restart_many, checks.restart),
+    'hosts.attach': Action(attach, binding.attach),
+    'hosts.detach': Action(detach, binding.detach),
 }

@@ -40,6 +40,7 @@ RULES = {
     'conductor.flows': ('conductor.steps', 'conductor.audits.checks',
                         'conductor.hosts.checks',
                         'conductor.servers.checks',
+                        'conductor.agents.binding',
                         'conductor.agents.checks',
                         'conductor.volumes.checks',
                         'conductor.moves.early_plan',

@@ -135,10 +135,10 @@ OPERATIONS: dict[str, Called] = {
 
     'node_controllers.attach': Called(
         'attach_nodes', (SERVER, ['{node}']),
-        f'node controller attach {SERVER} {{node}}'),
+        f'node controller attach {SERVER} {{node}} --dry-run'),
     'node_controllers.detach': Called(
         'detach_nodes', (SERVER, ['{node}']),
-        f'node controller detach {SERVER} {{node}}'),
+        f'node controller detach {SERVER} {{node}} --dry-run'),
     'node_images.assign_image': Called(
         'assign_node_image', ('{node}', 1), 'node image assign {node} 1'),
     'node_storages.add_storages': Called(

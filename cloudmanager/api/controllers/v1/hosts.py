@@ -30,7 +30,7 @@ def act(call: routing.Call, host_name: str) -> routing.Document:
     action = call.route.segments[-1]
     flags, dry_run = _read(call, action)
     _check_name(host_name)
-    return _begin(call, f'host.{action}', [host_name], host_name, flags,
+    return begin(call, f'host.{action}', [host_name], host_name, flags,
                   dry_run)
 
 
@@ -58,7 +58,7 @@ def _read(call: routing.Call, action: str) -> tuple[models.Row, bool]:
     return flags, flags.pop('dry_run', False)
 
 
-def _begin(call: routing.Call, name: str, hosts: list[str],
+def begin(call: routing.Call, name: str, hosts: list[str],
            host: str | None, flags: models.Row,
            dry_run: bool) -> routing.Document:
     """Check an action on hosts, and begin it.
@@ -125,5 +125,5 @@ def restart(call: routing.Call) -> routing.Document:
         _check_name(host)
     if 'in_sequence' not in call.values:
         flags['in_sequence'] = True
-    return _begin(call, 'hosts.restart', flags['hosts'], None, flags,
+    return begin(call, 'hosts.restart', flags['hosts'], None, flags,
                   dry_run)

@@ -6,10 +6,6 @@ from cloudmanager.tests import base as tests_base
 from cloudmanager.tests.functional.contract import base
 from cloudmanager.tests.functional.contract import operations
 
-# What this version refuses with 501.
-NOT_IMPLEMENTED = {
-    'POST /v1/nodes/actions/attach', 'POST /v1/nodes/actions/detach'}
-
 
 class AnswersTestCase(base.ContractTestCase):
     """A test for each operation is added below."""
@@ -20,11 +16,6 @@ class AnswersTestCase(base.ContractTestCase):
             promise.method, self.fill(promise) + promise.sample_query,
             self.body(promise))
         self.check(promise, answer)
-        if promise.operation in NOT_IMPLEMENTED:
-            self.assertEqual(501, answer.status_int)
-            self.assertEqual('cloudmanager.not_implemented',
-                             answer.json['errors'][0]['code'])
-            return
         self.assertEqual(promise.success, answer.status_int, answer.text)
         if promise.success == 202:
             self.assertRegex(answer.headers['Location'], '^/v1/tasks/')

@@ -235,12 +235,21 @@ class AttachNode(tasks.Start):
     """Bind nodes to a virtual controller"""
 
     method = 'attach_nodes'
+    action = 'attach'
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument('controller', metavar='<controller>',
                             help='UUID of the server that is the controller')
         parser.add_argument('nodes', nargs='+', metavar='<node>',
                             help='name of a node')
+        parser.add_argument('--dry-run', action='store_true',
+                            help='Say what would be done, and touch nothing')
+
+    def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
+        if not parsed_args.dry_run:
+            return super().take_action(parsed_args)
+        return base.shown(self.client.plan_nodes_action(
+            self.action, parsed_args.controller, parsed_args.nodes))
 
     def start(self, parsed_args: argparse.Namespace) -> Any:
         return getattr(self.client, self.method)(parsed_args.controller,
@@ -251,3 +260,4 @@ class DetachNode(AttachNode):
     """Release nodes from a virtual controller"""
 
     method = 'detach_nodes'
+    action = 'detach'

@@ -242,6 +242,16 @@ class Nodes(_requests.Requests):
         self.delete(f'{self._path(node)}/availability-storages/'
                     f'{_requests.quoted(storage)}')
 
+    def plan_nodes_action(self, action: str, controller: str,
+                          hostnames: Iterable[str]) -> dict[str, Any]:
+        """Say what one of the actions below would do, and touch nothing.
+
+        :param action: ``attach`` or ``detach``
+        """
+        return dict(self._answer('POST', f'/nodes/actions/{action}', {
+            'controller_uuid': controller, 'hostnames': list(hostnames),
+            'dry_run': True})['plan'])
+
     def attach_nodes(self, controller: str,
                      hostnames: Iterable[str]) -> _task.Task:
         """Bind nodes to a virtual controller.
