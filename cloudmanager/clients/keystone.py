@@ -12,6 +12,7 @@ from cloudmanager.clients import keystone_files
 from cloudmanager.clients import retry
 from cloudmanager.clients import session as cm_session
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 
 NAME = 'Keystone'
 
@@ -44,6 +45,14 @@ class Keystone:
             return None
         found = answer.json()['domain']
         return Domain(id=found['id'], name=found['name'])
+
+    def projects_with_tag(self, tag: str) -> list[JsonObject]:
+        """Return the projects that have a tag, with all their properties."""
+        answer = retry.call(
+            retry.Kind.READ, NAME, 'list projects', self._http.get,
+            f'/projects?{parse.urlencode({"tags": tag})}')
+        found: list[JsonObject] = answer.json()['projects']
+        return found
 
     def set_domain_config(self, domain_id: str,
                           found: keystone_files.DomainFile) -> None:

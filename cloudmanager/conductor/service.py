@@ -20,6 +20,7 @@ from cloudmanager.clients import neutron
 from cloudmanager.clients import nova
 from cloudmanager.clients import nova_db
 from cloudmanager.clients import placement
+from cloudmanager.clients import project_budgets
 from cloudmanager.clients import projects
 from cloudmanager.clients import protocols
 from cloudmanager.clients import retry
@@ -119,7 +120,8 @@ class LazyTools:
                     power=self._power, agents=self.agents,
                     neutron=neutron.Neutron(), cinder=cinder.Cinder(),
                     cinder_db=cinder_db.CinderDatabase(),
-                    glance=glance.Glance(), in_project=ClientsOfProjects())
+                    glance=glance.Glance(), in_project=ClientsOfProjects(),
+                    project_budgets=project_budgets.ProjectBudgets())
             return self._tools
 
     def without_cloud(self) -> conductor_tools.Tools:

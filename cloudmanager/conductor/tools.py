@@ -2,6 +2,7 @@
 """The clients that steps and checks work with."""
 
 from collections.abc import Callable
+from collections.abc import Mapping
 import dataclasses
 from typing import Any
 from typing import NoReturn
@@ -95,6 +96,8 @@ class Tools:
     """What steps work with; tests put other ones here.
 
     :ivar in_project: returns clients in a project; raises ProjectClosed
+    :ivar project_budgets: returns how often the servers of projects may be
+        moved in a day, by project
     """
 
     power: Power
@@ -106,3 +109,4 @@ class Tools:
     cinder_db: protocols.CinderDatabase = _NONE
     glance: protocols.Glance = _NONE
     in_project: Callable[[str], ProjectClients] = _NONE
+    project_budgets: Callable[[], Mapping[str, int]] = dict

@@ -88,6 +88,16 @@ OPTS = [
                help='Metadata key with which a server sets its own value of '
                     'slow_migration. It is ignored if the request for the '
                     'task gives one.'),
+    cfg.StrOpt('budget_key', default='max_moves_per_day',
+               help='Metadata key by which a server says how often it may be '
+                    'moved within 24 hours, and property of a project in '
+                    'Keystone that says how often all its servers may be. '
+                    'Emptying and restarting hosts, audits and their undoing '
+                    'keep to it; `force` and evacuations do not, and say so.'),
+    cfg.StrOpt('project_budget_tag', default='cloudmanager',
+               help='Tag of the projects in Keystone that may have such a '
+                    'property. Empty: projects have no budgets, and Keystone '
+                    'is not asked.'),
     cfg.IntOpt('settle_timeout', default=60, min=1,
                help='Seconds to wait for a server that is in the middle of '
                     'another operation.'),

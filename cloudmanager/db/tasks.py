@@ -227,17 +227,18 @@ def _enter_room(context: api.Context, parent_id: str, host: str,
 
 
 @contextlib.contextmanager
-def _one_at_a_time(context: api.Context, task_id: str) -> Iterator[None]:
-    """Let transactions that take hosts out of use follow each other.
+def one_at_a_time(context: api.Context, what: str,
+                  task_id: str) -> Iterator[None]:
+    """Let transactions that do the same thing follow each other.
 
     It has to be entered before anything is read: the second one must see
     what the first has written.
     """
     context.session.execute(sa.insert(models.TaskTarget).values(
-        target=_ROOM, task_id=task_id))
+        target=what, task_id=task_id))
     yield
     context.session.execute(sa.delete(models.TaskTarget).where(
-        models.TaskTarget.target == _ROOM))
+        models.TaskTarget.target == what))
 
 
 @api.writer
@@ -255,7 +256,7 @@ def create_part(context: api.Context, parent_id: str, generation: int,
     :raises LeaseLost: somebody else owns the parent
     :raises HostsOutOfUse: there is no room; nothing was inserted
     """
-    with _one_at_a_time(context, parent_id):
+    with one_at_a_time(context, _ROOM, parent_id):
         _create_part(context, parent_id, generation, part_id, name,
                      host=host, params=params, room=room)
 

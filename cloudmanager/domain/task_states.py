@@ -45,8 +45,9 @@ class ItemKind(enum.StrEnum):
 
 
 #: What of the memory of items is answered: bytes that are written, how much
-#: of that is done, and how long the rest may take.
-SHOWN = ('size', 'percent', 'seconds_left')
+#: of that is done, and how long the rest may take; which budget a move was
+#: made against.
+SHOWN = ('size', 'percent', 'seconds_left', 'overridden')
 
 
 #: Kinds of tasks whose moves of servers can be undone.

@@ -3,6 +3,7 @@
 
 import dataclasses
 
+from cloudmanager.domain import budgets
 from cloudmanager.planning import classify
 from cloudmanager.planning import explain
 from cloudmanager.planning import losses
@@ -45,6 +46,8 @@ def entry(cloud: model.Cloud, server: model.Server,
         reset_state=choice.reset_state,
         locked=server.locked,
         slow=server.metadata.get(flags.slow_key, ''),
+        per_day=budgets.read(server.metadata.get(flags.budget_key)),
+        project_id=server.project_id,
         loses=losses.of(server, classify.base_status(server), choice.ladder),
         disks=server.disks,
         storage=tuple(sorted(server.storage)))

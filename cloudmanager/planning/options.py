@@ -41,6 +41,8 @@ class Options:
     :param priority_key: metadata key of the recovery priority
     :param slow_key: metadata key of what is done about a live migration
         that has stalled
+    :param budget_key: metadata key of how often a server may be moved in a
+        day
     """
 
     allow_live: bool = True
@@ -65,6 +67,7 @@ class Options:
     only: Collection[str] | None = None
     priority_key: str = 'recovery_priority'
     slow_key: str = 'slow_migration'
+    budget_key: str = 'max_moves_per_day'
 
 
 DEFAULT = Options()

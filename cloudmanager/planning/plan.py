@@ -46,6 +46,9 @@ class Entry:
     storage: tuple[str, ...] = ()
     #: What the server's owner wants of a live migration that is slow.
     slow: str = ''
+    #: How often it may be moved in a day, if its owner says so.
+    per_day: int | None = None
+    project_id: str = ''
 
     def to_dict(self) -> dict[str, object]:
         """JSON-safe form."""

@@ -95,6 +95,8 @@ class Item(Resource):
                     'is done.')
     seconds_left = Field(Integer(), computed=True, description='How long the '
                          'rest may take.')
+    overridden = Field(Text(), computed=True, description='Which budget of '
+                       'moves was used up when it was moved all the same.')
     created_at = Field(Time(), nullable=False,
                        description='When it was planned.')
     updated_at = Field(Time(), description='When it last changed.')

@@ -15,6 +15,7 @@ from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import audits as db_audits
 from cloudmanager.db.models import Row
+from cloudmanager.domain import budgets
 from cloudmanager.domain.audit_states import APPLICABLE
 from cloudmanager.domain.audit_states import MoveState
 from cloudmanager.domain.audit_states import OPEN
@@ -120,6 +121,9 @@ def item_of(row: Row, server: model.Server) -> MoveItem:
         status=classify.base_status(server), fixed=True,
         group_id=row['group_id'], size_mb=row['size_mb'],
         stage=row['stage'], why=row['reason'],
+        per_day=budgets.read(server.metadata.get(
+            CONF.host_tasks.budget_key)),
+        project_id=server.project_id,
         slow=server.metadata.get(CONF.host_tasks.slow_migration_key) or '')
 
 

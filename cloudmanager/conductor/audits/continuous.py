@@ -10,6 +10,7 @@ from oslo_log import log as logging
 from cloudmanager.common import clock
 from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.audits import picture
+from cloudmanager.conductor.moves import budgets
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import audit_policies as db_policies
 from cloudmanager.db import audits as db_audits
@@ -68,7 +69,7 @@ def foreign(context: RequestContext, tools: Tools, aggregate_id: int,
     moved = {record.server_id for host in hosts
              for record in tools.nova.migrations(source=host, since=since)
              if record.status in picture.ARRIVED
-             and record.type in picture.MOVES
+             and record.type in budgets.MOVES
              and record.destination in hosts}
     others = moved - db_tasks.servers_worked_on(context, since)
     if len(others) < CONF.drs.foreign_moves:

@@ -16,6 +16,7 @@ from cloudmanager.common import clock
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.common.json_types import JsonObject
+from cloudmanager.conductor.audits import budget
 from cloudmanager.conductor.audits import sources
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.tools import Tools
@@ -34,8 +35,6 @@ from cloudmanager.planning.drs import settings as drs_settings
 CONF = cfg.CONF
 # Statuses of Nova's migrations that have taken their server elsewhere.
 ARRIVED = ('completed', 'finished', 'confirmed', 'done')
-#: Types of migrations that disturb a server; a resize is its owner's wish.
-MOVES = ('live-migration', 'migration', 'evacuation')
 WORKERS = 8
 
 
@@ -103,15 +102,21 @@ class Seen:
                                 plans.plan_options({}))
 
     def audit(self, tools: Tools) -> audit.Audit:
-        """Find the moves that balance it."""
-        return audit.make(
-            self.cloud, self.hosts, self.use, self.settings,
-            plans.plan_options({}),
-            _resting(tools, self.hosts),
-            db_tasks.servers_in_work(cm_context.admin_context()),
-            db_audits.earlier_loads(
-                cm_context.admin_context(), self.aggregate_id,
-                CONF.drs.rounds - 1, CONF.drs.round_gap))
+        """Find the moves that balance it, within all budgets."""
+        context = cm_context.admin_context()
+        resting = _resting(tools, self.hosts)
+        busy = db_tasks.servers_in_work(context)
+        earlier = db_audits.earlier_loads(
+            context, self.aggregate_id, CONF.drs.rounds - 1,
+            CONF.drs.round_gap)
+        limits = budget.Limits(tools, self.cloud, self.hosts)
+        while True:
+            found = audit.make(
+                self.cloud, self.hosts, self.use, self.settings,
+                plans.plan_options({}), resting, busy, earlier, limits.held)
+            if not limits.hold_what_exceeds(
+                    move.server_id for move in found.moves):
+                return found
 
 
 def look(tools: Tools, aggregate_id: int) -> Seen:

@@ -20,6 +20,7 @@ from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.moves import budgets
 from cloudmanager.conductor.moves import calls as nova_calls
 from cloudmanager.conductor.moves import endings
 from cloudmanager.conductor.moves import follower
@@ -88,6 +89,9 @@ class Mover:
         self._look_at = 0.0
         flight = flight or Flight(run)
         self._slots, self._calls = flight.slots, flight.calls
+        self._budgets = budgets.Budgets(
+            run, tools, Action.EVACUATE in actions
+            or run.params.get('force') is True)
         self._places = places.Places(run, tools, self.source, destination)
         self._ends = endings.Endings(run, tools, self.source, destination,
                                      self._calls, self._slots, self._places)
@@ -204,7 +208,7 @@ class Mover:
         due = [item for item in self._waiting()
                if not item.wait and items.is_due(item)]
         waiting = {item.object_id: item for item in self._places.assign(
-            due, Action.EVACUATE in self.actions)}
+            self._budgets.admit(due), Action.EVACUATE in self.actions)}
         for chosen in self._slots.next_items(
                 items.as_move(item, self.source)
                 for item in waiting.values()):

@@ -61,7 +61,8 @@ def _flags(params: JsonObject) -> JsonObject:
         never_evacuate=tuple(CONF.host_tasks.never_evacuate),
         allow_data_loss=bool(params.get('allow_data_loss')),
         priority_key=CONF.host_tasks.priority_key,
-        slow_key=CONF.host_tasks.slow_migration_key)
+        slow_key=CONF.host_tasks.slow_migration_key,
+        budget_key=CONF.host_tasks.budget_key)
 
 
 def load_cloud(tools: Tools, sources: Iterable[str]) -> model.Cloud:
@@ -321,6 +322,7 @@ def item_of(entry: planning_plan.Entry, params: JsonObject) -> MoveItem:
         group_id=entry.group_id, size_mb=entry.size_mb, force=entry.force,
         blockers=blockers,
         slow=params.get('slow_migration') or entry.slow,
+        per_day=entry.per_day, project_id=entry.project_id,
         locked=entry.locked, reset_state=entry.reset_state,
         lock=CONF.host_tasks.lock_servers, disks=list(entry.disks),
         storage=list(entry.storage), chosen_for=_chosen_for(ladder))

@@ -107,6 +107,10 @@ class MoveItem(Item):
     stage: int = 0
     #: Why it was moved to where it is, in words.
     why: str = ''
+    #: How often it may be moved in a day, and its project, which may have a
+    #: budget, too.
+    per_day: int | None = None
+    project_id: str = ''
 
     # What has become of it so far
 
@@ -126,6 +130,10 @@ class MoveItem(Item):
     #: the next attempt.
     known_request: str | None = None
     after_migration: int | None = None
+    #: Whether it was not moved because a budget is used up, and which one
+    #: it was moved against.
+    over_budget: bool = False
+    overridden: str = ''
     #: What was found of its guest when a move put it in error.
     in_error: str = ''
     #: Whether it is being deleted, and when that was asked for again.

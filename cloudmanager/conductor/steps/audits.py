@@ -13,6 +13,7 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.audits import application
 from cloudmanager.conductor.audits import continuous
 from cloudmanager.conductor.audits import picture
+from cloudmanager.conductor.moves import budgets
 from cloudmanager.conductor.records.audits import AuditMemory
 from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.steps import base
@@ -190,7 +191,8 @@ class ApplyAudit(AuditStep, staged.StagedMoves):
         self._settle(audit, AuditStatus.FAILED if failed
                      else AuditStatus.APPLIED)
         done = sum(item.state == ItemState.DONE for item in items)
-        text = f'{done} of {len(items)} servers were moved'
+        text = (f'{done} of {len(items)} servers were moved'
+                f'{budgets.told(items)}')
         if failed:
             named = '; '.join(f'{item.name} ({item.object_id}): {item.error}'
                               for item in failed)

@@ -15,6 +15,7 @@ from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.hosts import fencing
 from cloudmanager.conductor.hosts import liveness
 from cloudmanager.conductor.hosts import occupancy
+from cloudmanager.conductor.moves import budgets
 from cloudmanager.conductor.moves import early_plan
 from cloudmanager.conductor.moves import items as task_items
 from cloudmanager.conductor.moves import mover
@@ -329,7 +330,8 @@ class VerifyItems(HostStep):
         failed = [item for item in items if item.state == ItemState.FAILED]
         moved = sum(item.state == ItemState.DONE for item in items)
         self.run.result = (f'{moved} of {len(items)} server(s) moved from '
-                           f'{self.run.host}{_deleting(items)}')
+                           f'{self.run.host}{_deleting(items)}'
+                           f'{budgets.told(items)}')
         if failed:
             raise exception.TaskFailed(reason=_names(self.run.host, failed))
 

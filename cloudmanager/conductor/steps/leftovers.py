@@ -55,6 +55,9 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
         """Look at the host anew, and move what can be moved after all."""
         if not self.run.params.get('allow_evacuate'):
             return False
+        if any(item.over_budget for item in self.run.items(MoveItem)):
+            # A fence would disturb those servers most of all.
+            return False
         why = 'its servers keep changing'
         for look in range(LOOKS):
             if all(item.state in _OVER for item in self.run.items(MoveItem)):

@@ -12,6 +12,7 @@ from cloudmanager.common import exception
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.hosts import liveness
 from cloudmanager.conductor.hosts import occupancy
+from cloudmanager.conductor.moves import budgets
 from cloudmanager.conductor.moves import mover
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.moves import verdicts
@@ -210,9 +211,12 @@ class ReturnServers(HostStep):
         if not (self.run.params.get('return_servers')
                 and self.memory.was_enabled):
             return
+        limits = budgets.Budgets(self.run, self.tools,
+                                 self.run.params.get('force') is True)
         for item in self.run.items(MoveItem):
             if (item.state == ItemState.DONE and item.destination
-                    and item.source == self.run.host):
+                    and item.source == self.run.host
+                    and not limits.is_spent(item)):
                 self._turn(item, item.destination)
         sources = sorted({item.source or '' for item
                           in self.run.items(MoveItem)} - {self.run.host})

@@ -3,6 +3,7 @@
 
 from cloudmanager.common import exception
 from cloudmanager.conductor.audits import application
+from cloudmanager.conductor.moves import budgets
 from cloudmanager.conductor.moves import way_back
 from cloudmanager.conductor.records.moves import MoveItem
 from cloudmanager.conductor.steps import staged
@@ -50,7 +51,8 @@ class UndoMoves(staged.StagedMoves):
         named = '; '.join(
             f'{item.name} ({item.object_id}): {item.error}' for item in items
             if item.state != ItemState.DONE)
-        text = f'{done} of {len(items)} servers are back'
+        text = (f'{done} of {len(items)} servers are back'
+                f'{budgets.told(items)}')
         text += f'. Not brought back: {named}.' if named else '.'
         if any(item.state == ItemState.FAILED for item in items):
             raise exception.TaskFailed(reason=text)

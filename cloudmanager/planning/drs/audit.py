@@ -114,6 +114,7 @@ def make(
     resting: collections.abc.Mapping[str, float] | None = None,
     busy: collections.abc.Container[str] = (),
     earlier: collections.abc.Sequence[search.Earlier] = (),
+    held: collections.abc.Mapping[str, str] | None = None,
 ) -> Audit:
     """Find the moves that balance some hosts.
 
@@ -124,6 +125,7 @@ def make(
     :param options: how servers may be moved
     :param resting: seconds for which servers are left alone yet, by id
     :param busy: ids of servers that other tasks act on
+    :param held: why further servers stay, by id
     :param earlier: loads that earlier audits found, the latest first; they
         count with ``settings.rounds``
     """
@@ -134,7 +136,7 @@ def make(
     scope = in_scope(cloud, names, use)
     room = fit.Fit(cloud, scope, use, settings, options)
     loads = load.Loads(cloud, scope, use, settings)
-    ways = movable.Ways(cloud, settings, options, resting, use, busy)
+    ways = movable.Ways(cloud, settings, options, resting, use, busy, held)
     found = search.Search(room, loads, ways, settings, earlier)
     before = State.of(loads, use)
     if loads.resources and len(scope) > 1:

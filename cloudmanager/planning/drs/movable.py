@@ -63,6 +63,7 @@ class Ways:
     :param resting: seconds for which servers are left alone yet, by id
     :param use: of which servers write memory how fast
     :param busy: ids of servers that somebody else works on
+    :param held: why further servers stay, by id
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Ways:
         resting: collections.abc.Mapping[str, float] | None = None,
         use: load.Use = load.NOTHING,
         busy: collections.abc.Container[str] = (),
+        held: collections.abc.Mapping[str, str] | None = None,
     ) -> None:
         self._cloud = cloud
         self._settings = settings
@@ -80,6 +82,7 @@ class Ways:
         self._resting = resting or {}
         self._dirty = use.dirty
         self._busy = busy
+        self._held = held or {}
         self._known: dict[str, Way] = {}
 
     def of(self, server: model.Server) -> Way:
@@ -101,6 +104,8 @@ class Ways:
             return Way(reason='in a state that does not allow it')
         if server.id in self._busy:
             return Way(reason='that another task acts on')
+        if server.id in self._held:
+            return Way(reason=self._held[server.id])
         if self._resting.get(server.id, 0.0) > 0:
             return Way(reason='moved not long ago')
         action = found.ladder[0]

@@ -14,7 +14,8 @@ PLAIN = {
 EMPTY = {
     'ladder': [], 'blockers': [], 'warnings': [], 'group_id': None,
     'force': False, 'reset_state': '', 'locked': False, 'loses': [],
-    'disks': [], 'storage': [], 'slow': ''}
+    'disks': [], 'storage': [], 'slow': '', 'per_day': None,
+    'project_id': ''}
 
 
 def entry(**values: object) -> plan.Entry:

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How often a server, or the servers of a project, may be moved in a day."""
+
+from collections.abc import Mapping
+
+#: Hours of such a day.
+HOURS = 24
+MAX = 100_000
+
+
+def read(text: object) -> int | None:
+    """Return the budget that a metadata value says, ``None`` without one.
+
+    What is no number sets no budget: a slip of a tenant must not keep a host
+    from being emptied.
+    """
+    found = str(text if text is not None else '')
+    if not (found.isascii() and found.isdigit() and len(found) <= 6):
+        return None
+    return min(MAX, int(found))
+
+
+def why_spent(most: int | None, moves: int, project: str,
+              project_most: int | None, project_moves: int) -> str:
+    """Return why a server must not be moved once more, or ''.
+
+    :param most: moves of the server in a day, ``None`` for any
+    :param moves: those of the last day
+    :param project: its project, of which the others are
+    """
+    if most is not None and moves >= most:
+        return f'its budget of {most} moves a day is used up'
+    if project_most is not None and project_moves >= project_most:
+        return (f'the budget of its project {project} of {project_most} '
+                'moves a day is used up')
+    return ''
+
+
+def left(most: Mapping[str, int], moves: Mapping[str, int]
+         ) -> dict[str, int]:
+    """Return how many moves are left of budgets, by the same keys."""
+    return {key: max(0, number - moves.get(key, 0))
+            for key, number in most.items()}
