@@ -19,9 +19,10 @@ from cloudmanager.conductor.steps.base import Step
 from cloudmanager.conductor.tools import Tools
 
 
-def _empty(run: engine_run.Run, tools: Tools) -> tuple[Step, ...]:
+def _empty(run: engine_run.Run, tools: Tools,
+           early: early_plan.EarlyPlan | None = None) -> tuple[Step, ...]:
     """Return the steps that bring all servers off a disabled host."""
-    return (hosts.PlanMoves(run, tools),
+    return (hosts.PlanMoves(run, tools, early),
             hosts.MoveServers(run, tools),
             leftovers.EvacuateLeftovers(run, tools),
             hosts.VerifyItems(run, tools))
@@ -29,9 +30,10 @@ def _empty(run: engine_run.Run, tools: Tools) -> tuple[Step, ...]:
 
 def shutdown(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Empty a living host and switch it off."""
+    early = early_plan.EarlyPlan()
     return linear_flow.Flow('host.shutdown').add(
-        hosts.DisableHost(run, tools, hosts.BEFORE_IT_BEGAN),
-        *_empty(run, tools),
+        hosts.DisableHost(run, tools, hosts.BEFORE_IT_BEGAN, early),
+        *_empty(run, tools, early),
         hosts.PowerOffHost(run, tools))
 
 
@@ -51,9 +53,10 @@ def evacuate(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
 
 def restart(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
     """Empty a living host, restart it, and take it into use again."""
+    early = early_plan.EarlyPlan()
     return linear_flow.Flow('host.restart').add(
-        hosts.DisableHost(run, tools, hosts.ANY_FAILURE),
-        *_empty(run, tools),
+        hosts.DisableHost(run, tools, hosts.ANY_FAILURE, early),
+        *_empty(run, tools, early),
         restart_steps.ResetHost(run, tools),
         restart_steps.AwaitHost(run, tools),
         restart_steps.EnableHost(run, tools),

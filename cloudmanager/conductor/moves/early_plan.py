@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plan of an evacuation, made while the host is being fenced.
+"""The plan for the servers of a host, made while something else is done.
 
-Both take seconds: a device confirms that the power is off, a large cloud is
-read. Servers that wait for their host are down all the while.
+A large cloud takes seconds to read. Meanwhile a device confirms that the power
+of a dead host is off, or Nova disables a living one.
 """
 
 from concurrent import futures
@@ -32,41 +32,46 @@ class EarlyPlan:
         self._since = datetime.datetime.min
         self._plan: futures.Future[planning_plan.Plan] | None = None
 
-    def begin(self, tools: Tools, host: str, params: JsonObject) -> None:
-        """Begin to plan the evacuation of a host.
+    def begin(self, tools: Tools, action: str, host: str,
+              params: JsonObject, task_id: str | None = None) -> None:
+        """Begin to plan.
 
         :param tools: ``cloudmanager.conductor.tools.Tools``
+        :param action: as for ``plans.make_plan``
         :param params: of the request
+        :param task_id: of the task that plans, for a living host
         """
         self._begun_at = clock.monotonic()
         self._since = clock.utcnow() - migrations.CLOCK_SKEW
         pool = futures.ThreadPoolExecutor(1, thread_name_prefix='plan')
-        self._plan = pool.submit(plans.make_plan, tools, 'evacuate', host,
-                                 params)
+        self._plan = pool.submit(plans.make_plan, tools, action, host, params,
+                                 task_id)
         pool.shutdown(wait=False)
 
     def take(self, tools: Tools, host: str) -> planning_plan.Plan | None:
         """Return the plan if it was begun and is still true.
 
-        A host that was alive until its fence may have changed its servers,
-        or got new ones. One that was dead has not.
+        A host that was alive meanwhile may have changed its servers, or got
+        new ones. One that was dead has not.
 
         :raises CloudUnreachable: Nova did not answer
         """
-        if self._plan is None or (clock.monotonic() - self._begun_at
-                                  > USABLE_SECONDS):
-            return None
         plan = self.wait()
         if plan is None or tools.nova.changed_on(host, self._since):
             return None
         return plan
 
     def wait(self) -> planning_plan.Plan | None:
-        """Return the plan once it is made, if it was begun and succeeded."""
-        if self._plan is None:
+        """Return the plan once it is made, if it was begun and succeeded.
+
+        Of a living host this is enough when whoever empties it looks at its
+        servers again afterwards.
+        """
+        if self._plan is None or (clock.monotonic() - self._begun_at
+                                  > USABLE_SECONDS):
             return None
         try:
             return self._plan.result()
         except exception.CloudManagerException as exc:
-            LOG.info('The evacuation has to be planned again: %s', exc)
+            LOG.info('It has to be planned again: %s', exc)
             return None

@@ -48,15 +48,21 @@ class DisableHost(HostStep):
 
     :param enabled_after: failures of the task after which the host is
         enabled again, if it was; after others the operator decides
+    :param early: is begun meanwhile, if the host is to be emptied then
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools,
-                 enabled_after: tuple[type[Exception], ...]) -> None:
+                 enabled_after: tuple[type[Exception], ...],
+                 early: early_plan.EarlyPlan | None = None) -> None:
         super().__init__(run, tools)
         self._enabled_after = enabled_after
+        self._early = early
 
     def do(self) -> None:
         self.run.checkpoint()
+        if self._early is not None:
+            self._early.begin(self.tools, 'drain', self.run.host,
+                              self.run.params, self.run.task_id)
         service = compute_services.of_host(self.tools.nova, self.run.host)
         if self.memory.was_enabled is None:
             self._check_volumes()
@@ -110,11 +116,19 @@ class DisableHost(HostStep):
 
 
 class PlanMoves(HostStep):
-    """Write an item for each server on the host."""
+    """Write an item for each server on the host, as planned early or now.
+
+    :param early: may have been begun by an earlier step
+    """
+
+    def __init__(self, run: engine_run.Run, tools: Tools,
+                 early: early_plan.EarlyPlan | None = None) -> None:
+        super().__init__(run, tools)
+        self._early = early or early_plan.EarlyPlan()
 
     def do(self) -> None:
         self.run.checkpoint()
-        plan = make_plan(self)
+        plan = self._early.wait() or make_plan(self)
         if not self.run.items(MoveItem):
             # Others may have taken the places since the request.
             plans.check_places(plan, self.run.host, self.run.params)
@@ -266,7 +280,8 @@ class Fence(HostStep):
             new = 'force' in params and not memory.fence_begun
             if new:
                 self._check_down()
-            self._early.begin(self.tools, self.run.host, params)
+            self._early.begin(self.tools, 'evacuate', self.run.host,
+                              params)
             if new:
                 self._check_rebuilds()
                 memory.fence_begun = True

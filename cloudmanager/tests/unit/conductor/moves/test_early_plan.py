@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plan that is made while a host is being fenced."""
+"""The plan that is made while a host is being fenced, or disabled."""
 
 import fixtures
 
@@ -79,3 +79,52 @@ class EarlyPlanTestCase(fakes_case.ConductorCase):
         steps.PlanEvacuation(run, self.tools, early).execute()
         self.assertEqual(1, self.planned.call_count)
         self.assertEqual({'vm1': 'PENDING'}, self.states())
+
+
+class DrainTestCase(fakes_case.ConductorCase):
+
+    def setUp(self):
+        super().setUp()
+        self.nova.add('vm1')
+        self.planned = self.useFixture(fixtures.MockPatchObject(
+            plans, 'make_plan', side_effect=plans.make_plan)).mock
+
+    def disable_and_plan(self, meanwhile=lambda: None):
+        """Run the steps; return how often it was planned.
+
+        :param meanwhile: called when the early plan is there
+        """
+        early = early_plan.EarlyPlan()
+        run = self.run_of()
+        steps.DisableHost(run, self.tools, (), early).execute()
+        early._plan.exception(10)
+        meanwhile()
+        steps.PlanMoves(run, self.tools, early).execute()
+        self.steps = run
+        return self.planned.call_count
+
+    def test_used(self):
+        self.assertEqual(1, self.disable_and_plan())
+        self.assertEqual({'vm1': 'PENDING'}, self.states())
+        self.assertEqual('disabled', self.nova.computes['src'].status)
+
+    def test_built_meanwhile(self):
+        """DR27: what came between plan and disabling is moved too."""
+        self.assertEqual(1, self.disable_and_plan(
+            lambda: self.nova.add('vm2')))
+        steps.MoveServers(self.steps, self.tools).execute()
+        self.assertEqual({'vm1': 'DONE', 'vm2': 'DONE'}, self.states())
+
+    def test_stopped_meanwhile(self):
+        """It is moved as what it is now."""
+        self.disable_and_plan(lambda: self.nova.set(
+            'vm1', vm_state='stopped'))
+        steps.MoveServers(self.steps, self.tools).execute()
+        self.assertEqual({'vm1': 'DONE'}, self.states())
+        self.assertIn('cold_migrate', [
+            request for request, _ in self.nova.arrived])
+
+    def test_old(self):
+        """Nova was away for a while when the host was to be disabled."""
+        self.assertEqual(2, self.disable_and_plan(
+            lambda: self.clock.sleep(31)))
