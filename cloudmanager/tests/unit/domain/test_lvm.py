@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real reports of LVM, and what follows from them.
 
-The files of ``lvm_reports`` are what ``vgs``, ``lvs`` and ``pvs`` of two
+The files of ``lvm_reports`` are what ``vgs``, ``lvs`` and ``pvs`` of some
 versions wrote on one Linux machine, the one right after the other, in the
-states that their names tell.
+states that their names tell; those with a locale in their names, when that was
+set.
 """
 
 import json
@@ -16,7 +17,9 @@ from cloudmanager.domain import lvm_rules
 from cloudmanager.tests import base
 
 REPORTS = pathlib.Path(__file__).parent / 'lvm_reports'
-VERSIONS = ('2.03.16', '2.03.31')
+VERSIONS = ('2.02.188', '2.03.16', '2.03.31', '2.03.39')
+#: Locales, and how much of a move was done in their reports.
+LOCALES = {'de_DE': 33.66, 'fr_FR': 41.58, 'ar_SA': 52.48}
 FIRST = 'volume-cfae37a3-6e8f-4bc8-862e-85db07ff429f'
 SECOND = 'volume-0a5b4c11-83f1-4d7a-9a3b-5e0f6c1d2b7e'
 MIB = 1024 ** 2
@@ -47,7 +50,7 @@ class ReportsTestCase(EachVersion):
     def test_plain(self):
         for found, volume in self.each('plain'):
             self.assertEqual(('wz--n-', 4 * MIB, False), (
-                found.attr, found.extent, found.is_shared))
+                found.attr[:6], found.extent, found.is_shared))
             self.assertEqual(
                 [f'/dev/ubd{name}' for name in 'bcd'],
                 [device.name for device in found.devices])
@@ -106,6 +109,14 @@ class ReportsTestCase(EachVersion):
                 move.move_pv, found.destinations(move), volume.copies))
             self.assertEqual(404 * MIB, found.bytes_on(volume, '/dev/ubdb'))
             self.assertEqual(404 * MIB, found.bytes_on(volume, '/dev/ubdc'))
+
+    def test_locales(self):
+        for locale, percent in LOCALES.items():
+            found = group(f'2.03.16-{locale}', 'moving-mirrored')
+            move = found.move_of(found.volume(FIRST))
+            self.assertEqual(percent, move.percent)
+            self.assertEqual(404 * MIB, found.bytes_on(
+                found.volume(FIRST), '/dev/ubdb'))
 
     def test_thin(self):
         for version in VERSIONS:
