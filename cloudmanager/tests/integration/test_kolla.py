@@ -315,6 +315,9 @@ class KollaTestCase(testtools.TestCase):
                  ).read_text()
         for secret in ('password', 'mysql', 'keystone'):
             self.assertNotIn(secret, agent)
+        for name in ('api', 'agent'):
+            self.validate(
+                ansible.out / f'cloudmanager-{name}/cloudmanager.conf')
         others = self.work / 'others.yml'
         others.write_text(OTHERS)
         said = ansible.play(others, '-e', 'kolla_action=config')
@@ -322,6 +325,15 @@ class KollaTestCase(testtools.TestCase):
                       f'{port}/healthcheck', said)
         self.assertIn('"/var/log/kolla/cloudmanager/*.log"',
                       (ansible.out / 'cron/logrotate.conf').read_text())
+
+    def validate(self, config):
+        """Check that there are no other options than those that we read."""
+        done = subprocess.run(
+            [sys.executable, '-m', 'oslo_config.validator', '--config-file',
+             str(cloud.ROOT / 'etc/cloudmanager/config-generator.conf'),
+             '--input-file', str(config)], capture_output=True, text=True,
+            timeout=120, stdin=subprocess.DEVNULL)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
 
     def check_service(self, out, port):
         api, conductor, agent = (
