@@ -80,6 +80,8 @@ cd %(directory)s || exit 1
 put() { echo "$2" > "$1.$$" && mv "$1.$$" "$1"; }
 value() { cat "$1" 2>/dev/null || echo "$2"; }
 log() { echo "$(date +%%s.%%N) $*" >> log; }
+# What hangs on the power is told of it; the BMC does not wait.
+tell() { [ ! -x hook ] || ./hook "$1" </dev/null >>hook.log 2>&1 & }
 
 settle() {
     [ -f off_at ] || return 0
@@ -89,6 +91,7 @@ settle() {
     mv off_at "off_at.$$" 2>/dev/null || return 0
     put power 0
     rm -f "off_at.$$"
+    tell off
     echo "${at%%?????????}.${at#??????????} power is 0" >> log
 }
 
@@ -99,6 +102,7 @@ switch_off() {
     elif [ "$delay" = 0 ]; then
         rm -f off_at
         put power 0
+        tell off
         log power is 0
     elif [ ! -f off_at ] || [ "$1" = off_delay ]; then
         put off_at "$(($(date +%%s%%N) + delay * 1000000))"
@@ -128,10 +132,10 @@ set)
         log set "$1" "$2"
         case $1=$2 in
         power=0) switch_off off_delay ;;
-        power=1) rm -f off_at; put power 1; log power is 1 ;;
+        power=1) rm -f off_at; put power 1; tell on; log power is 1 ;;
         shutdown=*) switch_off soft_delay ;;
         boot=*) put boot "$2" ;;
-        reset=*) ;;
+        reset=*) tell reset ;;
         identify=*) ;;
         *) exit 1 ;;
         esac
@@ -265,6 +269,16 @@ class BMC:
     def set_refusing_off(self, refusing: bool) -> None:
         """Let power off be answered with an error, as if it were off."""
         self._mark('refuse_off', refusing)
+
+    def set_hook(self, command: str) -> None:
+        """Let a shell command follow each change of the power.
+
+        :param command: it gets ``on``, ``off`` or ``reset`` as its last
+            argument
+        """
+        hook = self.directory / 'hook'
+        hook.write_text(f'#!/bin/sh\nexec {command} "$1"\n')
+        hook.chmod(0o700)
 
     def start(self, timeout: float = 10.0) -> None:
         """Start the simulator and wait until it answers.

@@ -164,6 +164,17 @@ def restart(settings, options):
     return run(settings, options)
 
 
+def power(settings, options):
+    """Do to a compute what the power of its machine would do."""
+    present = cloud.Cloud.existing(settings)
+    name, = _chosen(present, options)
+    if options.change in ('off', 'reset'):
+        present.supervisor.kill(name)
+    if options.change in ('on', 'reset'):
+        present.supervisor.start(name)
+    return 0
+
+
 def _signal(settings, options, number):
     present = cloud.Cloud.existing(settings)
     for name in _chosen(present, options):
@@ -218,6 +229,10 @@ def _add_on_services(commands):
             function.__name__, help=function.__doc__)
         command.set_defaults(function=function, lock=True)
         command.add_argument('services', nargs='+', metavar='SERVICE')
+    command = commands.add_parser('power', help=power.__doc__)
+    command.set_defaults(function=power, lock=True)
+    command.add_argument('services', nargs=1, metavar='COMPUTE')
+    command.add_argument('change', choices=('on', 'off', 'reset'))
     command = commands.add_parser('fault', help=fault.__doc__)
     command.set_defaults(function=fault, lock=True)
     command.add_argument('services', nargs=1, metavar='SERVICE')

@@ -3,9 +3,7 @@
 
 import hashlib
 import importlib.util
-from pathlib import Path
 import sys
-import sysconfig
 
 from minicloudlib import commands
 from minicloudlib import locks
@@ -16,8 +14,10 @@ from minicloudlib.errors import MinicloudError
 
 # requirements.txt says what is wanted, this all that it takes, with versions.
 LOCK = config.PACKAGE / 'requirements.lock'
-# There are no wheels of these.
-FROM_SOURCE = 'ovs,simplegeneric,uWSGI'
+# There are no wheels of these; they are Python only.
+FROM_SOURCE = ('ovs', 'simplegeneric')
+# It downloads and unpacks in parallel, in a tenth of the time of pip.
+INSTALLER = 'uv>=0.9'
 APT_SECONDS = 900
 PIP_SECONDS = 1800
 APT_OPTIONS = ('-o', 'DPkg::Lock::Timeout=400')
@@ -34,7 +34,6 @@ def _missing_system_packages(settings):
     """Return the Debian packages to install, nothing if all is there."""
     database, rabbit = settings.database, settings.rabbit
     version = f'python{sys.version_info.major}'
-    headers = Path(sysconfig.get_path('include'), 'Python.h')
     present = {
         'mariadb-server': (
             waiting.listening(database.host, database.port)
@@ -46,12 +45,7 @@ def _missing_system_packages(settings):
         'qemu-utils': commands.find('qemu-img'),
     }
     if not _venv_complete(settings):
-        present.update({
-            f'{version}-venv': importlib.util.find_spec('ensurepip'),
-            f'{version}-dev': headers.exists(),
-            'gcc': commands.find('gcc', 'cc'),
-            'libc6-dev': Path('/usr/include/stdlib.h').exists(),
-        })
+        present[f'{version}-venv'] = importlib.util.find_spec('ensurepip')
     return [package for package, there in present.items() if not there]
 
 
@@ -98,13 +92,18 @@ def _ensure_venv(settings):
     """Make the virtual environment, unless it is complete."""
     if _venv_complete(settings):
         return
-    say(f'installing OpenStack into {settings.venv} (minutes, once)')
+    say(f'installing OpenStack into {settings.venv} (once)')
     log = settings.base / 'pip.log'
+    python = settings.program('python')
     commands.run(
         [sys.executable, '-m', 'venv', str(settings.venv)], log)
     commands.run(
-        [settings.program('python'), '-m', 'pip', 'install', '--no-deps',
-         '--only-binary', ':all:', '--no-binary', FROM_SOURCE,
+        [python, '-m', 'pip', 'install', '--only-binary', ':all:',
+         INSTALLER], log, seconds=PIP_SECONDS)
+    sources = (f'--no-binary={name}' for name in FROM_SOURCE)
+    commands.run(
+        [python, '-m', 'uv', 'pip', 'install', '--python', python,
+         '--no-deps', '--require-hashes', '--only-binary=:all:', *sources,
          '--requirement', str(LOCK)], log, seconds=PIP_SECONDS)
     _marker(settings).write_text(_digest())
     say('OpenStack is installed')

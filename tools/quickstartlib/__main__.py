@@ -16,27 +16,29 @@ from quickstartlib.console import note  # noqa: E402
 from quickstartlib.console import QuickstartError  # noqa: E402
 from quickstartlib.console import say  # noqa: E402
 from quickstartlib.service import Service  # noqa: E402
+from quickstartlib.session import PROGRAM  # noqa: E402
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='tools/quickstart.sh')
     parser.add_argument('--keep', action='store_true')
     parser.add_argument('--no-cloud', action='store_true')
+    parser.add_argument('--stop', action='store_true')
     return parser.parse_args()
 
 
 def _how_to_reach(service: Service, directory: Path, cloud: bool) -> None:
     say('everything is left running')
-    note(f'API:   curl {service.url}/v1/nodes/')
-    note(f'log:   {service.log}')
     if cloud:
         note('cloud: eval "$(tools/minicloud env)"')
+    else:
+        note(f'API:   export OS_AUTH_TYPE=none OS_ENDPOINT={service.url}')
+    note(f'try:   {PROGRAM} cloudmanager node list')
+    note(f'log:   {service.log}')
+    if cloud:
         note(f'BMCs:  tools/ipmisim status --dir {directory / "bmcs"}')
-        agents = directory / 'agents'
-        note(f'agents: {agents}, a directory each')
-        note('end:   tools/minicloud stop; tools/ipmisim stop --dir '
-             f'{directory / "bmcs"}; kill {service.pid()} '
-             f'$(cat {agents}/*/pid)')
+        note(f'agents: {directory / "agents"}, a directory each')
+        note('end:   tools/quickstart.sh --stop')
     else:
         note(f'end:   kill {service.pid()}')
 
@@ -47,9 +49,13 @@ def main() -> int:
     directory = Path(os.environ['QUICKSTART_DIR']).absolute()
     directory.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    service = Service(directory)
+    service = (Service(directory) if options.no_cloud
+               else Service(directory, with_cloud.ADDRESS))
     service.stop()
     demonstration = with_cloud.Demonstration(service, directory)
+    if options.stop:
+        demonstration.stop()
+        return 0
     well = False
     try:
         well = (without_cloud.run(service) if options.no_cloud

@@ -15,6 +15,7 @@ import sys
 from minicloudlib import broker
 from minicloudlib import settings
 
+from cloudmanagerclient.sdk.v1 import _proxy
 from quickstartlib.console import note
 from quickstartlib.console import QuickstartError
 from quickstartlib.console import say
@@ -52,11 +53,13 @@ class Agents:
         self._service = service
         self._directory = directory
 
-    def start(self, hosts: Sequence[str]) -> None:
+    def start(self, hosts: Sequence[str], client: _proxy.Proxy) -> None:
         """Enrol and start agents, and show what they tell.
 
+        :param client: the operations of the service
         :raises QuickstartError: one of them does not report
         """
+        self._client = client
         say(f'starting the agents of {", ".join(hosts)}')
         for host in hosts:
             self._start(host)
@@ -98,10 +101,7 @@ class Agents:
 
     def _reported(self, host: str) -> dict | None:
         """Return a node if its agent has reported its modes."""
-        nodes = self._service.request(
-            'GET', f'/v1/nodes/?name={host}')[0]['nodes']
-        node = self._service.request(
-            'GET', f'/v1/nodes/{nodes[0]["id"]}')[0]['node']
+        node = self._client.get_node(host).to_dict(original_names=True)
         well = (node['agent'] or {}).get('is_reachable') and (
             node['modes']['ssh']['checked_at'])
         return node if well else None

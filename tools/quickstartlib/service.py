@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""cloudmanager-standalone as a process, and a client of its API."""
+"""cloudmanager-standalone as a process."""
 
-import json
+from collections.abc import Mapping
 import os
 from pathlib import Path
 import shutil
@@ -9,64 +9,72 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any
-import urllib.error
 import urllib.request
 
 from minicloudlib import waiting
 
-from quickstartlib.console import note
 from quickstartlib.console import QuickstartError
 from quickstartlib.console import wait
 
-ENDED = ('SUCCESS', 'FAILURE', 'REVOKED')
-
-
-def _progress(task: dict[str, Any]) -> str:
-    counts = task['progress']
-    if not counts['total']:
-        return task['status']
-    return (f'{task["status"]:<8} {counts["done"]} of {counts["total"]} '
-            f'done, {counts["running"]} under way, {counts["failed"]} failed')
+# How the service asks Keystone who somebody is; standalone has it from a
+# file, which is its alone.
+CONFIGURATION = '''\
+[keystone_authtoken]
+www_authenticate_uri = {OS_AUTH_URL}
+auth_type = password
+auth_url = {OS_AUTH_URL}
+username = {OS_USERNAME}
+password = {OS_PASSWORD}
+project_name = {OS_PROJECT_NAME}
+user_domain_name = {OS_USER_DOMAIN_NAME}
+project_domain_name = {OS_PROJECT_DOMAIN_NAME}
+region_name = {OS_REGION_NAME}
+# Servers of the mini cloud are small beside its hosts.
+[drs]
+threshold = 0.00001
+source_floor = 0
+minimum_gain = 0
+migration_load = 0
+cooldown = 0
+'''
 
 
 class Service:
     """The service with a state directory of its own.
 
     :param directory: below it are state, log and pid file
+    :param address: where it listens
     """
 
-    def __init__(self, directory: Path, port: int = 9362) -> None:
-        self.port = port
-        self.url = f'http://127.0.0.1:{port}'
+    def __init__(self, directory: Path, address: str = '127.0.0.1',
+                 port: int = 9362) -> None:
+        self.address, self.port = address, port
+        self.url = f'http://{address}:{port}'
         self.log = directory / 'standalone.log'
         self._state = directory / 'state'
         self._pid_file = directory / 'standalone.pid'
         # The program reads it when it is there.
         self._configuration = self._state / 'cloudmanager.conf'
 
-    def start(self, env: dict[str, str], bus: str | None = None) -> None:
+    def start(self, credentials: Mapping[str, str],
+              bus: str | None = None) -> None:
         """Start with an empty database and wait until it answers.
 
-        :param env: the credentials of the cloud, or nothing
+        :param credentials: ``OS_*`` variables of its user in the cloud; with
+            none there is neither a cloud nor authentication
         :param bus: URL of the broker where agents are; in memory without
         :raises QuickstartError: it ends, or another program has its port
         """
         self._check_port()
         shutil.rmtree(self._state, ignore_errors=True)
-        if bus is not None:
-            self._state.mkdir(mode=0o700)
-            self._configuration.touch(0o600)
-            self._configuration.write_text(
-                f'[DEFAULT]\ntransport_url = {bus}\n'
-                f'state_path = {self._state}\n[database]\nconnection = '
-                f'sqlite:///{self._state}/cloudmanager.sqlite\n')
+        self._configure(credentials, bus)
         program = Path(sys.executable).parent / 'cloudmanager-standalone'
         with self.log.open('wb') as output:
             process = subprocess.Popen(
-                [str(program), '--state-dir', str(self._state), '--port',
-                 str(self.port), '--auth', 'noauth'],
-                env={**os.environ, **env}, stdin=subprocess.DEVNULL,
+                [str(program), '--state-dir', str(self._state), '--listen',
+                 self.address, '--port', str(self.port), '--auth',
+                 'keystone' if credentials else 'noauth'],
+                env={**os.environ, **credentials}, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, start_new_session=True)
         self._pid_file.write_text(str(process.pid))
 
@@ -93,8 +101,21 @@ class Service:
                                   f'{done.stderr}')
         return done.stdout
 
+    def _configure(self, credentials: Mapping[str, str],
+                   bus: str | None) -> None:
+        text = ''
+        if bus is not None:
+            text += (f'[DEFAULT]\ntransport_url = {bus}\n'
+                     f'state_path = {self._state}\n[database]\nconnection = '
+                     f'sqlite:///{self._state}/cloudmanager.sqlite\n')
+        if credentials:
+            text += CONFIGURATION.format_map(credentials)
+        self._state.mkdir(mode=0o700, parents=True)
+        self._configuration.touch(0o600)
+        self._configuration.write_text(text)
+
     def _check_port(self) -> None:
-        if waiting.listening('127.0.0.1', self.port):
+        if waiting.listening(self.address, self.port):
             raise QuickstartError(
                 f'Port {self.port} is in use by another program ("ss -ltnp" '
                 'shows which). End it first.')
@@ -136,74 +157,3 @@ class Service:
             os.waitpid(pid, os.WNOHANG)
         except ChildProcessError:
             pass
-
-    def request(self, method: str, path: str,
-                body: Any = None) -> tuple[Any, Any]:
-        """Make a request; return the document and the headers.
-
-        :raises QuickstartError: with the service's own text
-        """
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            self.url + path, data, method=method,
-            headers={'Content-Type': 'application/json'})
-        try:
-            with urllib.request.urlopen(request, timeout=120) as answer:
-                content = answer.read()
-                return (json.loads(content) if content else None,
-                        answer.headers)
-        except urllib.error.HTTPError as exc:
-            text = exc.read().decode(errors='replace')
-            raise QuickstartError(
-                f'{method} {path}: {exc.code} {text}') from exc
-
-    def follow(self, path: str, body: Any = None) -> dict[str, Any]:
-        """Start work, show its progress, and return the ended task.
-
-        :raises QuickstartError: the task failed
-        """
-        _, headers = self.request('POST', path, body or {})
-        location = headers['Location']
-        note(f'task {location.rpartition("/")[2]}')
-        last, begun = '', time.monotonic()
-        while True:
-            task = self.request('GET', location)[0]
-            text = _progress(task)
-            if text != last:
-                note(f'[{time.monotonic() - begun:5.1f}s] {text}')
-                last = text
-            if task['status'] in ENDED:
-                break
-            time.sleep(0.5)
-        if task['status'] != 'SUCCESS':
-            raise QuickstartError(
-                f'{path} ended {task["status"]}: {task["result"]}')
-        return task
-
-    def enrol(self, name: str, control: dict[str, Any]) -> int:
-        """Give a node a power control; return the node's id."""
-        made = self.request('POST', '/v1/power-controls/',
-                            {'power_control': control})[0]
-        control_id = made['power_control']['id']
-        node_id = self._node(name)
-        self.request('POST', f'/v1/nodes/{node_id}/power-controls/',
-                     {'power_control_id': control_id,
-                      'power_control_port': '1'})
-        return node_id
-
-    def _node(self, name: str) -> int:
-        """Return the id of a node, which is created unless it is there.
-
-        Compute hosts of a cloud become nodes by themselves, at any moment.
-        """
-        body = {'node': {'name': name}}
-        for _ in range(2):
-            found = self.request('GET', f'/v1/nodes/?name={name}')[0]['nodes']
-            if found:
-                return int(found[0]['id'])
-            try:
-                return int(self.request('POST', '/v1/nodes/',
-                                        body)[0]['node']['id'])
-            except QuickstartError as exc:
-                error = exc
-        raise error
