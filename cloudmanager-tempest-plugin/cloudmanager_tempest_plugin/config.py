@@ -29,20 +29,6 @@ OPTIONS = [
     cfg.StrOpt(
         'reader_role', default='cloudmanager_reader',
         help='Role in Keystone that may see everything and change nothing.'),
-    cfg.StrOpt(
-        'power_type', default='FakeDevice',
-        help='Type of the power controls that tests make.'),
-    cfg.StrOpt(
-        'power_protocol', default='fake',
-        help='Protocol of these power controls.'),
-    cfg.HostAddressOpt(
-        'power_host', default='127.0.0.1',
-        help='Address of these power controls. They switch nodes of the '
-             'tests only.'),
-    cfg.PortOpt(
-        'power_port', default=10001,
-        help='Port of the first of these power controls; each test takes '
-             'others above it.'),
     cfg.ListOpt(
         'hosts', default=[],
         help='Compute hosts that the scenarios may empty, restart and switch '

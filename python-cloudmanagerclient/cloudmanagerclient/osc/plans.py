@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 from typing import TYPE_CHECKING
 
+from cloudmanagerclient.osc import pictures
+
 if TYPE_CHECKING:
     from cloudmanagerclient.sdk.v1 import task as _task
 
@@ -94,18 +96,7 @@ def _targets(targets: Any) -> Iterator[str]:
     for target in targets or ():
         for kind, before in (target.get('before') or {}).items():
             after = (target.get('after') or {}).get(kind, before)
-            yield (f'{target["host"]:<20} {kind:<10} {bar(before)} '
-                   f'{before:>4.0%}  ->  {bar(after)} {after:>4.0%}')
-
-
-def bar(fraction: float, width: int = 20) -> str:
-    """Return a bar that shows a fraction of a capacity.
-
-    :param fraction: what is used; 1.0 is all
-    :param width: characters of a full bar
-    """
-    filled = min(width, max(0, round(fraction * width)))
-    return '█' * filled + '░' * (width - filled)
+            yield pictures.change(target['host'], kind, before, after)
 
 
 def _line(kind: str, item: dict[str, Any]) -> str:

@@ -57,7 +57,7 @@ class DryRunTestCase(HostCase):
         told = outcome.stderr.getvalue()
         for text in ('cmp1: NOT empty', 'web9 was resized.',
                      'confirm or revert its resize', 'above 90 %',
-                     '50%', '95%'):
+                     '50.0%', '95.0%'):
             self.assertIn(text, told)
 
     def test_feasible(self):

@@ -5,8 +5,6 @@ from tempest.lib import decorators
 
 from cloudmanager_tempest_plugin.tests import base
 
-CONF = base.CONF
-
 
 class PowerControlsTestCase(base.CloudManagerCase):
 
@@ -34,16 +32,14 @@ class PowerControlsTestCase(base.CloudManagerCase):
 
     @decorators.idempotent_id('d1b2b68e-1b43-4a38-9d36-5ec3f4e6c003')
     def test_types(self):
-        self.assertIn(CONF.cloudmanager.power_type,
-                      str(self.controls.types()))
-        self.assertIn(CONF.cloudmanager.power_protocol,
-                      str(self.controls.protocols()))
+        self.assertIn(base.POWER_TYPE, str(self.controls.types()))
+        self.assertIn(base.POWER_PROTOCOL, str(self.controls.protocols()))
 
     @decorators.attr(type='negative')
     @decorators.idempotent_id('d1b2b68e-1b43-4a38-9d36-5ec3f4e6c004')
     def test_refused(self):
-        good = {'control_type': CONF.cloudmanager.power_type,
-                'protocol_type': CONF.cloudmanager.power_protocol,
+        good = {'control_type': base.POWER_TYPE,
+                'protocol_type': base.POWER_PROTOCOL,
                 'host': '192.0.2.1', 'port_number': 1}
         for field, value in (('control_type', 'Lever'),
                              ('protocol_type', 'smoke'),

@@ -58,7 +58,7 @@ class HostsScenario(base.HostsScenarioCase):
 
         node = self.nodes.show(host)
         self.finish(self.nodes.act(node['id'], 'power-off',
-                                   {'type': 'hard', 'force': True}))
+                                   {'type': 'hard'}))
         self.until(lambda: self.compute_service(host)['state'] == 'down',
                    f'Nova misses {host}')
         self.finish(self.hosts.act(host, 'evacuate', allow_data_loss=True))

@@ -2,6 +2,7 @@
 """Commands for audits of the load in host aggregates."""
 
 import argparse
+from collections.abc import Iterator
 from typing import Any
 
 from cloudmanagerclient.osc import base
@@ -85,7 +86,11 @@ class ListAudit(base.List):
 
 
 class ShowAudit(base.ShowOne):
-    """Show an audit with its moves and their reasons"""
+    """Show an audit with its moves and their reasons
+
+    How loaded each host was, and will be after the moves, or is after those
+    that were made, comes before the result, on the error output.
+    """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -93,8 +98,27 @@ class ShowAudit(base.ShowOne):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
-        fields = base.fields_of(self.client.get_audit(parsed_args.audit))
+        audit = self.client.get_audit(parsed_args.audit)
+        for line in loads(audit.before, audit.reached or audit.after):
+            self.tell(line)
+        fields = base.fields_of(audit)
         return base.shown({'id': fields.pop('id'), **fields})
+
+
+def loads(before: dict[str, Any] | None,
+          after: dict[str, Any] | None) -> Iterator[str]:
+    """Return the load of each host at two moments, in lines with bars.
+
+    :param before: what the audit saw
+    :param after: what comes of its moves
+    """
+    from cloudmanagerclient.osc import pictures
+
+    then = (after or {}).get('hosts') or {}
+    for host, used in sorted(((before or {}).get('hosts') or {}).items()):
+        for kind, fraction in sorted(used.items()):
+            yield pictures.change(host, kind, fraction, then.get(
+                host, used).get(kind, fraction))
 
 
 class ShowAuditStatus(base.ShowOne):
