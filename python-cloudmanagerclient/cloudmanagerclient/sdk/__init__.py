@@ -40,6 +40,12 @@ def add_service(conn: connection.Connection) -> None:
 
     :param conn: the connection
     """
+    config = conn.config.config
+    # Only of the plugin "none" openstacksdk knows that its endpoint is meant
+    # for services, too.
+    if config.get('auth_type') == 'http_basic':
+        config.setdefault(f'{SERVICE_TYPE}_endpoint_override',
+                          config['auth'].get('endpoint'))
     conn.add_service(CloudManagerService())
 
 

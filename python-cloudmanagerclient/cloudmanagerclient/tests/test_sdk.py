@@ -9,6 +9,7 @@ import sys
 
 import fixtures
 from keystoneauth1 import exceptions as ksa_exc
+import openstack
 from openstack import exceptions as sdk_exc
 import requests
 import testtools
@@ -36,6 +37,25 @@ conn = openstack.connect()
 for node in conn.cloudmanager.nodes(name=sys.argv[1]):
     print(node.id, conn.cloudmanager.get_endpoint())
 """
+
+
+class HttpBasicTestCase(base.ClientCase):
+
+    def test_endpoint(self):
+        """A service with passwords of its own is found like one without."""
+        conn = openstack.connect(
+            load_yaml_config=False, load_envvars=False,
+            auth_type='http_basic', auth={
+                'endpoint': self.service.url, 'username': 'ops',
+                'password': 'secret'},
+            vendor_hook='cloudmanagerclient.sdk:add_service')
+        self.addCleanup(conn.close)
+        recorder = self.useFixture(base.Recorder())
+        node = conn.cloudmanager.create_node(name=self.name())
+        self.assertEqual(node.name, self.client.get_node(node).name)
+        self.assertEqual('/v1/nodes', next(
+            request.path.rstrip('/') for request in recorder.requests
+            if request.method == 'POST'))
 
 
 class ConnectionTestCase(base.ClientCase):

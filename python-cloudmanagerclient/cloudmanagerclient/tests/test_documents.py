@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every command that a page shows is carried out.
+
+Against a real service; what needs a cloud or an agent is played.
+"""
+
+import os
+import pathlib
+import re
+import shlex
+
+import requests_mock
+
+from cloudmanagerclient.tests import base
+from cloudmanagerclient.tests import plans
+from cloudmanagerclient.tests import test_hosts
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PAGES = (*sorted((ROOT / 'doc' / 'source').rglob('*.rst')),
+         ROOT / 'README.md', ROOT / 'python-cloudmanagerclient' / 'README.md')
+SERVER = '7c8fbc6c-468d-4afb-a292-e70a3d475edc'
+TASK = plans.task('SUCCESS')['id']
+# What a reader has to put there himself.
+STANDS_FOR = {'$TASK': TASK, '<task>': TASK, '$SERVER': SERVER,
+              '$(hostname)': 'cmp1'}
+COMMAND = re.compile(r'^ *\$ (openstack (?:.*\\\n)*.*)$', re.MULTILINE)
+#: Options of openstack itself may stand before ours.
+OURS = re.compile(r'openstack\s+(?:--[\w-]+\s+\S+\s+)*cloudmanager\s')
+#: Work of conductors and agents that there are none of.
+PLAYED = re.compile(
+    r'/v1/((hosts|servers|aggregates|audits|volumes|volume-backends)\b.*'
+    r'|nodes/[^/]+/(actions/(repair-locks|attach-targets|discovery-nas)'
+    r'|health)'
+    rf'|tasks/{TASK}.*|tasks/[^/]+/actions/undo)$')
+AUDIT = {'id': 99, 'aggregate_id': 7, 'status': 'DONE', 'conclusion': None,
+         'before': None, 'after': None, 'reached': None, 'moves': []}
+COMMANDS = 40
+
+
+def commands(text):
+    """Return the commands of a page: what follows openstack cloudmanager."""
+    for found in COMMAND.findall(text):
+        line = found.replace('\\\n', ' ')
+        for word, value in STANDS_FOR.items():
+            line = line.replace(word, value)
+        ours = OURS.match(line)
+        if ours:
+            yield shlex.split(line[ours.end():], comments=True)
+
+
+class DocumentsCase(test_hosts.HostCase):
+
+    def setUp(self):
+        super().setUp()
+        self.played.register_uri(
+            requests_mock.ANY, PLAYED, json=self.answer, headers={
+                'Location': f'{self.service.url}/v1/tasks/{TASK}'})
+        directory = self.useFixture(base.fixtures.TempDir()).path
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        os.chdir(directory)
+        pathlib.Path('nodes.csv').write_text(f'name\n{self.name()}\n')
+        pathlib.Path('secret').write_text('a secret\n')
+        self.useFixture(base.fixtures.EnvironmentVariable('BMC_PASSWORD',
+                                                          'a secret'))
+        self.useFixture(base.fixtures.MockPatch('getpass.getpass',
+                                                return_value='a secret'))
+
+    @staticmethod
+    def answer(request, context):
+        """Answer as the service does where there is a cloud."""
+        body = (request.json() if request.body else None) or {}
+        path = request.path
+        if '/v1/tasks/' in path and request.method == 'GET':
+            return plans.task('SUCCESS')
+        if '/audits' in path or path.endswith('/execute-audit'):
+            return ({'audits': [AUDIT]} if path.rstrip('/').endswith('audits')
+                    else {'audit': AUDIT})
+        if path.endswith('/policy'):
+            return {'policy': {'mode': 'automatic'}}
+        if path.endswith('/health'):
+            return {'health': {'power_supplies': []}}
+        if body.get('dry_run'):
+            return {'plan': plans.RESTART if 'restart' in path
+                    else plans.EMPTY}
+        context.status_code = 202
+        return {'task_id': TASK}
+
+    def scene(self):
+        """Make what the pages speak of, as far as it is not there."""
+        for number in (1, 2, 3):
+            for name in (f'cmp{number}', f'mnode{number}'):
+                if not self.client.count_nodes(name=name):
+                    node = self.client.create_node(name=name, rack_number=7,
+                                                   row_number=2)
+                    self.client.add_node_power_control(
+                        node, self.control(), '1')
+
+
+class PagesTestCase(DocumentsCase):
+
+    def test_commands(self):
+        self.scene()
+        wrong, count = [], 0
+        for page in PAGES:
+            for words in commands(page.read_text()):
+                count += 1
+                outcome = self.carried_out(words)
+                if outcome is not None:
+                    wrong.append((page.name, ' '.join(words), outcome))
+            self.take_device_away()
+        self.assertEqual([], wrong)
+        self.assertGreater(count, COMMANDS)
+
+    def take_device_away(self):
+        """Let cmp1 be switched again, though a page gave it a real BMC."""
+        for control in self.client.node_power_controls('cmp1'):
+            if control.power_control_title == 'bmc-cmp1':
+                self.client.remove_node_power_control(
+                    'cmp1', control.power_control_id)
+
+    def carried_out(self, words):
+        """Return what went wrong with a command, or nothing."""
+        if 'power control set 7'.split() == words[:4]:
+            words = [*words[:3], str(self.control().id), *words[4:]]
+        try:
+            outcome = self.run_command(words, stdin='cmp1\n')
+        except (AssertionError, SystemExit) as exc:
+            return f'no such command or option: {exc}'
+        # A plan that does not work out says so by the exit code.
+        if outcome.error is not None or (outcome.code
+                                         and '--dry-run' not in words):
+            return outcome.text
+        return None
+
+    def test_paths(self):
+        """What the README names in the repository is there."""
+        found = set(re.findall(
+            r'\b((?:doc|tools|api-ref|python-cloudmanagerclient|'
+            r'cloudmanager-tempest-plugin)/[\w./-]+\w)',
+            (ROOT / 'README.md').read_text()))
+        self.assertGreater(len(found), 5)
+        self.assertEqual([], [path for path in sorted(found)
+                              if not (ROOT / path).exists()])
