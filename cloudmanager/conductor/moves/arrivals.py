@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is left to do with a server that Nova has moved.
+"""The end of a move that Nova has carried out.
 
-A cold migration has to be confirmed, the server must be seen to be elsewhere
-and well, and a lock of ours is taken off it.
+A cold migration has to be confirmed. The server must be on another host and
+not in error, and our lock is taken off it.
 """
 
 from cloudmanager.clients import nova_records
@@ -20,7 +20,7 @@ from cloudmanager.planning import order
 
 
 class Arrivals:
-    """Takes servers to the ends of their moves.
+    """Completes moves.
 
     :param source: the host that the servers leave
     :param calls: where Nova is asked in threads
@@ -52,7 +52,7 @@ class Arrivals:
 
     def confirm(self, item: MoveItem,
                 migration: nova_records.Migration) -> None:
-        """Confirm a cold migration; Nova's record shows when it is."""
+        """Confirm a cold migration. Nova's record shows when that is done."""
         if slow.decide(item, migration) is slow.Intervention.OVERDUE:
             self._ends.overdue(item, 'its move was not confirmed in time',
                                migration)
@@ -67,14 +67,14 @@ class Arrivals:
         if server.status == 'VERIFY_RESIZE' and server.task_state is None:
             self._calls.ask(server.id, self._nova.confirm_resize, server.id)
         elif server.status == 'ERROR' and verdicts.left(server, self._source):
-            self._ends.came(item, server)
+            self._ends.arrived(item, server)
 
-    # Elsewhere and well
+    # On another host
 
     def over(self, item: MoveItem, destination: str | None) -> None:
-        """See that a server is elsewhere, now that Nova is done with it."""
+        """Check that a server is on another host, now that Nova is done."""
         server_id = item.object_id
-        # Another one may begin meanwhile.
+        # Another move may begin meanwhile.
         self._slots.finish(server_id)
         left: bool | None = False
         over_at = self._over_at.setdefault(server_id,
@@ -86,13 +86,13 @@ class Arrivals:
             self._ends.count(item)
             self._ends.done(item, destination)
         elif left is not None:
-            # What a list does not tell: whose lock is on it, why it stays,
-            # what is wrong with it.
+            # A list does not tell whose lock is on the server, why it is
+            # still there, or why it is in error.
             self._reader.look(item, self._arrive)
 
     def _arrive(self, item: MoveItem, server: nova_records.Server) -> None:
         if verdicts.arrived(server, self._source):
-            self._ends.came(item, server)
+            self._ends.arrived(item, server)
         elif item.attempt.age > slow.limit(item):
             self._ends.failed(
                 item, 'Nova says that the migration is over, but the server '

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls of Nova that run in threads, one for each server at a time."""
+"""Calls to Nova that run in threads, one at a time for each server."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ def _nothing() -> None:
 
 
 class Calls:
-    """What was asked of Nova and is not answered yet, by server.
+    """The calls to Nova that have not ended yet, by server.
 
     :param workers: number of threads
     """
@@ -51,9 +51,9 @@ class Calls:
     def start(self, server_id: str,
               taker: Callable[[futures.Future[T]], None],
               function: Callable[..., T], *args: object) -> None:
-        """Call Nova in a thread, which gives up when the lease is lost.
+        """Call Nova in a thread. Retries stop when the lease is lost.
 
-        :param taker: what takes the call once it has ended
+        :param taker: is called with the call once it has ended
         """
         call = self._pool.submit(
             retry.only_while, self._run.is_owned, function, *args)
@@ -63,13 +63,13 @@ class Calls:
             *args: object,
             accepted: Callable[[], None] = _nothing,
             unanswered: Callable[[], None] = _nothing) -> None:
-        """Send a request in a thread whose refusal decides nothing.
+        """Send a request in a thread. If Nova refuses it, that is logged.
 
-        Somebody else did it, or the next look at the server tells what is
-        wrong.
+        Then somebody else was faster, or the next reading of the server
+        shows what is wrong.
 
-        :param accepted: called when Nova has taken it
-        :param unanswered: called when nobody knows
+        :param accepted: called when Nova has accepted the request
+        :param unanswered: called when nobody knows whether it has
         """
         def take(call: futures.Future[object]) -> None:
             try:
@@ -86,21 +86,21 @@ class Calls:
         self.start(server_id, take, function, *args)
 
     def ended(self) -> Iterable[tuple[str, Callable[[], None]]]:
-        """Give each call that has ended, once, as what takes it."""
+        """Yield each call that has ended, once: the server, and its taker."""
         for server_id, (call, taker) in list(self._open.items()):
             if call.done():
                 del self._open[server_id]
                 yield server_id, taker
 
     def wait(self, seconds: float) -> None:
-        """Wait until one of them ends, but not longer."""
+        """Wait until one of them ends, but at most some seconds."""
         futures.wait([call for call, _ in self._open.values()], seconds,
                      futures.FIRST_COMPLETED)
 
     def pause(self, seconds: float) -> None:
         """Let some time pass, or less if one of them ends.
 
-        :param seconds: none or fewer are none
+        :param seconds: if they are not above zero, no time passes
         :raises HandOver: the process must end
         """
         if seconds <= 0:

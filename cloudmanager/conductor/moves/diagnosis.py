@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds out about a server that Nova put in error on a living host.
+"""Finds out whether the guest of a server in error still runs.
 
-A migration that fails may leave a server in error though its guest runs on.
+A migration that fails may leave a server in error although its guest runs on.
 Nova's records and the hypervisor tell.
 """
 
@@ -16,14 +16,14 @@ RUNNING = 1
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether the guest runs, and what was found, in words."""
+    """Whether the guest runs, and what was found."""
 
     runs: bool
     text: str
 
 
 def diagnose(nova: protocols.Nova, server: nova_records.Server) -> Finding:
-    """Look into a server in error.
+    """Find out about a server in error.
 
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like
     :param server: as Nova shows it now
@@ -41,7 +41,7 @@ def diagnose(nova: protocols.Nova, server: nova_records.Server) -> Finding:
 
 
 def _records(nova: protocols.Nova, server_id: str) -> list[str]:
-    """Return what Nova noted of a server last, in words."""
+    """Tell what Nova's last records of a server say."""
     try:
         actions = nova.actions(server_id)
     except exception.NotFound:

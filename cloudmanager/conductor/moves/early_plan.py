@@ -2,7 +2,7 @@
 """The plan for the servers of a host, made while something else is done.
 
 A large cloud takes seconds to read. Meanwhile a device confirms that the power
-of a dead host is off, or Nova disables a living one.
+of a dead host is off, or Nova disables a host that is alive.
 """
 
 from concurrent import futures
@@ -19,13 +19,13 @@ from cloudmanager.conductor.tools import Tools
 from cloudmanager.planning import plan as planning_plan
 
 LOG = logging.getLogger(__name__)
-# A plan older than this many seconds is made anew: the room on other hosts
-# that it counts on may be gone.
+# A plan older than this many seconds is made again: the room on other hosts
+# that it relies on may be gone.
 USABLE_SECONDS = 30
 
 
 class EarlyPlan:
-    """Plans in a thread, if it is begun."""
+    """Makes a plan in a thread, once it is begun."""
 
     def __init__(self) -> None:
         self._begun_at = 0.0
@@ -49,10 +49,10 @@ class EarlyPlan:
         pool.shutdown(wait=False)
 
     def take(self, tools: Tools, host: str) -> planning_plan.Plan | None:
-        """Return the plan if it was begun and is still true.
+        """Return the plan if there is one and it is still valid.
 
-        A host that was alive meanwhile may have changed its servers, or got
-        new ones. One that was dead has not.
+        If the host was alive in the meantime, servers may have come or changed
+        since the plan was made; on a dead host they cannot.
 
         :raises CloudUnreachable: Nova did not answer
         """

@@ -35,7 +35,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Endings:
-    """Ends the moves of a task, or prepares their next try.
+    """Ends the moves of a task, or prepares their next attempt.
 
     :param source: the host that the servers leave
     :param calls: where Nova is asked in threads
@@ -51,24 +51,24 @@ class Endings:
         self.nova = tools.nova
         self.source = source
         self._destination = destination
-        #: What a user asked for about cancelling.
+        #: How a user wants the task to be cancelled, if so.
         self.cancel: Cancel | None = None
-        #: How long the moves that came through have taken on average.
+        #: How long successful moves have taken on average, in seconds.
         self.usual_seconds = 0.0
-        self._came_through = 0
+        self._successes = 0
         self._tools = tools
         self._calls = calls
         self._slots = slots
         self._places = places
-        # Servers whose deletion was asked for again by this conductor.
+        # Servers that this conductor has asked Nova to delete again.
         self._deleted_again: set[str] = set()
 
     def actions(self, item: MoveItem) -> list[nova_records.Action]:
-        """Return what was asked of a server since its last try failed."""
+        """Return the actions of a server since its last attempt failed."""
         try:
             found = self.nova.actions(item.object_id)
         except exception.NotFound:
-            # Deleted a moment ago; the next look at it tells.
+            # Deleted a moment ago; the next reading tells.
             return []
         return verdicts.newer(found, item.known_request)
 
@@ -78,12 +78,12 @@ class Endings:
         self.run.save(item)
         self._slots.finish(item.object_id)
 
-    # Well
+    # Success
 
-    def came(self, item: MoveItem, server: nova_records.Server) -> None:
-        """Take our lock off a server that is elsewhere; the end of it.
+    def arrived(self, item: MoveItem, server: nova_records.Server) -> None:
+        """End the move of a server that is on another host, and unlock it.
 
-        One that is in error there has arrived, but is not moved well.
+        If it is in error there, the move has failed.
         """
         self._slots.finish(item.object_id)
         if server.status == 'ERROR':
@@ -103,26 +103,29 @@ class Endings:
         return server.locked_reason == nova_requests.lock_reason(self.run)
 
     def unlock(self, item: MoveItem) -> None:
-        """Take our lock off a server, which is the end of its move."""
+        """Take our lock off a server; then its move is done."""
         self._calls.ask(
             item.object_id, self.nova.unlock, item.object_id,
             accepted=lambda: self.done(item, item.destination))
 
     def count(self, item: MoveItem) -> None:
-        """Remember how long a move took that came through."""
-        total = self.usual_seconds * self._came_through + item.attempt.age
-        self._came_through += 1
-        self.usual_seconds = total / self._came_through
+        """Count a successful move, and how long it took."""
+        total = self.usual_seconds * self._successes + item.attempt.age
+        self._successes += 1
+        self.usual_seconds = total / self._successes
 
     def done(self, item: MoveItem, destination: str | None) -> None:
-        """A server is where it should be."""
+        """End a move that has succeeded."""
         item.destination = destination
         self._end(item, ItemState.DONE, None)
 
-    # Not at all
+    # Failure
 
     def _broke(self, item: MoveItem, server: nova_records.Server) -> None:
-        """A server that left the host is in error; no move can mend it."""
+        """Give up a server that left the host and is in error.
+
+        Another move would not help it.
+        """
         where = f'on {server.host}' if server.host else 'on no host'
         fault = f': {server.fault}' if server.fault else ''
         item.destination = server.host
@@ -130,12 +133,15 @@ class Endings:
                   f'it is {where} now, but in error{fault}; repair it')
 
     def gone(self, item: MoveItem) -> None:
-        """A server that was deleted meanwhile needs no move."""
+        """End the move of a server that was deleted meanwhile."""
         self._end(item, ItemState.SKIPPED, 'The server was deleted.')
 
     def overdue(self, item: MoveItem, reason: str,
                 migration: nova_records.Migration | None) -> None:
-        """Give up; what Nova still works on is never asked for again."""
+        """Give up a move that took too long.
+
+        While Nova still works on it, it is not asked for again.
+        """
         if migration is None:
             self.failed(item, reason)
         else:
@@ -144,9 +150,8 @@ class Endings:
     def deleting(self, item: MoveItem, server: nova_records.Server) -> None:
         """Decide on a server whose deletion has not ended in time.
 
-        Its owner does not want it any more, so it does not keep the host
-        from being emptied. A deletion that was lost is asked for again,
-        once.
+        Its owner does not want it any more, so it does not prevent the host
+        from being emptied. A deletion that hangs is asked for again, once.
         """
         asked = next((action for action in self.actions(item)
                       if action.action == verdicts.DELETE), None)
@@ -167,7 +172,7 @@ class Endings:
                   f'Its deletion{since} does not end.{repeated}')
 
     def _delete_again(self, item: MoveItem) -> None:
-        """Ask for a deletion again, which then has its time to end."""
+        """Ask for a deletion again, which then has time to end."""
         LOG.warning('The deletion of server %s hangs and is asked for '
                     'again.', item.object_id)
         self._deleted_again.add(item.object_id)
@@ -176,14 +181,14 @@ class Endings:
             retry.only_while(self.run.is_owned, nova_requests.delete_again,
                              self.nova, item.object_id)
         except exception.CloudRequestRefused as exc:
-            # The reset to an error was ours: nobody has changed the server
-            # since, and it is not to be looked at anew.
+            # The error state comes from our own reset, and must not make the
+            # server look as if somebody had changed it.
             item.status = 'ERROR'
             self._end(item, ItemState.FAILED,
                       'its deletion hung, and was refused when it was asked '
                       f'for again: {exc}')
         except (exception.NotFound, exception.CloudUnreachable) as exc:
-            # The next look at the server tells what came of it.
+            # The next reading of the server shows the outcome.
             LOG.info('Server %(server)s: %(why)s', {
                 'server': item.object_id, 'why': exc})
 
@@ -192,20 +197,20 @@ class Endings:
         return (item.deleted_again is not None
                 and item.object_id not in self._deleted_again)
 
-    # Another try
+    # Another attempt
 
     def settled(self, item: MoveItem, server: nova_records.Server,
                 evacuating: bool) -> None:
-        """Decide on a server whose own operation has ended meanwhile.
+        """Decide on a server whose other operation has ended.
 
         :param evacuating: the moves are evacuations
         """
         half = verdicts.half_left(server, self.source) and not evacuating
         if half and item.half and not items.waited_enough(item):
-            # Its owner may decide yet.
+            # Its owner may still decide.
             return
         if verdicts.left(server, self.source) and not half:
-            # What it was doing took it off the host.
+            # That operation took it off the host.
             if server.status == 'ERROR' != item.status:
                 self._broke(item, server)
             else:
@@ -221,16 +226,16 @@ class Endings:
     def elsewhere(self, item: MoveItem, server: nova_records.Server) -> None:
         """Decide on a server that somebody else took off the host."""
         self._slots.finish(item.object_id)
-        if verdicts.came_through(server, self.source):
-            self.came(item, server)
+        if verdicts.moved_away(server, self.source):
+            self.arrived(item, server)
         else:
             self._replan(item, server)
 
     def _replan(self, item: MoveItem, server: nova_records.Server,
                 reason: str = '') -> None:
-        """Decide anew on a server that is not as it was planned.
+        """Plan a server again that is not as it was when it was planned.
 
-        :param reason: why a move of it failed
+        :param reason: why its move failed
         """
         found = plans.ladder_of(server, self.run.params, self.source,
                                 item.storage)
@@ -238,7 +243,7 @@ class Endings:
         error = found.error
         if found.wait:
             if not item.wait or found.half != item.half:
-                # A wait of its own begins, however old the item is.
+                # This wait is a new one, whatever the age of the item.
                 item.waiting_since = clock.utcnow()
             elif items.waited_enough(item):
                 error = found.waits_for
@@ -256,12 +261,12 @@ class Endings:
 
     def _ladder(self, item: MoveItem, server: nova_records.Server,
                 ladder: list[Action]) -> tuple[list[Action], str]:
-        """Return a ladder without what would cut off a guest that runs.
+        """Return a ladder that does not cut off a guest that runs.
 
-        The plan said that a server is evacuated for its error only if it
-        was in error then.
+        If the server came into error after it was planned, its guest may
+        still run; then it is not evacuated.
 
-        :returns: the ladder, and what was found if that made it shorter
+        :returns: the ladder, and what was found out about the server
         """
         text = item.in_error
         if (Action.EVACUATE in ladder and not text
@@ -274,15 +279,19 @@ class Endings:
 
     def failed(self, item: MoveItem, reason: str,
                migration: nova_records.Migration | None = None) -> None:
-        """Decide anew, try again, climb the ladder, or give up."""
+        """Decide what follows the failure of a move.
+
+        The server is planned again, the action is tried again, the next
+        action of the ladder is tried, or the server is given up.
+        """
         self._slots.finish(item.object_id)
         server = self.nova.server(item.object_id)
         if not verdicts.exists(server):
             self.gone(item)
             return
-        if verdicts.came_through(server, self.source):
-            # Late, or by somebody else; it must not be moved once more.
-            self.came(item, server)
+        if verdicts.moved_away(server, self.source):
+            # The move succeeded late, or somebody else has moved the server.
+            self.arrived(item, server)
             return
         if verdicts.left(server, self.source) and server.status == 'ERROR':
             self._broke(item, server)
@@ -311,10 +320,10 @@ class Endings:
 
     def _look_into(self, item: MoveItem, server: nova_records.Server,
                    reason: str) -> None:
-        """Find out about a server that a move put in error.
+        """Decide on a server that a move has left in error.
 
-        One whose guest runs on is as good as before, but for Nova's state.
-        That is reset, and the move tried again. Its host is not fenced.
+        If its guest still runs, only Nova's state is wrong. It is reset, and
+        the move is tried again. The host is not fenced for this server.
         """
         found = diagnosis.diagnose(self.nova, server)
         reason = f'{reason}; {found.text}'
@@ -335,9 +344,9 @@ class Endings:
         self._climb(item, reason)
 
     def _climb(self, item: MoveItem, reason: str) -> None:
-        """Try the same again in a while, then the next action at once."""
+        """Try the same action again later, or the next one at once."""
         if self._places.lacking(item, places.FRESH_SECONDS):
-            # It is not the server's fault; the try does not count.
+            # No host is there. The attempt does not count.
             self._mark_request(item)
             self._places.hold(item, reason)
             return
@@ -362,20 +371,23 @@ class Endings:
         self.run.save(item)
 
     def _mark_request(self, item: MoveItem) -> None:
-        """See that the next request is not mistaken for an earlier one."""
+        """Remember the last request, to tell it from the next one."""
         for newest in self.actions(item)[:1]:
             item.known_request = newest.request_id
 
     def _next_target(self, item: MoveItem,
                      ladder: list[Action]) -> str | None:
-        """Return where the next try goes; ``None`` leaves it to Nova."""
+        """Return the destination of the next attempt.
+
+        :returns: ``None`` if Nova chooses it
+        """
         if not ladder:
             return None
         if self._destination is not None:
             return self._destination
         if ladder[0] not in plans.TARGETED:
             return None
-        # Nova's scheduler would choose the host that failed again.
+        # Left to itself, Nova's scheduler would choose the same host again.
         return plans.destinations(
             self._tools, self.run, self.source, [item],
             evacuating=ladder[0] == Action.EVACUATE).get(item.object_id)

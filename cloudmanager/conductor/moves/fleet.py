@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Moves servers off several hosts at a time, in one loop.
+"""Moves servers off several hosts at the same time, in one loop.
 
-Each host has a mover, because Nova is asked about one host at a time. They
-share the limits of the task and the threads that ask Nova.
+Each host has a mover of its own, because Nova is asked about one host at a
+time. All movers share the limits of the task and the threads that ask Nova.
 """
 
 from collections.abc import Collection
@@ -18,7 +18,7 @@ from cloudmanager.planning.terms import Action
 class Fleet:
     """Drives items of a task whose servers are on different hosts.
 
-    :param actions: what is done
+    :param actions: the actions that are allowed
     :param only: ids of the servers that are moved
     """
 
@@ -35,9 +35,9 @@ class Fleet:
                         flight=flight) for source in sources]
 
     def drive(self) -> None:
-        """Move until nothing is left to do.
+        """Move servers until nothing is left to do.
 
-        :raises TaskCancelled: a user cancelled, and nothing runs any more
+        :raises TaskCancelled: a user has cancelled, and all moves have ended
         :raises HandOver: this conductor must stop
         """
         for one in self._movers:
@@ -50,7 +50,7 @@ class Fleet:
             raise exception.TaskCancelled(task=self._run.task_id)
 
     def _round(self) -> bool:
-        """Take everything one step further; false when all is over."""
+        """Take every move one step further; false when all are over."""
         for one in self._movers:
             one.heed()
         for server_id, take in self._calls.ended():

@@ -2,10 +2,9 @@
 """The steps of one move: from the intent to the outcome.
 
 What comes next for a move that is under way is decided here, by its item and
-Nova's records. How it is asked for is in ``starts``, what is done about one
-that is slow in ``supervision``, what is left to do at the end in ``arrivals``.
-What an end means for the item is in ``endings``, and the loop over all moves
-in ``mover``.
+Nova's records. ``starts`` asks Nova for moves, ``supervision`` intervenes in
+slow ones, ``arrivals`` completes them, ``endings`` decides what an end means
+for the item, and ``mover`` has the loop over all moves.
 """
 
 from collections.abc import Callable
@@ -33,10 +32,10 @@ from cloudmanager.planning.terms import Action
 
 LOG = logging.getLogger(__name__)
 
-# After this many seconds without a migration record look at the server, then
-# whenever it has waited twice as long, up to this much longer. Nova lists a
-# record by its changes, so only once it was updated; a busy Nova needs a while
-# for that, and looks keep it busy.
+# After this many seconds without a migration record the server is read, and
+# again each time that the wait has doubled, but at least every
+# NO_RECORD_PAUSE seconds. Nova lists a record only once it was updated; a
+# busy Nova needs a while for that, and readings keep it busy.
 NO_RECORD_SECONDS = 4
 NO_RECORD_PAUSE = 30
 
@@ -81,21 +80,21 @@ class Follower:
         try:
             take()
         except exception.NotFound as exc:
-            # Deleted between two requests; the next look at it tells.
+            # Deleted between two requests; the next reading tells.
             LOG.info('%s', exc)
         except exception.CloudUnreachable as exc:
-            # To leave the loop would be to forget which requests may still
-            # be on their way.
-            LOG.warning('Server %(server)s is not seen: %(why)s',
+            # If the loop ended here, nobody would know which requests may
+            # still be on their way.
+            LOG.warning('Server %(server)s cannot be read: %(why)s',
                         {'server': item.object_id, 'why': exc})
             self._next_look.pop(item.object_id, None)
 
     def step(self, item: MoveItem) -> None:
-        """Take a move further by what Nova says of it now."""
+        """Take a move one step further, as Nova's records say."""
         try:
             self._step(item)
         except exception.NotFound as exc:
-            # Deleted between two requests; the next look at it tells.
+            # Deleted between two requests; the next reading tells.
             LOG.info('%s', exc)
 
     def _step(self, item: MoveItem) -> None:
@@ -134,9 +133,9 @@ class Follower:
 
     def _judge_without_record(self, item: MoveItem,
                               server: nova_records.Server) -> None:
-        if verdicts.came_through(server, self._source):
-            # Somebody else moved it before our request came.
-            self._ends.came(item, server)
+        if verdicts.moved_away(server, self._source):
+            # Somebody else moved it before our request arrived.
+            self._ends.arrived(item, server)
             return
         if server.task_state is not None or not verdicts.action_failed(
                 self._ends.actions(item), item.under_way,
@@ -146,7 +145,7 @@ class Follower:
         self._record.migrations()
         if self._record.latest(item) is None:
             self._ends.failed(item, 'Nova found no host that takes it')
-        # Else the next round judges by the record, and remembers it.
+        # Else the next round judges the move by its record.
 
     def _watch_offload(self, item: MoveItem,
                        server: nova_records.Server) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the item of a server says: pure reading, no I/O.
+"""Questions that the item of a server answers, without I/O.
 
 Items are declared in ``cloudmanager.conductor.records.moves``.
 """
@@ -19,17 +19,17 @@ from cloudmanager.planning import order
 from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
-# How often a server that changed its state meanwhile is decided on anew.
+# How often a server is planned again because its state has changed.
 MAX_REPLANS = 3
-# Shares of a pause by which it is made longer or shorter, so that servers
-# that were refused together are not all asked for together.
+# A pause is made longer or shorter by up to this part of it, so that servers
+# that were refused together are not all asked for again together.
 JITTER = 0.3
-# An abort that had no effect within this many seconds is asked for again.
+# If an abort has no effect within this many seconds, it is asked for again.
 ABORT_AGAIN = 30
 
 
 def waited_enough(item: MoveItem) -> bool:
-    """Tell whether a server's own operation should have ended."""
+    """Tell whether a server has waited long enough for another operation."""
     begun = item.waiting_since or item.created_at
     return (clock.seconds_since(begun)
             > float(CONF.host_tasks.settle_timeout))
@@ -51,7 +51,7 @@ def is_due(item: MoveItem) -> bool:
 
 
 def as_move(item: MoveItem, source: str) -> order.Item:
-    """Return the item as the order of moves sees it."""
+    """Return the item as ``planning.order`` needs it."""
     return order.Item(
         id=item.object_id, source=source, destination=item.destination,
         group_id=item.group_id, priority=item.priority,
@@ -66,12 +66,12 @@ def retries(action: Action) -> int:
 
 
 def asked_since(item: MoveItem) -> datetime.datetime:
-    """Return since when the last request may be among Nova's records."""
+    """Return the earliest time that Nova may have of the last request."""
     return (item.attempt.asked_at or item.created_at) - migrations.CLOCK_SKEW
 
 
 def intervened_within(item: MoveItem, seconds: float) -> bool:
-    """Tell whether Nova was asked to end this attempt a short time ago."""
+    """Tell whether Nova was asked to abort or force this attempt lately."""
     attempt = item.attempt
     at = attempt.intervened_at or attempt.asked_at
     return (attempt.intervened is not None and at is not None
@@ -79,7 +79,7 @@ def intervened_within(item: MoveItem, seconds: float) -> bool:
 
 
 def is_abortable(item: MoveItem, migration: nova_records.Migration) -> bool:
-    """Tell whether Nova can abort a move, and was not just asked to."""
+    """Tell whether Nova can abort a move, and was not asked to just now."""
     return (item.action == Action.LIVE
             and migration.status in verdicts.ABORTABLE
             and not (item.attempt.intervened == Policy.ABORT

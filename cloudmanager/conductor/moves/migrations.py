@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Nova says of a host's moves, read so that it costs Nova little."""
+"""Nova's records of the moves off a host, read at little cost to Nova."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -15,20 +15,20 @@ from cloudmanager.conductor.records.moves import MoveItem
 
 # How far Nova's clock and ours may be apart.
 CLOCK_SKEW = datetime.timedelta(seconds=10)
-# Nova's records are seen in another order than they have times, which come
-# from the clocks of several hosts.
+# The times of Nova's records come from the clocks of several hosts, so a
+# record may become visible after one with a later time.
 OVERLAP = datetime.timedelta(seconds=3)
-# Seconds between two looks at all migrations of the task. In between only
-# those are read that changed since the newest one seen.
+# Seconds between two readings of all migrations of the task. In between, only
+# those are read that changed since the newest one that is known.
 WHOLE_LOOK_SECONDS = 30
-# For this many seconds a server is taken to be as it was seen.
+# A list of servers is used for this many seconds.
 SEEN_SECONDS = 15
-# Those that leave within this many seconds are looked at together.
+# Servers that leave within this many seconds are checked by one list.
 LEAVE_SECONDS = 2
 
 
 class MoveRecord:
-    """The migrations off a host since a task began, and who is still there.
+    """The migrations off a host since a task began, and the servers on it.
 
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like
     :param source: exact name of the host
@@ -44,7 +44,7 @@ class MoveRecord:
         # By Nova's clock.
         self._newest = self._begun_at
         self._whole_at: float | None = None
-        #: Id of the newest migration that is none of the task's.
+        #: Id of the newest migration that began before the task.
         self.baseline = 0
         #: ``clock.monotonic()`` when the migrations were read last.
         self.answered_at = -math.inf
@@ -73,9 +73,9 @@ class MoveRecord:
         return list(self._migrations.values())
 
     def latest(self, item: MoveItem) -> nova_records.Migration | None:
-        """Return the migration that an item's last attempt has made, if any.
+        """Return the migration of an item's last attempt, if there is one.
 
-        It is as it was when the migrations were read last.
+        The migrations are not read for that: ``migrations`` does so.
         """
         after = item.after_migration
         return verdicts.latest(
@@ -93,9 +93,9 @@ class MoveRecord:
                  soon: bool) -> bool | None:
         """Tell whether a server is off the host now that its move is over.
 
-        :param over_at: ``answered_at`` when it was seen to be over
-        :param soon: look at once if need be, do not wait for others
-        :returns: ``None`` when it was not looked at since
+        :param over_at: ``answered_at`` when the move was found to be over
+        :param soon: read at once if necessary; do not wait for other servers
+        :returns: ``None`` if the list has not been read since
         :raises CloudUnreachable: Nova did not answer
         """
         if not self._here.is_newer(over_at) and (
@@ -108,7 +108,7 @@ class MoveRecord:
     def is_in_error(self, server_id: str, over_at: float) -> bool:
         """Tell whether a server is in error now that its move is over.
 
-        :param over_at: ``answered_at`` when it was seen to be over
+        :param over_at: ``answered_at`` when the move was found to be over
         :raises CloudUnreachable: Nova did not answer
         """
         if not self._in_error.is_newer(over_at):

@@ -39,8 +39,8 @@ from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-# A move is looked at this many times as often as it is old, or as the moves
-# before it took.
+# How often a move is read: so many times within its present age, or within
+# the time that earlier moves took.
 POLLS_PER_AGE = 10
 POLLS_PER_MOVE = 20
 
@@ -48,8 +48,8 @@ POLLS_PER_MOVE = 20
 class Flight:
     """What all movers of a task share.
 
-    :ivar slots: of the moves under way
-    :ivar calls: where Nova is asked in threads
+    :ivar slots: counts the moves under way
+    :ivar calls: the threads that ask Nova
     """
 
     def __init__(self, run: engine_run.Run) -> None:
@@ -179,13 +179,13 @@ class Mover:
 
     def until_look(self) -> float:
         """Return the seconds until the next look at Nova."""
-        # A millisecond early is no harm, and no float is exact.
+        # Floats are not exact, and a millisecond too early does no harm.
         return self._look_at - clock.monotonic() - 0.001
 
     def _interval(self) -> float:
         """Return the seconds between two looks at Nova.
 
-        Moves that take long are looked at less often: a look costs Nova
+        Moves that take long are read less often, since a reading costs Nova
         about as much as a step of a move.
         """
         ages = [item.attempt.age for item in self._running()]
@@ -224,17 +224,17 @@ class Mover:
                     if item.object_id == server_id)
         self._follower.collect(item, take)
 
-    # Servers in the middle of something else
+    # Servers with an operation of their own
 
     def _settle(self) -> None:
-        """Decide on servers whose own operation has ended meanwhile."""
+        """Decide on servers that wait for another operation to end."""
         for item in self._waiting():
             if not item.wait:
                 continue
             try:
                 server = self.nova.server(item.object_id)
             except exception.CloudUnreachable as exc:
-                LOG.warning('Server %(server)s is not seen: %(why)s',
+                LOG.warning('Server %(server)s cannot be read: %(why)s',
                             {'server': item.object_id, 'why': exc})
                 return
             self._judge_waiting(item, server)
@@ -256,7 +256,7 @@ class Mover:
             self._ends.settled(item, server, evacuating)
 
     def _holder(self, item: MoveItem) -> str | None:
-        """Return the id of a task that acts on the server alone."""
+        """Return the id of the task that acts on the server, if any."""
         if not item.task:
             return None
         found = db_tasks.find_running(self.run.context,
@@ -274,8 +274,8 @@ class Mover:
             for item in idle:
                 self._follower.step(item)
         except exception.CloudUnreachable as exc:
-            LOG.warning('Nova is out of reach, moves go on unwatched: %s',
-                        exc)
+            LOG.warning('Nova cannot be reached, so moves go on unattended: '
+                        '%s', exc)
 
     def _skip_waiting(self) -> None:
         """Start nothing more once a user has cancelled."""

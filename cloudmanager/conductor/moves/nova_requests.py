@@ -12,7 +12,7 @@ from cloudmanager.planning.terms import Action
 
 
 def lock_reason(run: engine_run.Run) -> str:
-    """Return the reason by which our own locks are known again."""
+    """Return the reason by which we recognize our own locks."""
     return f'cloudmanager task {run.task_id}'
 
 
@@ -21,13 +21,12 @@ def send(nova: protocols.Nova, item: MoveItem, source: str, reason: str,
     """Send the request of a move.
 
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like
-    :param source: the host that the server must still be on
+    :param source: the host on which the server must still be
     :param reason: of the lock that keeps tenants off an evacuated server
-    :param known: the server was seen there a moment ago, as it was planned
+    :param known: whether the server was seen there a moment ago, unchanged
     :returns: whether our lock is on the server now
-    :raises NotFound: the server is not there any more
-    :raises CloudRequestRefused: it is not known that its disks are where it
-        would go
+    :raises NotFound: the server is no longer there
+    :raises CloudRequestRefused: the destination may not reach its disks
     """
     _check_disks(item)
     server_id, target, action = (
@@ -53,21 +52,22 @@ def send(nova: protocols.Nova, item: MoveItem, source: str, reason: str,
 
 
 def delete_again(nova: protocols.Nova, server_id: str) -> None:
-    """Ask once more for a deletion that hangs.
+    """Ask again for a deletion that hangs.
 
-    Nova ignores it while the task of the first one is on the server.
+    The state is reset first: Nova ignores the request while the server has
+    the task of the first one.
 
-    :raises NotFound: it is gone
-    :raises CloudRequestRefused: Nova does not delete it
+    :raises NotFound: the server is gone
+    :raises CloudRequestRefused: Nova refuses to delete it
     """
     nova.reset_state(server_id, 'error')
     nova.request_deletion(server_id)
 
 
 def _check_disks(item: MoveItem) -> None:
-    """Keep a server from being rebuilt where its disks are not reached.
+    """Check that the destination of an evacuation reaches the disks.
 
-    Nova rebuilds it there from its image, without a word.
+    If it does not, Nova rebuilds the server from its image, silently.
     """
     if (item.action != Action.EVACUATE or not item.disks or not item.storage
             or model.EVERYWHERE in item.storage):
@@ -81,7 +81,7 @@ def _check_disks(item: MoveItem) -> None:
 
 def _prepare(nova: protocols.Nova, item: MoveItem,
              server: nova_records.Server | None, reason: str) -> bool:
-    """Bring a server into a state in which Nova rebuilds it.
+    """Bring a server into a state from which Nova rebuilds it.
 
     :returns: whether we have locked it
     """
@@ -89,7 +89,8 @@ def _prepare(nova: protocols.Nova, item: MoveItem,
     lock = item.lock and not locked
     if lock:
         nova.lock(item.object_id, reason)
-    # Nova rebuilds no others; the state that counts is in the item.
+    # Nova does not rebuild servers in other states. If the server was not
+    # read, the item says whether a reset is needed.
     if server is None:
         reset = bool(item.reset_state)
     else:
@@ -101,7 +102,7 @@ def _prepare(nova: protocols.Nova, item: MoveItem,
 
 def unlock(run: engine_run.Run, nova: protocols.Nova,
            server: nova_records.Server | None) -> None:
-    """Take our own lock off a server, never another one."""
+    """Take our own lock off a server, never somebody else's."""
     if (server is not None
             and server.locked_reason == lock_reason(run)):
         run.guard()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether servers have a place to go to at all, and how long they wait.
+"""Whether there is any host for servers to go to, and how long they wait.
 
-While no host is up that may take servers, to ask Nova would burn attempts
-and leave servers in error. They wait for a host, but not for ever.
+While no other host is up and enabled, asking Nova would use up attempts and
+leave servers in error. So servers wait for a host, for a limited time.
 """
 
 from collections.abc import Iterable
@@ -22,12 +22,12 @@ from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-# A list of the hosts in use is good for this many seconds, and for so many
-# when a move has just failed.
+# A list of the hosts in use is valid for this many seconds; the second number
+# counts when a move has just failed.
 LOOK_SECONDS = 2
 FRESH_SECONDS = 0.2
 
-#: What the item of a server says that waits for a host.
+#: The error in the item of a server that waits for a host.
 WAITS = 'waits for a place: no other host is up and enabled'
 
 
@@ -35,7 +35,7 @@ class Places:
     """The hosts that the servers of a task can go to.
 
     :param source: the host that the servers leave
-    :param destination: the only one they may go to, if it is decided
+    :param destination: the only host they may go to, if that is fixed
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools,
@@ -48,10 +48,10 @@ class Places:
         self._hosts: frozenset[str] = frozenset()
 
     def needed_by(self, item: MoveItem) -> bool:
-        """Tell whether the next move of a server needs a host to be chosen.
+        """Tell whether a host has to be chosen for the next move of a server.
 
-        Some have one destination only: on their way back, and when a
-        single server is balanced.
+        Servers on their way back, and a single server that is balanced, have
+        a fixed destination.
         """
         return (item.next_action in plans.TARGETED
                 and self._destination is None
@@ -83,16 +83,17 @@ class Places:
         try:
             return self.needed_by(item) and not self.hosts(seconds)
         except exception.CloudUnreachable:
-            # Then nobody knows.
+            # Nobody knows. The move itself will tell.
             return False
 
     def assign(self, waiting: Iterable[MoveItem],
                evacuating: bool) -> list[MoveItem]:
-        """Return those items that have a place, or need none.
+        """Return the items that have a destination, or need none.
 
-        One whose destination is out of use, or was chosen for a migration
-        while it is evacuated now, gets another one. Others are noted as
-        waiting, and fail when they have waited for too long.
+        An item gets another destination if its own is out of use, or was
+        chosen for a migration and the server is now to be evacuated. An item
+        without any host waits, and fails after ``[host_tasks] place_timeout``
+        seconds.
         """
         free, stale = [], []
         for item in waiting:
@@ -113,7 +114,7 @@ class Places:
 
     @staticmethod
     def _end_wait(item: MoveItem) -> None:
-        """Forget the wait of a server; that is stored when it is moved."""
+        """End the wait of a server. The change is stored with its move."""
         if item.place_since:
             item.place_since = item.error = None
 
@@ -126,15 +127,16 @@ class Places:
 
     @staticmethod
     def _is_for_another_action(item: MoveItem) -> bool:
-        """Tell whether a host was chosen that need not reach the disks.
+        """Tell whether the host was chosen for a migration.
 
-        A migration takes them along, an evacuation does not.
+        A migration takes the disks along. For an evacuation, the host must
+        reach them.
         """
         return (item.next_action == Action.EVACUATE
                 and item.chosen_for not in (None, Action.EVACUATE))
 
     def hold(self, item: MoveItem, reason: str = '') -> None:
-        """Let a server wait for a host, or give up at its deadline.
+        """Let a server wait for a host, or give it up after the timeout.
 
         :param reason: why its last try failed
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks at single servers whose moves the lists do not say enough of."""
+"""Reads single servers, where Nova's lists do not say enough."""
 
 from collections.abc import Callable
 from concurrent import futures
@@ -29,9 +29,9 @@ class ServerReader:
         self._ends = ends
 
     def look(self, item: MoveItem, judge: Judge) -> None:
-        """Read a server, then decide on it.
+        """Read a server in a thread, then decide on it.
 
-        One that is gone needs no decision.
+        :param judge: decides, unless the server is gone
         """
         def take(
                 call: futures.Future[nova_records.Server | None]) -> None:

@@ -24,9 +24,10 @@ from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
 
-# A move that Nova still works on is waited for this many times its limit.
+# How many times its limit a move may take while Nova still works on it.
 HARD_LIMIT = 4
-# Progress of live migrations is read from this age on, this often (s).
+# Age from which the progress of live migrations is read, and the pause
+# between two readings, in seconds.
 PROGRESS_AFTER = 30
 PROGRESS_SECONDS = 10
 # What is left to copy must fall by at least this share of its lowest value
@@ -39,9 +40,9 @@ class Intervention(enum.Enum):
 
     LEAVE = 'leave'
     READ_PROGRESS = 'read-progress'
-    #: Nova never noted it.
+    #: Nova has no record of it.
     LOST = 'lost'
-    #: Nova still works on it, but nobody waits any more.
+    #: Nova still works on it, but it has taken too long.
     OVERDUE = 'overdue'
     ABORT = 'abort'
     FORCE = 'force'
@@ -49,13 +50,13 @@ class Intervention(enum.Enum):
 
 def policy(item: MoveItem) -> Policy:
     """Return what to do about a stalled live migration of a server."""
-    # Owners of servers may have written anything.
+    # The owner of a server may have written anything into its metadata.
     return Policy(item.slow if item.slow in list(Policy)
                   else CONF.host_tasks.slow_migration)
 
 
 def limit(item: MoveItem) -> float:
-    """Return the seconds that a move may take before it is looked into."""
+    """Return how many seconds a move may take."""
     return float(CONF.host_tasks.move_timeout
                  + CONF.host_tasks.move_timeout_per_gib
                  * item.size_mb / 1024)
@@ -106,7 +107,7 @@ def by_progress(item: MoveItem,
             learnt.least, learnt.least_at = remaining, now
             return Intervention.LEAVE, learnt
     if before.least_at is None:
-        # Nova tells nothing of it; then its size must do.
+        # Nova reports no progress, so the time limit decides.
         stalled = before.age >= max(limit(item),
                                     CONF.host_tasks.stall_timeout)
     else:

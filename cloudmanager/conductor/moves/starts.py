@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The beginning of a move: the intent, the request, and Nova's word for it."""
+"""The start of a move: store the intent, ask Nova, and take its answer."""
 
 from concurrent import futures
 import functools
@@ -25,12 +25,12 @@ from cloudmanager.planning.terms import Action
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-# What Nova says of a service that it has not heard of lately.
+# What Nova answers when it has not heard from a nova-compute lately.
 UNAVAILABLE = 'is unavailable at this time'
 
 
 class MoveStarter:
-    """Asks Nova for the moves of a task, each once.
+    """Asks Nova for the moves of a task, for each exactly once.
 
     :param source: the host that the servers leave
     :param calls: where Nova is asked in threads
@@ -49,7 +49,7 @@ class MoveStarter:
         self._ends = ends
 
     def begin(self, item: MoveItem) -> None:
-        """Write the intent, then ask Nova in a thread."""
+        """Store the intent, then ask Nova in a thread."""
         known = self._is_known(item)
         item.state, item.action = ItemState.RUNNING, item.ladder[0]
         item.attempts += 1
@@ -59,10 +59,10 @@ class MoveStarter:
         self._ask(item, known)
 
     def _is_known(self, item: MoveItem) -> bool:
-        """Tell whether a server need not be looked at before its move.
+        """Tell whether a server need not be read before its move.
 
-        Of one that is locked for its evacuation, a lock that its owner put
-        on it meanwhile is to stay.
+        Before its evacuation a server gets our lock, unless its owner has
+        locked it: that lock must stay. So whether it is locked must be known.
         """
         if item.attempts:
             return False
@@ -92,15 +92,15 @@ class MoveStarter:
             else:
                 self._ends.failed(item, str(exc))
         except exception.CloudUnreachable:
-            # Nova may have got it: the phase stays, the records tell.
+            # Nova may have got it. The phase stays; Nova's records will tell.
             LOG.warning('Nova did not answer for server %s.', item.object_id)
         else:
             self._accepted(item, lock_taken)
 
     def _is_passing(self, item: MoveItem, reason: str) -> bool:
-        """Tell whether Nova refused a move for a moment only.
+        """Tell whether Nova's refusal will pass.
 
-        So it does when a heartbeat of a nova-compute is late.
+        Nova refuses for a moment when a heartbeat of a nova-compute is late.
         """
         if UNAVAILABLE not in reason:
             return False
@@ -114,10 +114,10 @@ class MoveStarter:
 
     def _accepted(self, item: MoveItem,
                   lock_taken: bool | None = None) -> None:
-        """Nova has taken the request of a move.
+        """Note that Nova has accepted the request.
 
-        :param lock_taken: whether a lock of ours is on the server since;
-            ``None`` when only a look at it can tell
+        :param lock_taken: whether our lock is on the server now; ``None`` if
+            only a reading of the server can tell
         """
         item.attempt.phase = Phase.FOLLOW
         item.attempt.lock_taken = lock_taken

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks after moves that have not ended; ``slow`` decides what to do."""
+"""Intervenes in moves that take long. ``slow`` decides what to do."""
 
 from collections.abc import Callable
 import functools
@@ -20,7 +20,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Looks after the moves of a task.
+    """Supervises the moves of a task.
 
     :param calls: where Nova is asked in threads
     :param ends: what becomes of moves that are given up
@@ -35,9 +35,9 @@ class Supervisor:
 
     def look_after(self, item: MoveItem,
                    migration: nova_records.Migration | None) -> None:
-        """Let a move go on, or do something about it.
+        """Let a move go on, or intervene.
 
-        :param migration: Nova's record of it, ``None`` when there is none
+        :param migration: Nova's record of the move; ``None`` without one
         """
         decision = slow.decide(item, migration)
         if decision is slow.Intervention.LOST:
@@ -52,7 +52,7 @@ class Supervisor:
 
     def _judge(self, item: MoveItem,
                migration: nova_records.Migration) -> None:
-        """Let a live migration go on while what remains shrinks."""
+        """Let a live migration go on while it makes progress."""
         remaining = next(
             (entry.memory_remaining_bytes for entry in
              self._nova.server_migrations(item.object_id)
@@ -87,6 +87,6 @@ class Supervisor:
                             self._unanswered, item))
 
     def _unanswered(self, item: MoveItem) -> None:
-        """To abort or force once more does no harm."""
+        """Forget the request, so that it is sent again: that does no harm."""
         item.attempt.intervened = None
         self._run.save(item)

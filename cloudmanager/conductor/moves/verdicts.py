@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Nova's records say of a move: pure decisions, no I/O."""
+"""What Nova's records say about a move; no I/O."""
 
 from collections.abc import Iterable
 import dataclasses
@@ -22,7 +22,7 @@ _FAILED = frozenset(('error', 'failed', 'cancelled', 'reverted'))
 _ENDED = {Action.LIVE: frozenset(('completed',)),
           Action.COLD: frozenset(('confirmed',)),
           Action.EVACUATE: frozenset(('done', 'completed'))}
-#: vm_states of which Nova's evacuation takes servers.
+#: vm_states from which Nova evacuates servers.
 EVACUATED_STATES = frozenset(('active', 'stopped', 'error'))
 #: Statuses of live migrations that Nova can abort.
 ABORTABLE = frozenset(('running', 'queued'))
@@ -34,7 +34,7 @@ DELETING = frozenset(('deleting', 'soft-deleting'))
 
 
 class Verdict(enum.Enum):
-    """What a move has come to."""
+    """The state of a move."""
 
     RUNNING = 'running'
     FINISHED = 'finished'
@@ -44,7 +44,7 @@ class Verdict(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
-    """A verdict, where the server went, and the reason of a failure."""
+    """A verdict, the destination, and the reason for a failure."""
 
     verdict: Verdict
     destination: str | None = None
@@ -79,7 +79,11 @@ def by_migration(action: Action,
 
 def newer(actions: Iterable[nova_records.Action],
           known: str | None) -> list[nova_records.Action]:
-    """Return the actions, newest first, that came after a known request."""
+    """Return the actions that are newer than a known request.
+
+    :param actions: newest first
+    :param known: id of the request; ``None`` if none is known
+    """
     found = []
     for item in actions:
         if item.request_id == known:
@@ -90,10 +94,10 @@ def newer(actions: Iterable[nova_records.Action],
 
 def asked(actions: list[nova_records.Action], action: Action,
           since: datetime.datetime) -> bool:
-    """Tell whether Nova has a request for an action since a time.
+    """Tell whether Nova got a request for an action since a time.
 
     :param actions: the server's instance actions
-    :param since: when we meant to ask, less what clocks may be apart
+    :param since: when we were about to ask, minus the skew of clocks
     """
     name = NOVA_ACTION[action]
     return any(item.action == name and item.start_time >= since
@@ -112,26 +116,28 @@ def action_failed(actions: list[nova_records.Action], action: Action,
 
 def exists(server: nova_records.Server | None
            ) -> TypeGuard[nova_records.Server]:
-    """Tell whether there is a server still; it was not deleted."""
+    """Tell whether a server still exists."""
     return server is not None and server.status not in GONE
 
 
 def left(server: nova_records.Server, source: str) -> bool:
-    """Tell whether a server is at rest on another host, or on none."""
+    """Tell whether a server has no task and is on another host, or on none."""
     return server.task_state is None and server.host != source
 
 
 def arrived(server: nova_records.Server, source: str) -> bool:
-    """Tell whether a server is at rest on another host."""
+    """Tell whether a server has no task and is on another host."""
     return left(server, source) and server.host is not None
 
 
 def half_left(server: nova_records.Server, source: str) -> bool:
-    """Tell whether half of a server that left a host still stays there."""
+    """Tell whether a server has left a host but its old half is still there.
+    """
     return left(server, source) and server.status == 'VERIFY_RESIZE'
 
 
-def came_through(server: nova_records.Server, source: str) -> bool:
-    """Tell whether a server left a host and nothing of it stays there."""
+def moved_away(server: nova_records.Server, source: str) -> bool:
+    """Tell whether a server has left a host and nothing of it is left there.
+    """
     return (left(server, source) and server.status != 'ERROR'
             and not half_left(server, source))

@@ -20,11 +20,11 @@ LOG = logging.getLogger(__name__)
 
 
 class Step(task.Task):
-    """A step: one side effect, which bears being begun twice.
+    """A step of a flow: one side effect, which may be begun twice.
 
-    Subclasses write ``do`` and, where there is something to put back,
-    ``undo``. What later steps or a successor need is in a record of
-    ``conductor.records``, which the run keeps.
+    Subclasses implement ``do`` and, if they have something to put back,
+    ``undo``. What later steps or a successor need goes into a record of
+    ``conductor.records``, which the run stores.
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools) -> None:
@@ -43,7 +43,8 @@ class Step(task.Task):
                 self._hand_over(exc)
             except exception.CloudUnreachable as exc:
                 if clock.monotonic() - begun > CONF.cloud.retry_total:
-                    # For so long it can only have worked in between.
+                    # A single outage would have ended the call sooner, so
+                    # the cloud has answered in between.
                     failing_since = clock.monotonic()
                 if (clock.monotonic() - failing_since
                         > CONF.cloud.outage_timeout):
@@ -55,10 +56,10 @@ class Step(task.Task):
                 self.run.pause(CONF.cloud.retry_max_delay)
 
     def _hand_over(self, exc: Exception) -> NoReturn:
-        """Leave the work as it is.
+        """Leave the work as it is, for whoever claims the task next.
 
-        Nothing is wrong with it; the means to remember it are away, or
-        another conductor has it.
+        Nothing is wrong with it, but the database is away, or another
+        conductor has the task.
         """
         LOG.warning('Step %(step)s of task %(task)s stops: %(why)s',
                     {'step': self.name, 'task': self.run.task_id,
@@ -73,8 +74,8 @@ class Step(task.Task):
         except (db_exc.DBError, exception.LeaseLost) as exc:
             self._hand_over(exc)
         except Exception:
-            # A revert that raises would keep earlier steps from being put
-            # back and hide the first error.
+            # If a revert raised, TaskFlow would not revert the earlier steps,
+            # and the first error would be hidden.
             LOG.exception('Step %(step)s of task %(task)s could not be put '
                           'back.', {'step': self.name,
                                     'task': self.run.task_id})
@@ -84,11 +85,11 @@ class Step(task.Task):
         raise NotImplementedError
 
     def undo(self, causes: list[failure.Failure]) -> None:
-        """Put the world back in order.
+        """Put back what the step has changed.
 
-        :param causes: the ``taskflow.types.failure.Failure`` objects that
-            made the flow fail; after a restart they know the names of
-            their exceptions, not the exceptions
+        :param causes: what made the flow fail; after a restart of the
+            process these have the names of the exceptions, but not the
+            exceptions themselves
         """
 
 
@@ -97,5 +98,5 @@ class HostStep(Step):
 
     @property
     def memory(self) -> HostMemory:
-        """What the task remembers; who changes it has the run keep it."""
+        """What the task remembers; after a change, call ``run.keep``."""
         return self.run.recall(HostMemory)

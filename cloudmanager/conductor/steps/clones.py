@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Steps of cloning a server: plan, take snapshots, make, clear up, verify.
+"""Steps that clone a server: plan, take snapshots, create, clean up, verify.
 
-One snapshot of each volume, and one image of a root disk that is no volume,
-serve all clones of a task: they are like each other. All that, and the key
-pair that the clones are made with, is removed at the end, whatever the end is.
+All clones of a task are made from the same snapshots of the volumes, and from
+one image of the root disk if that is not a volume. These, and the key pair
+that the clones are created with, are removed at the end, whatever happened.
 """
 
 from collections.abc import Callable
@@ -30,10 +30,10 @@ from cloudmanager.domain.task_states import ItemState
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-#: Statuses of images and snapshots that nothing comes of any more.
+#: Statuses of images and snapshots that will never be usable.
 _BROKEN = frozenset(('error', 'killed', 'deleted', 'pending_delete',
                      'error_deleting', 'deleting'))
-# As many characters of the owner's name of a key as leave room for the id.
+# How many characters of the owner's key name are used: the id needs the rest.
 _KEY_NAME = 200
 
 
@@ -66,13 +66,13 @@ class PlanClones(Step):
         self.run.keep(memory)
 
     def _key(self, name: str, user_id: str) -> nova_copies.KeyPair | None:
-        """Return a key pair of our own like that of the server.
+        """Return a key pair of our own with the public key of the server's.
 
-        Nova takes key pairs of whoever asks for a server only.
+        Nova accepts only key pairs of the user that asks for a server.
 
-        :param name: of the server's
-        :param user_id: whose it is
-        :returns: ``None`` when its owner has removed it
+        :param name: of the server's key pair
+        :param user_id: its owner
+        :returns: ``None`` if the owner has removed it
         """
         found = self.tools.nova.keypair(name, user_id)
         if found is None:
@@ -83,7 +83,7 @@ class PlanClones(Step):
 
 
 class TakeSnapshots(Step):
-    """Take the image and the snapshots that the clones are made of."""
+    """Take the image and the snapshots from which clones are made."""
 
     def do(self) -> None:
         self.run.checkpoint()
@@ -95,7 +95,7 @@ class TakeSnapshots(Step):
         self._take(shared, [key for key in keys if key == templates.IMAGE])
 
     def _take(self, shared: templates.Templates, waiting: list[str]) -> None:
-        """Ask for some of them at once, and wait until they are there."""
+        """Ask for some of them together, and wait until all are ready."""
         begun = clock.utcnow()
         while waiting:
             self.run.checkpoint()
@@ -130,13 +130,13 @@ class TakeSnapshots(Step):
 
 
 class MakeClones(Step):
-    """Make the clones, some at a time, each whole or not at all."""
+    """Create the clones, several at a time, each completely or not at all."""
 
     def do(self) -> None:
         self._maker().drive()
 
     def undo(self, causes: list[failure.Failure]) -> None:
-        """Take away what is not whole, whatever went wrong."""
+        """Remove clones that are not complete, whatever the failure."""
         outlast(self, lambda: self._maker().give_up(
             str(causes[0].exception_str) if causes else 'the task failed'))
 
@@ -146,16 +146,16 @@ class MakeClones(Step):
 
 
 class ClearUp(Step):
-    """Take away what the clones were made of."""
+    """Remove the image, the snapshots and the key pair."""
 
     def do(self) -> None:
         clear_up(self)
 
 
 def outlast(step: Step, function: Callable[[], None]) -> None:
-    """Call a function until the cloud is there for it, for some time.
+    """Call a function, and repeat it while the cloud cannot be reached.
 
-    :raises CloudUnreachable: it was away for too long
+    :raises CloudUnreachable: the cloud was away for too long
     """
     begun = clock.monotonic()
     while True:
@@ -168,9 +168,9 @@ def outlast(step: Step, function: Callable[[], None]) -> None:
 
 
 def clear_up(step: Step) -> None:
-    """Take away image, snapshots and key pair, as far as that goes.
+    """Remove image, snapshots and key pair, as far as possible.
 
-    Some back ends keep a snapshot as long as volumes made of it are there.
+    Some back ends keep a snapshot as long as volumes made from it exist.
     """
     if step.run.recall(CloneMemory).clone is None:
         return
@@ -211,7 +211,7 @@ def _leave(step: Step, shared: templates.Templates, keys: list[str]) -> None:
 
 
 class VerifyClones(Step):
-    """Say what was made; end the task as failed if not all was."""
+    """Report the clones; the task fails if one of them is missing."""
 
     def do(self) -> None:
         found = self.run.items(CloneItem)
@@ -235,5 +235,5 @@ class VerifyClones(Step):
         if memory.left:
             found.append(f'left behind: {memory.left}')
         if memory.facts.keyless:
-            found.append('without a key pair, as its owner has removed it')
+            found.append('without a key pair, since its owner has removed it')
         return found

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steps that take a host out of the cloud for good.
 
-Everything up to ``RemoveService`` can be undone and is; that step is the
-point of no return, and what comes after it can be repeated.
+``RemoveService`` is the point of no return. If an earlier step fails, all is
+undone; the steps after it can be repeated.
 """
 
 
@@ -23,7 +23,7 @@ LOG = logging.getLogger(__name__)
 
 
 class FindHost(HostStep):
-    """Note what there is of the host before anything is taken away."""
+    """Write down what the cloud has of the host before it is removed."""
 
     def do(self) -> None:
         self.run.checkpoint()
@@ -32,8 +32,7 @@ class FindHost(HostStep):
         nova, name = self.tools.nova, self.run.host
         aggregates = [item.name for item in nova.aggregates()
                       if name in item.hosts]
-        # By their names too: of a host that Nova has forgotten only those
-        # are left.
+        # If Nova has forgotten the host, only Placement still has it.
         self.memory.providers = [
             item.id for item in nova.hypervisors() if item.host == name] or [
                 entry.uuid for entry in self.tools.placement.providers(name)]
@@ -42,7 +41,7 @@ class FindHost(HostStep):
 
 
 class AwaitMigrations(HostStep):
-    """Wait for the open migrations of the host, if that is wanted."""
+    """Wait for open migrations of the host, if the request says so."""
 
     def do(self) -> None:
         begun = clock.utcnow()
@@ -60,9 +59,9 @@ class AwaitMigrations(HostStep):
 
 
 class SwitchOff(HostStep):
-    """Switch the empty host off; a nova-compute would come back.
+    """Switch the empty host off, or its nova-compute would register again.
 
-    One without a power control must have been stopped by hand.
+    If the host has no power control, somebody must have stopped it.
     """
 
     def do(self) -> None:
@@ -152,7 +151,10 @@ class CleanUp(HostStep):
             placement.delete_provider(uuid)
 
     def _clean_cinder(self) -> str:
-        """Take the host's services of Cinder out of use, or away."""
+        """Disable the host's services of Cinder, and remove them if possible.
+
+        :returns: what was done, for the result of the task
+        """
         try:
             found = self.tools.cinder.services(self.run.host)
         except exception.CloudServiceMissing:

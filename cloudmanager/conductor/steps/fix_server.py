@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Treats one server: look, decide, take a step, look again.
+"""Wakes, resets, recovers or repairs one server, step by step.
 
-The decisions are in ``cloudmanager.planning.remedies``. The item of the
-server has what a successor needs: the step that is being taken, and those
-that were.
+It reads the server, decides on the next step, takes it, and reads again.
+``cloudmanager.planning.remedies`` decides. The item of the server has what a
+successor needs: the step that is being taken, and those before it.
 """
 
 
@@ -26,7 +26,7 @@ LOG = logging.getLogger(__name__)
 
 
 class FixServer(server_step.ServerStep):
-    """Take the steps that the action of the task decides on."""
+    """Take one step after the other, as the rules of the action decide."""
 
     def do(self) -> None:
         item = self.item()
@@ -35,7 +35,7 @@ class FixServer(server_step.ServerStep):
             step = item.step
             if step is not None:
                 error = self._take(item, step)
-                # To move it writes to its item, too.
+                # A move writes to the item, too.
                 item = self.item()
                 self._end_step(item, step, error)
             self.run.checkpoint()
@@ -43,7 +43,7 @@ class FixServer(server_step.ServerStep):
                 self.tools, self.server_id, ask_guest=True)
             decision = decide(seen, item.history)
             if server is None:
-                # Whatever was decided: it is there for nothing any more.
+                # It was deleted, so whatever was decided comes too late.
                 self.fail(item, self.story(item, decision.text))
             if decision.end is remedies.End.STEP:
                 self._begin_step(item, server, decision)
@@ -67,9 +67,9 @@ class FixServer(server_step.ServerStep):
         self.run.save(item)
 
     def _take(self, item: ServerItem, step: remedies.Step) -> str:
-        """Take the step that is written down, or go on with it.
+        """Begin the step that is written down, or go on with it.
 
-        :returns: why it failed; empty when it did not
+        :returns: why it failed; empty if it succeeded
         """
         if step == remedies.Step.EVACUATE:
             try:
@@ -107,10 +107,10 @@ class FixServer(server_step.ServerStep):
         self.run.result = f'Server {server.name} ({server.id}): {text}.'
 
     def story(self, item: ServerItem, end: str) -> str:
-        """Return the diagnosis, the steps, and the end, in words."""
+        """Tell the diagnosis, the steps, and the end."""
         if not item.history:
             return end
-        # What it failed by in the end need not be said twice.
+        # The last error may be part of the end, and is not said twice.
         steps = [f'{tried.step} failed ({tried.error})' if tried.error
                  else tried.step for tried in item.history
                  if not tried.error or tried.error not in end]
@@ -118,6 +118,6 @@ class FixServer(server_step.ServerStep):
             item.diagnosis, ', '.join(steps), end) if text)
 
     def undo(self, causes: list[failure.Failure]) -> None:
-        """Take a lock of ours off; all else is left for another try."""
+        """Take our lock off. The rest is left for another attempt."""
         for item in self.run.items(MoveItem):
             evacuation.release(self.run, self.tools, item)

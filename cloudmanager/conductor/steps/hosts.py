@@ -36,7 +36,7 @@ LOG = logging.getLogger(__name__)
 
 DRAIN_ACTIONS = frozenset((Action.LIVE, Action.COLD, Action.OFFLOAD))
 EMPTY_READINGS = 2
-#: Failures that came before anything was done to a living host.
+#: Failures that come before anything has been done to a host that is alive.
 BEFORE_IT_BEGAN: tuple[type[Exception], ...] = (exception.TaskCancelled,
                                                 exception.NoPlace)
 #: For actions that leave a host as they found it when they fail.
@@ -44,11 +44,12 @@ ANY_FAILURE: tuple[type[Exception], ...] = (Exception,)
 
 
 class DisableHost(HostStep):
-    """Keep new servers off the host, and remember how it was.
+    """Keep new servers off the host, and remember whether it was enabled.
 
-    :param enabled_after: failures of the task after which the host is
-        enabled again, if it was; after others the operator decides
-    :param early: is begun meanwhile, if the host is to be emptied then
+    :param enabled_after: failures of the task after which the host is enabled
+        again if it was enabled before; after any other, an operator decides
+    :param early: the plan for the servers of the host, which is made in the
+        meantime if the host is to be emptied
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools,
@@ -79,12 +80,12 @@ class DisableHost(HostStep):
                 service, status='disabled'))
 
     def _check_volumes(self) -> None:
-        """Check that LVM of a living host has no work under way.
+        """Check that no task works on volumes of a host that is alive.
 
-        That a task of a volume may begin at the same moment does not
-        matter: both write first, then look.
+        A task of a volume may begin at the same moment. Both write their row
+        first and look for the other then, so one of them sees the other.
 
-        :raises TaskConflict: it has
+        :raises TaskConflict: a task works on a volume of the host
         """
         if self.run.name in db_tasks.DRAINS:
             volume_checks.check_no_volume_work(self.run.context,
@@ -94,7 +95,7 @@ class DisableHost(HostStep):
         return f'cloudmanager: {self.run.name}, task {self.run.task_id}'
 
     def undo(self, causes: list[failure.Failure]) -> None:
-        """Enable the host again where nothing bad can come of it."""
+        """Enable the host again if it is as it was before the task."""
         memory = self.memory
         service = self.tools.nova.service(self.run.host)
         if service is None or service.disabled_reason != self._reason():
@@ -108,7 +109,7 @@ class DisableHost(HostStep):
             self.tools.nova.enable_service(service.id)
 
     def _is_harmless(self, causes: list[failure.Failure]) -> bool:
-        """Tell whether the host is as good as before the task."""
+        """Tell whether the failures leave the host as it was."""
         if self._enabled_after is ANY_FAILURE:
             return True
         return bool(causes) and all(cause.check(*self._enabled_after)
@@ -130,15 +131,15 @@ class PlanMoves(HostStep):
         self.run.checkpoint()
         plan = self._early.wait() or make_plan(self)
         if not self.run.items(MoveItem):
-            # Others may have taken the places since the request.
+            # Other servers may have taken the room since the request.
             plans.check_places(plan, self.run.host, self.run.params)
         add_planned(self, plan)
 
 
 class PlanEvacuation(HostStep):
-    """Write an item for each server on the host, as planned early or now.
+    """Write an item for each server on the host.
 
-    :param early: may have been begun by an earlier step
+    :param early: the plan that the step before may have begun to make
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools,
@@ -155,12 +156,12 @@ class PlanEvacuation(HostStep):
 
 
 def plan_moves(step: HostStep) -> None:
-    """Add items for the servers on a living host that have none yet."""
+    """Add items for servers on a host that is alive, if they have none."""
     add_planned(step, make_plan(step))
 
 
 def make_plan(step: HostStep) -> planning_plan.Plan:
-    """Plan to empty the living host of a task."""
+    """Plan how to empty the host of a task, which is alive."""
     return plans.make_plan(step.tools, 'drain', step.run.host,
                            step.run.params, step.run.task_id)
 
@@ -173,10 +174,10 @@ def add_planned(step: HostStep, plan: planning_plan.Plan) -> None:
 
 
 def _wait_for_others(step: HostStep) -> None:
-    """Let those servers wait that a task of their own acts on.
+    """Let servers wait that other tasks act on.
 
-    Such a task writes first and looks then, as this one does: one of the
-    two sees the other, whichever comes first.
+    Such a task writes its row first and looks for others then, as this one
+    does. So one of the two sees the other.
     """
     waiting = {f'server:{item.object_id}': item
                for item in step.run.items(MoveItem)
@@ -189,7 +190,7 @@ def _wait_for_others(step: HostStep) -> None:
 
 
 class MoveServers(HostStep):
-    """Empty the host, again and again until it is seen empty twice."""
+    """Move servers off the host until it is found empty twice in a row."""
 
     def do(self) -> None:
         for reading in range(EMPTY_READINGS):
@@ -198,7 +199,7 @@ class MoveServers(HostStep):
             self._empty()
 
     def _empty(self) -> None:
-        """Move what is there, and what was built there meanwhile."""
+        """Move the servers on the host, and those that arrive meanwhile."""
         while True:
             mover.Mover(self.run, self.tools, DRAIN_ACTIONS,
                         source=self.run.host).drive()
@@ -208,27 +209,27 @@ class MoveServers(HostStep):
                        self.tools.nova.servers_on(self.run.host)}
             changed = [known[key] for key, server in present.items()
                        if key in known
-                       and _failed_otherwise(known[key], server)]
+                       and _has_changed(known[key], server)]
             for item in changed:
-                self._decide_anew(item)
+                self._decide_again(item)
             new = not present.keys() <= known.keys()
             if new:
                 plan_moves(self)
             if not (new or changed):
                 return
 
-    def _decide_anew(self, item: MoveItem) -> None:
-        """Have a server looked at again that failed as something else."""
+    def _decide_again(self, item: MoveItem) -> None:
+        """Let a server be looked at again that has changed since it failed."""
         item.state, item.wait = ItemState.PENDING, True
         item.waiting_since = clock.utcnow()
         self.run.save(item)
 
 
-def _failed_otherwise(item: MoveItem,
-                      server: nova_records.Server) -> bool:
-    """Tell whether what a server failed by is no longer true of it.
+def _has_changed(item: MoveItem, server: nova_records.Server) -> bool:
+    """Tell whether a failed server is no longer as it was when it failed.
 
-    An old half came back, a suspended server was resumed.
+    For example, its resize was reverted, or it was suspended and has been
+    resumed.
     """
     in_error = item.in_error and server.status == 'ERROR'
     return (item.state == ItemState.FAILED and not in_error
@@ -237,7 +238,7 @@ def _failed_otherwise(item: MoveItem,
 
 
 class EvacuateServers(HostStep):
-    """Rebuild the servers elsewhere, by priority."""
+    """Rebuild the servers on other hosts, by priority."""
 
     def do(self) -> None:
         mover.Mover(self.run, self.tools,
@@ -245,7 +246,7 @@ class EvacuateServers(HostStep):
                     source=self.run.host).drive()
 
     def undo(self, causes: list[failure.Failure]) -> None:
-        """Remove locks of ours that are left, whatever went wrong."""
+        """Remove our locks that are left, whatever the failure."""
         for item in self.run.items(MoveItem):
             if not item.lock or not item.attempts:
                 continue
@@ -260,9 +261,9 @@ class EvacuateServers(HostStep):
 
 
 class Fence(HostStep):
-    """Prove that the host is off.
+    """Make sure that the host is off.
 
-    :param early: is begun meanwhile
+    :param early: the plan, which is made in the meantime
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools,
@@ -274,9 +275,10 @@ class Fence(HostStep):
         self.run.checkpoint()
         params, memory = self.run.params, self.memory
         if not memory.fenced:
-            # A fence that was begun goes on: Nova takes a host for up for
-            # some time after its power was cut. So do tasks of older
-            # versions, whose requests could not say ``force``.
+            # If the fence was begun already, the checks are over: Nova takes
+            # a host for up for some time after its power was cut. They are
+            # left out for tasks of older versions, too, whose requests had
+            # no field ``force``.
             new = 'force' in params and not memory.fence_begun
             if new:
                 self._check_down()
@@ -305,13 +307,14 @@ class Fence(HostStep):
     def _check_rebuilds(self) -> None:
         """Check that something can be rebuilt before guests lose their power.
 
-        They may still run on a host that is only out of Nova's sight.
+        The guests may still run: perhaps Nova only has lost sight of the
+        host.
 
-        :raises TaskFailed: all servers have to stay for their data's sake
+        :raises TaskFailed: no server can be rebuilt without losing data
         """
         host, params = self.run.host, self.run.params
-        # Where the power is off already nothing is lost by going on. All of
-        # the plan is waited for only if a quick look does not settle it.
+        # If the power is off already, going on does no harm. The whole plan
+        # is waited for only if a quick look does not settle the question.
         if params.get('fenced') or not plans.stay_at_a_glance(
                 self.tools, host, params):
             return
@@ -321,8 +324,8 @@ class Fence(HostStep):
             return
         add_planned(self, plan)
         raise exception.TaskFailed(
-            reason=f'Host {host} is not fenced, as nothing on it can be '
-                   'rebuilt; ' + _names(host, [
+            reason=f'Host {host} is not fenced, since no server on it can '
+                   'be rebuilt; ' + _names(host, [
                        item for item in self.run.items(MoveItem)
                        if item.state == ItemState.FAILED]))
 
@@ -351,18 +354,18 @@ class VerifyItems(HostStep):
             raise exception.TaskFailed(reason=_names(self.run.host, failed))
 
     def _judge(self, item: MoveItem) -> None:
-        """Look once more: some failures turn out well, but late."""
+        """Look once more: a move that failed may have ended well since."""
         server = self.tools.nova.server(item.object_id)
         if server is None or (server.status in verdicts.GONE
                               and server.status != item.status):
             item.state, item.error = (
                 ItemState.SKIPPED, 'The server was deleted.')
-        elif verdicts.came_through(server, self.run.host):
+        elif verdicts.moved_away(server, self.run.host):
             nova_requests.unlock(self.run, self.tools.nova, server)
             item.state, item.error = ItemState.DONE, None
             item.destination = server.host
         elif item.state == ItemState.PENDING:
-            # Nothing on its ladder was left that may be done.
+            # No allowed action was left to try.
             item.state = ItemState.FAILED
             item.error = item.error or 'no allowed action is left'
         else:
@@ -371,13 +374,13 @@ class VerifyItems(HostStep):
 
 
 def _deleting(found: list[MoveItem]) -> str:
-    """Return which servers are being deleted, as the end of a sentence."""
+    """Name the servers whose deletion hangs, as the end of a sentence."""
     names = [f'{item.name} ({item.object_id})' for item in found
              if item.deleting]
     if not names:
         return ''
-    return (f'; the deletion of {len(names)} does not end, which is no '
-            f'failure of the move: {", ".join(names)}')
+    return (f'; the deletion of {len(names)} does not end, which does not '
+            f'count as a failure: {", ".join(names)}')
 
 
 def _names(host: str, failed: list[MoveItem]) -> str:

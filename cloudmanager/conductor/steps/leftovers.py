@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last step of the ladder: fence a living host for what is left on it.
+"""The last resort of a drain: fence the host, and evacuate what is left.
 
-The fence cuts off all that runs there, so who is on the host and what runs is
-looked at anew right before it. The host is fenced if a plan made then says
-that each server left is evacuated, and each has a place; else it stays on.
+A fence cuts the power of all that runs on the host. So right before it, the
+servers on the host and their states are read again, and a plan is made. The
+host is fenced only if that plan evacuates each server that is left, and each
+has a place. If not, it stays on.
 """
 
 
@@ -28,18 +29,18 @@ LOG = logging.getLogger(__name__)
 
 _OPEN = (ItemState.PENDING, ItemState.RUNNING)
 _OVER = (ItemState.DONE, ItemState.SKIPPED)
-# What is left keeps changing if it does so in so many looks.
-LOOKS = 4
+# If the servers still change after this many readings, the host stays on.
+READINGS = 4
 
 
 class EvacuateLeftovers(host_steps.EvacuateServers):
-    """The ladder's last step: fence the host and rebuild what is left."""
+    """Fence the host and rebuild the servers that are left on it."""
 
-    #: Hosts that take servers, as they were seen last.
+    #: Hosts that take servers, by the last reading.
     _usable: frozenset[str] = frozenset()
 
     def do(self) -> None:
-        # Once the power was touched nothing can be seen of the guests.
+        # Once the fence was begun, nobody can tell what the guests do.
         if not (self.memory.fenced or self.memory.fence_begun):
             if not self._may_fence():
                 return
@@ -52,17 +53,20 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
         super().do()
 
     def _may_fence(self) -> bool:
-        """Look at the host anew, and move what can be moved after all."""
+        """Read the host again, and move what can be moved after all.
+
+        :returns: whether the host may be fenced
+        """
         if not self.run.params.get('allow_evacuate'):
             return False
         if any(item.over_budget for item in self.run.items(MoveItem)):
             # A fence would disturb those servers most of all.
             return False
         why = 'its servers keep changing'
-        for look in range(LOOKS):
+        for reading in range(READINGS):
             if all(item.state in _OVER for item in self.run.items(MoveItem)):
                 return False
-            if look:
+            if reading:
                 self.run.pause(CONF.host_tasks.poll_interval_max)
             before = self._picture()
             plan = plans.make_plan(
@@ -80,13 +84,13 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
             if not busy and self._picture() == before:
                 return True
             why = busy or why
-            LOG.info('What is left on host %(host)s is looked at again: '
+            LOG.info('The servers left on host %(host)s are read again: '
                      '%(why)s', {'host': self.run.host, 'why': why})
         self._keep(self._waiting(), f'the host is not fenced: {why}')
         return False
 
     def _picture(self) -> frozenset[tuple[object, ...]]:
-        """Return who is on the host, and in which state."""
+        """Return the servers on the host, and their states."""
         nova, host = self.tools.nova, self.run.host
         return frozenset(
             [(server.id, server.vm_state, server.task_state,
@@ -119,14 +123,14 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
         self._usable = frozenset(
             service.host for service in self.tools.nova.services()
             if service.status == 'enabled' and service.state == 'up')
-        # A list: all of them are to be renewed.
+        # A list, since any() would stop at the first one.
         return any([self._renew(
             item, entries.get(item.object_id),
             held=f'server:{item.object_id}' in held) for item in items])
 
     def _renew(self, item: MoveItem,
                entry: planning_plan.Entry | None, *, held: bool) -> bool:
-        """Bring an item in line with its entry in a plan made now.
+        """Bring an item in line with its entry in the new plan.
 
         :param entry: ``None`` when nothing of the server is on the host
         :param held: another task acts on the server
@@ -144,7 +148,7 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
         return not failed and self._plan_anew(item, entry)
 
     def _wait(self, item: MoveItem) -> bool:
-        """Have it decided where a server is that has left."""
+        """Find out later where a server is that has left the host."""
         item.wait, item.waiting_since = True, clock.utcnow()
         self.run.save(item)
         return True
@@ -163,18 +167,18 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
 
     def _destination(self, item: MoveItem,
                      entry: planning_plan.Entry) -> str | None:
-        """Keep what was planned for an evacuation while it is in use."""
+        """Keep the planned destination of an evacuation if it is in use."""
         if (item.next_action == Action.EVACUATE
                 and item.destination in self._usable):
             return item.destination
         if entry.destination in item.refused:
-            # Nova may know a better one.
+            # It refused the server before: let Nova choose.
             return None
         return entry.destination
 
     def _plan_anew(self, item: MoveItem,
                    entry: planning_plan.Entry) -> bool:
-        """Plan a server that is not to be evacuated after all.
+        """Plan a server that need not be evacuated after all.
 
         :returns: whether there is something to move or to wait for
         """
@@ -188,7 +192,7 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
         return False
 
     def _stay(self, plan: planning_plan.Plan) -> list[str]:
-        """Return the names of the servers that a fence must not cut off."""
+        """Return the names of the servers that forbid a fence."""
         waiting = {item.object_id for item in self._waiting()}
         unwanted = {item.object_id for item in self.run.items(MoveItem)
                     if item.deleting}
@@ -198,7 +202,7 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
                          and entry.id in waiting)]
 
     def _busy(self, waiting: list[MoveItem]) -> str:
-        """Return what Nova works on, by its records, or nothing."""
+        """Say what Nova is working on; empty if it is idle."""
         for item in waiting:
             _, seen = examine.look(self.tools, item.object_id)
             if seen.busy:
@@ -206,7 +210,7 @@ class EvacuateLeftovers(host_steps.EvacuateServers):
         return ''
 
     def _keep(self, waiting: list[MoveItem], why: str) -> None:
-        """Give servers up that the host is not fenced for."""
+        """Give up servers for which the host is not fenced."""
         for item in waiting:
             item.state = ItemState.FAILED
             item.error = f'{item.error}; {why}' if item.error else why

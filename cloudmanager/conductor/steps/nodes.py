@@ -20,11 +20,11 @@ from cloudmanager.domain import node_modes
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-#: Modes whose setting is all that there is to them yet.
+#: Modes that the service only stores so far.
 _KEPT_ONLY = frozenset((node_modes.NODESAFE,))
 _POLL_SECONDS = 2.0
 T = TypeVar('T')
-#: After so many looks a job that nobody runs counts as lost.
+#: After so many readings a job that does not run counts as lost.
 _LOST_LOOKS = 3
 
 
@@ -37,9 +37,9 @@ class AgentStep(Step):
 
     def _ask(self, host: str, operation: str,
              arguments: JsonObject) -> Any:
-        """Have the agent do what bears being asked for twice.
+        """Have the agent do something that may be asked for twice.
 
-        One that is away is waited for: it may be restarting.
+        If the agent is away, it may be restarting, and is waited for.
 
         :raises AgentUnreachable: it is away for too long
         """
@@ -61,10 +61,10 @@ class AgentStep(Step):
 
 
 class SetModes(AgentStep):
-    """Wish modes of a node, and have its agent bring it to that.
+    """Set modes of a node, and have its agent apply them.
 
-    What is wished is in the database before the agent is asked. So the
-    agent gets it by another way, too, and asking twice does no harm.
+    The settings are in the database before the agent is asked. It also gets
+    them in answer to its reports, so asking twice does no harm.
     """
 
     def do(self) -> None:
@@ -86,9 +86,9 @@ class SetModes(AgentStep):
 
     def _conclude(self, modes: JsonObject,
                   changes: node_modes.Settings) -> None:
-        """Say what came of it.
+        """Write the result of the task.
 
-        :raises TaskFailed: the node is not as it should be
+        :raises TaskFailed: a mode of the node is not as it was set
         """
         wrong = {mode: modes[mode]['reason'] or 'it is not so yet'
                  for mode, value in changes.items()

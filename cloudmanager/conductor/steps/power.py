@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Steps that switch what they are told to, whatever Nova thinks of it."""
+"""Steps that switch nodes and outputs on request. Nova is not asked."""
 
 from concurrent import futures
 
@@ -37,18 +37,19 @@ def manner(params: JsonObject,
 
 def switch(tool: conductor_tools.Power, run: engine_run.Run, node_id: int,
            action: str, journal: confirm.Journal) -> None:
-    """Switch a node as a request says, which may be cancelled meanwhile.
+    """Switch a node as a request says. A cancel stops it.
 
     :param action: ``power-on``, ``power-off`` or ``reset``
-    :param journal: keeps what was done from being done again after a crash
-    :raises NodeNotFound: it was deleted meanwhile
-    :raises TaskConflict: LVM of the node has work
-    :raises PowerError: it did not become what it should
-    :raises TaskCancelled: it was cancelled before
+    :param journal: of what was done, so that nothing is repeated after a
+        crash
+    :raises NodeNotFound: the node was deleted meanwhile
+    :raises TaskConflict: a task works on a volume of the node
+    :raises PowerError: the node did not reach the wanted state
+    :raises TaskCancelled: it was cancelled before the device was asked
     """
     node = db_nodes.get_columns(run.context, node_id)
-    # That a task of a volume may begin at the same moment does not matter:
-    # both write first, then look.
+    # A task of a volume may begin at the same moment. Both write first and
+    # look then, so one of them sees the other.
     db_tasks.check_may_stop(run.context, node['name'],
                             {**run.params, 'action': action})
     if action == power.ON:
@@ -88,7 +89,7 @@ class SwitchOutput(Step):
 
 
 class SwitchNodes(Step):
-    """Switch several nodes, each on its own, at the same time."""
+    """Switch several nodes at the same time, independently of each other."""
 
     def do(self) -> None:
         self._add_items()
@@ -112,11 +113,11 @@ class SwitchNodes(Step):
 
     @property
     def _action(self) -> str:
-        # Tasks that reset have no other, and so no name for it.
+        # Tasks that reset nodes have no field for the action.
         return str(self.run.params.get('action', power.RESET))
 
     def _switch(self, item: NodeItem) -> None:
-        """Switch one node; its troubles are its own."""
+        """Switch one node. If it fails, the others go on."""
         run = self.run
         if run.guard() and item.state == ItemState.PENDING:
             self._end(item, ItemState.SKIPPED, 'The task was cancelled.')
@@ -141,10 +142,10 @@ class SwitchNodes(Step):
         self.run.save(item)
 
     def _conclude(self) -> None:
-        """Say what came of it.
+        """Write the result of the task.
 
-        :raises TaskCancelled: nodes were left out because of that
-        :raises TaskFailed: nodes were not switched
+        :raises TaskCancelled: nodes were left out since it was cancelled
+        :raises TaskFailed: nodes could not be switched
         """
         items = self.run.items(NodeItem)
         failed = [item for item in items if item.state == ItemState.FAILED]

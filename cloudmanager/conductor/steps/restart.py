@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Steps that restart an empty host and take it into use again."""
+"""Steps that restart an empty host and put it into use again."""
 
 import datetime
 
@@ -32,7 +32,7 @@ LOG = logging.getLogger(__name__)
 
 #: A heartbeat may have been on its way when the power went.
 NEW_HEARTBEATS = 2
-#: By this trait Nova tells Placement that a host takes no servers.
+#: The trait by which Nova tells Placement that a host takes no servers.
 DISABLED_TRAIT = 'COMPUTE_STATUS_DISABLED'
 ENABLE_ATTEMPTS = 3
 # Seconds within which Placement should have heard of an enabled host.
@@ -54,8 +54,8 @@ class ResetHost(HostStep):
                                              self.run.host)
         if node is None:
             raise exception.TaskFailed(
-                reason=f'Host {self.run.host} has no power control any '
-                       'more.')
+                reason=f'Host {self.run.host} no longer has a power '
+                       'control.')
         if not memory.fenced:
             occupancy.check_out_of_use(self.run, self.tools)
         agents = [agent.id for agent in
@@ -70,11 +70,11 @@ class ResetHost(HostStep):
         self.run.keep(memory)
 
     def _reset(self, node: Row) -> None:
-        """Reset the node once, whatever ends the process meanwhile.
+        """Reset the node exactly once, even if the process dies meanwhile.
 
-        What was done is written down. If that leaves open whether the
-        device was asked, the host tells: one that is silent is booting, and
-        one that sends heartbeats was not reset.
+        A journal says what was done. If it leaves open whether the device
+        got the request, the host's heartbeats tell: a host that is silent is
+        booting, and one that sends heartbeats was not reset.
         """
         power = self.tools.power
         try:
@@ -94,9 +94,9 @@ class ResetHost(HostStep):
 
 
 class AwaitHost(HostStep):
-    """Wait until the host is well, and stays so.
+    """Wait until the host is healthy and stays healthy.
 
-    It is well when its nova-compute has sent heartbeats since the restart
+    It is healthy when its nova-compute has sent heartbeats since the restart,
     and the network agents that were alive before are alive again.
     """
 
@@ -147,11 +147,11 @@ class AwaitHost(HostStep):
                      self.tools.neutron.agents(self.run.host)
                      if agent.alive}
             if not alive.issuperset(self.memory.agents):
-                return 'network agents of it are down'
+                return 'some of its network agents are down'
         return ''
 
     def _lift(self, service: nova_records.Service) -> None:
-        """Undo our forced_down, which Nova refuses until it cleaned up."""
+        """Undo our forced_down; Nova refuses that until it has cleaned up."""
         try:
             self.tools.nova.force_down(service.id, False)
         except exception.CloudRequestRefused as exc:
@@ -165,17 +165,17 @@ class AwaitHost(HostStep):
 
 
 class EnableHost(HostStep):
-    """Take the host into use, if it was in use before."""
+    """Enable the host, if it was enabled before."""
 
     def do(self) -> None:
         if self.memory.was_enabled:
             self._enable()
 
     def _enable(self) -> None:
-        """Enable the service until Placement has heard of it.
+        """Enable the service, and repeat that until Placement knows.
 
         A nova-compute that is just starting may have read that it is
-        disabled a moment before, and tells Placement so a moment after.
+        disabled, and tell Placement so after we have enabled it.
         """
         for attempt in range(ENABLE_ATTEMPTS):
             self.run.guard()
@@ -187,9 +187,9 @@ class EnableHost(HostStep):
                 self.tools.nova.enable_service(service.id)
             if self._is_in_use():
                 return
-        LOG.warning('Host %s is enabled, but Placement still takes it for '
-                    'disabled; the next update of its nova-compute should '
-                    'put that right.', self.run.host)
+        LOG.warning('Host %s is enabled, but Placement still has it as '
+                    'disabled. The next update of its nova-compute should '
+                    'correct that.', self.run.host)
 
     def _is_in_use(self) -> bool:
         providers = [item.id for item in self.tools.nova.hypervisors()
@@ -205,7 +205,7 @@ class EnableHost(HostStep):
 
 
 class ReturnServers(HostStep):
-    """Move the servers back that were moved away, if that is wanted."""
+    """Move the servers back, if the request says so."""
 
     def do(self) -> None:
         if not (self.run.params.get('return_servers')
@@ -217,7 +217,7 @@ class ReturnServers(HostStep):
             if (item.state == ItemState.DONE and item.destination
                     and item.source == self.run.host
                     and not limits.is_spent(item)):
-                self._turn(item, item.destination)
+                self._send_back(item, item.destination)
         sources = sorted({item.source or '' for item
                           in self.run.items(MoveItem)} - {self.run.host})
         for source in sources:
@@ -225,23 +225,23 @@ class ReturnServers(HostStep):
                         source=source, destination=self.run.host).drive()
         self._verify()
 
-    def _turn(self, item: MoveItem, place: str) -> None:
-        """Make the way back of a server that is where we moved it.
+    def _send_back(self, item: MoveItem, place: str) -> None:
+        """Prepare the way back of a server that is still where we moved it.
 
-        :param place: where that is
+        :param place: the host to which we moved it
         """
         server = self.tools.nova.server(item.object_id)
         if not verdicts.exists(server) or server.host != place:
             return
         found = plans.ladder_of(server, {}, place)
         if found.error or found.wait:
-            # Not as it was; it is left where it is well.
+            # Its state has changed; it stays where it is.
             return
         item.state, item.attempts = ItemState.PENDING, 0
         item.source, item.destination = place, self.run.host
         item.ladder, item.status, item.wait = found.ladder, found.status, False
         item.force, item.refused, item.tries, item.replans = False, [], {}, 0
-        # The baseline of the other host counts from here on.
+        # From here on the migrations of the other host count.
         item.known_request = item.after_migration = None
         item.attempt = Attempt()
         self.run.save(item)

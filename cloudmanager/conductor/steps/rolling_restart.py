@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Restarts many hosts, one or some at a time, each by a task of its own.
+"""A rolling restart: restarts many hosts, each by a task of its own.
 
-The items of the task are the hosts. For each that is begun there is a task
-``host.restart``, whose id is written down before it is created, so that a
-successor neither loses nor repeats one. The targets of this task keep others
-off all the hosts; those of its parts have none.
+The items of the task are the hosts. For each host there is a task
+``host.restart``. Its id is stored before it is created, so that a successor
+neither loses nor repeats one. The targets of the rolling restart keep other
+tasks off all its hosts; the tasks of single hosts have no targets.
 """
 
 import datetime
@@ -31,7 +31,7 @@ from cloudmanager.planning.cloud import model
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-#: The part of the work that one host is.
+#: The task that restarts one of the hosts.
 PART = 'host.restart'
 HANDED_DOWN = ('allow_off_vm', 'allow_evacuate', 'allow_data_loss',
                'settle_seconds', 'return_servers', 'max_moves',
@@ -92,12 +92,13 @@ class RollingRestart(Step):
         self.run.save(item)
 
     def _look_at(self, item: HostItem, cancel: Cancel | None) -> None:
-        """Take over what became of a host's task."""
+        """Note how the task of a host has ended, if it has."""
         child_id = item.task or ''
         try:
             child = db_tasks.get_task(self.run.context, child_id)
         except exception.TaskNotFound:
-            # The end of the process came between the note and the task.
+            # The process died after the id was stored and before the task
+            # was created.
             self._put_back(item)
             return
         if child['status'] == TaskStatus.SUCCESS:
@@ -120,14 +121,14 @@ class RollingRestart(Step):
         since = clock.utcnow() - migrations.CLOCK_SKEW
         names = _names(pending)
         cloud = plans.load_beside(self.tools, [*names, *busy])
-        # Those of ours that failed are limited by max_failures.
+        # Hosts of ours that have failed do not count: max_failures does.
         short, held = self._out_of_use(cloud, since, {
             *busy, *_names(self._of(items, ItemState.FAILED))})
         flags = plans.plan_options(
             self.run.params, cannot_fence=plans.cannot_fence(
                 self.tools, (*names, *busy)))
         while names and len(busy) < at_once:
-            # One that is out of use already takes no room.
+            # To begin a host that is out of use already takes no room.
             free = [name for name in names if cloud.host(name).up
                     and (name in short or len(short) + len(busy) < in_all)]
             if not free:
@@ -151,8 +152,8 @@ class RollingRestart(Step):
 
     def _out_of_use(self, cloud: model.Cloud, since: datetime.datetime,
                     ours: set[str]) -> tuple[dict[str, str], set[str]]:
-        """Return why which hosts are out of use, and which by tasks."""
-        # No other task has hold of a host of ours any more.
+        """Return which hosts are out of use and why, and which by tasks."""
+        # This task holds the targets of our hosts, so no other task does.
         held = db_tasks.hosts_in_work(
             self.run.context, since, self.run.task_id).difference(
                 self.run.params['hosts'])
@@ -161,7 +162,7 @@ class RollingRestart(Step):
 
     def _refuse(self, item: HostItem,
                 choice: rolling_restart.NextHost) -> None:
-        """Say that a host cannot be emptied; nothing of it was touched."""
+        """Note that a host cannot be emptied. Nothing was done to it."""
         self._end(item, ItemState.FAILED,
                   'it cannot be emptied: ' + '; '.join(
                       found.text for found in choice.plan.blockers))
@@ -169,9 +170,10 @@ class RollingRestart(Step):
     def _wait_for_room(self, pending: list[HostItem],
                        busy: list[str], short: dict[str, str],
                        held: set[str]) -> None:
-        """Wait for hosts that are out of use without us.
+        """Wait until fewer other hosts are out of use.
 
-        Tasks end by themselves; for others it is not waited for ever.
+        Tasks end by themselves. If hosts are out of use for other reasons,
+        the wait ends after ``[host_tasks] restart_timeout`` seconds.
         """
         if busy or held:
             self._short_since = None
@@ -186,10 +188,10 @@ class RollingRestart(Step):
 
     def _begin(self, item: HostItem, waiting: list[str],
                room: db_tasks.Room | None) -> bool:
-        """Write down the task of a host, then create it.
+        """Store the id of a host's task, then create the task.
 
-        :param waiting: hosts that should get no servers if others can
-        :returns: false if somebody else has taken the room meanwhile
+        :param waiting: hosts that get servers only if no other host can
+        :returns: false if too many hosts are out of use by now
         """
         task_id = str(uuidutils.generate_uuid())
         item.state, item.attempts, item.task = ItemState.RUNNING, 1, task_id
@@ -211,7 +213,7 @@ class RollingRestart(Step):
         return True
 
     def _put_back(self, item: HostItem) -> None:
-        """Let a host wait whose task was not created."""
+        """Let a host wait again, since its task was not created."""
         item.state, item.attempts, item.task = ItemState.PENDING, 0, None
         self.run.save(item)
 

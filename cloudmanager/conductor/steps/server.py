@@ -33,10 +33,10 @@ class ServerStep(Step):
         return self.run.server_id
 
     def item(self) -> ServerItem:
-        """Return the item of the server as it is now, made if there is none.
+        """Return the stored item of the server; create it if there is none.
 
-        :raises TaskConflict: a task of its host works on it, too
-        :raises ServerNotFound: it was deleted
+        :raises TaskConflict: a task of its host acts on it, too
+        :raises ServerNotFound: the server was deleted
         """
         found = self.run.items(ServerItem)
         if not found:
@@ -46,15 +46,16 @@ class ServerStep(Step):
             self.run.add_items([item_of(server)])
             found = self.run.items(ServerItem)
         if found[0].is_untouched:
-            # That a task of the host may begin at the same moment does not
-            # matter: both write first, then look.
+            # A task of the host may begin at the same moment. Both write
+            # their item first and look then, so one of them sees the other.
             check_free(self.run.context, self.server_id, self.run.task_id)
         return found[0]
 
     def wait(self, item: ServerItem, what: str) -> None:
-        """Wait for what Nova is doing, but not for ever.
+        """Wait a little for what Nova is doing.
 
-        :raises TaskFailed: it takes too long
+        :param what: what Nova is doing, in words
+        :raises TaskFailed: it has taken too long
         """
         if item.waiting_since is None:
             item.state, item.waiting_since = ItemState.RUNNING, clock.utcnow()
@@ -67,9 +68,9 @@ class ServerStep(Step):
         self.run.pause(CONF.host_tasks.poll_interval)
 
     def story(self, item: ServerItem, end: str) -> str:
-        """Return what was done and how it ended, in words.
+        """Tell what was done and how it ended.
 
-        :param end: the last thing to say
+        :param end: how it ended
         """
         return end
 
@@ -87,10 +88,10 @@ class ServerStep(Step):
 
 def check_free(context: RequestContext, server_id: str,
                task_id: str | None = None) -> None:
-    """Check that no other task has a server among its items.
+    """Check that no other task moves a server.
 
     :param task_id: the task that asks, if it exists already
-    :raises TaskConflict: one has
+    :raises TaskConflict: another task does
     """
     holder = db_tasks.find_mover(context, server_id, task_id)
     if holder is not None:

@@ -53,7 +53,7 @@ class ConfirmTestCase(ArrivalsCase):
         self.ended()
         self.confirm(vm_state='error', host='dst1')
         ((name, server),) = self.ends.calls
-        self.assertEqual(('came', 'dst1'), (name, server.host))
+        self.assertEqual(('arrived', 'dst1'), (name, server.host))
 
     def test_overdue(self):
         self.confirm(age=401, vm_state='resized', host='dst1')
@@ -92,7 +92,7 @@ class OverTestCase(ArrivalsCase):
         self.record.in_error = True
         self.nova.set('vm1', host='dst1', vm_state='error')
         self.over()
-        self.ended('came')
+        self.ended('arrived')
 
     def test_lock(self):
         """Whether a lock of ours is on it only the server tells."""
@@ -100,7 +100,7 @@ class OverTestCase(ArrivalsCase):
             self.nova.set('vm1', host='dst1')
             self.ends.calls.clear()
             self.over(lock_taken)
-            self.ended('came')
+            self.ended('arrived')
         self.assertEqual([], self.record.looks)
 
     def test_stays(self):

@@ -35,7 +35,7 @@ class RecordTestCase(FollowerCase):
     def test_finished(self):
         self.nova.set('vm1', host='dst1')
         self.step('completed')
-        self.ended('came')
+        self.ended('arrived')
 
     def test_failed(self):
         self.step('error')
@@ -108,7 +108,7 @@ class WithoutRecordTestCase(FollowerCase):
     def test_moved_by_somebody_else(self):
         self.nova.set('vm1', host='dst2')
         self.step(age=5)
-        self.ended('came')
+        self.ended('arrived')
 
     def failing(self, message='Error', **values):
         """Step where Nova's action has ended without a record."""

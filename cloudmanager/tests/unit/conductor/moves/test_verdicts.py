@@ -98,4 +98,4 @@ class ObserveTestCase(testtools.TestCase):
             self.assertEqual(
                 (left, arrived, through),
                 (verdicts.left(found, 'src'), verdicts.arrived(found, 'src'),
-                 verdicts.came_through(found, 'src')), found)
+                 verdicts.moved_away(found, 'src')), found)

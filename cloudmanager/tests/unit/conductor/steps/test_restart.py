@@ -183,7 +183,7 @@ class GateTestCase(RestartCase):
         self.clock.at(20, lambda: self.tools.neutron.present[
             'src'].update(l2=False))
         row = self.restart()
-        self.assertIn('network agents of it are down', row['result'])
+        self.assertIn('some of its network agents are down', row['result'])
 
     def test_placement_has_not_heard(self):
         """Enabled once more until Placement takes it for enabled."""
