@@ -8,6 +8,7 @@ from cloudmanager.conductor.audits import sources
 from cloudmanager.db import agents
 from cloudmanager.planning.drs import audit
 from cloudmanager.planning.drs import samples
+from cloudmanager.tests import agent_reports
 from cloudmanager.tests import base
 from cloudmanager.tests.unit.planning import factory
 
@@ -31,9 +32,8 @@ class AgentsTestCase(base.DbTestCase):
              for host in HOSTS for number in range(6)])
 
     def record(self, host, cpus, ago, guests=None, **values):
-        agents.record(
+        agent_reports.record(
             self.context, host, self.keys[host].id, self.now - ago,
-            {'version': '1'},
             {'load': {'cpus': cpus, 'memory_mb': 6000.0, 'disk_gb': 10.0,
                       'cpu_pressure': 0.1, 'memory_pressure': None,
                       'io_pressure': None, **values},

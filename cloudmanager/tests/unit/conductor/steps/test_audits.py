@@ -16,6 +16,7 @@ from cloudmanager.db import models
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.domain import schedules
 from cloudmanager.domain.audit_policies import Mode
+from cloudmanager.tests import agent_reports
 from cloudmanager.tests.unit.conductor import fakes
 from cloudmanager.tests.unit.conductor import walks
 
@@ -141,9 +142,9 @@ class UseTestCase(AuditCase):
                            'memory_mb': 4096.0}
                     for name, server in self.nova.vms.items()
                     if server.host == host}
-                db_agents.record(
+                agent_reports.record(
                     self.context, host, self.keys[host].id,
-                    clock.timestamp(), {'version': '1'},
+                    clock.timestamp(),
                     {'load': {'cpus': sum(one['cpus'] for one
                                           in guests.values()),
                               'memory_mb': 4096.0 * len(guests)},
