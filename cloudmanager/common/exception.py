@@ -254,6 +254,12 @@ class TaskNotUndoable(Conflict):
     template = 'Task %(task)s cannot be undone: %(reason)s.'
 
 
+class NothingMeasured(Conflict):
+    error_code = 'cloudmanager.audit.nothing_measured'
+    template = ('Of aggregate %(aggregate)s no loads of the last %(hours)s '
+                'hours are known to the source %(source)s of [drs] source.')
+
+
 class NoPlace(Conflict):
     """Servers find no place; ``plan`` is the plan that shows it, as JSON."""
 

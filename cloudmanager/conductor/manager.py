@@ -11,6 +11,7 @@ from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor import actions
 from cloudmanager.conductor.agents import facts
 from cloudmanager.conductor.agents import nas
+from cloudmanager.conductor.audits import backtests
 from cloudmanager.conductor.engine.worker import Worker
 from cloudmanager.conductor.power import health
 from cloudmanager.conductor.tools import Tools
@@ -25,7 +26,7 @@ class ConductorManager:
         default
     """
 
-    target = messaging.Target(version='1.7')
+    target = messaging.Target(version='1.8')
 
     def __init__(self, worker: Worker, tools: Callable[[], Tools],
                  without_cloud: Callable[[], Tools] | None = None
@@ -90,6 +91,12 @@ class ConductorManager:
         """Check that an action on a volume can be begun; see rpcapi."""
         return actions.check(f'volume.{action}')(
             context, self._tools(), volume_id, params)
+
+    @rpc.answers_errors
+    def backtest_aggregate(self, context: RequestContext, aggregate_id: int,
+                           params: JsonObject) -> JsonObject:
+        """Replay the loads of an aggregate; see rpcapi."""
+        return backtests.run(self._tools(), aggregate_id, params)
 
     @rpc.answers_errors
     def check_task_action(self, context: RequestContext, action: str,

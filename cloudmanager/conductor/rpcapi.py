@@ -14,6 +14,7 @@ Versions of the interface:
 * 1.5: check_aggregate_action
 * 1.6: discover_targets, attached_targets
 * 1.7: check_task_action
+* 1.8: backtest_aggregate
 
 Versions of the interface for boot files, in a namespace of its own:
 
@@ -30,7 +31,7 @@ from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
 
 CONF = cfg.CONF
-RPC_API_VERSION = '1.7'
+RPC_API_VERSION = '1.8'
 
 
 class ConductorAPI:
@@ -218,6 +219,21 @@ class ConductorAPI:
         """
         found: JsonObject = self._call(
             context, '1.5', 'check_aggregate_action', action=action,
+            aggregate_id=aggregate_id, params=params)
+        return found
+
+    def backtest_aggregate(self, context: RequestContext, aggregate_id: int,
+                           params: JsonObject) -> JsonObject:
+        """Try limits of audits on loads that were measured before.
+
+        :param params: ``hours``, ``interval`` and limits of a policy
+        :returns: as the REST API answers it
+        :raises AggregateNotFound: Nova has none with this id
+        :raises NothingMeasured: no loads are known
+        :raises Unavailable: no conductor answered in time
+        """
+        found: JsonObject = self._call(
+            context, '1.8', 'backtest_aggregate',
             aggregate_id=aggregate_id, params=params)
         return found
 

@@ -10,6 +10,7 @@ LIST_AUDITS = 'cloudmanager:audits:list'
 GET_AUDIT = 'cloudmanager:audits:get'
 GET_POLICY = 'cloudmanager:aggregates:get_policy'
 SET_POLICY = 'cloudmanager:aggregates:set_policy'
+BACKTEST = 'cloudmanager:aggregates:backtest'
 
 _ONE = '/v1/aggregates/{aggregate_id}'
 _PATH = f'{_ONE}/actions'
@@ -33,6 +34,9 @@ def list_rules() -> list[policy.RuleDefault]:
                   'Set when a host aggregate is audited by itself, and '
                   'whether its servers are moved.',
                   ('PUT', f'{_ONE}/policy')),
+        base.rule('aggregates:backtest', base.READER,
+                  'Try limits of audits on loads that were measured before.',
+                  ('POST', f'{_PATH}/backtest')),
         base.rule('audits:list', base.READER, 'List audits.',
                   ('GET', '/v1/audits/')),
         base.rule('audits:get', base.READER,

@@ -9,11 +9,13 @@ from cloudmanager.api.types import common
 from cloudmanager.api.types import values
 from cloudmanager.api.types import wrong
 from cloudmanager.api.types.containers import List
+from cloudmanager.api.types.containers import Object
 from cloudmanager.api.types.fields import About
 from cloudmanager.api.types.fields import Field
 from cloudmanager.api.types.fields import Resource
 from cloudmanager.api.types.values import Choice
 from cloudmanager.api.types.values import Integer
+from cloudmanager.api.types.values import Number
 from cloudmanager.api.types.values import Schema
 from cloudmanager.api.types.values import Text
 from cloudmanager.api.types.values import Time
@@ -24,6 +26,9 @@ from cloudmanager.domain import schedules
 INTERVAL = (60, 30 * 86400)
 MAX_WINDOWS = 50
 MAX_MOVES = 100_000
+MAX_HOURS = 24 * 30
+#: Audits that one request replays at most.
+MAX_ROUNDS = 200
 
 
 class Fraction(values.Number):
@@ -178,3 +183,49 @@ DOCUMENT = ('interval', 'cron', 'maintenance_windows', 'quiet_hours',
 EMPTY: Mapping[str, object] = {
     name: [] if name in ('maintenance_windows', 'quiet_hours') else None
     for name in DOCUMENT}
+
+
+def _tried(of: values.Type, description: str) -> Field:
+    return Field(of, create=True, description=f'{description}; as it is at '
+                                              'present by default.')
+
+
+class Backtest(Resource):
+    """Which limits to try, and on which loads."""
+
+    _about = About(title='Backtest')
+
+    hours = Field(Integer(1, MAX_HOURS), create=True, nullable=False,
+                  default=24, description='Hours to look back; 24 by '
+                                          'default.')
+    interval = Field(Integer(*INTERVAL), create=True, nullable=False,
+                     default=3600, description='Seconds from one audit to '
+                     'the next; 3600 by default.')
+    threshold = _tried(Fraction(), 'Standard deviation of the loads up to '
+                       'which they count as balanced')
+    minimum_gain = _tried(Fraction(), 'By how much a move has to lessen the '
+                          'difference of two hosts')
+    source_floor = _tried(Fraction(), 'Hosts below this load lose no servers')
+    max_load = _tried(Fraction(), 'No host is filled above this load')
+    max_moves = _tried(Integer(0, MAX_MOVES),
+                       'Servers that one audit moves at most')
+
+
+class Replayed(Resource):
+    """What came of a replay."""
+
+    _about = About('backtest', title='BacktestResult')
+
+    rounds = common.number('How many audits were replayed.')
+    unknown = common.number('How many were not, since nothing was measured '
+                            'then.')
+    deviation = Field(Number(), nullable=False, description='Mean standard '
+                      'deviation of the loads without any moves.')
+    present = Field(Object(), nullable=False, description='With the limits '
+                    'of now: those, moves, most_moved (how often one server '
+                    'was), deviation, and gain over no moves.')
+    asked = Field(Object(), nullable=False,
+                  description='The same with the limits of the request.')
+
+
+RESULT = answers.one(Replayed)

@@ -169,6 +169,17 @@ class Conductor(fixtures.Fixture):
                 'targets': [f'volume:{volume_id}', *(
                     ['vg:uuid'] if action == 'pv-migrate' else [])]}
 
+    def backtest_aggregate(self, context: Any, aggregate_id: int,
+                           params: dict[str, Any]) -> dict[str, Any]:
+        self.checked.append(('backtest', str(aggregate_id), dict(params)))
+        if self.check_error is not None:
+            raise self.check_error
+        replay = {'threshold': 0.05, 'minimum_gain': 0.01,
+                  'source_floor': 0.2, 'max_load': 0.9, 'max_moves': 50,
+                  'moves': 4, 'most_moved': 1, 'deviation': 0.1, 'gain': 0.1}
+        return {'rounds': 24, 'unknown': 0, 'deviation': 0.2,
+                'present': replay, 'asked': replay}
+
     def check_task_action(self, context: Any, action: str, task_id: str,
                           params: dict[str, Any]) -> dict[str, Any]:
         self.checked.append((action, task_id, dict(params)))

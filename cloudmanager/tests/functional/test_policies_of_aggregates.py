@@ -140,3 +140,32 @@ class PolicyTestCase(base.ApiTestCase):
         later = due + datetime.timedelta(minutes=10)
         self.assertTrue(db_policies.advance(self.context, 7, due, later))
         self.assertFalse(db_policies.advance(self.context, 7, due, later))
+
+
+class BacktestTestCase(base.ApiTestCase):
+
+    def backtest(self, body=None, status=200):
+        return self.call('POST', '/v1/aggregates/7/actions/backtest',
+                         body or {}, status)
+
+    def test_answer(self):
+        found = self.backtest({'threshold': 0.1}).json['backtest']
+        self.assertEqual({'rounds', 'unknown', 'deviation', 'present',
+                          'asked'}, set(found))
+        self.assertEqual([('backtest', '7', {
+            'hours': 24, 'interval': 3600, 'threshold': 0.1})],
+            self.conductor.checked)
+        self.assertEqual([], self.conductor.posted)
+
+    def test_bad(self):
+        for body in ({'hours': 0}, {'hours': 721}, {'interval': 59},
+                     {'hours': 24, 'interval': 60}, {'threshold': 2},
+                     {'max_moves': -1}, {'mode': 'off'}):
+            self.backtest(body, 400)
+
+    def test_nothing_known(self):
+        self.conductor.check_error = exception.NothingMeasured(
+            aggregate=7, hours=24, source='none')
+        answer = self.backtest(status=409)
+        self.assertEqual('cloudmanager.audit.nothing_measured',
+                         answer.json['errors'][0]['code'])

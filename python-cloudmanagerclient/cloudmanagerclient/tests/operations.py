@@ -351,6 +351,10 @@ OPERATIONS: dict[str, Called] = {
     'aggregates.apply_audit': Called(
         'apply_audit', (1, 1), f'audit apply 1 1 --server {SERVER} --force',
         missing=True),
+    'aggregates.backtest': Called(
+        'backtest_aggregate', (1,), 'aggregate backtest 1 --hours 2 '
+        '--interval 600 --threshold 0.1 --minimum-gain 0.1 '
+        '--source-floor 0.1 --max-load 0.8 --max-moves 5'),
     'aggregates.show_policy': Called(
         'get_aggregate_policy', (1,), 'aggregate policy show 1'),
     'aggregates.set_policy': Called(

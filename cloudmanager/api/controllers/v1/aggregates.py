@@ -135,6 +135,24 @@ def set_policy(call: routing.Call, aggregate_id: str) -> routing.Document:
         call.context, key, mode, document, _first_audit(mode, document)))
 
 
+@routing.route('POST', f'{_PATH}/backtest', policies.BACKTEST,
+               body=policy_types.Backtest,
+               answers={200: policy_types.RESULT}, errors=(409, 503))
+def backtest(call: routing.Call, aggregate_id: str) -> routing.Document:
+    """Try limits of audits on loads that were measured before.
+
+    Nothing is moved.
+    """
+    key, params = _key(aggregate_id), {'hours': 24, 'interval': 3600,
+                                       **call.values}
+    if params['hours'] * 3600 // params['interval'] > policy_types.MAX_ROUNDS:
+        raise exception.Invalid(
+            reason=f'Fields hours and interval ask for more than '
+                   f'{policy_types.MAX_ROUNDS} audits.')
+    return {'backtest': rpcapi.ConductorAPI().backtest_aggregate(
+        call.context, key, params)}
+
+
 def _check_schedule(mode: Mode, document: models.Row) -> None:
     """Check that it is clear when audits are made.
 

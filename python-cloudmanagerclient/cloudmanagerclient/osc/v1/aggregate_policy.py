@@ -93,6 +93,38 @@ class SetPolicy(base.ShowOne):
                if value is not None}))
 
 
+_LIMITS = ('threshold', 'minimum_gain', 'source_floor', 'max_load',
+           'max_moves')
+BACKTEST = (
+    Option('hours', '--hours', 'hours to look back (default: 24)', int,
+           '<hours>'),
+    Option('interval', '--interval', 'seconds from one audit to the next '
+           '(default: 3600)', int, '<seconds>'),
+    *(option for option in OPTIONS if option.field in _LIMITS))
+
+
+class Backtest(base.ShowOne):
+    """Try limits of audits on loads that were measured before
+
+    Nothing is moved. Limits that are not given are those of now.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        audit.add_aggregate(parser)
+        for option in BACKTEST:
+            option.add_value(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
+        given = {option.field: getattr(parsed_args, option.dest)
+                 for option in BACKTEST}
+        return base.shown(self.client.backtest_aggregate(
+            parsed_args.aggregate, **{
+                name: value for name, value in given.items()
+                if value is not None}))
+
+
 def _shown(policy: Any) -> base.Shown:
     fields = base.fields_of(policy)
     fields.pop('id', None)

@@ -258,6 +258,20 @@ class Cloud(_requests.Requests):
         return self._policy('PUT', aggregate,
                             {'policy': {'mode': mode, **fields}})
 
+    def backtest_aggregate(self, aggregate: Ref,
+                           **body: Any) -> dict[str, Any]:
+        """Try limits of audits on loads that were measured before.
+
+        :param body: ``hours`` to look back, ``interval`` between audits in
+            seconds, and limits as in a policy
+        :returns: ``present`` and ``asked``, each with ``moves``,
+            ``deviation`` and ``gain``
+        """
+        found = self._answer(
+            'POST', f'/aggregates/{_requests.quoted(aggregate)}/actions/'
+                    'backtest', body)
+        return dict(found['backtest'])
+
     def _policy(self, method: str, aggregate: Ref,
                 body: Mapping[str, Any] | None) -> _task.AggregatePolicy:
         path = f'/aggregates/{_requests.quoted(aggregate)}/policy'

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What audits would have done with the loads of some time ago.
+
+Loads that were measured are replayed: servers begin where they are now, and
+each round finds its moves and makes them at once. The loads of hosts are made
+of what servers use alone, wherever the servers are in the replay.
+"""
+
+import collections
+import collections.abc
+import dataclasses
+import datetime
+
+from cloudmanager.planning import options as opts
+from cloudmanager.planning.cloud import model
+from cloudmanager.planning.drs import audit
+from cloudmanager.planning.drs import load
+from cloudmanager.planning.drs import movable
+from cloudmanager.planning.drs import samples
+from cloudmanager.planning.drs import settings as drs_settings
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Pauses:
+    """How long servers are left alone after a move, in seconds."""
+
+    base: float = 0.0
+    most: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Replay:
+    """What came of a replay.
+
+    :ivar moves: how many would have been made
+    :ivar most_moved: how often the server that was moved most often was
+    :ivar deviation: mean standard deviation of the loads over all rounds,
+        each resource by its weight; ``None`` without rounds
+    :ivar rounds: how many there were
+    :ivar unknown: rounds that were left out, since nothing was measured
+    """
+
+    moves: int
+    most_moved: int
+    deviation: float | None
+    rounds: int
+    unknown: int
+
+
+class Past:
+    """Loads that were measured, to be replayed.
+
+    :param cloud: as it is now
+    :param hosts: of the aggregate, by name
+    :param found: what was measured
+    :param limits: what counts of it at a time
+    """
+
+    def __init__(self, cloud: model.Cloud,
+                 hosts: collections.abc.Iterable[str],
+                 found: samples.Samples, limits: samples.Limits) -> None:
+        self._cloud = cloud
+        self._hosts = sorted(set(hosts))
+        self._servers = samples.Samples(servers=found.servers)
+        self._limits = limits
+
+    def replay(self, times: collections.abc.Iterable[float],
+               settings: drs_settings.Settings, options: opts.Options,
+               pauses: Pauses) -> Replay:
+        """Replay some rounds.
+
+        :param times: of the rounds, seconds since 1970, in order
+        """
+        place: dict[str, str] = {}
+        cloud, deviations, unknown, made = self._cloud, [], 0, 0
+        moved: dict[str, list[datetime.datetime]] = (
+            collections.defaultdict(list))
+        for time in times:
+            use = self._use(cloud, time)
+            if use is None:
+                unknown += 1
+                continue
+            now = datetime.datetime.fromtimestamp(
+                time, datetime.UTC).replace(tzinfo=None)
+            found = audit.make(
+                cloud, self._hosts, use, settings, options, {
+                    key: movable.cooldown(moves, now, pauses.base,
+                                          pauses.most)
+                    for key, moves in moved.items()})
+            deviations.append(_mean(found.before.deviations, settings))
+            for move in found.moves:
+                place[move.server_id] = move.target
+                moved[move.server_id].append(now)
+            if found.moves:
+                made += len(found.moves)
+                cloud = _moved(self._cloud, place)
+        return Replay(
+            made, max(map(len, moved.values()), default=0),
+            sum(deviations) / len(deviations) if deviations else None,
+            len(deviations), unknown)
+
+    def _use(self, cloud: model.Cloud, time: float) -> load.Use | None:
+        """Return what was used at a time, with servers where they are.
+
+        A server of which nothing is known uses what is allocated to it.
+        """
+        use = samples.use(self._servers, (), time, self._limits)
+        if not use.servers:
+            return None
+        names = sorted({name for found in use.servers.values()
+                        for name in found})
+        for host in self._hosts:
+            if host not in cloud.hosts:
+                continue
+            servers = cloud.servers_on(host)
+            use.hosts[host] = {name: sum(
+                use.servers.get(server.id, {}).get(
+                    name, float(server.resources.get(name, 0)))
+                for server in servers) for name in names}
+            use.host_peaks[host] = {name: sum(
+                use.peak_by(server, names)[name] for server in servers)
+                for name in names}
+        return use
+
+
+def _moved(cloud: model.Cloud,
+           place: collections.abc.Mapping[str, str]) -> model.Cloud:
+    """Return a cloud with servers on other hosts."""
+    used = {name: collections.Counter(host.used)
+            for name, host in cloud.hosts.items()}
+    servers = []
+    for server in cloud.servers.values():
+        target = place.get(server.id, server.host)
+        if target != server.host:
+            used[server.host].subtract(server.resources)
+            used[target].update(server.resources)
+            server = dataclasses.replace(server, host=target)
+        servers.append(server)
+    return type(cloud).of(
+        [dataclasses.replace(host, used=dict(used[host.name]))
+         for host in cloud.hosts.values()], servers, cloud.groups.values())
+
+
+def _mean(deviations: collections.abc.Mapping[str, float],
+          settings: drs_settings.Settings) -> float:
+    weights = {name: settings.weights.get(name, 0.0) for name in deviations}
+    total = sum(weights.values())
+    return sum(weight * deviations[name] for name, weight
+               in weights.items()) / total if total else 0.0
