@@ -36,7 +36,7 @@ CONTROL = 'control'
 VERSION = 1
 KEY_BYTES = 32
 # So much of a message is looked at; a longer one is none of ours.
-MAX_BODY = 4 * 1024 * 1024
+MAX_BODY = 8 * 1024 * 1024
 _MAX_WORD = 300
 
 Json = Any

@@ -35,7 +35,8 @@ KINDS: dict[str, list[list[str]]] = {
         ['apt-get', '--quiet', *_APT_OPTIONS, 'update'],
         ['apt-get', '--quiet', '--yes', *_APT_OPTIONS, 'upgrade',
          '--with-new-pkgs']],
-    'upgrade-dnf': [['dnf', '--assumeyes', 'upgrade']],
+    # What it has cached of repositories may be days old.
+    'upgrade-dnf': [['dnf', '--assumeyes', '--refresh', 'upgrade']],
 }
 #: So many jobs are kept, and so much of the end of their output is told.
 MAX_KEPT = 20

@@ -17,8 +17,8 @@ PROGRAMS = frozenset((
     'lvchange', 'lvconvert', 'lvs', 'multipath', 'multipathd', 'pvmove',
     'pvs', 'sanlock', 'systemctl', 'systemd-run', 'udevadm', 'vgs',
     'virsh'))
-#: So many bytes of each output are kept.
-MAX_OUTPUT = 1024 * 1024
+#: So many bytes of each output are kept. LVM tells 300 bytes of a volume.
+MAX_OUTPUT = 8 * 1024 * 1024
 PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 

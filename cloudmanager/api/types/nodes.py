@@ -244,7 +244,9 @@ class Node(BareNode):
         'whatever else was asked for.')
     agent = _extension(
         Object(), 'The agent on the node, or null if none was enrolled: '
-        'last_contact, is_reachable, version and capabilities; in the '
+        'last_contact, is_reachable, version, capabilities, the '
+        'availability_storages that it writes to with the reason why it '
+        'cannot, and reasons why something is not known; in the '
         'answer about one node.')
     modes = _extension(
         Object(lines=True), 'Modes that the agent sees to, by name: desired '

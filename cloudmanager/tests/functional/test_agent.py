@@ -3,6 +3,8 @@
 
 import atexit
 import functools
+import json
+import logging
 import shutil
 import signal
 import socket
@@ -156,6 +158,19 @@ class ContactTestCase(AgentCase):
                                               'model': 'Z80'}}}),
                 (exception.AgentOperationUnknown, 'shell.run', {})):
             self.assertRaises(kind, self.call, operation, **arguments)
+
+    def test_large_answer(self):
+        """Some nodes have more to tell than a mebibyte."""
+        disks = [{'name': f'disk{number}', 'model': 'x' * 100}
+                 for number in range(10000)]
+        # Not each message twice in the log of the test.
+        logging.disable(logging.DEBUG)
+        self.addCleanup(logging.disable, logging.NOTSET)
+        (self.node.root / 'disks').write_text(json.dumps(
+            {'blockdevices': disks}))
+        self.node.program('lsblk', f'#!/bin/sh\ncat {self.node.root}/disks\n')
+        self.begin()
+        self.assertEqual(disks, self.call('facts.hwinfo')['disks'])
 
     def test_out_of_reach(self):
         self.serve()
