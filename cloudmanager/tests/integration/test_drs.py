@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Audits of real aggregates, and their moves."""
 
+import random
 from typing import Any
 
 from cloudmanager.tests.integration import base
+from cloudmanager.tests.integration import cloud
+from cloudmanager.tests.integration import kills
+from cloudmanager.tests.integration import test_kills
 
 #: Of each pair of hosts the first one is full, the other one empty.
 PAIRS = (('cmp1', 'cmp2'), ('cmp3', 'cmp4'))
@@ -87,3 +91,63 @@ class DrsTestCase(base.IntegrationCase):
         audit = self.audit(1)
         self.assertEqual([], audit['moves'])
         self.assertIn('No beneficial move', audit['conclusion'])
+
+
+class ContinuousDrsTestCase(DrsTestCase):
+    """An aggregate balances itself, while conductors are killed."""
+
+    conductors = 2
+    more = DrsTestCase.more + (
+        'policy_interval = 0.5\nmeasure_after = 1\nforeign_moves = 50\n'
+        '[host_tasks]\nmax_moves = 1\n')
+
+    def _of_policy(self) -> list[dict[str, Any]]:
+        """Return the audits that the policy has asked for."""
+        return self.client.call(
+            'GET', f'/v1/audits?aggregate_id={self.aggregates[0]}'
+                   '&continuous=true')['audits']
+
+    def test_balances(self) -> None:
+        servers = self.cloud.boot(PAIRS[0][0], FULL, 'busy')
+        path = f'/v1/aggregates/{self.aggregates[0]}/policy'
+        crew = kills.Crew(self.workers, self.installation.name)
+
+        def holder() -> Any:
+            return next(filter(crew.held, self.workers), None)
+
+        with kills.Harasser(crew, random.Random(test_kills.seed_of(self)),
+                            holder, 2.0, 3) as harasser:
+            self.client.call('PUT', path, {'policy': {
+                'mode': 'automatic', 'interval': 3600}})
+            cloud.wait(lambda: any(audit['status'] == 'APPLIED'
+                                   for audit in self._of_policy()),
+                       120, 'the audit is applied', 0.5)
+        self.assertGreater(harasser.kills, 0)
+        self.client.call('PUT', path, {'policy': {'mode': 'off'}})
+        (audit,) = self._of_policy()
+        self.assertEqual([FULL // 2, FULL // 2, 0, 0], self.counts())
+        moved = [server for server in servers
+                 if self.cloud.actions(server, 'live-migration')]
+        self.assertEqual(FULL // 2, len(moved))
+        for server in moved:
+            self.assertEqual(1, len(self.cloud.actions(
+                server, 'live-migration')))
+
+        def measured() -> dict[str, Any]:
+            return self.client.call(
+                'GET', f'/v1/audits/{audit["id"]}')['audit']
+
+        cloud.wait(lambda: measured()['measured_at'], 30,
+                   'its gain is measured', 0.5)
+        found = measured()
+        self.assertGreater(found['real_gain'], 0)
+        self.assertAlmostEqual(found['predicted_gain'], found['real_gain'],
+                               3)
+
+        # All of it is undone, as it was planned.
+        undo = f'/v1/tasks/{audit["task_id"]}/actions/undo'
+        plan = self.client.call('POST', undo, {'dry_run': True})['plan']
+        self.assertEqual(sorted(moved), sorted(
+            move['server_id'] for move in plan['moves']))
+        self.finish(self.client.request('POST', undo).json()['task_id'])
+        self.assertEqual([FULL, 0, 0, 0], self.counts())

@@ -2,6 +2,7 @@
 """Audits of aggregates and their moves, whole tasks."""
 
 import datetime
+from unittest import mock
 
 from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
@@ -623,3 +624,31 @@ class ContinuousTestCase(AuditCase):
 
         self.walk(prepare, lambda: self.begin(
             continuous=True, auto_apply=True), check)
+
+
+class ReadingTestCase(AuditCase):
+    """What a picture of the cloud is made of."""
+
+    def test_boots_from_volume(self):
+        """DS20: what a flavor says of disks is nothing on the host then."""
+        self.config(group='drs', disk_weight=1.0, cpu_weight=0.0,
+                    memory_weight=0.0, source_floor=0.0)
+        local = fakes.FakePlacement._resources
+
+        def resources(flavor):
+            found = local(flavor)
+            if flavor.get('on_volume'):
+                # Placement has no allocation of a disk there.
+                del found['DISK_GB']
+            return found
+
+        self.enterContext(mock.patch.object(
+            fakes.FakePlacement, '_resources', staticmethod(resources)))
+        for on_volume, number in ((False, 3), (True, 0)):
+            self.start_over(self.fill)
+            for vm in self.nova.vms.values():
+                vm.flavor = {'vcpus': 1, 'ram': 1024, 'disk': 300,
+                             'on_volume': on_volume}
+            self.execute_audit()
+            self.assertEqual(number, len(self.moves()), on_volume)
+        self.assertEqual(0.0, self.audit['before']['hosts']['src']['DISK_GB'])
