@@ -252,7 +252,7 @@ class Cloud(_requests.Requests):
         """Set when an aggregate is audited by itself; it is frozen no more.
 
         :param mode: ``off``, ``recommend`` or ``automatic``
-        :param fields: of :class:`AggregatePolicy`; those that are not given
+        :param fields: of ``AggregatePolicy``; those that are not given
             are as in an aggregate without a policy
         """
         return self._policy('PUT', aggregate,
