@@ -21,6 +21,13 @@ class Migrations(Servers):
             **{'changes-since': since.isoformat() + 'Z'},
             source_compute=source, limit=PAGE)]
 
+    def changed_migrations(self, since: datetime.datetime
+                           ) -> list[nova_records.Migration]:
+        """Return all migrations of the cloud that changed since a time."""
+        return [nova_records.migration(item) for item in self._list(
+            'list migrations', '/os-migrations', 'migrations',
+            **{'changes-since': since.isoformat() + 'Z'}, limit=PAGE)]
+
     def latest_migration_id(self, source: str) -> int:
         """Return the id of the newest migration off a host, 0 without any.
 

@@ -35,6 +35,10 @@ from cloudmanager.planning.drs import settings as drs_settings
 CONF = cfg.CONF
 # Statuses of Nova's migrations that have taken their server elsewhere.
 ARRIVED = ('completed', 'finished', 'confirmed', 'done')
+#: How often an aggregate is read in which servers move meanwhile.
+READINGS = 5
+# Seconds by which Nova's clock may be behind ours.
+_CLOCKS_DIFFER = 60
 WORKERS = 8
 
 
@@ -122,17 +126,38 @@ class Seen:
 def look(tools: Tools, aggregate_id: int) -> Seen:
     """Read an aggregate with all that is on its hosts.
 
+    Hosts, servers and loads are read one after the other. When a server has
+    moved meanwhile they disagree, and all of them are read again.
+
     :raises AggregateNotFound: Nova has none with this id
-    :raises Unavailable: the source of what is used cannot be read
+    :raises Unavailable: the source of what is used cannot be read, or servers
+        move all the time
     """
     hosts = find(tools, aggregate_id).hosts
-    cloud = plans.load_cloud(tools, hosts)
-    use = sources.read(CONF.drs.source, cloud, hosts,
-                       functools.partial(_moves, tools, hosts))
-    policy = Policy.from_row(db_policies.find(cm_context.admin_context(),
-                                              aggregate_id))
-    return Seen(aggregate_id, cloud, hosts, use,
-                settings(policy.limits))
+    since = clock.utcnow() - datetime.timedelta(seconds=_CLOCKS_DIFFER)
+    before = _migrations(tools, hosts, since)
+    for _ in range(READINGS):
+        cloud = plans.load_cloud(tools, hosts)
+        use = sources.read(CONF.drs.source, cloud, hosts,
+                           functools.partial(_moves, tools, hosts))
+        after = _migrations(tools, hosts, since)
+        if after == before:
+            policy = Policy.from_row(db_policies.find(
+                cm_context.admin_context(), aggregate_id))
+            return Seen(aggregate_id, cloud, hosts, use,
+                        settings(policy.limits))
+        before = after
+    raise exception.Unavailable(
+        reason=f'Servers of aggregate {aggregate_id} moved each time that it '
+               'was read; try again when they have arrived.')
+
+
+def _migrations(tools: Tools, hosts: Iterable[str],
+                since: datetime.datetime) -> set[tuple[str, int, str]]:
+    """Return how migrations from and to hosts stand that changed lately."""
+    return {(record.server_id, record.id, record.status)
+            for record in tools.nova.changed_migrations(since)
+            if not {record.source, record.destination}.isdisjoint(hosts)}
 
 
 def _resting(tools: Tools, hosts: Iterable[str]) -> dict[str, float]:

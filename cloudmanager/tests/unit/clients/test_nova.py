@@ -114,6 +114,16 @@ class ListTestCase(NovaCase):
         self.assertEqual((['cmp1'], ['2031-01-02t03:04:05z']),
                          (query['source_compute'], query['changes-since']))
 
+    def test_changed_migrations(self):
+        """Those of the whole cloud, in pages."""
+        self.pages('/os-migrations', 'migrations', [migration(1)],
+                   [migration(2)])
+        found = self.nova.changed_migrations(SINCE)
+        self.assertEqual([1, 2], [item.id for item in found])
+        query = self.requests('GET', '/os-migrations')[0].qs
+        self.assertEqual(['2031-01-02t03:04:05z'], query['changes-since'])
+        self.assertNotIn('source_compute', query)
+
     def test_services_exact_host(self):
         """DR2."""
         self.serve('/os-services', {'services': [service('cmp10'),

@@ -513,6 +513,12 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies,
             return [self._migration(item) for item in reversed(self.records)
                     if item.source == source and item.updated_at >= since]
 
+    def changed_migrations(self, since):
+        self._read('changed_migrations')
+        with self.lock_:
+            return [self._migration(item) for item in reversed(self.records)
+                    if item.updated_at >= since]
+
     def migrations_of(self, server_id):
         self._read('migrations_of')
         with self.lock_:

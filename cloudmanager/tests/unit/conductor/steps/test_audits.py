@@ -652,3 +652,65 @@ class ReadingTestCase(AuditCase):
             self.execute_audit()
             self.assertEqual(number, len(self.moves()), on_volume)
         self.assertEqual(0.0, self.audit['before']['hosts']['src']['DISK_GB'])
+
+    def while_read(self, times, function):
+        """Do something each time that Placement has been read.
+
+        :param times: how often at most
+        """
+        left = list(range(times))
+        snapshot = self.placement.snapshot
+
+        def reading(*args, **kwargs):
+            found = snapshot(*args, **kwargs)
+            if left:
+                function(left.pop())
+            return found
+
+        self.enterContext(mock.patch.object(self.placement, 'snapshot',
+                                            reading))
+
+    def arrive(self, name):
+        """Let a server arrive at dst1, as one that an operator moved."""
+        self.nova.live_migrate(name, 'dst1')
+        self.clock.sleep(self.nova.seconds + 1)
+
+    def test_move_meanwhile(self):
+        """DS11: loads are of the places that servers have."""
+        self.while_read(1, lambda _: self.arrive('vm1'))
+        self.execute_audit()
+        # Six servers: two are left to be moved.
+        self.assertEqual(2, len(self.moves()))
+        self.assertNotIn('vm1', self.move_states())
+        self.apply()
+        self.assertEqual([3, 3], [len(self.nova.on(host))
+                                  for host in ('src', 'dst1')])
+
+    def test_move_into_it_meanwhile(self):
+        """DS11: a server that comes from elsewhere counts as well."""
+        self.nova.add('vm7', flavor=LARGE, host='dst2')
+        self.while_read(1, lambda _: self.arrive('vm7'))
+        self.execute_audit()
+        self.assertEqual(2, len(self.moves()))
+
+    def test_moves_elsewhere_meanwhile(self):
+        """What is none of the aggregate's is read over."""
+        self.nova.add_host('dst3')
+        self.nova.add('vm7', 'vm8', host='dst2')
+        reads = self.nova.reads['changed_migrations']
+
+        def elsewhere(number):
+            self.nova.live_migrate(f'vm{7 + number}', 'dst3')
+            self.clock.sleep(self.nova.seconds + 1)
+
+        self.while_read(2, elsewhere)
+        self.execute_audit()
+        self.assertEqual(3, len(self.moves()))
+        self.assertEqual(2, self.nova.reads['changed_migrations'] - reads)
+
+    def test_moves_all_the_time(self):
+        names = [f'vm{number}' for number in range(10, 30)]
+        self.nova.add(*names)
+        self.while_read(20, lambda number: self.arrive(names[number]))
+        self.assertIn('moved each time', self.execute_audit('FAILURE'))
+        self.assertEqual(0, self.nova.count('live_migrate', 'vm1'))
