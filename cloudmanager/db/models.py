@@ -33,9 +33,12 @@ Time = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
 LongText = sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
 
 
-OPTIONS = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4',
-           # Names differ by case, as elsewhere.
-           'mysql_collate': 'utf8mb4_bin'}
+OPTIONS: dict[str, str | bool] = {
+    'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4',
+    # Names differ by case, as elsewhere.
+    'mysql_collate': 'utf8mb4_bin',
+    # What is told of a node by its id is not to be told of a later one.
+    'sqlite_autoincrement': True}
 
 
 class Base(orm.DeclarativeBase):
@@ -47,7 +50,7 @@ class Base(orm.DeclarativeBase):
 
 
 def _args(*constraints: schema.SchemaItem
-          ) -> tuple[schema.SchemaItem | dict[str, str], ...]:
+          ) -> tuple[schema.SchemaItem | dict[str, str | bool], ...]:
     return (*constraints, OPTIONS)
 
 

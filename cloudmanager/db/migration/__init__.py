@@ -5,6 +5,8 @@ They form one chain, and go forward only. The id of a revision is the name of
 its file, such as ``0001_initial``.
 """
 
+from collections.abc import Iterator
+import contextlib
 import pathlib
 import re
 
@@ -75,8 +77,42 @@ def upgrade(revision: str = 'head') -> None:
     :raises Misconfigured: the database has one that the code does not know
     """
     check_known()
-    with db_api.get_engine().begin() as connection:
+    with _changing() as connection:
         command.upgrade(_config(connection), revision)
+
+
+@contextlib.contextmanager
+def _changing() -> Iterator[sa.Connection]:
+    """Give a connection on which tables may be changed, and commit.
+
+    SQLite cannot change a column: alembic makes the table anew, and to drop
+    the old one would delete the rows of others that refer to it. So nothing
+    is done about references meanwhile; they are checked at the end.
+
+    :raises Misconfigured: there are references to what there is not
+    """
+    with db_api.get_engine().connect() as connection:
+        if connection.dialect.name != 'sqlite':
+            with connection.begin():
+                yield connection
+            return
+        # Within a transaction SQLite would ignore this.
+        cursor = connection.connection.cursor()
+        cursor.execute('PRAGMA foreign_keys=OFF')
+        try:
+            with connection.begin():
+                yield connection
+                broken = connection.exec_driver_sql(
+                    'PRAGMA foreign_key_check').all()
+                if broken:
+                    tables = ', '.join(sorted({row[0] for row in broken}))
+                    raise exception.Misconfigured(
+                        setting='[database] connection',
+                        reason='rows refer to others that are not there, in '
+                               f'{tables}; nothing was changed')
+        finally:
+            cursor.execute('PRAGMA foreign_keys=ON')
+            cursor.close()
 
 
 def revise(message: str, autogenerate: bool = False) -> None:

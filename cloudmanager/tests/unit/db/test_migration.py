@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Migrations, on every database."""
 
+import contextlib
+import datetime
 import pathlib
 import shutil
+import sqlite3
 
 from alembic import autogenerate
 from alembic.runtime import migration as migration_context
@@ -14,6 +17,7 @@ from cloudmanager.conductor.engine import persistence
 from cloudmanager.db import api as db_api
 from cloudmanager.db import migration
 from cloudmanager.db import models
+from cloudmanager.db import nodes
 from cloudmanager.tests import base
 
 # Of the documentation's sample.
@@ -193,12 +197,76 @@ class UpgradeTestCase(base.DbTestCase):
         self.assertEqual(4, len(self.execute(
             sa.select(models.NodeClass.id))))
 
+    def test_rows_are_kept(self):
+        """A table that is made anew keeps its rows, and those of others.
+
+        On SQLite, to drop a table deletes what refers to its rows.
+        """
+        migration.upgrade('0003_audits')
+        now = datetime.datetime(2031, 1, 2)
+        metadata = sa.MetaData()
+        with db_api.get_engine().begin() as connection:
+            metadata.reflect(connection)
+            for name, values in (
+                    ('audits', {'id': 1, 'aggregate_id': 7, 'status': 'x'}),
+                    ('audit_moves', {
+                        'audit_id': 1, 'server_id': 's', 'server_name': 's',
+                        'source': 'a', 'destination': 'b', 'action': 'live',
+                        'stage': 1, 'reason': '', 'gain': 1.0,
+                        'seconds': 1.0, 'size_mb': 1, 'state': 'x'}),
+                    ('nodes', {'id': 3, 'node_class_id': 1,
+                               'node_type_id': 3, 'image_id': 1,
+                               'active': True, 'is_reserved': False,
+                               'is_controller': False, 'condition': 0,
+                               'power_off_wanted': False}),
+                    ('node_addresses', {'node_id': 3,
+                                        'address': '10.0.0.1'})):
+                table = metadata.tables[name]
+                if 'created_at' in table.c:
+                    values = {**values, 'created_at': now}
+                connection.execute(sa.insert(table).values(**values))
+
+        migration.upgrade()
+
+        for model in (models.Audit, models.AuditMove, models.Node,
+                      models.NodeAddress):
+            self.assertEqual(1, len(self.execute(sa.select(
+                model.__table__))), model)
+        self.assertEqual(4, len(self.execute(sa.select(models.NodeClass.id))))
+        if self.backend == 'sqlite':
+            # References count again.
+            self.execute(sa.delete(models.Audit))
+            self.assertEqual([], self.execute(sa.select(
+                models.AuditMove.id)))
+
+    def test_broken_references(self):
+        """What refers to nothing is told, and nothing is changed."""
+        if self.backend != 'sqlite':
+            self.skipTest('other databases have no such rows')
+        migration.upgrade('0007_policies')
+        with contextlib.closing(sqlite3.connect(
+                db_api.get_engine().url.database)) as raw, raw:
+            raw.execute("INSERT INTO node_addresses VALUES (77, '10.0.0.1')")
+        error = self.assertRaises(exception.Misconfigured, migration.upgrade)
+        self.assertIn('node_addresses', str(error))
+        self.assertEqual('0007_policies', migration.version())
+
+    def test_ids_are_given_once(self):
+        """What is told of a node by its id is not told of a later one."""
+        migration.upgrade()
+        seen = set()
+        for _ in range(3):
+            node = nodes.create_node(self.context, {})['id']
+            nodes.delete_node(self.context, node)
+            self.assertNotIn(node, seen)
+            seen.add(node)
+
     def test_unknown_revision(self):
         """Whoever comes from elsewhere is told so, and nothing is done."""
         migration.upgrade()
         version = sa.table(migration.VERSION_TABLE, sa.column('version_num'))
         # The second one is how an id begins that there is.
-        for revision in ('0009', '0001', 'fedcba987654'):
+        for revision in ('0099', '0001', 'fedcba987654'):
             self.execute(sa.update(version).values(version_num=revision))
 
             error = self.assertRaises(exception.Misconfigured,
