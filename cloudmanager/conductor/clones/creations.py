@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Things of the cloud that a task creates, each once.
+"""Resources of the cloud that a task creates, each only once.
 
-What is about to be created is written down before it is asked for, with the
-mark by which it is found again: its description or name has the id of the
-task. Whoever finds an entry without the thing's id looks for the thing before
-it asks again.
+An entry is recorded before the request is sent. It has the mark by which the
+resource can be found: a description or name that contains the task's id. A
+conductor that finds an entry without a resource's id looks for the resource
+before it sends the request again.
 """
 
 from collections.abc import Callable
@@ -20,18 +20,18 @@ CONF = cfg.CONF
 
 
 def mark(run: engine_run.Run, key: str) -> str:
-    """Return the description by which a thing is known again.
+    """Return the description by which a resource can be found.
 
-    :param key: what it is, among the things of the task
+    :param key: which of the task's resources it is
     """
     return f'cloudmanager task {run.task_id}: {key}'
 
 
 class CreationJournal:
-    """The entries of one owner, the task or one of its items.
+    """The entries of one owner: the task or one of its items.
 
-    :param entries: those of the owner's record, by key; changed in place
-    :param store: writes the record down
+    :param entries: the entries in the owner's record, by key; changed in place
+    :param store: saves the record
     """
 
     def __init__(self, run: engine_run.Run, entries: dict[str, Creation],
@@ -41,13 +41,13 @@ class CreationJournal:
         self.entries = entries
 
     def is_open(self, key: str) -> bool:
-        """Tell whether a thing was asked for, and may be there."""
+        """Tell whether a resource was requested, and may exist."""
         entry = self.entries.get(key)
         return entry is not None and not entry.gone
 
     def identify(self, key: str,
                  find: Callable[[], str | None]) -> str | None:
-        """Return the id of a thing that was asked for.
+        """Return the id of a resource that was requested.
 
         :param find: looks for it by its mark
         """
@@ -60,7 +60,7 @@ class CreationJournal:
         return entry.id
 
     def id_of(self, key: str) -> str:
-        """Return the id of a thing that is known to be there.
+        """Return the id of a resource that is known to exist.
 
         :raises ValueError: its id is not known
         """
@@ -70,24 +70,24 @@ class CreationJournal:
         return found
 
     def is_settled(self, key: str) -> bool:
-        """Tell whether a thing that is not found will not come any more."""
+        """Tell whether a resource that was not found can no longer appear."""
         return (clock.seconds_since(self.entries[key].at)
                 >= float(CONF.server_tasks.create_grace))
 
     def close(self, key: str) -> None:
-        """Note that a thing is gone, or never was."""
+        """Record that a resource is gone, or was never created."""
         self.entries[key].gone = True
         self._store()
 
     def ensure(self, key: str, find: Callable[[], str | None],
                create: Callable[[], str]) -> str | None:
-        """Have a thing created once.
+        """Have a resource created once.
 
         :param find: looks for it by its mark
-        :param create: asks for it
-        :returns: its id; ``None`` while it is not known whether it is there
-        :raises CloudRequestRefused: it was refused
-        :raises CloudUnreachable: it may be there; ask again later
+        :param create: sends the request
+        :returns: its id; ``None`` while it is unknown whether it exists
+        :raises CloudRequestRefused: the service refused the request
+        :raises CloudUnreachable: it may exist; call again later
         """
         if key in self.entries:
             found = self.identify(key, find)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of the item of a clone, written down."""
+"""Changes to the record of a clone."""
 
 from oslo_log import log as logging
 
@@ -13,13 +13,13 @@ LOG = logging.getLogger(__name__)
 
 
 def enter(run: engine_run.Run, item: CloneItem, phase: Phase) -> None:
-    """Let a phase begin."""
+    """Begin a phase of a clone."""
     item.phase, item.since = phase, clock.utcnow()
     run.save(item)
 
 
 def fail(run: engine_run.Run, item: CloneItem, reason: str) -> None:
-    """Have a clone taken away, unless it is taken away already."""
+    """Begin to remove a clone, unless that has begun already."""
     if item.phase == Phase.REMOVE:
         return
     LOG.warning('Clone %(name)s of server %(server)s failed: %(why)s', {
@@ -29,13 +29,13 @@ def fail(run: engine_run.Run, item: CloneItem, reason: str) -> None:
 
 
 def journal(run: engine_run.Run, item: CloneItem) -> creations.CreationJournal:
-    """Return the journal of what is created for a clone."""
+    """Return the journal of the resources created for a clone."""
     return creations.CreationJournal(run, item.lines, lambda: run.save(item))
 
 
 def mark(run: engine_run.Run, item: CloneItem, key: str) -> str:
-    """Return the description by which a part of a clone is known again.
+    """Return the description by which a part of a clone can be found.
 
-    :param key: what it is, among the parts of the clone
+    :param key: which part of the clone it is
     """
     return creations.mark(run, f'clone {item.number}, {key}')

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the clones of a task, some at a time, each whole or not at all.
+"""Makes the clones of a task, a few at a time, each whole or not at all.
 
-One loop takes all clones under way one step further, as with moves::
+One loop takes each clone in progress one step further, as with moves::
 
     volumes --> server --> boot --> finish --> DONE
        |           |         |         |
        +-----------+---------+---------+--> remove --> FAILED
 
-The item of a clone has its phase, and a line for each thing that is created
-for it (``conductor.records.clones``).
+The item of a clone has its phase, and an entry for each resource that is
+created for it (``conductor.records.clones``).
 """
 
 from oslo_config import cfg
@@ -56,7 +56,8 @@ class Maker:
     def drive(self) -> None:
         """Make all clones.
 
-        :raises TaskCancelled: a user cancelled, and nothing is half done
+        :raises TaskCancelled: a user cancelled the task, and no clone is left
+            half made
         """
         self._items = self._run.items(CloneItem)
         while True:
@@ -71,7 +72,7 @@ class Maker:
             raise exception.TaskCancelled(task=self._run.task_id)
 
     def give_up(self, reason: str) -> None:
-        """Take away what is not whole yet."""
+        """Remove the clones that are not finished."""
         self._items = self._run.items(CloneItem)
         for item in self._in(ItemState.RUNNING):
             self._fail(item, reason)
@@ -95,7 +96,7 @@ class Maker:
                 self._fail(item, 'The task was cancelled.')
 
     def _start(self) -> None:
-        """Begin as many clones as may be under way."""
+        """Begin clones until as many as allowed are in progress."""
         free = CONF.server_tasks.max_clones - len(self._in(ItemState.RUNNING))
         for item in self._in(ItemState.PENDING)[:max(0, free)]:
             item.state = ItemState.RUNNING
@@ -119,7 +120,8 @@ class Maker:
                 self._check_time(item, phase)
             except (exception.Conflict, exception.NotFound) as exc:
                 if phase == Phase.REMOVE:
-                    # Not yet, as while a volume is still being made.
+                    # The service cannot do it yet, for example while it
+                    # still makes a volume.
                     LOG.info('%s', exc)
                     self._check_time(item, phase)
                 else:
@@ -172,10 +174,10 @@ class Maker:
             self._enter(item, Phase.FINISH)
 
     def _finish(self, item: CloneItem) -> None:
-        """Make the clone like the server in what Nova does not take.
+        """Copy from the source what cannot be given when Nova creates it.
 
-        The marks go last: as long as they are there, so is the claim that
-        the clone is not finished.
+        The marks go last: while they are there, they say that the clone is not
+        finished.
         """
         self._servers.secure(item)
         self._run.guard()
@@ -184,7 +186,7 @@ class Maker:
         self._end(item, ItemState.DONE, None)
 
     def _remove(self, item: CloneItem) -> None:
-        """Take the server away, then the volumes."""
+        """Remove the server, then the volumes."""
         if not self._servers.remove(item):
             return
         self._volumes.remove(item)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servers of clones: asked for, waited for, and taken away again."""
+"""The servers of clones: creating them, awaiting them, removing them."""
 
 import dataclasses
 
@@ -37,7 +37,7 @@ class Servers:
                      if description == mark), None)
 
     def _create(self, item: CloneItem) -> str:
-        """Ask for the server; what it is made of is read anew."""
+        """Request the server, from its source as it is now."""
         if self._source is None:
             self._source = source.read(self._tools, self._run.server_id)
         facts, journal = self._shared.facts, items.journal(self._run, item)
@@ -62,7 +62,7 @@ class Servers:
         return self._tools.nova.server(item.object_id)
 
     def secure(self, item: CloneItem) -> None:
-        """Give the ports the security groups of those they are made after."""
+        """Give each port the security groups of the port that it copies."""
         made = self._tools.neutron.ports_of(item.object_id)
         for port, other in copies.pairs(self._shared.facts.ports, made):
             if (port.security, port.security_groups) != (
@@ -77,7 +77,7 @@ class Servers:
                                   self._shared.facts.description)
 
     def remove(self, item: CloneItem) -> bool:
-        """Take the server away; tell whether nothing was left to do."""
+        """Remove the server; tell whether it is gone."""
         journal = items.journal(self._run, item)
         if not journal.is_open(KEY):
             return True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is cloned: one server with its ports and volumes."""
+"""The source of clones: one server with its ports and volumes."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ from cloudmanager.domain import clone_names
 from cloudmanager.planning import copies
 
 CONF = cfg.CONF
-#: Of these Cinder makes snapshots.
+#: Statuses of volumes of which Cinder makes snapshots.
 _COPIED = frozenset(('in-use', 'available'))
 
 
@@ -54,7 +54,7 @@ def _volumes(tools: Tools, plan: nova_copies.Blueprint) -> list[Volume]:
 
 
 def _ports(tools: Tools, plan: nova_copies.Blueprint) -> list[neutron.Port]:
-    """Return the ports of a server in the order in which it has them."""
+    """Return the ports of a server in the order of its interfaces."""
     order = {mac: number for number, mac in enumerate(plan.macs)}
     return sorted(tools.neutron.ports_of(plan.id), key=lambda port: (
         order.get(port.mac, len(order)), port.mac))
@@ -79,12 +79,12 @@ def _volume(tools: Tools, plan: nova_copies.Blueprint,
 def check(tools: Tools, server_id: str, params: JsonObject) -> Source:
     """Check that a server can be cloned.
 
-    :param params: of the request, with ``count``
-    :returns: what is cloned
-    :raises ServerNotFound: there is none
-    :raises ServerState: it cannot be cloned as it is
+    :param params: the parameters of the request, with ``count``
+    :returns: the source of the clones
+    :raises ServerNotFound: there is no such server
+    :raises ServerState: it cannot be cloned in its present state
     :raises ProjectClosed: nothing can be created in its project
-    :raises QuotaExceeded: its project may not have so much more
+    :raises QuotaExceeded: the clones exceed the quota of its project
     """
     _, seen = examine.look(tools, server_id)
     source = read(tools, server_id)
@@ -104,9 +104,11 @@ def _without_root(source: Source) -> str:
 
 
 def _check_quota(tools: Tools, source: Source, count: int) -> None:
-    """Check a quota before it is used up half; Nova and Cinder hold it.
+    """Check the quotas in Nova and Cinder before the first clone is made.
 
-    :raises QuotaExceeded: it is too small
+    Without this, the task would fail half way.
+
+    :raises QuotaExceeded: a quota is too small
     """
     project = source.plan.project_id
     inside = tools.in_project(project)
@@ -121,7 +123,7 @@ def _check_quota(tools: Tools, source: Source, count: int) -> None:
 
 
 def names(tools: Tools, source: Source, params: JsonObject) -> list[str]:
-    """Return the names of the clones, none that the project has already."""
+    """Return names for the clones that the project does not use yet."""
     return clone_names.make(
         params['name'], source.plan.name, params['count'],
         set(tools.nova.server_names(source.plan.project_id)))

@@ -30,7 +30,7 @@ class Templates:
         return f'{self.facts.name[:200]}-{self._run.task_id}'
 
     def keys(self) -> list[str]:
-        """Return what is needed, by key."""
+        """Return the keys of the resources that the clones need."""
         found = [volume.id for volume in self.facts.volumes]
         if self.facts.image:
             found.append(IMAGE)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The volumes of clones: made of snapshots, and taken away again."""
+"""The volumes of clones: making them of snapshots, and removing them."""
 
 import functools
 
@@ -12,7 +12,7 @@ from cloudmanager.conductor.records.clones import CloneItem
 from cloudmanager.conductor.records.clones import Volume
 from cloudmanager.conductor.tools import Tools
 
-#: Statuses of new volumes that nothing comes of any more.
+#: Statuses of new volumes that will never become usable.
 _BROKEN = frozenset(('error', 'error_deleting', 'deleting', 'error_restoring'))
 
 
@@ -51,9 +51,9 @@ class Volumes:
             items.mark(self._run, item, key_of(volume)))
 
     def make(self, item: CloneItem) -> bool:
-        """Have the volumes of a clone made; tell whether they are there.
+        """Have the volumes of a clone made; tell whether all are ready.
 
-        :raises ServerState: one will never be
+        :raises ServerState: one of them will never be ready
         """
         journal = items.journal(self._run, item)
         made = [journal.ensure(
@@ -74,14 +74,14 @@ class Volumes:
         return piece.status if piece else 'gone'
 
     def describe(self, item: CloneItem) -> None:
-        """Give them the descriptions of the volumes they are made after."""
+        """Give each copy the description of its original volume."""
         journal = items.journal(self._run, item)
         for volume in self._shared.facts.volumes:
             self._tools.cinder.describe(journal.id_of(key_of(volume)),
                                         volume.description)
 
     def remove(self, item: CloneItem) -> None:
-        """Take them away, as far as that goes now."""
+        """Remove the volumes, as far as that is possible now."""
         journal = items.journal(self._run, item)
         for volume in self._shared.facts.volumes:
             if journal.is_open(key_of(volume)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What conductors answer besides the work of tasks, one module a concern.
+"""The RPC methods of conductors that are not about tasks, by subject.
 
-All are endpoints of the one RPC server that ``conductor.service`` makes.
+All are endpoints of the one RPC server that ``conductor.service`` starts.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What agents on nodes tell conductors."""
+"""Reports that agents on nodes send to conductors."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class Agents:
                envelope: Any) -> None:
         """Take a signed report.
 
-        What it says of itself besides is not signed, so it is done as the
-        service's own work.
+        The request context is not signed, so it is ignored and the report
+        is handled as the service's own work.
         """
         self._reports.take(cm_context.admin_context(), envelope)

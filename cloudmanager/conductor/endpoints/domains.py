@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keystone's domains, of which conductors can read the files."""
+"""Keystone's domains, whose configuration files conductors can read."""
 
 
 from oslo_log import log as logging
@@ -15,7 +15,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Domains:
-    """Where the configuration of domains is, and loading it."""
+    """The RPC methods about the configuration of domains."""
 
     target = messaging.Target(version='1.2')
 
@@ -35,8 +35,8 @@ class Domains:
         found = keystone_files.domain_file(domain.name)
         if found.ignored:
             LOG.warning(
-                'Keystone takes these options of domain %(name)s not for '
-                'a domain, they are left out: %(options)s', {
+                'Keystone does not accept these options of domain %(name)s '
+                'for a domain, so they are ignored: %(options)s', {
                     'name': domain.name,
                     'options': ', '.join(found.ignored)})
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Taking nodes into reserve and out of it."""
+"""Putting nodes into reserve and taking them out."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,9 @@ from cloudmanager.conductor.tools import Tools
 
 
 class Reservations:
-    """Reservations, of which Nova must know.
+    """The RPC methods about nodes in reserve.
 
-    :param tools: returns the clients; fails when no cloud is configured
+    :param tools: returns the clients; raises when no cloud is configured
     """
 
     target = messaging.Target(version='1.1')
@@ -25,5 +25,5 @@ class Reservations:
     @rpc.answers_errors
     def reserve_node(self, context: RequestContext, node_id: int,
                      is_reserved: bool) -> None:
-        """Take a node into reserve or out of it; see rpcapi."""
+        """Put a node into reserve or take it out; see rpcapi."""
         reserve.set_reserved(context, self._tools, node_id, is_reserved)

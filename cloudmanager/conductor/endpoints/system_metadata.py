@@ -10,7 +10,7 @@ from cloudmanager.common.context import RequestContext
 
 
 class SystemMetadata:
-    """System metadata.
+    """The RPC methods about system metadata.
 
     :param database: ``cloudmanager.clients.nova_db.NovaDatabase``
     """
@@ -36,5 +36,5 @@ class SystemMetadata:
     @rpc.answers_errors
     def remove_system_metadata(self, context: RequestContext, server_id: str,
                                key: str) -> None:
-        """Remove one of the system metadata of a server; see rpcapi."""
+        """Remove one key of the system metadata of a server; see rpcapi."""
         self._database.remove_system_metadata(server_id, key)

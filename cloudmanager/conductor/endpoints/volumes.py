@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Volumes on LVM, of which Cinder and agents know a part each."""
+"""Volumes on LVM; Cinder and the agents each know a part of them."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from cloudmanager.conductor.volumes import views
 class Volumes:
     """What API processes ask about volumes.
 
-    :param tools: returns the clients; fails when no cloud is configured
+    :param tools: returns the clients; raises when no cloud is configured
     """
 
     target = messaging.Target(version='1.4')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The jobboard that is configured."""
+"""Connecting to the configured jobboard, and using its leases."""
 
 
 from oslo_config import cfg
@@ -22,7 +22,7 @@ def connect() -> JobBoard:
     kind = CONF.conductor.jobboard
     conf: JsonObject = {'board': _BOARDS[kind], 'ttl': _lease()}
     if kind == 'zookeeper':
-        # The session is the lease.
+        # The session's timeout is the length of a lease.
         conf['timeout'] = CONF.conductor.lease
     for option in CONF.conductor.jobboard_options:
         name, _, value = option.partition(':')
@@ -33,7 +33,7 @@ def connect() -> JobBoard:
 
 
 def _lease() -> float:
-    """Return the seconds of a lease, in a form that the board takes."""
+    """Return the length of a lease in seconds, in a form the board takes."""
     if CONF.conductor.jobboard == 'etcd':
         # etcd counts whole seconds, and refuses 5.0.
         return max(1, round(float(CONF.conductor.lease)))
@@ -43,8 +43,8 @@ def _lease() -> float:
 def claim(board: JobBoard, job: Job, who: str) -> None:
     """Claim a job with a lease.
 
-    :raises taskflow.exceptions.UnclaimableJob: somebody has it
-    :raises taskflow.exceptions.NotFound: it is gone
+    :raises taskflow.exceptions.UnclaimableJob: another owner has claimed it
+    :raises taskflow.exceptions.NotFound: the job no longer exists
     """
     if CONF.conductor.jobboard == 'zookeeper':
         board.claim(job, who)
@@ -54,10 +54,10 @@ def claim(board: JobBoard, job: Job, who: str) -> None:
 
 def post_claimed(board: JobBoard, name: str, details: JsonObject,
                  who: str) -> Job | None:
-    """Put a job on the board that somebody has already.
+    """Put a job on the board that is claimed from the beginning.
 
-    :returns: the job; ``None`` if others were faster, where posting and
-        claiming are two steps
+    :returns: the job; ``None`` if another conductor claimed it first, which
+        can happen on a board where posting and claiming are two steps
     """
     if isinstance(board, sqlboard.SQLJobBoard):
         return board.post(name, details=details, owner=who)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where TaskFlow keeps the state of flows: our own database.
 
-TaskFlow's backend builds its tables anew for each connection, which defeats
-SQLAlchemy's cache of compiled statements; sharing them makes a step about
-four times cheaper. That touches private names of TaskFlow: a unit test
-holds them.
+TaskFlow's backend defines its tables again for each connection, which defeats
+SQLAlchemy's cache of compiled statements. Sharing the tables makes a step
+about four times cheaper. This uses private names of TaskFlow; a unit test
+checks that they still exist.
 
-TaskFlow's migrations bring in alembic and pygments, an eighth of a
-conductor's start; only ``upgrade`` uses them, so they are imported then.
+TaskFlow's migrations import alembic and pygments, which takes an eighth of a
+conductor's start. Only ``upgrade`` needs them, so it imports them itself.
 """
 
 import threading
@@ -27,7 +27,7 @@ class _Connection(impl_sqlalchemy.Connection):
 
     def __init__(self, backend: 'Backend',
                  upgrade_lock: threading.Lock) -> None:
-        # The parent's initialisation, less the making of tables.
+        # The same as the parent's, except that it defines no tables.
         self._backend = backend
         self._upgrade_lock = upgrade_lock
         self._engine = backend.engine
@@ -35,7 +35,7 @@ class _Connection(impl_sqlalchemy.Connection):
 
 
 class Backend(impl_sqlalchemy.SQLAlchemyBackend):
-    """TaskFlow's SQL backend with tables made once."""
+    """TaskFlow's SQL backend, which defines its tables only once."""
 
     def __init__(self, engine: sa.Engine) -> None:
         super().__init__({'connection': str(engine.url)}, engine=engine)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One task in the hands of one conductor."""
+"""One task while one conductor runs it."""
 
 from collections.abc import Iterable
 import datetime
@@ -24,16 +24,16 @@ Memory = TypeVar('Memory', bound=stored.Record)
 
 
 class HandOver(BaseException):
-    """Leave a flow where it stands, for a successor to go on.
+    """Leave a flow where it stands, so that another conductor can go on.
 
-    Not an ``Exception``, so that TaskFlow neither records a failure nor
-    reverts: what is stored looks as if the process had been killed here,
-    which every step must bear anyway.
+    This is not an ``Exception``, so TaskFlow neither records a failure nor
+    reverts. The stored state looks as if the process had been killed here,
+    which every step must survive anyway.
     """
 
 
 class Run:
-    """What the steps of a flow know of their task.
+    """What the steps of a flow know about their task.
 
     :param context: the request context of the service's own work
     :param task: the row, as claimed
@@ -46,13 +46,13 @@ class Run:
         self._task = task
         self._memory: JsonObject = dict(task['memory'] or {})
         self._recalled: dict[type[stored.Record], stored.Record] = {}
-        #: What came of it, in words.
+        #: The outcome of the task, in words.
         self.result: str | None = None
         self.claimed_at = time.monotonic()
         self.lost = threading.Event()
         self.stopping = stopping
 
-    # Whose work it is does not change while it is done.
+    # These do not change while the task runs.
 
     @property
     def context(self) -> RequestContext:
@@ -68,17 +68,17 @@ class Run:
 
     @property
     def host(self) -> str:
-        """The compute host that it is about; empty if it is about none."""
+        """The compute host that the task acts on; empty if there is none."""
         return self._task['host'] or ''
 
     @property
     def server_id(self) -> str:
-        """The server that it is about; empty if it is about none."""
+        """The server that the task acts on; empty if there is none."""
         return self._task['server_id'] or ''
 
     @property
     def params(self) -> JsonObject:
-        """What was asked for."""
+        """The parameters of the request."""
         found: JsonObject = self._task['params']
         return found
 
@@ -104,7 +104,7 @@ class Run:
     def guard(self) -> Cancel | None:
         """Check that this conductor may go on; call before side effects.
 
-        :returns: what was asked for about cancelling, if anything
+        :returns: how the task is to be cancelled, if a user asked for that
         :raises HandOver: the lease is lost, or the process must end
         """
         if self.lost.is_set() or self.stopping.is_set():
@@ -128,9 +128,9 @@ class Run:
         return True
 
     def checkpoint(self) -> None:
-        """Check as ``guard`` does, and whether the task was cancelled.
+        """Check as ``guard`` does, and also if the task was cancelled.
 
-        :raises TaskCancelled: it was
+        :raises TaskCancelled: a user cancelled the task
         """
         if self.guard():
             raise exception.TaskCancelled(task=self.task_id)
@@ -138,15 +138,16 @@ class Run:
     def pause(self, seconds: float) -> None:
         """Wait, unless the process must end.
 
-        :raises HandOver: it must
+        :raises HandOver: the process must end
         """
         if clock.wait(self.stopping, seconds) or self.lost.is_set():
             raise HandOver()
 
     def recall(self, kind: type[Memory]) -> Memory:
-        """Return what the task remembers of a kind.
+        """Return the memory of the task of one kind.
 
-        It is the same record each time; who changes it has it kept.
+        Each call returns the same record. A caller that changes it must pass
+        it to ``keep``.
         """
         found = self._recalled.get(kind)
         if not isinstance(found, kind):
@@ -154,7 +155,7 @@ class Run:
         return found
 
     def keep(self, memory: stored.Record) -> None:
-        """Have later steps, and a successor, know what has changed.
+        """Store a memory for later steps and for later conductors.
 
         :param memory: what ``recall`` returned
         """
@@ -169,7 +170,7 @@ class Run:
                    room: db_tasks.Room | None = None) -> None:
         """Create a task that does a part of this one, once.
 
-        :param part_id: its id, which was written down before
+        :param part_id: its id, which the caller has stored before
         :param room: checked if the host is in use
         :raises HostsOutOfUse: there is no room; nothing was created
         """
@@ -180,18 +181,18 @@ class Run:
     def items(self, kind: type[AnyItem]) -> list[AnyItem]:
         """Return the items of the task, as they are in the database.
 
-        :param kind: as what
+        :param kind: the type of the items
         """
         rows = db_tasks.items(self.context, [self.task_id])[self.task_id]
         return [kind.from_row(row) for row in rows]
 
     def add_items(self, new: Iterable[item.Item]) -> None:
-        """Insert those of some items that are not there yet."""
+        """Insert those of the items that the database does not have yet."""
         db_tasks.add_items(self.context, self.task_id, self.generation,
                            [one.to_row() for one in new])
 
     def save(self, changed: item.Item) -> None:
-        """Write an item that was changed.
+        """Store an item that was changed.
 
         :raises LeaseLost: another conductor owns the task
         """

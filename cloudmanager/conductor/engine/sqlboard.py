@@ -2,8 +2,8 @@
 """A jobboard of TaskFlow on the table ``jobs``.
 
 A claim is a lease by the clock of the database: one conditional UPDATE sets
-owner, expiry and the next generation. Whoever extends, consumes or abandons
-names the generation it claimed with.
+the owner, the expiry and the next generation. To extend, consume or abandon a
+job, its owner must name the generation of its claim.
 """
 
 from collections.abc import Callable
@@ -37,13 +37,14 @@ T = TypeVar('T')
 JOBS = models.Job.__table__
 PRIORITIES = ('VERY_HIGH', 'HIGH', 'NORMAL', 'LOW', 'VERY_LOW')
 POLL_SECONDS = 0.5
-# Jobs that are offered at a time; who takes one looks again.
+# How many unclaimed jobs one look returns; a conductor that has taken one
+# looks again.
 MOST_UNCLAIMED = 100
 
 _DATABASE_CLOCK: dict[str, sa.ColumnElement[float]] = {
     'postgresql': sa.literal_column(
         'CAST(extract(epoch FROM clock_timestamp()) AS double precision)'),
-    # By UTC: a change to or from summer time must not move a lease.
+    # In UTC: a change to or from summer time must not move a lease.
     'mysql': sa.literal_column(
         "timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) / 1e6"),
 }
@@ -63,7 +64,7 @@ def _translate(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def _check_who(function: Callable[P, T]) -> Callable[P, T]:
-    """Check that whoever calls is named, as TaskFlow's boards do."""
+    """Check that the caller gives its name, as TaskFlow's boards do."""
     made: Callable[P, T] = base.check_who(function)
     return made
 
@@ -87,10 +88,11 @@ class SQLJob(base.Job):
                          book=book, book_data=book_data)
         self.sequence = row.sequence
         self.generation: int | None = None
-        # The one that a claim must find: nobody had it in between.
+        # A claim must find this generation, or the job had another owner in
+        # the meantime.
         self.seen = row.generation
-        # What it was when the board was read, told once: TaskFlow asks each
-        # job of a list for its state.
+        # The state when the board was read. It answers the first question,
+        # since TaskFlow asks each job of a list for its state.
         self._read: str | None = _state(row)
         self._priority = base.JobPriority(PRIORITIES[row.priority])
         self._created_on: datetime.datetime = row.created_at
@@ -114,7 +116,7 @@ class SQLJob(base.Job):
         return found or _state(self.board.row(self))
 
     def expires_in(self) -> float:
-        """Return the seconds that the claim has left, -1 without one."""
+        """Return the seconds left of the claim, or -1 without a claim."""
         row = self.board.row(self)
         return -1 if row is None or row.owner is None else row.left
 
@@ -129,14 +131,14 @@ class SQLJob(base.Job):
 
 
 def _moment() -> dict[str, float]:
-    """Return the time for databases that have no clock of their own."""
+    """Return the time, for databases that have no clock of their own."""
     return {'moment': time.time()}
 
 
 class _Statements:
-    """The statements of a board, made once for its kind of database.
+    """The statements of a board, built once for its kind of database.
 
-    :param dialect: SQLAlchemy's name of it
+    :param dialect: SQLAlchemy's name for that kind
     """
 
     def __init__(self, dialect: str) -> None:
@@ -170,7 +172,7 @@ class _Statements:
         self.extend = JOBS.update().where(
             this, held, JOBS.c.owner.is_not(None)).values(
                 expires_at=until, updated_at=changed)
-        # Who has not claimed the job itself is known by name only.
+        # A caller that holds no claim is checked by its name only.
         owned = (this, JOBS.c.owner == sa.bindparam('who'), sa.or_(
             sa.bindparam('held', type_=sa.Integer()).is_(None), held))
         self.consume = JOBS.delete().where(*owned)
@@ -265,7 +267,8 @@ class SQLJobBoard(base.JobBoard):
              owner: str | None = None) -> SQLJob:
         """Put a job on the board.
 
-        :param owner: who has it from the beginning, with a lease
+        :param owner: the name of a conductor that has the job from the
+            beginning, with a lease
         """
         generation = 0 if owner is None else 1
         values = {
@@ -307,11 +310,11 @@ class SQLJobBoard(base.JobBoard):
         if row is None:
             raise exceptions.NotFound(f'Job {job.uuid} is gone')
         raise exceptions.UnclaimableJob(
-            f'Job {job.uuid} is claimed by {row.owner}, or was meanwhile')
+            f'Job {job.uuid} is or was claimed by {row.owner}')
 
     @_translate
     def extend(self, job: SQLJob, expiry: float) -> bool:
-        """Renew a lease; one that ran out counts while nobody took it."""
+        """Renew a lease, even an expired one if nobody has claimed the job."""
         with self._engine.begin() as connection:
             return bool(connection.execute(self._sql.extend, {
                 'job': job.uuid, 'held': job.generation,
@@ -319,10 +322,10 @@ class SQLJobBoard(base.JobBoard):
                 **_moment()}).rowcount)
 
     def _change(self, job: SQLJob, who: str, statement: sa.Executable) -> None:
-        """Carry out a statement on a job that somebody owns.
+        """Carry out a statement on a job that the caller owns.
 
         :raises taskflow.exceptions.NotFound: there is no such job
-        :raises taskflow.exceptions.JobFailure: somebody else owns it
+        :raises taskflow.exceptions.JobFailure: the caller does not own it
         """
         with self._engine.begin() as connection:
             if connection.execute(statement, {

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds tasks on the jobboard and runs their flows.
 
-Three rights have to come together before a flow runs here: the lease of the
-job (jobboard), the post token (only the job that was posted last counts) and
-a new generation of the task (claimed in the database, the fence that each
-write checks).
+A conductor needs three things before it may run a flow: the lease of the job
+(from the jobboard), the right post token (only the job that was posted last
+counts) and a new generation of the task (claimed in the database, and checked
+by each write).
 """
 
 from collections.abc import Callable
@@ -36,13 +36,14 @@ from cloudmanager.db import tasks as db_tasks
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-# A first cast may be on its way; look for lost ones only after this long.
+# The cast of a new task may still be on its way; it counts as lost only after
+# this time.
 CAST_GRACE_SECONDS = 1.0
-# Leases without a sign of life after which the job itself is missed.
+# A job counts as lost after this many leases without a sign of life.
 LOST_JOB_LEASES = 3
-# After so many posts the board is looked at again.
+# Look at the board again after this many posts.
 POSTED_AT_ONCE = 16
-# Not the flow's fault: the means to remember its state are away.
+# Errors that are not the flow's fault: its state cannot be stored.
 _OUTAGES = (tf_exc.StorageFailure, db_exc.DBError)
 
 
@@ -50,9 +51,9 @@ class Worker:
     """Runs tasks of a jobboard in threads.
 
     :param name: owner's name, unique among conductors
-    :param build_flow: makes the flow of a run
-    :param ended: told of runs whose task has ended; that it fails, or is
-        never told because the process died, must do no harm
+    :param build_flow: builds the flow of a run
+    :param ended: called with each run whose task has ended; it must do no
+        harm if it raises, or is never called because the process died
     """
 
     def __init__(self, name: str,
@@ -66,7 +67,7 @@ class Worker:
         self._stopped = threading.Event()
         self._wake = threading.Event()
         self._to_post: queue.SimpleQueue[str] = queue.SimpleQueue()
-        # What is in the queue; the sweep leaves it alone.
+        # The ids in the queue, which the sweep leaves alone.
         self._queued: set[str] = set()
         self._runs: dict[str, tuple[Job, engine_run.Run]] = {}
         self._lock = threading.Lock()
@@ -86,16 +87,16 @@ class Worker:
             self._threads.append(thread)
 
     def stop(self, timeout: float) -> None:
-        """Take no more work and leave running flows for others.
+        """Take no more work, and leave running flows to other conductors.
 
-        :param timeout: seconds that running steps get
+        :param timeout: seconds that running steps are given to finish
         """
         self._stopping.set()
         self._wake.set()
         deadline = time.monotonic() + timeout
         while self._runs and time.monotonic() < deadline:
             time.sleep(0.05)
-        # A step that goes on all the same loses its lease from here on.
+        # The lease of a step that still runs is not renewed from here on.
         self._stopped.set()
         for thread in self._threads:
             thread.join(max(0.1, deadline - time.monotonic()))
@@ -104,10 +105,10 @@ class Worker:
         self._engine.dispose()
 
     def post(self, task_id: str) -> None:
-        """Have a task put on the jobboard that has never been there.
+        """Have a new task put on the jobboard.
 
-        One thread posts all of them: as many as there are messages would
-        get in the way of those that work. Lost ones are swept up.
+        One thread posts all tasks, since a thread per message would slow down
+        those that run flows. The sweep finds tasks that this thread lost.
         """
         self._queued.add(task_id)
         self._to_post.put(task_id)
@@ -115,10 +116,10 @@ class Worker:
 
     def _post(self, task_id: str, old: str | None, seconds: float,
               claim: bool = False) -> Job | None:
-        """Put a job for a task on the board, unless somebody else does.
+        """Put a job for a task on the board, unless another conductor does.
 
-        :param claim: whether this conductor is to have the job as well
-        :returns: the job; ``None`` if others post it or have it
+        :param claim: whether this conductor also claims the job
+        :returns: the job; ``None`` if another conductor posts or has it
         """
         context = cm_context.admin_context()
         token = db_tasks.set_post_token(context, task_id, old, seconds)
@@ -141,16 +142,16 @@ class Worker:
                 self._post_new()
                 self._claim_jobs()
             except Exception:
-                # The boundary of a periodic job: a database or jobboard
-                # that is away comes back, and this loop must see it.
+                # The boundary of a periodic job: this loop must still run when
+                # the database or the jobboard comes back.
                 LOG.exception('Looking for work failed.')
             self._wake.wait(CONF.conductor.poll_interval)
             self._wake.clear()
 
     def _post_new(self) -> None:
-        """Post what messages told of, and take it where there is room.
+        """Post the tasks of messages, and claim them while there is room.
 
-        What is on the board can be claimed by others as well.
+        Other conductors can claim any job on the board, too.
         """
         for _ in range(POSTED_AT_ONCE):
             try:
@@ -162,7 +163,7 @@ class Worker:
             try:
                 job = self._post(task_id, None, 0, claim=room)
             finally:
-                # If it failed, the sweep is to find it.
+                # If posting failed, the sweep will find the task.
                 self._queued.discard(task_id)
             if job is not None and room:
                 self._accept(job)
@@ -193,8 +194,9 @@ class Worker:
             if not self._has_room():
                 return
             if job.uuid in self._runs:
-                # Ours, though its lease ran out, as in an outage: while
-                # its thread is here, only another conductor may take it.
+                # Our own job, with a lease that expired in an
+                # outage. While its thread runs, only another
+                # conductor may claim it.
                 continue
             self._claim(job)
 
@@ -214,14 +216,14 @@ class Worker:
         task = db_tasks.claim(context, job.details['task_id'],
                               job.details['token'], self.name)
         if task is None:
-            # Ended already, or posted again under another token.
+            # The task has ended, or was posted again with another token.
             self._board.consume(job, self.name)
             return
         context.global_request_id = task['request_id']
         run = engine_run.Run(context, task, self._stopping)
         with self._lock:
             self._runs[job.uuid] = (job, run)
-        LOG.info('Task %(task)s (%(name)s) is run, generation '
+        LOG.info('Running task %(task)s (%(name)s), generation '
                  '%(generation)s.', {'task': run.task_id, 'name': run.name,
                                      'generation': run.generation})
         self._pool.submit(self._run, job, run)
@@ -245,8 +247,9 @@ class Worker:
                                       run.generation):
                 run.lost.set()
         except Exception:
-            # Boundary of the keep-alive: it must outlive any outage of
-            # database or jobboard; the generation keeps us honest.
+            # Boundary of the keep-alive: it must outlive any outage of the
+            # database or the jobboard. If the lease is lost meanwhile, the
+            # generation prevents further writes.
             LOG.exception('Keeping task %s alive failed.', run.task_id)
 
     def _run(self, job: Job, run: engine_run.Run) -> None:
@@ -258,9 +261,9 @@ class Worker:
             LOG.info('Task %s is left to another conductor.', run.task_id)
             self._abandon(job, run)
         except Exception:
-            # Boundary of the thread. Only the engine's own means fail
-            # here (database, jobboard); the flow's failures were stored.
-            LOG.exception('Task %s is left; it will be taken up again.',
+            # Boundary of the thread. Only the database or the jobboard can
+            # fail here, since failures of the flow were stored.
+            LOG.exception('Task %s was interrupted; it will be resumed.',
                           run.task_id)
             self._abandon(job, run)
         finally:
@@ -274,8 +277,8 @@ class Worker:
         try:
             self._board.abandon(job, self.name)
         except Exception:
-            # The lease runs out by itself.
-            LOG.warning('The job of task %s could not be given back.',
+            # The lease will expire by itself.
+            LOG.warning('The job of task %s could not be released.',
                         run.task_id)
 
     def _execute(self, run: engine_run.Run) -> None:
@@ -302,8 +305,8 @@ class Worker:
         try:
             self._ended(run)
         except Exception:
-            # Boundary: the task has ended, whatever comes after it.
-            LOG.warning('What follows task %s failed.', run.task_id,
+            # Boundary: an error here must not change that the task has ended.
+            LOG.warning('The work that follows task %s failed.', run.task_id,
                         exc_info=True)
 
     @staticmethod
@@ -317,21 +320,22 @@ class Worker:
         return db_tasks.FAILURE
 
     def _run_flow(self, run: engine_run.Run) -> failure.Failure | None:
-        """Run the flow from where its last run left it.
+        """Run the flow from the point that its last run reached.
 
-        :returns: what made it fail
+        :returns: the failure, or ``None``
         """
         try:
             flow = self._build_flow(run)
             if len(flow) == 1:
-                # Its step keeps in the task all that a successor must know,
-                # and TaskFlow's own records take longer than most of them.
+                # The only step stores in the task all that another
+                # conductor needs. TaskFlow's own records would cost
+                # more time than most such steps.
                 engines.load(flow, engine='serial').run()
                 return None
             book, detail = self._details(run, flow)
             if detail.state == tf_states.REVERTED:
-                # A former owner came to the flow's end, but not to that
-                # of the task. TaskFlow would begin anew.
+                # An earlier owner finished the flow, but did not store the
+                # end of the task. TaskFlow would run the flow again.
                 return next(atom.failure for atom in detail if atom.failure)
             engines.load(flow, flow_detail=detail, book=book,
                          backend=self._backend, engine='serial').run()
@@ -342,13 +346,13 @@ class Worker:
                 raise
             return next(iter(exc))
         except Exception as exc:
-            # Whatever the flow is broken by, it ends the task.
+            # Any error that stops the flow ends the task.
             return failure.Failure.from_exception(exc)
         return None
 
     def _details(self, run: engine_run.Run, flow: Flow
                  ) -> tuple[tf_models.LogBook, tf_models.FlowDetail]:
-        """Return the logbook of a task and its flow, made when missing."""
+        """Return the logbook and the flow record of a task, old or new."""
         connection = self._backend.get_connection()
         try:
             book = connection.get_logbook(run.task_id)

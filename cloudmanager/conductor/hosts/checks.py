@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether an action on hosts can be begun, asked before there is a task.
+"""Check that an action on hosts can begin, before its task is created.
 
-Each function takes the exact name of the host, ``None`` when ``params`` names
-the hosts, and returns ``plan`` for a dry run and ``params`` that the task
-needs besides. It raises a CloudManagerException when the action cannot be
-begun.
+Each function takes the exact name of the host, or ``None`` when ``params``
+names the hosts. It returns ``plan`` for a dry run, and in ``params`` what the
+task needs in addition. It raises a CloudManagerException when the action
+cannot begin.
 """
 
 import dataclasses
@@ -35,8 +35,10 @@ def _drain(context: RequestContext, tools: Tools, action: str, host: str,
            params: JsonObject) -> JsonObject:
     """Plan to empty a host.
 
-    :raises NoPlace: a server has none to go to, unless it is only planned
-    :raises TaskConflict: a volume of it is being mirrored or moved, likewise
+    :raises NoPlace: no host has room for one of its servers; not raised for
+        a dry run
+    :raises TaskConflict: one of its volumes is being mirrored or moved; not
+        raised for a dry run
     """
     plan = plans.make_plan(tools, action, host, params)
     if params.get('dry_run'):
@@ -54,14 +56,14 @@ def _drain(context: RequestContext, tools: Tools, action: str, host: str,
 
 def shutdown(context: RequestContext, tools: Tools, host: str,
              params: JsonObject) -> JsonObject:
-    """Check that a living host can be emptied."""
+    """Check that a host that is up can be emptied."""
     compute_services.of_host(tools.nova, host)
     return _drain(context, tools, 'shutdown', host, params)
 
 
 def evacuate(context: RequestContext, tools: Tools, host: str,
              params: JsonObject) -> JsonObject:
-    """Check that a host may be taken for dead, and can be fenced."""
+    """Check that a host may be treated as dead, and can be fenced."""
     service = compute_services.of_host(tools.nova, host)
     if params.get('dry_run'):
         return {'plan': _plan_of_evacuation(tools, host, service, params)}
@@ -88,7 +90,7 @@ def _is_up(tools: Tools, service: nova_records.Service) -> bool:
 
 
 def _running(tools: Tools, host: str) -> list[nova_records.Server]:
-    """Return the servers that run on a host, as far as Nova knows."""
+    """Return the servers that run on a host according to Nova."""
     return [server for server in tools.nova.servers_on(host)
             if server.power_state in classify.RUNNING_POWER]
 
@@ -97,10 +99,12 @@ def _check_word(tools: Tools, service: nova_records.Service,
                 params: JsonObject) -> None:
     """Check an administrator's word that a host is off.
 
-    Nova takes a host that has just died for up, so its heartbeats decide.
+    Nova still reports a host as up just after it has died, so its heartbeats
+    decide.
 
-    :raises HostIsUp: it sends heartbeats
-    :raises HostNotFenced: it does, though the request says ``force``
+    :raises HostIsUp: the host sends heartbeats
+    :raises HostNotFenced: the host sends heartbeats, and the request says
+        ``force``
     """
     heard = (_is_up(tools, service) if service.forced_down
              else service.state == 'up'
@@ -121,10 +125,10 @@ def _refusal(tools: Tools, host: str) -> exception.HostIsUp:
 def _check_forced(context: RequestContext, tools: Tools, host: str,
                   node: Row | None,
                   params: JsonObject) -> None:
-    """Check that a host that is up may be cut off, and can be.
+    """Check that the power of a host that is up may and can be cut.
 
-    :raises HostIsUp: nobody said so
-    :raises HostNotFenced: a device of it does not answer
+    :raises HostIsUp: the request does not say ``force``
+    :raises HostNotFenced: one of its power devices does not answer
     """
     if not params.get('force'):
         raise _refusal(tools, host)
@@ -140,7 +144,7 @@ def _check_forced(context: RequestContext, tools: Tools, host: str,
 
 def _plan_of_evacuation(tools: Tools, host: str, service: nova_records.Service,
                         params: JsonObject) -> JsonObject:
-    """Plan an evacuation; that the host is up comes before all else."""
+    """Plan an evacuation; first of all, say if the host is up."""
     plan = plans.make_plan(tools, 'evacuate', host, params)
     if not _is_up(tools, service):
         return plan.to_dict()
@@ -181,7 +185,7 @@ def decommission(context: RequestContext, tools: Tools, host: str,
 
 def _remains(tools: Tools, host: str,
              params: JsonObject) -> JsonObject:
-    """Look for what is left of a host that Nova has forgotten."""
+    """Look for what is left of a host that Nova no longer lists."""
     try:
         services = tools.cinder.services(host)
     except exception.CloudServiceMissing:
@@ -219,7 +223,7 @@ def restart(context: RequestContext, tools: Tools, host: str | None,
     except model.UnknownHost as exc:
         raise exception.HostNotFound(host=str(exc)) from None
     if choice is not None:
-        # The host to begin with is the easiest one to empty.
+        # The restart begins with the host that is easiest to empty.
         plans.check_places(choice.plan, choice.host, params)
     return {}
 
@@ -235,12 +239,13 @@ def _restart_plan(cloud: model.Cloud, params: JsonObject,
 
 def _check_room(context: RequestContext, cloud: model.Cloud,
                 params: JsonObject) -> None:
-    """Check that hosts can be restarted beside those that are out of use.
+    """Check the limit on hosts out of use before hosts are restarted.
 
-    A host that is down may come back, and tasks end. A host that somebody
-    has disabled or keeps in reserve stays out of use.
+    A host that is down may come up again, and a host that a task holds will
+    be released. A host that somebody has disabled or keeps in reserve stays
+    out of use.
 
-    :raises HostsOutOfUse: no host may be taken out of use now
+    :raises HostsOutOfUse: no further host may be taken out of use
     """
     most = unavailable.limits(params)[1]
     held = db_tasks.hosts_in_work(context, clock.utcnow(), '')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Services of Nova: disabling them, and remembering what they are."""
+"""Disabling Nova's services, and recording their state."""
 
 from collections.abc import Callable
 from concurrent import futures
@@ -16,11 +16,12 @@ from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import conditions as db_conditions
 
-# Characters of Nova's disabled_reason.
+# Nova stores at most this many characters of a disabled_reason.
 MAX_REASON = 255
-# How reasons begin that tasks leave which have failed.
+# How the reason begins that a failed task leaves on a service.
 _LEFT = re.compile(r'cloudmanager: \S+, task \S+ failed: ')
-# After this long look whether Nova has disabled a host already.
+# Seconds to wait for Nova's answer before looking whether it has disabled
+# the host already.
 DISABLE_SECONDS = 2
 
 
@@ -28,12 +29,13 @@ def disable(nova: protocols.Nova, service: nova_records.Service, reason: str,
             proceed: Callable[[], object] = lambda: None) -> None:
     """Disable a service, without waiting for a host that is dead.
 
-    Nova stores the new status first and then calls the host, for a minute
-    when the host has died a moment ago.
+    Nova stores the new status first and then calls the host. If the host has
+    just died, that call takes a minute to time out.
 
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like
-    :param proceed: called while it is waited for; ends that by raising
-    :raises HostNotFound: the service was removed meanwhile
+    :param proceed: called again and again while Nova has not answered; may
+        raise to end the wait
+    :raises HostNotFound: the service was removed in the meantime
     """
     call: futures.Future[None] = futures.Future()
 
@@ -42,8 +44,8 @@ def disable(nova: protocols.Nova, service: nova_records.Service, reason: str,
             nova.disable_service(service.id, reason)
             call.set_result(None)
         except Exception as exc:
-            # Boundary of the thread: who waits for it gets whatever it was,
-            # and does not wait for ever.
+            # Boundary of the thread: the waiting caller must get any error,
+            # or it would wait for ever.
             call.set_exception(exc)
 
     threading.Thread(target=ask, daemon=True, name='disable').start()
@@ -60,7 +62,7 @@ def disable(nova: protocols.Nova, service: nova_records.Service, reason: str,
 
 
 def note(context: RequestContext, service: nova_records.Service) -> None:
-    """Let the condition of a host's node follow its nova-compute.
+    """Update the condition of a host's node from its nova-compute.
 
     :param service: as Nova has just shown it
     """
@@ -70,7 +72,7 @@ def note(context: RequestContext, service: nova_records.Service) -> None:
 
 
 def after_task(run: engine_run.Run, tools: Callable[[], Tools]) -> None:
-    """Let conditions follow what a task has made of its host or nodes.
+    """Update the conditions of the host or nodes that a task acted on.
 
     :param run: of the task that has ended
     :param tools: returns ``cloudmanager.conductor.tools.Tools``
@@ -88,7 +90,7 @@ def after_task(run: engine_run.Run, tools: Callable[[], Tools]) -> None:
 def of_host(nova: protocols.Nova, host: str) -> nova_records.Service:
     """Return the nova-compute of a host, as Nova's service record.
 
-    :raises HostNotFound: there is none
+    :raises HostNotFound: the host has none
     """
     service = nova.service(host)
     if service is None:
@@ -97,18 +99,18 @@ def of_host(nova: protocols.Nova, host: str) -> nova_records.Service:
 
 
 def is_left(reason: str | None) -> bool:
-    """Tell whether a reason is what a task that failed has left."""
+    """Tell whether a reason was left by a task that failed."""
     return bool(_LEFT.match(reason or ''))
 
 
 def failure_reason(reason: str, causes: list[failure.Failure],
                    fenced: bool) -> str:
-    """Return why a host stays disabled when its task has failed.
+    """Return the reason for leaving a host disabled after its task failed.
 
-    It says what failed and what to do, in as many characters as Nova takes.
+    It says what failed and what to do, cut to the length that Nova accepts.
 
-    :param reason: by which the task had disabled it
-    :param fenced: whether the host was cut off
+    :param reason: the reason that the task gave when it disabled the host
+    :param fenced: whether the host was fenced
     """
     what = '; '.join(' '.join(cause.exception_str.split())
                      for cause in causes).rstrip('.') or 'it failed'

@@ -17,7 +17,7 @@ CONF = cfg.CONF
 def check_allowed(host: str) -> None:
     """Check that the configuration lets a host be evacuated.
 
-    :raises Conflict: it does not
+    :raises Conflict: the configuration forbids it
     """
     why = plans.forbidden(host)
     if why:
@@ -27,7 +27,7 @@ def check_allowed(host: str) -> None:
 def fence(run: engine_run.Run, tools: Tools) -> None:
     """Switch the host off, or take an administrator's word for it.
 
-    :raises HostNotFenced: there is no proof
+    :raises HostNotFenced: nothing proves that the host is off
     """
     memory = run.recall(HostMemory)
     if memory.fenced:
@@ -52,11 +52,12 @@ def fence(run: engine_run.Run, tools: Tools) -> None:
 
 
 def believe(run: engine_run.Run, tools: Tools, host: str) -> None:
-    """Believe that a host is off, unless its heartbeat says otherwise."""
+    """Accept that a host is off, unless its nova-compute sends heartbeats."""
     service = compute_services.of_host(tools.nova, host)
     if service.state != 'up' and not service.forced_down:
         return
-    # One that was forced down reads as down, but its heartbeats are noted.
+    # Nova shows a service that was forced down as down whatever it does, but
+    # still records its heartbeats.
     seen = service.updated_at
     run.pause(CONF.host_tasks.heartbeat_silence)
     service = compute_services.of_host(tools.nova, host)

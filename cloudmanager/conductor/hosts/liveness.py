@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a host lives, by what its nova-compute tells Nova."""
+"""Telling whether a host is up by what its nova-compute reports to Nova."""
 
 from collections.abc import Callable
 
@@ -20,9 +20,9 @@ Pause = Callable[[float], None]
 
 
 def silent_for(service: nova_records.Service) -> float | None:
-    """Return the seconds since Nova heard of a service, if it ever did.
+    """Return the seconds since Nova last updated a service, if it ever did.
 
-    Disabling it or forcing it down counts, too.
+    Heartbeats update it, but so does disabling it or forcing it down.
     """
     if service.updated_at is None:
         return None
@@ -32,14 +32,15 @@ def silent_for(service: nova_records.Service) -> float | None:
 def is_up(nova: protocols.Nova, service: nova_records.Service,
           silence: float | None, *, skew: float = 0,
           pause: Pause | None = None) -> bool:
-    """Tell whether the nova-compute of a host reports.
+    """Tell whether the nova-compute of a host sends heartbeats.
 
-    One that was forced down reads as down whatever it does. If it may have
-    sent a heartbeat lately, the next one is waited for.
+    Nova shows a service that was forced down as down whatever it does. If
+    such a service may have sent a heartbeat lately, wait for the next one.
 
     :param service: of the host, as Nova shows it now
-    :param silence: seconds that it was silent for before we touched it
-    :param skew: seconds that Nova's clock and ours may be apart
+    :param silence: seconds since its last heartbeat, measured before we
+        changed the service
+    :param skew: seconds by which Nova's clock and ours may differ
     :param pause: waits some seconds; may raise to end the work
     """
     if not service.forced_down:
@@ -53,7 +54,7 @@ def sends_heartbeats(nova: protocols.Nova, service: nova_records.Service,
                      pause: Pause | None = None) -> bool:
     """Watch a nova-compute for a heartbeat.
 
-    It takes ``[host_tasks] heartbeat_silence`` seconds if there is none.
+    If there is none, this takes ``[host_tasks] heartbeat_silence`` seconds.
 
     :param service: as Nova has shown it a moment ago
     :param pause: waits some seconds; may raise to end the work

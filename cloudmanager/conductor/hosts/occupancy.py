@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether anybody still uses a host that is about to lose its power."""
+"""Checking that a host is unused before its power is switched off."""
 
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
@@ -10,11 +10,12 @@ from cloudmanager.conductor.tools import Tools
 
 def check_out_of_use(run: engine_run.Run, tools: Tools, *,
                      deleting: bool = False) -> None:
-    """Check right before its power is touched that nobody uses the host.
+    """Check that the host is unused, right before its power is switched.
 
-    :param deleting: servers whose deletion has not ended count as well; to
-        lose their power does not harm them, but Nova keeps a host for them
-    :raises TaskFailed: it is enabled, or not empty
+    :param deleting: count servers that are still being deleted as well; a
+        power cut does not harm them, but Nova keeps their host until they
+        are gone
+    :raises TaskFailed: the host is enabled, or not empty
     """
     host = run.host
     if compute_services.of_host(tools.nova, host).status == 'enabled':

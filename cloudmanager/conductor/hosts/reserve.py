@@ -17,25 +17,25 @@ from cloudmanager.db.models import Row
 from cloudmanager.domain import conditions
 
 LOG = logging.getLogger(__name__)
-#: By this reason a nova-compute that we disabled is known again.
+#: The reason that marks a nova-compute as disabled by us.
 REASON = 'cloudmanager: reserved'
-# Servers that are named in an error.
+# How many servers an error names.
 MAX_NAMED = 10
 
 
 def set_reserved(context: RequestContext, tools: Callable[[], Tools],
                  node_id: int,
                  reserved: bool) -> None:
-    """Take a node into reserve, or out of it.
+    """Put a node into reserve, or take it out of reserve.
 
-    The nova-compute of a host in reserve is disabled. Out of reserve it is
-    enabled again if it was disabled for that.
+    Putting a host into reserve disables its nova-compute. Taking it out
+    enables the service again if the reserve was why it was disabled.
 
-    :param tools: returns the clients; fails when no cloud is configured
-    :raises NodeNotFound: there is none with this id
+    :param tools: returns the clients; raises when no cloud is configured
+    :raises NodeNotFound: there is no node with this id
     :raises TaskConflict: a task acts on the node
     :raises Conflict: there are servers on the host
-    :raises Unavailable: Nova cannot be asked
+    :raises Unavailable: Nova does not answer
     """
     node = db_nodes.get_node(context, node_id)
     host = node['compute_host'] or node['name']
@@ -84,11 +84,12 @@ def _service(tools: Callable[[], Tools], node: Row,
 
 
 def _close(nova: protocols.Nova, service: nova_records.Service) -> None:
-    """Disable the service of a host that has no servers, not even halves.
+    """Disable the service of a host that has no servers.
 
-    It is disabled first, so that none comes while they are counted.
+    The old half of an unconfirmed resize counts as a server. The service is
+    disabled first, so that no server arrives during the count.
 
-    :raises Conflict: there are some; the service is as it was
+    :raises Conflict: the host has servers; the service is as it was before
     """
     disabled = service.status == 'enabled'
     if disabled:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work that conductors do again and again, without being asked.
+"""Periodic work of conductors.
 
-A module here has one kind of work; ``conductor.service`` lists them all.
+Each module has one kind of work; ``conductor.service`` lists them all.
 """

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Begins the audits that policies of aggregates ask for.
+"""Begins the audits that the policies of aggregates ask for.
 
-Each aggregate belongs to one conductor at a time (``members``). That two take
-it for theirs for a moment, or that one dies in the middle, does no harm: the
-id of the task follows from the aggregate and the time at which the audit is
-due, so there is one task for it at most.
+Each aggregate belongs to one conductor at a time (``members``). It does no
+harm if two conductors claim it for a moment, or if one dies half way: the id
+of the task is derived from the aggregate and the time at which the audit is
+due, so there can be only one task.
 """
 
 from collections.abc import Callable
@@ -25,22 +25,22 @@ from cloudmanager.domain.audit_policies import Mode
 from cloudmanager.domain.audit_policies import Policy
 
 LOG = logging.getLogger(__name__)
-#: Names of tasks are made in it.
+#: The namespace of the ids of tasks.
 NAMESPACE = uuid.UUID('2f0f5c52-9d0e-4c5a-8a51-6f3b8d1f7c90')
 
 
 def task_id(aggregate_id: int, due: datetime.datetime) -> str:
     """Return the id of the task of an audit.
 
-    :param due: when it was to begin
+    :param due: when the audit was to begin
     """
     return str(uuid.uuid5(NAMESPACE, f'{aggregate_id} {due.isoformat()}'))
 
 
 class Audits:
-    """Looks which audits are due, and begins them.
+    """Finds the audits that are due, and begins them.
 
-    :param members: returns the conductors that live
+    :param members: returns the conductors that are alive
     :param post: puts a task on the jobboard, by its id
     """
 
@@ -50,7 +50,7 @@ class Audits:
         self._post = post
 
     def run(self, stopping: threading.Event) -> None:
-        """Begin what is due; the conductor's periodic work."""
+        """Begin the audits that are due; the conductor's periodic work."""
         context = cm_context.admin_context()
         rows = db_policies.active(context)
         if not rows:
@@ -71,7 +71,8 @@ class Audits:
                 self._begin(context, row['aggregate_id'], policy, due)
         elif due is not None and due <= following:
             return
-        # Else the clock was set back, and nothing would be done for long.
+        # If the audit is not due, the clock was set back; without this, no
+        # audit would begin for a long time.
         db_policies.advance(context, row['aggregate_id'], due, following)
 
     def _begin(self, context: cm_context.RequestContext, aggregate_id: int,
@@ -85,7 +86,7 @@ class Audits:
                         'auto_apply': policy.mode == Mode.AUTOMATIC},
                 task_id=task_id(aggregate_id, due))
         except exception.Conflict as exc:
-            LOG.info('The audit of aggregate %(aggregate)s is left out this '
+            LOG.info('The audit of aggregate %(aggregate)s is skipped this '
                      'time: %(why)s', {'aggregate': aggregate_id,
                                        'why': exc})
             return

@@ -20,16 +20,16 @@ from cloudmanager.db import inventory as db_inventory
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-#: What decides which conductor does it.
+#: The key whose owner among the conductors does this work.
 KEY = 'inventory'
 
 
 class Inventory:
-    """The comparison, done by one conductor for all.
+    """The comparison of nodes with Nova, done by one conductor for all.
 
     :param nova: returns ``cloudmanager.clients.nova.Nova`` or its like;
-        fails when no cloud is configured
-    :param read_members: returns the conductors that live
+        raises when no cloud is configured
+    :param read_members: returns the conductors that are alive
     """
 
     def __init__(self, nova: Callable[[], protocols.Nova],
@@ -56,9 +56,9 @@ class Inventory:
 
 
 def compare(context: RequestContext, nova: protocols.Nova) -> None:
-    """Enrol and bind nodes, and take over what Nova says of them.
+    """Enrol and bind nodes, and store what Nova reports about them.
 
-    :raises CloudUnreachable: Nova did not tell; nothing was changed
+    :raises CloudUnreachable: Nova did not answer; nothing was changed
     """
     with futures.ThreadPoolExecutor(
             2, thread_name_prefix='inventory') as pool:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which node stands for which hypervisor: pure decisions, no I/O.
+"""Deciding which node stands for which hypervisor; there is no I/O here.
 
-A node is bound by the id of its hypervisor. One without is bound to the
-hypervisor of exactly its name. What Nova lists under another name, or not at
-all any more, is flagged, and never removed: a host that comes back under
-another name may be another machine, and whether it is can only be told by
-somebody who knows it.
+A node is bound to a hypervisor by the hypervisor's id. A node without such an
+id is bound to the hypervisor that has exactly its name. If Nova lists the
+hypervisor under another name, or no longer lists it, the node is flagged, but
+never removed: a host that comes back under another name may be another
+machine, and only an operator can tell.
 """
 
 import collections
@@ -24,19 +24,19 @@ MAX_INTEGER = 2 ** 31 - 1
 MAX_NAME = 255
 #: Largest number of processors that a node can have.
 MAX_CPUS = 99
-#: Hypervisors of this kind are machines that tenants deploy.
+#: Hypervisors of this type are machines that tenants deploy.
 BARE_METAL = 'ironic'
-#: Status of a service in a cell of which Nova knows nothing at present.
+#: Status of a service in a cell that Nova cannot reach at present.
 UNKNOWN = 'UNKNOWN'
 _UNKNOWN = ('unknown', 'unknown')
 
 
 @dataclasses.dataclass
 class InventoryChanges:
-    """What has to be written, and what is worth a line in the log.
+    """The changes to store, and the lines to log.
 
     :ivar new: rows of nodes to insert
-    :ivar notes: pairs of a text and its values
+    :ivar notes: lines to log, as pairs of a text and its values
     """
 
     new: list[Row] = dataclasses.field(default_factory=list)
@@ -52,8 +52,9 @@ def make_plan(nodes: list[Row], hypervisors: list[Hypervisor],
               auto_enroll: bool = True) -> InventoryChanges:
     """Compare nodes with what Nova lists.
 
-    :param nodes: of ``cloudmanager.db.inventory.list_nodes``
-    :param types: class id and type id of compute hosts by name of the type
+    :param nodes: from ``cloudmanager.db.inventory.list_nodes``
+    :param types: class id and type id of each type of compute hosts, by the
+        type's name
     """
     return _Comparison(nodes, hypervisors, services, types, now).plan(
         auto_enroll)
@@ -72,7 +73,7 @@ class _Comparison:
         self._services = {item.host: item for item in services}
         self._hypervisors = {item.id: item for item in hypervisors}
         self._shared = _shared_hosts(hypervisors)
-        # The name of the nova-compute goes before that of the hypervisor.
+        # The name of the nova-compute has precedence over the hypervisor's.
         self._by_name = _unique(
             (item.hostname, item) for item in hypervisors) | _unique(
             (item.host, item) for item in hypervisors)
@@ -81,7 +82,8 @@ class _Comparison:
 
     def plan(self, auto_enroll: bool) -> InventoryChanges:
         for node in self._nodes:
-            # One of another class that got an id by hand is left alone.
+            # A node of another class may have an id that was set by
+            # hand; it is left alone.
             if node['is_hypervisor']:
                 self._compare(node)
         if auto_enroll:
@@ -91,7 +93,7 @@ class _Comparison:
                     self._enroll(item, names)
         return self._plan
 
-    # Nodes that are there
+    # Existing nodes
 
     def _compare(self, node: Row) -> None:
         item = self._hypervisors.get(node['hypervisor_id'] or '')
@@ -110,8 +112,8 @@ class _Comparison:
     def _is_known_by(node: Row, item: Hypervisor) -> bool:
         """Tell whether a node stands for a hypervisor of this name.
 
-        That is its own name, or the one under which it was bound. A host
-        that was renamed stays so until an operator says otherwise.
+        That is the node's own name, or the name under which it was bound. A
+        host that was renamed stays flagged until an operator decides.
         """
         if node['name'] in (item.host, item.hostname):
             return True
@@ -132,16 +134,17 @@ class _Comparison:
         return service.status, state
 
     def _update(self, node: Row, **values: object) -> bool:
-        """Plan a change, if it is one."""
+        """Plan to store some values, unless the node has them already."""
         if values.get('compute_status') == _UNKNOWN[0]:
-            # Nova cannot tell at present: what it said last stays.
+            # Nova does not know at present: keep what it said last.
             del values['compute_status'], values['compute_state']
         if all(node[name] == value for name, value in values.items()):
             return False
         if 'hypervisor_id' not in values and all(
                 node[name] == value for name, value in values.items()
                 if not name.startswith('compute_st')):
-            # That is what changes often, and for many nodes at a time.
+            # Only these differ. They change often, and for many nodes at a
+            # time, so nothing else is written.
             values = {name: values[name] for name in (
                 'compute_status', 'compute_state') if name in values}
         self._plan.updates.append(inventory.Update(node, values))
@@ -161,8 +164,8 @@ class _Comparison:
     def _bind(self, node: Row, item: Hypervisor) -> None:
         self._taken.add(item.id)
         self._seen(node, item, hypervisor_id=item.id)
-        self._note('Node %(id)d (%(name)s) stands for hypervisor '
-                   '%(hypervisor)s now, before for %(before)s.', node,
+        self._note('Node %(id)d (%(name)s) is now bound to hypervisor '
+        '%(hypervisor)s, before to %(before)s.', node,
                    hypervisor=item.id,
                    before=node['hypervisor_id'] or 'none')
 
@@ -171,11 +174,11 @@ class _Comparison:
                 node, compute_host=item.host, compute_status='renamed',
                 compute_state=None,
                 hypervisor_lost_at=node['hypervisor_lost_at'] or self._now):
-            self._note('Nova knows the hypervisor of node %(id)d '
-                       '(%(name)s) as %(host)s now.', node, host=item.host)
+            self._note('Nova now lists the hypervisor of node %(id)d '
+            '(%(name)s) as %(host)s.', node, host=item.host)
 
     def _missing(self, node: Row) -> None:
-        """Flag a node whose hypervisor Nova does not list any more."""
+        """Flag a node whose hypervisor Nova no longer lists."""
         host = node['compute_host'] or node['name']
         service = self._services.get(host)
         if node['hypervisor_id'] is None or (
@@ -184,10 +187,10 @@ class _Comparison:
         if self._update(node, compute_status='absent', compute_state=None,
                         hypervisor_lost_at=node['hypervisor_lost_at']
                         or self._now):
-            self._note('Nova does not list the hypervisor of node %(id)d '
-                       '(%(name)s) any more.', node)
+            self._note('Nova no longer lists the hypervisor of node '
+            '%(id)d (%(name)s).', node)
 
-    # New ones
+    # New nodes
 
     def _enroll(self, item: Hypervisor, names: set[str]) -> None:
         name = item.hostname if item.host in self._shared else item.host
@@ -217,7 +220,7 @@ def _shared_hosts(hypervisors: list[Hypervisor]) -> set[str]:
 
 
 def _unique(pairs: Iterable[tuple[str, Hypervisor]]) -> dict[str, Hypervisor]:
-    """Return what is named by names that only one thing has."""
+    """Return the hypervisors whose name is unique, by name."""
     found: dict[str, list[Hypervisor]] = {}
     for name, item in pairs:
         found.setdefault(name, []).append(item)
@@ -226,7 +229,7 @@ def _unique(pairs: Iterable[tuple[str, Hypervisor]]) -> dict[str, Hypervisor]:
 
 
 def _amount(value: object, most: int = MAX_INTEGER) -> int | None:
-    """Return an amount as nodes have it, or nothing if it is none."""
+    """Return an amount that a node can store, or ``None``."""
     if isinstance(value, int) and 0 < value <= most:
         return value
     return None

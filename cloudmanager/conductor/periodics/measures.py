@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Has measured what the moves of audits have gained, some time after them."""
+"""Measures the gain of the moves of audits, some time after they ended."""
 
 from collections.abc import Callable
 import datetime
@@ -17,9 +17,9 @@ CONF = cfg.CONF
 
 
 class Measures:
-    """Looks which audits are to be measured.
+    """Finds the audits to measure.
 
-    :param members: returns the conductors that live
+    :param members: returns the conductors that are alive
     :param measure: measures an audit
     """
 
@@ -30,7 +30,7 @@ class Measures:
         self._measure = measure
 
     def run(self, stopping: threading.Event) -> None:
-        """Measure what is due; the conductor's periodic work."""
+        """Measure the audits that are due; the conductor's periodic work."""
         context = cm_context.admin_context()
         rows = db_audits.unmeasured(context, clock.utcnow()
                                     - datetime.timedelta(

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which conductor does what, without one that decides it.
+"""Sharing out work among conductors without a leader.
 
-Every conductor reads the signs of life of all and comes to the same result:
-each key, such as a node's id, belongs to the conductor with the highest hash
-of both names (rendezvous hashing, Thaler and Ravishankar 1998). When one
-comes or goes, only its own keys change hands. For a moment two conductors
-may see different members, so what is shared out must bear being done twice.
+Every conductor reads the signs of life of all conductors and comes to the
+same result: each key, such as a node's id, belongs to the conductor with the
+highest hash of key and host name (rendezvous hashing, Thaler and Ravishankar
+1998). When a conductor comes or goes, only its own keys change hands. For a
+moment two conductors may see different members, so the work must do no harm
+when it is done twice.
 """
 
 import hashlib
@@ -15,23 +16,23 @@ from cloudmanager.db import services as db_services
 
 
 class Members:
-    """The conductors that live, at one moment.
+    """The conductors that are alive at one moment.
 
     :param own: host name of this conductor
-    :param hosts: host names of all that live
+    :param hosts: host names of all conductors that are alive
     """
 
     def __init__(self, own: str, hosts: list[str]) -> None:
         self.own = own
-        # One that works lives, whatever the database says of it.
+        # This conductor is alive, whatever the database says about it.
         self.hosts = sorted({own, *hosts})
 
     @classmethod
     def read(cls, context: RequestContext, binary: str, own: str,
              seconds: float) -> 'Members':
-        """Read who has given a sign of life lately.
+        """Read which conductors have given a sign of life lately.
 
-        :param seconds: how old a sign may be
+        :param seconds: how old a sign of life may be
         """
         return cls(own, db_services.alive(context, binary, seconds))
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the power states of the whole fleet, again and again.
 
-There are no rounds that would end with the slowest device. Each device has
-its own time at which it is due, and its own thread while it is read; what
-comes back is kept every second or so. Devices that did not answer last time
-have places of their own, and those that take long give their place away, so
-however many are dead, those that live are read in time.
+There are no rounds, which would be as slow as the slowest device. Each device
+has its own time at which it is due, and its own thread while it is read. The
+results are stored about every second. A limited number of places decides how
+many devices are read at the same time. Devices that did not answer last time
+have places of their own, and a device that takes long gives up its place. So
+the working devices are read in time, however many do not answer.
 """
 
 from collections.abc import Callable
@@ -30,28 +31,29 @@ from cloudmanager.db.models import Row
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-# Seconds from one look at what is due to the next.
+# Seconds from one look for due devices to the next.
 LOOK_SECONDS = 2.0
-# Seconds that the oldest result waits to be kept, and how many wait at
-# most: a statement for each would be slow, and so would all at the end.
+# Results are stored when the oldest is this many seconds old, or when there
+# are this many. A statement for each would be slow, and so would one for all.
 KEEP_SECONDS = 1.0
 KEEP_COUNT = 500
-# Seconds after which a device gives its place to another one.
+# Seconds after which a device gives up its place.
 PATIENCE_SECONDS = 1.0
-# How many times as many as have a place may be read in all.
+# Devices that are read at the same time, with or without a place, as a
+# multiple of the places.
 OVERTIME = 4
-# Share of the places for devices that failed last time.
+# Fraction of the places that is for devices that failed last time.
 SUSPECTS = 0.25
-# Seconds that results are waited for before places are given out again.
+# Seconds to wait for results before free places are filled again.
 WAIT_SECONDS = 0.05
-# So many devices are prepared by one statement.
+# How many devices one statement reads from the database.
 CHUNK = 200
-# A driver that breaks its word and hangs for so long is given up.
+# A driver that ignores its time limit and hangs this many seconds is given up.
 HANG_SECONDS = 900.0
 
 
 class _Places:
-    """Who is being read now."""
+    """The devices that are being read now."""
 
     def __init__(self) -> None:
         self._begun: dict[int, tuple[float, bool]] = {}
@@ -68,21 +70,22 @@ class _Places:
         self._rows[row['id']] = row
 
     def leave(self, key: int) -> float | None:
-        """Return how many seconds it took; ``None`` if it was given up."""
+        """Return the seconds the reading took; ``None`` if it was given up."""
         self._rows.pop(key, None)
         found = self._begun.pop(key, None)
         return None if found is None else time.monotonic() - found[0]
 
     def hanging(self) -> list[Row]:
-        """Return the rows of those that will not come back."""
+        """Return the rows of the devices whose driver hangs."""
         since = time.monotonic() - HANG_SECONDS
         return [self._rows[key] for key, (begun, _) in self._begun.items()
                 if begun < since]
 
     def free(self, suspect: bool) -> int:
-        """Return how many more may begin.
+        """Return how many more readings may begin.
 
-        :param suspect: of those that failed last time, or of the others
+        :param suspect: whether of devices that failed last time, or of the
+            others
         """
         places = int(CONF.power.sweep_workers)
         since = time.monotonic() - PATIENCE_SECONDS
@@ -96,7 +99,7 @@ class _Places:
 
 
 class _Figures:
-    """What happened since the last report."""
+    """Counts of what happened since the last report."""
 
     def __init__(self) -> None:
         self.since = time.monotonic()
@@ -116,9 +119,9 @@ class _Figures:
 class Sweeper:
     """Reads the devices that belong to this conductor.
 
-    :param find_members: tells which conductors there are
-    :param report: is given figures now and then
-    :param changed: is told which nodes have another state than before
+    :param find_members: returns the conductors that are alive
+    :param report: called with figures from time to time
+    :param changed: called with the nodes whose state has changed
     """
 
     def __init__(
@@ -153,7 +156,7 @@ class Sweeper:
                 stopping.wait(max(0.0, look_at - time.monotonic()))
 
     def _look_for_work(self) -> None:
-        """Find out which devices are due, of those that are ours."""
+        """Find out which of this conductor's devices are due."""
         context = cm_context.admin_context()
         for row in self._places.hanging():
             LOG.error('The driver of power control %d hangs.', row['id'])
@@ -168,7 +171,7 @@ class Sweeper:
                 self._waiting[item.failures > 0].append(item.id)
 
     def _begin(self) -> None:
-        """Let as many devices begin as there are places."""
+        """Begin to read as many devices as there are free places."""
         for suspect, waiting in self._waiting.items():
             free = min(self._places.free(suspect), CHUNK)
             chosen, waiting[:free] = waiting[:free], []
@@ -178,11 +181,11 @@ class Sweeper:
     def _begin_all(self, ids: list[int], suspect: bool) -> None:
         decrypt = _opener()
         for row in db_power_sweep.devices(cm_context.admin_context(), ids):
-            # A thread that hangs with its device must not keep the process
-            # from ending.
+            # A daemon thread, since one that hangs with its device must not
+            # keep the process from ending.
             threading.Thread(target=self._visit, args=(row, decrypt),
                              daemon=True, name='power-sweep').start()
-            # Results are taken by this thread, so not before this.
+            # Only this thread takes results, so none can be taken before.
             self._places.enter(row, suspect)
 
     def _visit(self, row: Row,
@@ -190,7 +193,7 @@ class Sweeper:
         self._results.put(readings.look(row, row['outputs'], decrypt))
 
     def _collect(self) -> None:
-        """Take results, and keep them when it is time to."""
+        """Take results, and store them when it is time to."""
         try:
             self._take(self._results.get(timeout=WAIT_SECONDS))
             while len(self._unkept) < KEEP_COUNT:
@@ -218,7 +221,7 @@ class Sweeper:
     def _keep(self) -> None:
         changes = db_power_states.record(
             cm_context.admin_context(), self._unkept, CONF.power.lost_after)
-        # Not before: what could not be kept is tried again.
+        # Only now, so that results that could not be stored are tried again.
         self._unkept = []
         self._figures.changed += sum(
             change.before != change.after for change in changes)
@@ -240,22 +243,25 @@ class Sweeper:
         values = figures.report(sum(map(len, self._waiting.values())),
                                 len(self._places))
         self._figures = _Figures()
-        LOG.info('Power sweep: %(visits)d looks at power controls in '
-                 '%(seconds)s s, %(failed)d brought nothing, %(changed)d '
-                 'nodes changed; %(waiting)d wait, %(running)d are under '
-                 'way.', values)
+        LOG.info('Power sweep: %(visits)d readings of power controls in '
+                 '%(seconds)s s, %(failed)d failed, %(changed)d '
+                 'nodes changed; %(waiting)d wait, %(running)d are in '
+                 'progress.', values)
         self._report(values)
 
 
 def _level(change: db_power_states.PowerChange) -> int:
-    """Return how loud a change is told; of a fleet there may be many."""
+    """Return the log level of a change; a fleet has many changes."""
     if change.by_itself or change.after is None:
         return logging.WARNING
     return logging.DEBUG if change.before is None else logging.INFO
 
 
 def _opener() -> Callable[[str | None], str | None]:
-    """Return what opens secrets; without keys it is each device's trouble."""
+    """Return a function that decrypts secrets.
+
+    Without keys, the function raises, so that only devices with secrets fail.
+    """
     try:
         return secrets.opener()
     except exception.Unavailable as exc:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Removes what is kept for a time only."""
+"""Removes records that have been kept long enough."""
 
 import threading
 
@@ -15,7 +15,7 @@ CONF = cfg.CONF
 
 
 def run(stopping: threading.Event) -> None:
-    """Remove tasks, events, audits and samples of long ago."""
+    """Remove old tasks, events, audits and samples."""
     context = cm_context.admin_context()
     for purge in (db_tasks.purge, db_power_events.purge, db_audits.purge):
         while not stopping.is_set() and purge(context,

@@ -10,8 +10,8 @@ import time
 from oslo_log import log as logging
 
 LOG = logging.getLogger(__name__)
-# Shares of an interval by which rounds are moved, so that conductors which
-# were started together do not stay together.
+# Rounds are shifted at random by this fraction of the interval, so that
+# conductors that were started together do not keep the same rhythm.
 JITTER = 0.1
 
 
@@ -19,11 +19,11 @@ JITTER = 0.1
 class Work:
     """One kind of periodic work.
 
-    :ivar interval: gives the seconds from the begin of one round to the
-        begin of the next; asked before each round, as options change. Zero
-        or less switches the work off until it is asked again.
-    :ivar run: does one round; gets the event that is set when the
-        conductor stops, and returns soon after it
+    :ivar interval: returns the seconds from the start of one round to the
+        start of the next; called before each round, since options change.
+        Zero or less switches the work off until the next call.
+    :ivar run: does one round; takes the event that is set when the
+        conductor stops, and returns soon after that
     """
 
     name: str
@@ -32,7 +32,7 @@ class Work:
 
 
 class Runner:
-    """Runs works until it is stopped."""
+    """Runs periodic work until it is stopped."""
 
     #: Seconds between looks at the interval of work that is switched off.
     OFF_SECONDS = 10.0
@@ -54,7 +54,7 @@ class Runner:
     def stop(self, timeout: float) -> None:
         """End all work.
 
-        :param timeout: seconds that the rounds under way get in all
+        :param timeout: seconds that all running rounds together are given
         """
         self._stopping.set()
         deadline = time.monotonic() + timeout
@@ -71,12 +71,12 @@ class Runner:
             try:
                 work.run(self._stopping)
             except Exception:
-                # Boundary of periodic work: whatever was away, a database
-                # or a cloud, may be back in the next round.
+                # Boundary of periodic work: the database or the cloud may
+                # answer again in the next round.
                 LOG.exception('Periodic work %s failed.', work.name)
             pause = interval * random.uniform(  # noqa: S311
                 1 - JITTER, 1 + JITTER)
             left = begun + pause - time.monotonic()
-            # A round that took longer than its interval is followed by a
-            # breath, never by the next one at once.
+            # After a round that took longer than its interval, wait a little
+            # all the same.
             self._stopping.wait(max(left, pause * JITTER))

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How nodes are switched and read."""
+"""Switching the power of nodes, and reading it."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the power controls of a node know of its hardware."""
+"""Reading hardware health from the power controls of a node."""
 
 from concurrent import futures
 
@@ -14,17 +14,17 @@ from cloudmanager.power import base as power_base
 from cloudmanager.power import exceptions as power_exc
 from cloudmanager.power import registry
 
-# The worst one of a node counts.
+# From best to worst; the worst status of a node's devices counts.
 STATUSES = ('unknown', 'ok', 'warning', 'critical', 'failed')
 
 
 def read(context: RequestContext, node_id: int) -> JsonObject:
-    """Read sensors and event logs, of all devices at the same time.
+    """Read the sensors and event logs of all devices of a node in parallel.
 
     :raises NodeNotFound: there is no such node
     :raises NoPowerControl: it has no power control
-    :raises PowerUnsupported: no device has any
-    :raises PowerError: no device told any
+    :raises PowerUnsupported: no device has sensors or an event log
+    :raises PowerError: no device could be read
     """
     ids = list(dict.fromkeys(
         link['power_control_id'] for link in
@@ -35,8 +35,8 @@ def read(context: RequestContext, node_id: int) -> JsonObject:
     with futures.ThreadPoolExecutor(len(rows)) as pool:
         found = list(pool.map(_ask, rows))
     if not any(isinstance(item, power_base.Health) for item in found):
-        # Of one that could be asked again, rather than of one that never
-        # tells any.
+        # Prefer the error of a device that may answer next time to that of
+        # one that never will.
         raise min((item for item in found if isinstance(item, Exception)),
                   key=lambda error: isinstance(
                       error, power_exc.PowerUnsupported))

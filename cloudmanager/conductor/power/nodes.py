@@ -34,8 +34,8 @@ LOG = logging.getLogger(__name__)
 ON, OFF, RESET, FENCE = 'power-on', 'power-off', 'reset', 'fence'
 OUTPUT_ON, OUTPUT_OFF = 'output-on', 'output-off'
 SWITCHING_OFF = (OFF, FENCE, OUTPUT_OFF)
-# Seconds that a place among the nodes being switched on is kept beyond the
-# time that switching takes.
+# A node keeps its place among the nodes being switched on for this many
+# seconds longer than switching takes.
 GRACE_SECONDS = 60
 
 
@@ -43,7 +43,7 @@ class KeptJournal(confirm.Journal):
     """Keeps what was done in a record that outlives this process.
 
     :param done: the notes of the record; changed in place
-    :param keep: writes the record down
+    :param keep: saves the record
     """
 
     def __init__(self, done: Notes, keep: Callable[[], None]) -> None:
@@ -72,7 +72,7 @@ class Feeds:
     """The outputs that feed a node, the default one first."""
 
     feeds: list[confirm.Feed]
-    #: The stored power control of each.
+    #: The stored power control of each output.
     controls: list[Row]
 
 
@@ -94,37 +94,38 @@ class NodePower:
     def fence(self, node: Row, run: engine_run.Run) -> None:
         """Cut all feeds of a node and prove that it is off.
 
-        :raises PowerError: it is not proven
+        :raises PowerError: nothing proves that it is off
         """
         self._act(node, run, FENCE, lambda feeds: confirm.fence(
             feeds, journal=task_journal(run), pause=run.pause))
 
     def is_off(self, node: Row, run: engine_run.Run) -> bool:
-        """Tell whether a node is seen to be off; nothing is switched.
+        """Tell whether all devices report a node as off; switch nothing.
 
-        Trouble with a device is no proof.
+        An error of a device proves nothing, and counts as not off.
         """
         try:
             return confirm.is_off(self.feeds(run.context, node),
                                   pause=run.pause)
         except exception.CloudManagerException as exc:
-            LOG.warning('Whether node %(node)s is off is not known: '
+            LOG.warning('Cannot tell whether node %(node)s is off: '
                         '%(why)s', {'node': node['name'], 'why': exc})
             return False
 
     def why_unreadable(self, context: RequestContext,
                        node: Row) -> str:
-        """Say which device of a node does not tell its state, and why.
+        """Say which device of a node does not report its state, and why.
 
-        Nothing is switched. Such a node could not be proven to be off.
+        Nothing is switched. With such a device, nothing could prove that the
+        node is off.
 
-        :returns: empty when all tell it
+        :returns: empty when all devices report it
         """
         try:
             for feed in self.feeds(context, node):
                 state = feed.driver.state(feed.device, feed.output)
                 if state == states.UNKNOWN:
-                    return f'{feed.device} does not tell its power state'
+                    return f'{feed.device} does not report its power state'
         except exception.CloudManagerException as exc:
             return str(exc)
         return ''
@@ -133,14 +134,14 @@ class NodePower:
                    manner: confirm.Manner = confirm.SOFT_THEN_HARD,
                    journal: confirm.Journal | None = None,
                    cancellable: bool = False) -> None:
-        """Switch a node off, softly where its devices can.
+        """Switch a node off, gracefully where its devices can.
 
-        :param journal: keeps what was done from being done again after a
-            crash; that of the task when not given
+        :param journal: records what was done, so that it is not done again
+            after a crash; by default, the journal of the task
         :param cancellable: whether the task may be cancelled while the
             operating system shuts down
-        :raises PowerError: it did not become off
-        :raises TaskCancelled: it was cancelled then
+        :raises PowerError: the node did not go off
+        :raises TaskCancelled: the task was cancelled during that time
         """
         wait = _pause(run, cancellable)
         kept = journal or task_journal(run)
@@ -154,8 +155,8 @@ class NodePower:
 
         :param cancellable: whether the task may be cancelled while the
             node waits for its turn
-        :raises PowerError: it did not become on
-        :raises TaskCancelled: it was cancelled then
+        :raises PowerError: the node did not come on
+        :raises TaskCancelled: the task was cancelled during that time
         """
         wait = _pause(run, cancellable)
         self._act(node, run, ON, lambda feeds: confirm.switch_on(
@@ -166,12 +167,13 @@ class NodePower:
               manner: confirm.Manner = confirm.HARD,
               journal: confirm.Journal | None = None,
               cancellable: bool = False) -> None:
-        """Restart a node, at once if not said otherwise.
+        """Restart a node, by default at once.
 
-        :param journal: the same; without one a successor resets again
+        :param journal: as for ``switch_off``; without a journal, a conductor
+            that takes the task over resets the node again
         :param cancellable: as for ``switch_off`` and ``switch_on``
-        :raises PowerError: it is not on afterwards
-        :raises TaskCancelled: it was cancelled before it was cut off
+        :raises PowerError: the node is not on afterwards
+        :raises TaskCancelled: the task was cancelled before the power was cut
         """
         wait = _pause(run, cancellable)
         self._act(node, run, RESET, lambda feeds: confirm.reset(
@@ -181,7 +183,7 @@ class NodePower:
 
     def switch_output(self, control: Row, output: str, on: bool,
                       run: engine_run.Run) -> None:
-        """Switch an output of a device, whatever hangs on it.
+        """Switch an output of a device, whatever is connected to it.
 
         :param control: the stored power control
         :raises PowerError: the device did not confirm it
@@ -240,13 +242,13 @@ class NodePower:
                    run: engine_run.Run, action: str,
                    function: Callable[[list[confirm.Feed]], None],
                    output: str | None = None) -> None:
-        """Carry out an action and keep what came of it, whatever it is."""
+        """Carry out an action and store its outcome, good or bad."""
         entry = _Entry(node, run, action, found.controls[0]['id'], output)
         error: exception.CloudManagerException | None = None
         try:
             function(found.feeds)
         except exception.LeaseLost:
-            # The successor will know what came of it.
+            # The conductor that takes the task over will store the outcome.
             raise
         except exception.CloudManagerException as exc:
             error = exc
@@ -261,9 +263,9 @@ class NodePower:
 
 
 class _Entry:
-    """An action in the log of its node, from its beginning on.
+    """The entry of an action in the power log of its node.
 
-    One on an output without a node is in its task only.
+    An action on an output without a node is only in the record of its task.
     """
 
     def __init__(self, node: Row | None, run: engine_run.Run,
@@ -284,10 +286,10 @@ class _Entry:
 
     def end(self, error: exception.CloudManagerException | None
             ) -> Row:
-        """Tell what came of it.
+        """Log the outcome of the action.
 
         :param error: why it failed, if it did
-        :returns: what is to be kept of it
+        :returns: what to store about it
         """
         seconds = (clock.utcnow() - self._begun).total_seconds()
         result = db_power_actions.SUCCESS
@@ -332,14 +334,14 @@ def _look_again(feed: confirm.Feed, control: Row,
                 error: power_exc.PowerError) -> db_power_states.Visit:
     """Read a feed after an action that failed.
 
-    Only if that fails too is it known that this is the device that does
-    not answer; then the action has tried it for long enough. If it can be
-    read, it still did not do what it was asked for.
+    If this fails too, this is the device that does not answer, and the action
+    has tried for long enough. If it succeeds, the device answers but has not
+    done what it was asked to.
     """
     least = CONF.power.lost_after
     mine = error.kwargs.get('device') == str(feed.device)
     if mine and isinstance(error, power_exc.HARMFUL):
-        # Another look with a wrong password would lock the account.
+        # One more login with a wrong password could lock the account.
         return readings.silent(control, error, least)
     visit = readings.look(control, [feed.output], least=least)
     if mine and visit.error is None:
@@ -359,9 +361,9 @@ def _pause(run: engine_run.Run,
 @contextlib.contextmanager
 def _admission(node: Row, run: engine_run.Run,
                pause: Callable[[float], None]) -> Iterator[None]:
-    """Let nodes be switched on one after the other.
+    """Limit how many nodes are switched on at the same time.
 
-    All of a rack at once would draw more current than its fuses bear.
+    All nodes of a rack together would draw more current than its fuses bear.
 
     :param pause: waits some seconds; may raise to end the work
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at a power device, and what is concluded when it is silent."""
+"""Reading a power device, and what follows when it does not answer."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -21,17 +21,17 @@ from cloudmanager.power import states
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-# Shares of a pause by which it is made longer or shorter, so that devices
-# which fell silent together are not all looked at together.
+# A pause varies at random by this fraction, so that devices that stopped
+# answering together are not all read at the same time.
 JITTER = 0.3
 
 
 def device(row: Row,
            decrypt: Callable[[str | None], str | None] = secrets.decrypt
            ) -> power_base.Device:
-    """Make a device of a stored power control.
+    """Return the device that a stored power control describes.
 
-    :raises SecretUnreadable: no present key opens its secrets
+    :raises SecretUnreadable: none of the present keys decrypts its secrets
     """
     return power_base.Device(
         control_type=row['control_type'],
@@ -44,7 +44,7 @@ def device(row: Row,
 def look(row: Row, outputs: Iterable[str],
          decrypt: Callable[[str | None], str | None] = secrets.decrypt, *,
          least: int = 0) -> db_power_states.Visit:
-    """Read some outputs of a device; its troubles are part of the answer.
+    """Read some outputs of a device; errors are part of the result.
 
     :param row: the stored power control
     :param least: as for ``silent``
@@ -56,22 +56,22 @@ def look(row: Row, outputs: Iterable[str],
     except exception.CloudManagerException as exc:
         return silent(row, exc, least)
     except Exception as exc:
-        # Boundary of a driver. Its own kinds of errors are above; whatever
-        # else it does wrong must not end the looks at other devices. The
-        # text may hold anything, so only its kind is told.
+        # Boundary of a driver. The errors it may raise are handled above. Any
+        # other error must not stop the reading of other devices. Its text may
+        # hold secrets, so only its type is told.
         LOG.error('The driver of %(type)s broke down: %(kind)s', {
             'type': row['control_type'], 'kind': type(exc).__name__})
         return silent(row, exception.Unavailable(
             reason='Its driver broke down: ' + type(exc).__name__), least)
-    # Of the time before: it may have changed while it was read.
+    # Dated before the reading: the state may have changed during it.
     return db_power_states.Visit(row['id'], begun, found, note=note)
 
 
 def _read(driver: power_base.PowerDriver, target: power_base.Device,
           outputs: list[str]) -> tuple[dict[str, str], str | None]:
-    """Return the states of some outputs, and what is wrong with some.
+    """Return the states of some outputs, and the errors of the others.
 
-    :raises PowerError: the device did not tell any
+    :raises PowerError: the device reported none
     """
     try:
         return driver.states(target, outputs), None
@@ -81,7 +81,7 @@ def _read(driver: power_base.PowerDriver, target: power_base.Device,
     except power_exc.PowerUnclear as exc:
         if len(outputs) == 1:
             return {outputs[0]: states.UNKNOWN}, str(exc)
-    # There is something with one of them, which says nothing of the others.
+    # One output has an error, which says nothing about the others.
     found, troubles = {}, []
     for output in outputs:
         try:
@@ -95,18 +95,18 @@ def _read(driver: power_base.PowerDriver, target: power_base.Device,
 
 def silent(row: Row, error: exception.CloudManagerException,
            least: int = 0) -> db_power_states.Visit:
-    """Make the visit of a device that did not tell its states.
+    """Return the visit of a device that did not report its states.
 
-    :param least: how many failures it counts as at least
+    :param least: the smallest number of failures to count it as
     """
     now = clock.utcnow()
     failures = row['failures']
     if isinstance(error, power_exc.PowerBusy):
-        # It lives. A firmware update takes minutes and is no failure.
+        # It answers. A firmware update takes minutes and is no failure.
         seconds = CONF.power.retry_interval * 2
     elif isinstance(error, power_exc.FINAL):
         failures = max(failures + 1, CONF.power.lost_after)
-        # To try often with a wrong password would lock the account.
+        # Frequent logins with a wrong password would lock the account.
         seconds = (CONF.power.retry_interval_max
                    if isinstance(error, power_exc.HARMFUL)
                    else pause(failures))
@@ -126,6 +126,6 @@ def pause(failures: int) -> float:
     """
     doubled = CONF.power.retry_interval * 2 ** min(failures - 1, 20)
     if failures >= CONF.power.lost_after:
-        # It is given up: no more often than those that answer.
+        # This one is given up: read it no more often than those that answer.
         doubled = max(doubled, CONF.power.sweep_interval)
     return float(min(doubled, CONF.power.retry_interval_max))

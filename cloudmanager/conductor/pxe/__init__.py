@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boot files of nodes in the directory of PXELINUX.
 
-The database says what the files must be; here they are made so.
+The database says what the files must contain; these modules write them.
 """

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the boot files of nodes agree with the database.
+"""Keeps the boot files of nodes in agreement with the database.
 
-There is one way to do so, for messages and for periodic rounds alike: read
-what the database says of an address now, and write or remove its file. So
-messages may come late, twice, or not at all.
+Messages and periodic rounds do the same: they read what the database says now
+about a MAC address, and write or remove its file. So messages may come late,
+twice, or not at all.
 """
 
 from collections.abc import Callable
@@ -25,14 +25,14 @@ from cloudmanager.domain import pxe
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-# Addresses that are looked up at a time.
+# How many addresses are looked up at a time.
 BATCH = 100
 
 
 class Wanted:
-    """What boot files must contain; made of the database, now.
+    """What boot files must contain, as the database says now.
 
-    :param macs: of these addresses only; of all when not given
+    :param macs: only the files of these addresses; by default, all files
     """
 
     def __init__(self, context: RequestContext,
@@ -51,7 +51,7 @@ class Wanted:
         return set(self._boots)
 
     def content(self, mac: str) -> bytes | None:
-        """Return the content of a boot file; ``None`` if there is none."""
+        """Return what a boot file must contain; ``None`` for no file."""
         boot = self._boots.get(mac)
         data = self._data.get(boot.image_id) if boot else None
         if boot is None or data is None:
@@ -68,12 +68,12 @@ class Members(Protocol):
 class BootFiles:
     """The boot files that this conductor keeps.
 
-    :param members: returns the conductors that live now
+    :param members: returns the conductors that are alive now
     """
 
     def __init__(self, members: Callable[[], Members]) -> None:
         self._members = members
-        # From reading the database until writing the file.
+        # Held from reading the database until the file is written.
         self._lock = threading.Lock()
         self._told: dict[str, set[str]] = {}
 
@@ -96,8 +96,9 @@ class BootFiles:
             LOG.error('The directory of boot files cannot be read: %s', exc)
             return
         foreign: set[str] = set()
-        # Compared by one reading of the database, which may be out of date
-        # by now; what differs is looked up again before it is changed.
+        # One reading of the database served all comparisons, and may be out
+        # of date by now. So each difference is looked up again before a file
+        # is changed.
         self._settle_all(context, [
             mac for mac in macs
             if self._differs(directory, mac, wanted.content(mac), foreign)],
@@ -106,7 +107,7 @@ class BootFiles:
                    foreign)
 
     def _own(self, macs: Iterable[str]) -> list[str]:
-        """Return the addresses that are this conductor's to keep."""
+        """Return the addresses whose files this conductor keeps."""
         found = sorted(macs)
         if not CONF.pxe.shared_config_dir:
             return found
@@ -114,7 +115,7 @@ class BootFiles:
         return [mac for mac in found if members.owns(mac)]
 
     def _tell(self, what: str, macs: set[str]) -> None:
-        """Log addresses in every case but when they are the same again."""
+        """Log addresses, unless they are the same as last time."""
         if macs and macs != self._told.get(what):
             LOG.warning('%(what)s: %(macs)s.',
                         {'what': what, 'macs': ', '.join(sorted(macs))})
@@ -130,7 +131,7 @@ class BootFiles:
                 foreign.add(mac)
             return False
         except OSError:
-            # Told when it is tried again.
+            # The attempt to write the file will log the error.
             return True
 
     def _settle_all(self, context: RequestContext, macs: list[str],
@@ -156,21 +157,21 @@ class BootFiles:
                 return
             if content is None:
                 directory.remove(mac)
-                LOG.info('Boot file %s is removed.', name)
+                LOG.info('Boot file %s was removed.', name)
             else:
                 directory.write(mac, content)
-                LOG.info('Boot file %s is written.', name)
+                LOG.info('Boot file %s was written.', name)
         except pxe_directory.NotOurs:
             if content is not None:
-                LOG.warning('Boot file %s is not written: there is a file '
-                            'of that name which is not ours.', name)
+                LOG.warning('Boot file %s was not written: a file of that '
+                'name exists that is not ours.', name)
         except OSError as exc:
             LOG.error('Boot file %(name)s cannot be written or removed: '
                       '%(why)s', {'name': name, 'why': exc})
 
 
 class Endpoint:
-    """What others may ask of a conductor about boot files."""
+    """The RPC methods of a conductor about boot files."""
 
     target = messaging.Target(namespace=rpc.PXE_NAMESPACE, version='1.0')
 

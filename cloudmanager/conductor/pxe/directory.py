@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The directory that PXELINUX reads its configuration from.
 
-It has files of the site too. Ours are named after a MAC address **and** begin
-with our mark; nothing else is changed or removed, and no link is followed.
+It also has files of the site. Ours are named after a MAC address **and** begin
+with our mark. No other file is changed or removed, and no link is followed.
 """
 
 import contextlib
@@ -15,18 +15,19 @@ import time
 
 from cloudmanager.domain import pxe
 
-# TFTP servers give out what everybody may read.
+# TFTP servers serve only files that everybody may read.
 MODE = 0o644
-# A file of ours has its first line besides the data.
+# A file of ours has our mark as its first line, in addition to the data.
 _MOST = pxe.MAX_BYTES + 1024
 _PREFIX, _SUFFIX = '.cloudmanager-', '.tmp'
 _TEMPORARY = re.compile(re.escape(_PREFIX) + r'\w+' + re.escape(_SUFFIX))
-# Writing takes far less; what is older was left by a crash.
+# Writing takes far less time; a temporary file that is older was left by a
+# crash.
 LEFTOVER_SECONDS = 300
 
 
 class NotOurs(Exception):
-    """What has the name of a boot file was not written by us."""
+    """A file with the name of a boot file was not written by us."""
 
 
 class Directory:
@@ -39,26 +40,26 @@ class Directory:
         return os.path.join(self._path, pxe.file_name(mac))
 
     def macs(self) -> set[str]:
-        """Return the addresses that files are named after, whosever."""
+        """Return the addresses that files are named after, ours or not."""
         return {mac for name in os.listdir(self._path)
                 if (mac := pxe.mac_of(name)) is not None}
 
     def read(self, mac: str) -> bytes | None:
         """Return what the boot file of an address contains.
 
-        :returns: ``None`` when there is none; nothing for one that must be
-            written anew whatever it contains
-        :raises NotOurs: there is something else of this name
+        :returns: ``None`` when there is no file; no bytes for a file that must
+            be written again whatever it contains
+        :raises NotOurs: something else has this name
         """
         try:
-            # Without waiting, as it may be a pipe.
+            # Do not block, since it may be a pipe.
             descriptor = os.open(
                 self._file(mac), os.O_RDONLY | os.O_NOFOLLOW
                 | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         except OSError as exc:
-            # A link, or something that is kept from us.
+            # A link, a socket, or a file that we may not read.
             if exc.errno in (errno.ELOOP, errno.EACCES, errno.ENXIO):
                 raise NotOurs from exc
             raise
@@ -105,7 +106,7 @@ class Directory:
                      if _TEMPORARY.fullmatch(entry.name)
                      and entry.is_file(follow_symlinks=False)]
         for entry in found:
-            # Its writer, or another conductor, may be quicker.
+            # Its writer or another conductor may remove it first.
             with contextlib.suppress(FileNotFoundError):
                 if entry.stat(follow_symlinks=False).st_mtime < oldest:
                     os.unlink(entry.path)

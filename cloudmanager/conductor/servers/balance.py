@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a server could be moved to a host with less load."""
+"""Choosing how to move a server to a host with less load."""
 
 
 from cloudmanager.clients import nova_records
@@ -15,8 +15,8 @@ def way_of(tools: Tools,
            server: nova_records.Server) -> classify.Classification:
     """Tell how a server can be moved now.
 
-    :returns: a choice of one migration at most; when that has to wait for
-        something, ``wait`` is before it
+    :returns: a choice of at most one migration, with ``wait`` before it if
+        it has to wait for something
     :raises ServerState: it cannot be moved
     """
     found = balance.how(cloud_model.to_model(server), plans.plan_options({}))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether an action on a server can be begun, asked before there is a task.
+"""Check that an action on a server can begin, before its task is created.
 
-Each function returns the server's host as ``host``, ``None`` when it is on
-none, and raises a CloudManagerException when the action cannot be begun.
+Each function returns the server's host as ``host``, ``None`` when it has no
+host, and raises a CloudManagerException when the action cannot begin.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def _find(tools: Tools, server_id: str) -> nova_records.Server:
 
 def balance(context: RequestContext, tools: Tools, server_id: str,
             params: JsonObject) -> JsonObject:
-    """Check that a server can be moved as it is."""
+    """Check that a server can be moved in its present state."""
     server = _find(tools, server_id)
     server_balance.way_of(tools, server)
     return {'host': server.host}
@@ -47,9 +47,9 @@ def clone(context: RequestContext, tools: Tools, server_id: str,
 
 
 def fix(name: str) -> Check:
-    """Return what checks that an action can fix a server.
+    """Return the function that checks that an action can fix a server.
 
-    :param name: of the action's tasks
+    :param name: the name of the action's tasks
     """
     def check(context: RequestContext, tools: Tools, server_id: str,
               params: JsonObject) -> JsonObject:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which rules decide on the steps that a server needs."""
+"""Choosing the rules that decide which steps a server needs."""
 
 from collections.abc import Callable
 
@@ -10,10 +10,10 @@ Decide = Callable[[remedies.Symptoms, remedies.History], remedies.NextStep]
 
 
 def decider(name: str, params: JsonObject) -> Decide:
-    """Return what decides for an action.
+    """Return the function that decides the steps of an action.
 
-    :param name: of the task
-    :param params: of the request
+    :param name: the name of the task
+    :param params: the parameters of the request
     """
     if name == 'server.reset-reboot':
         return (remedies.reset_and_reboot if params.get('reboot')

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Brings one server off a dead host; the host itself is left alone.
+"""Evacuates one server from a dead host; the host itself is left alone.
 
-Here nothing is switched off: others may still run on the host. It must be
-off already, by the same proof that the evacuation of a whole host needs.
+The host is not switched off here, since other servers may still run on it. It
+must be off already, and the proof must be the same that the evacuation of a
+whole host needs.
 """
 
 import dataclasses
@@ -29,9 +30,9 @@ _ACTIONS = frozenset((Action.EVACUATE,))
 
 def check(context: RequestContext, tools: Tools, host: str,
           params: JsonObject) -> None:
-    """Check what can be checked before a task: may it, can it be proven.
+    """Check that evacuation is allowed and that proof can be had.
 
-    :param host: that is down
+    :param host: the host that is down
     :raises Conflict: the configuration forbids it
     :raises HostNotFenced: nothing could prove that the host is off
     """
@@ -45,7 +46,7 @@ def check(context: RequestContext, tools: Tools, host: str,
 def _prove_off(run: engine_run.Run, tools: Tools, host: str) -> None:
     """Prove that a host is off, without switching it.
 
-    :raises HostNotFenced: it is not proven
+    :raises HostNotFenced: nothing proves it
     """
     check(run.context, tools, host, run.params)
     if run.params.get('fenced'):
@@ -84,8 +85,8 @@ def _item(run: engine_run.Run) -> MoveItem:
 
 def _plan(run: engine_run.Run, tools: Tools, move: MoveItem,
           source: str) -> None:
-    """Write down where the server shall go."""
-    # Whoever asks for one server wants it, whatever its priority says.
+    """Record where the server is to go."""
+    # A user who names one server wants it moved, whatever its priority.
     plan = plans.make_plan(
         tools, 'evacuate', source, run.params,
         only=frozenset((move.object_id,)), priority_key='')

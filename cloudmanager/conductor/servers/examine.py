@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A look at one server: what Nova and Placement know of it."""
+"""Reading what Nova and Placement know of one server."""
 
 import dataclasses
 import datetime
@@ -18,16 +18,16 @@ CONF = cfg.CONF
 #: By the name of their host.
 Services = dict[str, nova_records.Service]
 
-#: Statuses of migrations that have ended, or wait for somebody.
+#: Statuses of migrations that have ended, or wait for a user.
 _AT_REST = frozenset(('completed', 'done', 'confirmed', 'reverted', 'failed',
                       'error', 'cancelled', 'finished'))
-#: Nova lets a live migration wait for its turn for as long as it takes.
+#: A live migration with this status may wait for its turn without limit.
 _QUEUED = 'queued'
-#: In the middle of these a reset would leave disks or images behind.
+#: Task states during which a reset would leave disks or images behind.
 _GUARDED = ('rebuild', 'shelving', 'unshelving', 'deleting', 'soft-deleting',
             'migrating', 'resize')
 _RESIZES = frozenset(('resize', 'migration'))
-#: Actions after which a server runs that was stopped before.
+#: Actions that leave a stopped server running.
 _STARTED = frozenset(('create', 'start', 'reboot', 'unshelve', 'resume',
                       'unpause'))
 _STOP = 'stop'
@@ -37,11 +37,11 @@ _OFF = ('SHUTOFF',)
 def look(tools: Tools, server_id: str, *,
          ask_guest: bool = False
          ) -> tuple[nova_records.Server | None, remedies.Symptoms]:
-    """Read all that decides on a server.
+    """Read everything that decides what a server needs.
 
-    :param ask_guest: have the hypervisor asked whether it runs, too
+    :param ask_guest: also have the hypervisor asked whether the guest runs
     :returns: the server as Nova shows it, and what is known of it; ``None``
-        and the status ``DELETED`` when there is none
+        and the status ``DELETED`` when there is no such server
     """
     nova = tools.nova
     server = nova.server(server_id)
@@ -85,10 +85,12 @@ def _is_younger(when: datetime.datetime, seconds: float) -> bool:
 def _work(nova: protocols.Nova, server: nova_records.Server,
           services: Services,
           migrations: list[nova_records.Migration]) -> tuple[str, bool]:
-    """Return what Nova works on, in words, and whether to leave it alone.
+    """Describe what Nova is doing to a server, and say if it must not stop.
 
-    A task that nobody works on any more stays in Nova's database for ever.
-    What tells it from a real one are the records of migrations and actions.
+    A task state that no service works on any more stays in Nova's database for
+    ever. The records of migrations and actions tell it from a live one.
+
+    :returns: the work in words, and whether interrupting it would do harm
     """
     for migration in migrations:
         if _is_under_way(migration, services):
@@ -113,18 +115,19 @@ def _is_worked_on(nova: protocols.Nova, server_id: str,
                   action: nova_records.Action) -> bool:
     """Tell whether a host may still be busy with an action.
 
-    It was asked for a moment ago, or a host has begun something with the
-    server and not ended it.
+    That is so if the action was requested a moment ago, or if a host has begun
+    an event of it and not finished it.
     """
     return (_is_younger(_last_sign(action), CONF.server_tasks.idle_after)
             or nova.is_working(server_id, action.request_id))
 
 
 def _stopped(nova: protocols.Nova, server_id: str) -> str:
-    """Return when a user stopped a server; empty when none did.
+    """Return when a user stopped a server; empty when no user did.
 
-    Nova itself stops one whose guest it finds off, as after a crash of the
-    host. Such a stop has no user. Moves leave a stopped server stopped.
+    Nova itself stops a server when it finds the guest off, for example after
+    its host has crashed. Such a stop has no user. A move leaves a stopped
+    server stopped.
     """
     for action in nova.actions(server_id):
         if action.action in _STARTED:
@@ -149,7 +152,7 @@ def _resize(tools: Tools, server: nova_records.Server,
             services: Services,
             migrations: list[nova_records.Migration]
             ) -> remedies.Resize | None:
-    """Return the resize that a server waits for the confirmation of."""
+    """Return the resize of a server that waits to be confirmed."""
     last = max((item for item in migrations if item.type in _RESIZES
                 and item.status == 'finished'),
                key=lambda item: item.id, default=None)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations on one server that Nova is asked for once, and their outcome.
+"""Operations on one server, each requested from Nova only once.
 
-As with moves, the intent is written before Nova is asked, and what came of
-it is found in Nova's instance actions. Whoever finds an intent looks there
-before Nova is asked again.
+As with moves, the intent is recorded before the request is sent, and the
+outcome is read from Nova's instance actions. A conductor that finds an intent
+looks there before it sends the request again.
 """
 
 from collections.abc import Callable
@@ -37,9 +37,10 @@ class Operation:
     """One kind of request.
 
     :ivar action: its name among Nova's instance actions
-    :ivar request: asks for it: Nova's client and the server's id
+    :ivar request: sends the request; takes Nova's client and the server's id
     :ivar wanted: statuses of a server at rest that mean success
-    :ivar repeats: whether it makes sense for a server in one of these
+    :ivar repeats: whether the operation makes sense for a server that already
+        has one of these statuses
     """
 
     action: str
@@ -76,7 +77,7 @@ OPERATIONS = {
 class Asker:
     """Carries one operation on the server of an item to its end.
 
-    :param name: of the operation
+    :param name: the name of the operation
     """
 
     def __init__(self, run: engine_run.Run, nova: protocols.Nova,
@@ -92,9 +93,9 @@ class Asker:
         return self._item.object_id
 
     def carry_out(self) -> str:
-        """Ask, or find out what became of having asked, and wait.
+        """Send the request, or find out what became of it, and wait.
 
-        :returns: why it failed; empty when it did not
+        :returns: why the operation failed; empty when it did not
         """
         asked = self._item.asked
         if asked is None:
@@ -124,15 +125,15 @@ class Asker:
     def _ask(self, asked: Asked) -> str:
         """Send the request.
 
-        :returns: why Nova refused it; empty when it did not
+        :returns: why Nova refused it; empty when Nova did not
         """
         self._run.guard()
         try:
             retry.only_while(self._run.is_owned, self._operation.request,
                              self._nova, self._server_id)
         except (exception.CloudRequestRefused, exception.NotFound) as exc:
-            # Somebody may have been faster: a server that is where it
-            # should be is good, whoever brought it there.
+            # A user may have been faster. A server with the wanted status
+            # is good, whoever made the request.
             server = self._nova.server(self._server_id)
             if (server is None or self._operation.repeats
                     or not self._is_good(server)):
@@ -141,12 +142,12 @@ class Asker:
         return ''
 
     def _follow(self, asked: Asked) -> None:
-        """Write down that Nova has the request."""
+        """Record that Nova has the request."""
         asked.phase = Phase.FOLLOW
         self._run.save(self._item)
 
     def _since(self, asked: Asked) -> list[nova_records.Action]:
-        """Return what was asked of the server since the intent."""
+        """Return the actions requested for the server since the intent."""
         since = asked.at - migrations.CLOCK_SKEW
         return [action for action in verdicts.newer(
             self._nova.actions(self._server_id), asked.known)
@@ -173,7 +174,7 @@ class Asker:
                 in self._operation.wanted)
 
     def _watch(self, asked: Asked) -> str | None:
-        """Look at the server; ``None`` while it is not over."""
+        """Look at the server; return ``None`` while the operation goes on."""
         server = self._nova.server(self._server_id)
         if not verdicts.exists(server):
             return 'the server was deleted'
@@ -189,7 +190,7 @@ class Asker:
         return None
 
     def _ended(self, server: nova_records.Server, asked: Asked) -> str:
-        """Return why a server at rest is not where it should be."""
+        """Return why a server at rest does not have the wanted status."""
         last = next(iter(self._since(asked)), None)
         if last is None:
             return ''

@@ -103,8 +103,8 @@ class BootFilesCase(testtools.TestCase):
         self.come(dict.fromkeys(range(len(MACS)), 'kernel first'),
                   'all files')
         for worker in workers:
-            self.assertGreater(worker.lines('is written.'), 0)
-        self.assertEqual(len(MACS), sum(worker.lines('is written.')
+            self.assertGreater(worker.lines('was written.'), 0)
+        self.assertEqual(len(MACS), sum(worker.lines('was written.')
                                         for worker in workers))
         self.client.call('DELETE', f'/v1/nodes/{nodes.pop()}', status=204)
         self.come(dict.fromkeys(range(len(nodes)), 'kernel first'),

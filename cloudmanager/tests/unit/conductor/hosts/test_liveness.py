@@ -76,7 +76,7 @@ class CheckTestCase(AliveCase):
         feed, = self.feeds(node)
         self.useFixture(fixtures.MockPatchObject(
             type(feed.driver), 'state', lambda *args: states.UNKNOWN))
-        self.assertIn('does not tell', self.refused(
+        self.assertIn('does not report', self.refused(
             exception.HostNotFenced, force=True))
 
     def test_guests_may_run(self):
