@@ -466,7 +466,7 @@ class Audit(Created, Base):
     __tablename__ = 'audits'
     __table_args__ = _args(
         sa.UniqueConstraint('task_id'), sa.Index(None, 'aggregate_id'),
-        sa.Index(None, 'applied_at'),
+        sa.Index(None, 'applied_at'), sa.Index(None, 'continuous'),
         sa.Index(None, 'apply_task_id'), sa.Index(None, 'status'),
         sa.Index(None, 'created_at'))
 

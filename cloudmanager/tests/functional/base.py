@@ -37,7 +37,8 @@ class Conductor(fixtures.Fixture):
     :ivar health_error: raised instead of the health of a node
     :ivar metadata: system metadata by server
     :ivar facts: what agents tell of their nodes, by host
-    :ivar targets: what is told of any storage
+    :ivar targets: what actions on nodes act on besides
+    :ivar discovered: what is told of any storage
     :ivar attached: targets by storage, by host
     :ivar domains: ids of domains, and how often each was configured
     :ivar backends: documents of the back ends of volumes
@@ -53,7 +54,7 @@ class Conductor(fixtures.Fixture):
         self.metadata: dict[str, dict[str, str]] = {}
         self.domains: dict[str, int] = {}
         self.facts: dict[str, dict[str, Any]] = {}
-        self.targets: dict[str, Any] = {'targets': {}, 'warnings': []}
+        self.discovered: dict[str, Any] = {'targets': {}, 'warnings': []}
         self.attached: dict[str, dict[str, list[str]]] = {}
         self.backends: list[dict[str, Any]] = []
         self.volumes: list[dict[str, Any]] = []
@@ -124,7 +125,7 @@ class Conductor(fixtures.Fixture):
             raise self.check_error
         for known in (node_id, storage_id):
             db_nodes.get_columns(context, known)
-        return self.targets
+        return self.discovered
 
     def attached_targets(self, context: Any,
                          host: str) -> dict[str, list[str]]:

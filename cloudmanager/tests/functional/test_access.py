@@ -14,6 +14,7 @@ from cloudmanager.tests.functional import base
 PROTECTED = [route for route in routing.TABLE if route.rule is not None]
 # Actions that only show something.
 READING = ('/v1/aggregates/{aggregate_id}/actions/get-audit-status',
+           '/v1/aggregates/{aggregate_id}/actions/backtest',
            '/v1/domains/actions/get-store', '/domains/actions/get-store')
 CHANGING = [route for route in PROTECTED
             if route.method != 'GET' and route.path not in READING]

@@ -39,10 +39,10 @@ class TargetsTestCase(base.ApiTestCase):
         return task['params']
 
     def test_discovery(self):
-        self.conductor.targets['targets'] = TARGETS
+        self.conductor.discovered['targets'] = TARGETS
         self.assertEqual({'targets': TARGETS}, self.discover().json)
-        self.conductor.targets['warnings'] = ['10.0.0.3: it is silent']
-        self.assertEqual(self.conductor.targets, self.discover().json)
+        self.conductor.discovered['warnings'] = ['10.0.0.3: it is silent']
+        self.assertEqual(self.conductor.discovered, self.discover().json)
 
     def test_nothing_discovered(self):
         self.assertEqual({'targets': {}}, self.discover().json)

@@ -60,8 +60,10 @@ class Plugin:
                  **variables: str) -> None:
         self.work = work
         self._environment = {
-            # uwsgi is among the programs of the cloud.
-            'PATH': f'{os.environ["PATH"]}:{place.BASE}/venv/bin',
+            # What the tests need is beside their Python: uwsgi loads the
+            # service with that one.
+            'PATH': f'{processes.PROGRAMS}:{os.environ["PATH"]}:'
+                    f'{place.BASE}/venv/bin',
             'HOME': str(work),
             'LANG': 'C.UTF-8',
             'WORK': str(work), 'REPOSITORY': str(cloud.ROOT),

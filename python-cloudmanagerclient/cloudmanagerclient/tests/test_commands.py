@@ -5,11 +5,13 @@ import csv
 import io
 import json
 import pathlib
+import re
 import subprocess
 import sys
 from unittest import mock
 
 import fixtures
+import requests_mock
 
 from cloudmanagerclient.tests import base
 
@@ -348,8 +350,14 @@ class InventoryTestCase(base.ClientCase):
 class NotYetTestCase(base.ClientCase):
 
     def test_hint(self):
-        """What this version cannot do is told, and where to look."""
-        outcome = self.run_command(
-            f'node lock repair {self.node().name}')
+        """What an older service cannot do is told, and where to look."""
+        node = self.node().name
+        answer = {'errors': [{'status': 501, 'detail': 'It cannot do that.',
+                              'code': 'cloudmanager.not_implemented'}]}
+        with requests_mock.Mocker(real_http=True) as played:
+            played.post(re.compile('/actions/repair-locks$'),
+                        status_code=501, json=answer)
+            outcome = self.run_command(f'node lock repair {node}')
+        self.assertIn('It cannot do that', str(outcome.error))
         self.assertIn('openstack cloudmanager info show',
                       str(outcome.error))

@@ -29,6 +29,7 @@ OURS = re.compile(r'openstack\s+(?:--[\w-]+\s+\S+\s+)*cloudmanager\s')
 #: Work of conductors and agents that there are none of.
 PLAYED = re.compile(
     r'/v1/((hosts|servers|aggregates|audits|volumes|volume-backends)\b.*'
+    r'|nodes/actions/(attach|detach)'
     r'|nodes/[^/]+/(actions/(repair-locks|attach-targets|discovery-nas)'
     r'|health)'
     rf'|tasks/{TASK}.*|tasks/[^/]+/actions/undo)$')
@@ -76,6 +77,8 @@ class DocumentsCase(test_hosts.HostCase):
         if '/audits' in path or path.endswith('/execute-audit'):
             return ({'audits': [AUDIT]} if path.rstrip('/').endswith('audits')
                     else {'audit': AUDIT})
+        if path.endswith('/backtest'):
+            return {'backtest': {'rounds': 24}}
         if path.endswith('/policy'):
             return {'policy': {'mode': 'automatic'}}
         if path.endswith('/health'):

@@ -18,7 +18,6 @@ from cloudmanagerclient import sdk
 from cloudmanagerclient.sdk import exceptions
 from cloudmanagerclient.sdk import filters
 from cloudmanagerclient.tests import base
-from cloudmanagerclient.tests import operations
 
 CLOUDS = """
 clouds:
@@ -219,9 +218,6 @@ class ErrorsTestCase(base.ClientCase):
                 (lambda: self.client.create_node(nme='x'),
                  exceptions.BadRequest, 'cloudmanager.invalid',
                  sdk_exc.BadRequestException),
-                (lambda: self.client.attach_nodes(operations.SERVER, ['n']),
-                 exceptions.NotImplementedByService,
-                 'cloudmanager.not_implemented', sdk_exc.HttpException),
                 (lambda: self.client.shutdown_host('cmp1'),
                  exceptions.Unavailable, 'cloudmanager.cloud_not_configured',
                  sdk_exc.HttpException)):
@@ -239,6 +235,18 @@ class ErrorsTestCase(base.ClientCase):
         self.assertEqual(2, len(error.errors))
         self.assertIn('Line 1', str(error))
         self.assertIn('Line 3', str(error))
+
+    def test_older_service(self):
+        response = requests.Response()
+        response.status_code = 501
+        response._content = (
+            b'{"errors": [{"status": 501, "detail": "It cannot do that.",'
+            b' "code": "cloudmanager.not_implemented"}]}')
+        error = self.assertRaises(exceptions.NotImplementedByService,
+                                  exceptions.check, response)
+        self.assertEqual(('It cannot do that.',
+                          'cloudmanager.not_implemented'),
+                         (str(error), error.code))
 
     def test_what_a_proxy_answers(self):
         response = requests.Response()

@@ -13,7 +13,7 @@ from tempest.lib import exceptions as lib_exc
 from cloudmanager_tempest_plugin.tests import base
 
 # They only show something, though their method is POST.
-READING = re.compile('/actions/(get-audit-status|get-store)$')
+READING = re.compile('/actions/(get-audit-status|backtest|get-store)$')
 METHODS = ('get', 'post', 'put', 'delete')
 
 

@@ -44,7 +44,8 @@ MEANING = re.compile('|'.join((
     'there is no', 'must be the id in the path', 'is not one of class',
     'for control_type', r'options\.', 'not for type hard', 'not be the same',
     'Field options must not contain', 'has no nodes', r'Line \d+', 'not UTF-8',
-    'for a [A-Z]', 'metadata', 'printable', 'braces', r'\{number\}')))
+    'for a [A-Z]', 'ask for more than', 'metadata', 'printable', 'braces',
+    r'\{number\}')))
 
 
 def document() -> dict[str, Any]:

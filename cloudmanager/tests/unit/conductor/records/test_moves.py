@@ -35,7 +35,8 @@ LATER = {
     'refused': ['dst1'], 'known_request': 'req-1', 'after_migration': 7,
     'waiting_since': TEXT, 'place_since': TEXT, 'in_error': 'it runs',
     'deleted_again': TEXT, 'deleting': True, 'fixed': True, 'task': 't1',
-    'why': 'less load', 'stage': 2}
+    'why': 'less load', 'stage': 2, 'per_day': 3, 'project_id': 'p1',
+    'over_budget': True, 'overridden': 'by force'}
 
 
 def row(**memory):
