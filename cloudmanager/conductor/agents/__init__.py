@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What conductors know of the agents on nodes, and have them do."""
+"""What conductors know about the agents on nodes, and request from them."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether nodes can be bound to a virtual controller, or released from it.
+"""Check that nodes can be bound to a virtual controller, or released.
 
 A virtual controller is a server that runs the control services of a nested
 cloud. A node that is bound to it has no servers of this cloud: its compute
@@ -47,8 +47,8 @@ def reason(controller: str) -> str:
 def find(context: RequestContext, tools: Tools, name: str) -> Bound:
     """Return a node by its name.
 
-    :raises NodeNotFound: there is none
-    :raises HostNotFound: it is no compute host of this cloud
+    :raises NodeNotFound: there is no such node
+    :raises HostNotFound: it is not a compute host of this cloud
     """
     node = db_nodes.find_by_name(context, name)
     if node is None:
@@ -75,8 +75,8 @@ def check_free(context: RequestContext, tools: Tools, found: Bound,
                controller: str) -> None:
     """Check that a node can be bound to a controller.
 
-    :raises Conflict: it is bound to another one, reserved, has servers, or
-        its components may not be configured
+    :raises Conflict: the node is bound to another controller, is reserved,
+        has servers, or its components may not be configured
     """
     other = found.node['controller_id']
     if other not in (None, controller):
@@ -93,8 +93,8 @@ def check_bound(context: RequestContext, found: Bound,
                 controller: str) -> None:
     """Check that a node can be released from a controller.
 
-    :raises Conflict: it is not bound to it, or its components may not be
-        configured
+    :raises Conflict: the node is not bound to this controller, or its
+        components may not be configured
     """
     if found.node['controller_id'] != controller:
         raise exception.Conflict(
@@ -121,7 +121,7 @@ def detach(context: RequestContext, tools: Tools, host: None,
            params: JsonObject) -> JsonObject:
     """Check that nodes can be released.
 
-    The controller need not be there any more.
+    The controller may have been deleted.
 
     :param params: ``controller_uuid`` and ``hostnames``
     """
@@ -135,7 +135,7 @@ def _plan(context: RequestContext, tools: Tools, nodes: list[Bound],
           wanted: str | None) -> JsonObject:
     """Ask the agents what they would do.
 
-    :param wanted: controller that the nodes are to serve
+    :param wanted: the controller that the nodes are to serve
     """
     plans = {}
     for found in nodes:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether an action of a node's agent can be begun.
+"""Check that an action of a node's agent can begin.
 
-The functions for the API are asked before there is a task. They return what
-would be done under ``plan``, and raise a CloudManagerException when the
-action cannot be begun.
+The API calls these functions before the task is created. They return the
+steps of the action under ``plan``, and raise a CloudManagerException when it
+cannot begin.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,12 @@ from cloudmanager.domain import conditions
 from cloudmanager.domain import node_modes
 
 _UNUSED = (conditions.OUT_OF_SERVICE, conditions.DISABLED)
-#: Servers that an error names.
+#: How many servers an error names.
 _MAX_NAMED = 10
 
 
 def host_of(node: Row) -> str:
-    """Return the host on which the agent of a node is.
+    """Return the host on which the agent of a node runs.
 
     :raises AgentUnreachable: the node has no name
     """
@@ -43,7 +43,7 @@ def host_of(node: Row) -> str:
 
 def check_dcc(context: RequestContext, node: Row,
               changes: Mapping[str, Any]) -> None:
-    """Check that the agent may configure what is to be changed.
+    """Check that the agent may configure the modes to be changed.
 
     :raises Conflict: dynamic component configuration is off
     """
@@ -58,8 +58,8 @@ def check_components(
         changes: Mapping[str, object] = types.MappingProxyType({})) -> None:
     """Check that the agent may configure components of a node.
 
-    :param what: is to be done
-    :param changes: of settings that come with it
+    :param what: what is to be done, for the error
+    :param changes: changes of settings in the same request
     :raises Conflict: dynamic component configuration is off
     """
     settings = db_settings.get(context, node['id'])['settings']
@@ -72,7 +72,7 @@ def check_components(
 def _check_last_way(context: RequestContext, node: Row) -> None:
     """Check that a node can be reached without SSH.
 
-    :raises Conflict: no power control of it works
+    :raises Conflict: none of its power controls works
     """
     if not any(control['failures'] == 0
                and control['last_success_at'] is not None
@@ -103,9 +103,9 @@ def set_mode(context: RequestContext, tools: Tools, node_id: int,
 
 
 def check_unused(context: RequestContext, tools: Tools, node: Row) -> None:
-    """Check that nobody uses a node.
+    """Check that a node is not in use.
 
-    :raises Conflict: it is not disabled, or there are servers on it
+    :raises Conflict: it is not disabled, or has servers
     """
     if node['condition'] not in _UNUSED:
         raise exception.Conflict(
@@ -124,8 +124,8 @@ def check_unused(context: RequestContext, tools: Tools, node: Row) -> None:
 def check_empty(tools: Tools, host: str, advice: str) -> None:
     """Check that there are no servers on a host.
 
-    :param advice: what to do about them
-    :raises Conflict: there are some
+    :param advice: what to do about them, for the error
+    :raises Conflict: the host has servers
     """
     servers = [server.id for server in (*tools.nova.servers_on(host),
                                         *tools.nova.halves_on(host))

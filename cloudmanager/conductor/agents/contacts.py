@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agents that were enrolled, as those who speak to them want them."""
+"""The enrolled agents, as callers of agents need them."""
 
 from cloudmanager.agent import rpcapi
 from cloudmanager.common import secrets
@@ -12,7 +12,8 @@ from cloudmanager.db.models import Row
 def keys_of(agent: Row) -> dict[str, bytes]:
     """Return the keys of an agent, by their ids.
 
-    :raises SecretUnreadable: no present encryption key opens them
+    :raises SecretUnreadable: none of the present encryption keys decrypts
+        them
     """
     opened = secrets.opener()
     return {agent[name]: bytes.fromhex(opened(agent[stored]) or '')

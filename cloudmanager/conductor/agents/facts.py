@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What agents tell of their nodes when they are asked."""
+"""Facts about nodes that agents report on request."""
 
 
 from oslo_config import cfg
@@ -17,12 +17,12 @@ _WORKERS = 16
 
 def hwinfo(context: RequestContext, agents: Agents,
            hosts: list[str]) -> dict[str, JsonObject]:
-    """Ask the agents on some hosts for the hardware, all at a time.
+    """Ask the agents on some hosts for their hardware, all at the same time.
 
-    It takes no longer than about two timeouts of one agent, however many
-    of them do not answer.
+    This takes no longer than about two timeouts of one agent, however many
+    agents do not answer.
 
-    :returns: by host, ``hwinfo``, or ``reason`` why there is none
+    :returns: for each host, ``hwinfo``, or the ``reason`` why it is missing
     """
     limit = CONF.agent.rpc_timeout
     deadline = clock.monotonic() + limit

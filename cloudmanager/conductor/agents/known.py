@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agents, as reports are compared with them.
+"""A cache of the enrolled agents, with which reports are compared.
 
 Reports come all the time, and most have nothing new. So all agents are read
-at once now and then instead of one for each report. Being a little behind
-does no harm: what is kept of a report is decided by the database, and an
-agent that is told a moment later what is wished of it is told all the same.
+together from time to time, instead of one agent for each report. It does no
+harm that the cache may be a little old: the database decides what to store of
+a report, and an agent may get its desired state a moment later.
 """
 
 import dataclasses
@@ -26,11 +26,11 @@ MAX_AGE = 5.0
 class Known:
     """An agent.
 
-    :ivar row: as ``db.agents.list_contacts`` returns it
-    :ivar storages: ``id`` and ``path`` of those that are assigned to its
+    :ivar row: the row that ``db.agents.list_contacts`` returns
+    :ivar storages: ``id`` and ``path`` of the storages assigned to its
         node; ``None`` if there is no such node
-    :ivar digest: of what it reported last
-    :ivar keys: by their ids
+    :ivar digest: the digest of its last report
+    :ivar keys: its keys, by their ids
     """
 
     row: Row
@@ -40,19 +40,20 @@ class Known:
 
 
 class KnownAgents:
-    """All agents, read when what was read is older than ``MAX_AGE``."""
+    """All agents, read again when the last reading is too old."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._agents: dict[str, Known] = {}
         self._read_at: float | None = None
-        # Opening keys takes longer than reading them.
+        # Decrypting keys takes longer than reading them.
         self._opened: dict[tuple[str, str | None], dict[str, bytes]] = {}
 
     def find(self, context: RequestContext, host: str) -> Known | None:
         """Return the agent on a host, if it was enrolled.
 
-        :raises SecretUnreadable: no present key opens its keys
+        :raises SecretUnreadable: none of the present encryption keys decrypts
+            its keys
         """
         with self._lock:
             now = clock.monotonic()
@@ -60,11 +61,11 @@ class KnownAgents:
                 self._read_all(context)
                 self._read_at = now
             found = self._agents.get(host)
-        # It may have been enrolled just now.
+        # It may have been enrolled a moment ago.
         return found or self._read_one(context, host)
 
     def forget(self) -> None:
-        """Read all again at the next occasion."""
+        """Read all agents again at the next call."""
         with self._lock:
             self._read_at = None
 
@@ -77,7 +78,7 @@ class KnownAgents:
             try:
                 keys = self._opened.get(stored) or contacts.keys_of(row)
             except exception.SecretUnreadable:
-                # Told when it reports.
+                # ``find`` raises this when the agent reports.
                 continue
             opened[stored] = keys
             found[row['host']] = _known(row, keys, storages)

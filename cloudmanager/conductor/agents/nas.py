@@ -20,7 +20,7 @@ def discover(context: RequestContext, agents: Agents, node_id: int,
     if not portals:
         raise exception.Conflict(
             reason=f'Storage {storage["name"] or storage_id} has no IP '
-                   'address to be asked at.')
+                   'address.')
     found = agents.call(context, host, 'nas.discover',
                         {'portals': portals})
     warnings = [f'{portal}: {why}'

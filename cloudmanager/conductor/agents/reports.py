@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reports of agents: verified, kept, and answered where one is behind."""
+"""Takes reports of agents: verifies, stores, and answers them.
+
+An agent that has not got its latest desired state or storages is sent them.
+"""
 
 from collections.abc import Iterator
 import contextlib
@@ -28,18 +31,20 @@ LOG = logging.getLogger(__name__)
 _TEXTS = {'version': 64, 'interface': 16}
 _OBJECTS = ('operations', 'capabilities', 'modes', 'refused')
 _MAX_TIME = 32
-# A sample that comes a little early is kept; threads are not punctual.
+# Seconds that a sample may be early and still be stored, since the threads of
+# agents are not punctual.
 _EARLY = 0.5
-#: Seconds in which reports are gathered for one transaction.
+#: Seconds for which reports are gathered for one transaction.
 GATHER_SECONDS = 0.5
-#: With so many it does not wait any longer: each takes a thread of the server.
+#: Reports after which a batch waits no longer, since each waiting report
+#: occupies a thread of the server.
 GATHER_MOST = 24
 
 
 def _columns(body: JsonObject) -> Row | None:
-    """Return what a report has for the columns of an agent.
+    """Return the values of a report for the columns of an agent.
 
-    :returns: ``None`` if it is not what agents report
+    :returns: ``None`` if it is not a valid report
     """
     found: Row = {}
     for name, most in _TEXTS.items():
@@ -53,7 +58,7 @@ def _columns(body: JsonObject) -> Row | None:
         found[name] = body[name]
     if type(body.get('generation')) is not int:
         return None
-    # Agents of the first version have none.
+    # Agents of the first version report no facts.
     facts = body.get('facts', {})
     if not isinstance(facts, dict):
         return None
@@ -67,12 +72,12 @@ def _columns(body: JsonObject) -> Row | None:
 
 
 def _take_times(modes: Row) -> str | None:
-    """Take from modes when they were compared, which is nearly one time.
+    """Remove from modes the times at which they were checked.
 
-    It is kept apart, so that a report in which nothing else is new is known
-    as such.
+    All modes are checked at nearly the same time. That time is stored apart,
+    so that a report without other news can be recognised.
 
-    :returns: the earliest
+    :returns: the earliest time
     """
     times = [mode.pop('checked_at', None) for mode in modes.values()
              if isinstance(mode, dict)]
@@ -81,7 +86,7 @@ def _take_times(modes: Row) -> str | None:
 
 
 def _load(body: JsonObject) -> Row | None:
-    """Return what a report has for the columns of a sample, if it does."""
+    """Return the values of a report for a sample, if it has a load."""
     found = load_reports.check(body.get('load'))
     if found is None:
         return None
@@ -91,7 +96,7 @@ def _load(body: JsonObject) -> Row | None:
 
 @dataclasses.dataclass
 class _Batch:
-    """Reports that are kept together."""
+    """Reports that are stored together."""
 
     reports: dict[int, db_agents.Report] = dataclasses.field(
         default_factory=dict)
@@ -104,10 +109,11 @@ class _Batch:
 
 
 class Keeper:
-    """Keeps reports of several threads in one transaction.
+    """Stores reports of several threads in one transaction.
 
-    The first one waits for a moment, writes what has come until then, and the
-    others wait for it. A transaction costs more than a report.
+    The first thread waits for a moment and then writes all reports that have
+    come; the other threads wait for it. A transaction costs more than a
+    report.
     """
 
     def __init__(self) -> None:
@@ -116,7 +122,7 @@ class Keeper:
 
     def keep(self, context: RequestContext,
              report: db_agents.Report) -> bool:
-        """Keep a report; see ``db.agents.record``."""
+        """Store a report; see ``db.agents.record``."""
         with self._lock:
             first = self._next is None
             batch = self._next = self._next or _Batch()
@@ -124,7 +130,7 @@ class Keeper:
             if other is not None:
                 if other.sent_at >= report.sent_at:
                     return False
-                # The newer one takes its place, for both.
+                # The newer report replaces the older, for both threads.
                 report = dataclasses.replace(
                     report, load=report.load or other.load)
             batch.reports[report.agent_id] = report
@@ -160,9 +166,9 @@ class Keeper:
                 db_agents.record(context, reports), strict=True))
             return
         except Exception:
-            # Boundary between the agents: what is wrong with one report
-            # must not cost the others theirs.
-            LOG.debug('Reports are kept one by one.', exc_info=True)
+            # Boundary between the agents: an error in one report must not
+            # lose the others.
+            LOG.debug('Reports are stored one by one.', exc_info=True)
         for report in reports:
             try:
                 (kept,) = db_agents.record(context, [report])
@@ -175,30 +181,30 @@ class Keeper:
 class Reports:
     """Takes reports of agents.
 
-    :param agents: tells agents that are behind what is wished of them
+    :param agents: sends agents their desired state when they lack it
     """
 
     def __init__(self, agents: Agents) -> None:
         self._agents = agents
-        # Nonces are looked for in memory first; what another conductor has
-        # taken, or this one in a former life, the database knows.
+        # Nonces are looked up in memory first. The database knows those that
+        # another conductor, or an earlier process of this one, has accepted.
         self._nonces = signing.Nonces(CONF.agent.message_window)
         self._refusals = signing.Refusals()
         self._known = known.KnownAgents()
         self._keeper = Keeper()
-        # When the last sample of each agent was kept, by its clock.
+        # When the last sample of each agent was stored, by the agent's clock.
         self._loads: dict[str, float] = {}
 
     @property
     def refused(self) -> dict[str, int]:
-        """How many reports were refused, by why."""
+        """How many reports were refused, by reason."""
         return self._refusals.counts
 
     def take(self, context: RequestContext, envelope: object) -> bool:
-        """Keep a report if it is to be believed.
+        """Store a report if its signature is valid and it is new.
 
-        :param envelope: as it came from the bus
-        :returns: whether it was kept
+        :param envelope: the message from the bus
+        :returns: whether it was stored
         """
         agent: known.Known | None = None
 
@@ -216,7 +222,7 @@ class Reports:
                 raise AssertionError('its key was found')
             facts = self._keep(context, agent, report)
         except signing.Refused:
-            # It was counted and logged.
+            # The refusal was counted and logged.
             return False
         row = agent.row
         if row['next_key_id'] == report.key_id:
@@ -230,10 +236,10 @@ class Reports:
 
     def _keep(self, context: RequestContext, agent: known.Known,
               report: signing.Message) -> JsonObject:
-        """Keep a report whose signature is good.
+        """Store a report whose signature is valid.
 
         :returns: its facts
-        :raises Refused: it is none, or a newer one was kept
+        :raises Refused: it is not a valid report, or a newer one was stored
         """
         body = report.body if isinstance(report.body, dict) else {}
         values = _columns(body)
@@ -247,7 +253,7 @@ class Reports:
                 agent.row['id'], report.key_id, report.sent_at, checked_at,
                 digest, digest == agent.digest, values,
                 self._sample(report))):
-            # It may also have been revoked, or enrolled anew.
+            # The agent may also have been revoked or enrolled again.
             self._known.forget()
             now = self._known.find(context, report.sender)
             raise self._refusals.add(
@@ -273,7 +279,7 @@ class Reports:
 
     def _catch_up(self, context: RequestContext, host: str,
                   generation: int) -> None:
-        """Tell an agent what is wished, if it knows an older state."""
+        """Send an agent its desired state, if it has an older one."""
         wished = db_settings.of_host(context, host)
         if wished is None or wished['generation'] == generation:
             return
@@ -286,7 +292,7 @@ class Reports:
 
     def _tell_storages(self, context: RequestContext, host: str,
                        assigned: list[Row] | None, seen: object) -> None:
-        """Tell an agent which storages its node has, if it knows others."""
+        """Send an agent the storages of its node, if it has other ones."""
         if assigned is None or not isinstance(seen, list):
             return
         known_ones = [(one.get('id'), one.get('path')) for one in seen
@@ -301,5 +307,5 @@ class Reports:
         try:
             self._agents.tell(context, host, operation, arguments)
         except exception.Unavailable as exc:
-            # Its next report is another occasion.
-            LOG.warning('The agent was not told: %s', exc)
+            # It is tried again with the agent's next report.
+            LOG.warning('The agent could not be reached: %s', exc)

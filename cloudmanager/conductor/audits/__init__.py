@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the load of host aggregates is audited and balanced."""
+"""Auditing and balancing the load of host aggregates."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the agents on the hosts have reported of their load."""
+"""Loads as the agents on the hosts have reported them."""
 
 from collections.abc import Collection
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from cloudmanager.domain import load_reports
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.drs import samples
 
-#: What agents call what audits measure; the units are the same.
+#: The agents' names of the measures of audits; the units are the same.
 HOSTS = {
     load_reports.CPUS: model.VCPU,
     load_reports.MEMORY_MB: model.MEMORY_MB,
@@ -27,7 +27,7 @@ _Found = dict[str, dict[str, list[tuple[float, float]]]]
 
 
 class Agents:
-    """Reads the reports that the database keeps."""
+    """Reads the reports that are stored in the database."""
 
     def samples(self, cloud: model.Cloud, hosts: Collection[str],
                 start: float, end: float) -> samples.Samples:
@@ -58,7 +58,7 @@ class Agents:
 def _add(found: _Found, key: str, at: float,
          values: Mapping[str, float | None],
          names: Mapping[str, str]) -> None:
-    """Add what is known of some values, by what audits call it."""
+    """Add the known ones of some values, under the audits' names."""
     for name, measure in names.items():
         value = values.get(name)
         if value is not None:
@@ -67,12 +67,12 @@ def _add(found: _Found, key: str, at: float,
 
 
 def _at_home(found: _Found, home: str) -> samples.Measures:
-    """Return what is known of a server, by measure.
+    """Return the samples of a server, by measure.
 
-    An agent elsewhere is believed only about the time before the agent on the
-    present host of the server knew it.
+    Those of an agent on another host count only until the first sample of the
+    agent on the server's present host.
 
-    :param found: by host and measure
+    :param found: the samples by host and measure
     """
     own = found.get(home, {})
     since = min((series[0][0] for series in own.values()),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which moves of an audit are carried out, and whether they still fit."""
+"""Choosing the moves of an audit to make, and checking them again."""
 
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -29,9 +29,9 @@ from cloudmanager.planning.terms import Action
 CONF = cfg.CONF
 # How many changes an error names.
 MAX_NAMED = 10
-#: What the item of a server says that a cancelled task has not moved.
+#: The text of the item of a server that a cancelled task has not moved.
 CANCELLED = 'The task was cancelled'
-#: What it says of one that the policy of the aggregate has kept.
+#: The same for a server that the policy of the aggregate has held back.
 HELD = 'Not begun'
 
 
@@ -39,9 +39,11 @@ def chosen(context: RequestContext, audit: Row, params: Mapping[str, Any],
            task_id: str = '') -> list[Row]:
     """Return the moves of an audit that are to be carried out.
 
-    :param params: of the request: ``servers`` names some, or is empty
-    :param task_id: of the task that may have begun with it already
-    :raises AuditNotApplicable: there are none, or it is not for that
+    :param params: the parameters of the request; ``servers`` names the servers
+        to move, and is empty for all
+    :param task_id: the task that may have begun to make the moves already
+    :raises AuditNotApplicable: there are none, or the status of the audit does
+        not allow it
     """
     begun = task_id and audit['apply_task_id'] == task_id
     if audit['status'] not in APPLICABLE and not begun:
@@ -65,9 +67,9 @@ def check(context: RequestContext, seen: picture.Seen, audit: Row,
           moves: Sequence[Row], force: bool) -> None:
     """Check that moves still fit the cloud as it is now.
 
-    :param force: whether it may have changed, if only they fit
-    :raises AuditStale: they do not, or it has changed; the audit is noted
-        as stale then, but not if it was forced
+    :param force: allow that the cloud has changed, as long as the moves fit
+    :raises AuditStale: the moves do not fit, or the cloud has changed; unless
+        ``force`` is given, the audit is then marked as stale
     """
     changes = []
     if not force:
@@ -93,12 +95,12 @@ def check(context: RequestContext, seen: picture.Seen, audit: Row,
 def check_stored(context: RequestContext, tools: Tools, audit: Row,
                  params: Mapping[str, Any],
                  task_id: str = '') -> tuple[picture.Seen, list[Row]]:
-    """Read the cloud, and return the moves of an audit that fit it.
+    """Read the cloud, and return the moves of an audit if they fit it.
 
-    :param params: of the request: ``servers`` and ``force``
-    :param task_id: of the task that is to carry them out, if there is one
-    :raises AuditNotApplicable: it has none to be carried out
-    :raises AuditStale: they do not fit
+    :param params: the parameters of the request: ``servers`` and ``force``
+    :param task_id: the task that is to carry them out, if there is one
+    :raises AuditNotApplicable: the audit has no moves to carry out
+    :raises AuditStale: the moves no longer fit
     """
     moves = chosen(context, audit, params, task_id)
     seen = picture.look(tools, audit['aggregate_id'])
@@ -136,7 +138,7 @@ def as_planned(item: MoveItem) -> recheck.Planned:
 
 def ends(items: Iterable[MoveItem]
          ) -> dict[str, tuple[MoveState, str | None]]:
-    """Return what has become of moves, by the id of the server."""
+    """Return the outcomes of moves, by the id of the server."""
     return {item.object_id: _end(item) for item in items}
 
 
@@ -149,4 +151,4 @@ def _end(item: MoveItem) -> tuple[MoveState, str | None]:
         if (item.error or '').startswith((CANCELLED, HELD)):
             return MoveState.PLANNED, item.error
         return MoveState.SKIPPED, item.error
-    return MoveState.FAILED, item.error or 'It is not known how it ended.'
+    return MoveState.FAILED, item.error or 'Its outcome is unknown.'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tries other limits of audits on loads that were measured before."""
+"""Tries other limits of audits on loads that were measured in the past."""
 
 import dataclasses
 
@@ -24,9 +24,9 @@ def run(tools: Tools, aggregate_id: int, params: JsonObject) -> JsonObject:
 
     :param params: ``hours`` to look back, ``interval`` between audits in
         seconds, and limits of a policy
-    :returns: as the REST API answers it
-    :raises AggregateNotFound: Nova has none with this id
-    :raises NothingMeasured: the source knows no loads of that time
+    :returns: the answer of the REST API
+    :raises AggregateNotFound: Nova has no aggregate with this id
+    :raises NothingMeasured: the source has no loads of that time
     :raises Unavailable: the source cannot be read
     """
     seen = picture.look(tools, aggregate_id)

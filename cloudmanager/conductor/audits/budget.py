@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which servers an audit leaves where they are for the sake of budgets."""
+"""Holding servers where they are because a budget is used up."""
 
 from collections.abc import Iterable
 
@@ -20,8 +20,8 @@ SPENT_BY_PROJECT = 'whose project has used up its moves of a day'
 class Limits:
     """What is left of the budgets of servers and projects.
 
-    :param hosts: whose servers an audit may move, by name
-    :ivar held: why servers stay, by id
+    :param hosts: the names of the hosts whose servers an audit may move
+    :ivar held: why servers stay where they are, by the server's id
     """
 
     def __init__(self, tools: Tools, cloud: model.Cloud,
@@ -48,12 +48,12 @@ class Limits:
                        if not number)
 
     def hold_what_exceeds(self, moved: Iterable[str]) -> bool:
-        """Hold servers of projects of which too many would be moved.
+        """Hold servers of projects whose budget some moves would exceed.
 
-        Those that would be moved first may be.
+        The moves that come first stay within the budget, and are allowed.
 
-        :param moved: ids of servers, in order
-        :returns: whether there are some; other moves are to be found then
+        :param moved: ids of the servers, in the order of the moves
+        :returns: whether any server is held; the caller must then plan again
         """
         chosen: dict[str, list[str]] = {}
         for key in moved:
@@ -66,7 +66,7 @@ class Limits:
 
     def _hold(self, projects: Iterable[str],
               besides: Iterable[str] = ()) -> None:
-        """Hold the servers of some projects, but for some."""
+        """Hold the servers of some projects, except some."""
         found, free = set(projects), set(besides)
         for key, server in self._servers.items():
             if server.project_id in found and key not in free:

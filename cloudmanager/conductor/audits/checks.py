@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether audits and undoing can be begun, before there is a task."""
+"""Check that an audit or an undo can begin, before its task is created."""
 
 
 from cloudmanager.common.context import RequestContext
@@ -13,9 +13,9 @@ from cloudmanager.db import audits as db_audits
 
 def audit(context: RequestContext, tools: Tools, aggregate_id: int,
           params: JsonObject) -> JsonObject:
-    """Check that there is such an aggregate.
+    """Check that an aggregate exists.
 
-    :raises AggregateNotFound: there is none
+    :raises AggregateNotFound: it does not
     """
     picture.find(tools, aggregate_id)
     return {}
@@ -26,7 +26,7 @@ def apply(context: RequestContext, tools: Tools, aggregate_id: int,
     """Check that an audit has moves that still fit the cloud.
 
     :raises AuditNotFound: the aggregate has no such audit
-    :raises AuditNotApplicable: it has no moves to be made
+    :raises AuditNotApplicable: it has no moves to make
     :raises AuditStale: the cloud has changed
     """
     found = db_audits.get_audit(context, params['audit_id'], aggregate_id)
@@ -36,12 +36,12 @@ def apply(context: RequestContext, tools: Tools, aggregate_id: int,
 
 def undo(context: RequestContext, tools: Tools, task_id: str,
          params: JsonObject) -> JsonObject:
-    """Plan the way back of the servers that a task has moved.
+    """Plan to bring back the servers that a task has moved.
 
     :returns: the plan under ``plan``
     :raises TaskNotFound: there is no such task
-    :raises TaskNotUndoable: it moved none, has not ended, or nothing of it
-        can be brought back
+    :raises TaskNotUndoable: the task moved no servers, has not ended, or
+        none of its servers can be brought back
     """
     plan = way_back.make(context, tools, task_id)
     if not params.get('dry_run') and not plan.moves:

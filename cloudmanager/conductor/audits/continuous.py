@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the policy of an aggregate lets its own audits move."""
+"""Which moves the policy of an aggregate allows its periodic audits."""
 
 from collections.abc import Sequence
 import datetime
@@ -21,7 +21,7 @@ from cloudmanager.domain.audit_policies import Policy
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 DAY = datetime.timedelta(days=1)
-# Moves of somebody else are looked for that far back at least.
+# The shortest time in which to look for moves of other tools.
 HOUR = datetime.timedelta(hours=1)
 
 
@@ -31,9 +31,9 @@ def policy_of(context: RequestContext, aggregate_id: int) -> Policy:
 
 
 def why_not(context: RequestContext, audit: Row) -> str:
-    """Return why no servers are moved for an audit now, or ''.
+    """Return why no servers may be moved for an audit now, or ''.
 
-    One that a user has asked for is not held by the policy.
+    The policy does not limit an audit that a user has requested.
     """
     if not audit['continuous']:
         return ''
@@ -45,7 +45,7 @@ def within_cap(context: RequestContext, audit: Row,
                moves: Sequence[Row]) -> list[Row]:
     """Return those moves that the policy lets an audit make today.
 
-    The first ones need nothing of the others.
+    These are the first ones, which do not depend on later moves.
 
     :param moves: in the order of their stages
     """
@@ -59,9 +59,9 @@ def within_cap(context: RequestContext, audit: Row,
 
 def foreign(context: RequestContext, tools: Tools, aggregate_id: int,
             hosts: Sequence[str]) -> str:
-    """Tell of moves within an aggregate that were not ours.
+    """Look for moves within an aggregate that this service did not make.
 
-    :returns: a warning, or '' when they are few
+    :returns: a warning, or '' when there are few
     """
     since = max(clock.utcnow() - DAY, min(
         clock.utcnow() - HOUR, db_audits.last_made(context, aggregate_id)
@@ -76,9 +76,9 @@ def foreign(context: RequestContext, tools: Tools, aggregate_id: int,
         return ''
     LOG.warning('Somebody else has moved %(count)d servers within aggregate '
                 '%(aggregate)s since %(since)s; its audits do not move '
-                'servers beside that.', {
+                'servers for now.', {
                     'count': len(others), 'aggregate': aggregate_id,
                     'since': since})
     return (f'somebody else has moved {len(others)} servers within the '
-            f'aggregate since {clock.isoformat(since)}: where two balance, '
-            'each undoes what the other does')
+            f'aggregate since {clock.isoformat(since)}: two balancers would '
+            'undo each other\'s moves')

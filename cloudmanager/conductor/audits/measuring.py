@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the moves of audits have gained, and what follows from that."""
+"""Measuring what the moves of audits have gained, and acting on it."""
 
 from collections.abc import Callable
 import datetime
@@ -20,7 +20,7 @@ from cloudmanager.planning.drs import gains
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-#: After that an audit is left unmeasured, if the cloud did not tell.
+#: An audit that could not be measured for this long stays unmeasured.
 GIVE_UP = datetime.timedelta(days=1)
 
 
@@ -34,7 +34,7 @@ class Measuring:
         self._tools = tools
 
     def __call__(self, context: RequestContext, audit: Row) -> None:
-        """Measure an audit whose moves have ended; write what was found."""
+        """Measure an audit whose moves have ended, and store the gain."""
         made = [row for row in db_audits.moves(context, audit['id'])
                 if row['state'] == MoveState.DONE]
         try:
@@ -42,7 +42,7 @@ class Measuring:
         except exception.NotFound as exc:
             found = _nothing(made, str(exc))
         except exception.CloudManagerException as exc:
-            LOG.warning('What audit %(audit)s has gained is not known yet: '
+            LOG.warning('The gain of audit %(audit)s cannot be measured yet: '
                         '%(why)s', {'audit': audit['id'], 'why': exc})
             if clock.utcnow() - audit['applied_at'] < GIVE_UP:
                 return
@@ -86,7 +86,7 @@ def _nothing(made: list[Row], why: str) -> gains.Gains:
 
 def _predicted(context: RequestContext, audit: Row,
                made: list[Row]) -> float | None:
-    """Return what the moves that were made were thought to gain in all."""
+    """Return the total gain that was predicted for the moves made."""
     if not (audit['before'] and audit['after']):
         return None
     whole = gains.predicted(audit['before']['deviations'],

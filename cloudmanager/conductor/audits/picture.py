@@ -33,7 +33,7 @@ from cloudmanager.planning.drs import samples
 from cloudmanager.planning.drs import settings as drs_settings
 
 CONF = cfg.CONF
-# Statuses of Nova's migrations that have taken their server elsewhere.
+# Statuses of Nova's migrations that have moved their server.
 ARRIVED = ('completed', 'finished', 'confirmed', 'done')
 #: How often an aggregate is read in which servers move meanwhile.
 READINGS = 5
@@ -47,7 +47,7 @@ def settings(
 ) -> drs_settings.Settings:
     """Return what the configuration says of audits.
 
-    :param limits: by name, what goes before that
+    :param limits: values that override the configuration, by name
     """
     more: JsonObject = dict(limits)
     return dataclasses.replace(drs_settings.Settings(
@@ -67,7 +67,7 @@ def settings(
 def find(tools: Tools, aggregate_id: int) -> nova_records.Aggregate:
     """Return a host aggregate of Nova.
 
-    :raises AggregateNotFound: there is none with this id
+    :raises AggregateNotFound: Nova has no aggregate with this id
     """
     for found in tools.nova.aggregates():
         if found.id == aggregate_id:
@@ -79,8 +79,8 @@ def find(tools: Tools, aggregate_id: int) -> nova_records.Aggregate:
 class Seen:
     """An aggregate as it is now.
 
-    :ivar hosts: names
-    :ivar settings: of its audits
+    :ivar hosts: names of its hosts
+    :ivar settings: settings of its audits
     """
 
     aggregate_id: int
@@ -91,22 +91,22 @@ class Seen:
 
     @property
     def picture(self) -> recheck.Picture:
-        """What plans for it depend on."""
+        """The facts that plans for the aggregate depend on."""
         return recheck.picture(self.cloud, self.hosts)
 
     @property
     def state(self) -> audit.State:
-        """How unequal its loads are."""
+        """How unequal the loads of its hosts are."""
         return audit.state(self.cloud, self.hosts, self.use, self.settings)
 
     def problems(self, moves: Iterable[recheck.Planned]) -> dict[str, str]:
-        """Return why moves cannot be made now, by server."""
+        """Return why some moves cannot be made now, by server."""
         return recheck.problems(self.cloud, self.hosts, list(moves),
                                 self.use, self.settings,
                                 plans.plan_options({}))
 
     def audit(self, tools: Tools) -> audit.Audit:
-        """Find the moves that balance it, within all budgets."""
+        """Find the moves that balance the aggregate within all budgets."""
         context = cm_context.admin_context()
         resting = _resting(tools, self.hosts)
         busy = db_tasks.servers_in_work(context)
@@ -129,8 +129,8 @@ def look(tools: Tools, aggregate_id: int) -> Seen:
     Hosts, servers and loads are read one after the other. When a server has
     moved meanwhile they disagree, and all of them are read again.
 
-    :raises AggregateNotFound: Nova has none with this id
-    :raises Unavailable: the source of what is used cannot be read, or servers
+    :raises AggregateNotFound: Nova has no aggregate with this id
+    :raises Unavailable: the source of the loads cannot be read, or servers
         move all the time
     """
     hosts = find(tools, aggregate_id).hosts
@@ -161,9 +161,9 @@ def _migrations(tools: Tools, hosts: Iterable[str],
 
 
 def _resting(tools: Tools, hosts: Iterable[str]) -> dict[str, float]:
-    """Return how long servers are left alone yet, by id.
+    """Return how many seconds servers are not to be moved again, by id.
 
-    Nova's records tell of all moves, whoever asked for them.
+    Nova has a record of each move, whoever requested it.
     """
     if not CONF.drs.cooldown:
         return {}
@@ -179,7 +179,7 @@ def _resting(tools: Tools, hosts: Iterable[str]) -> dict[str, float]:
 
 def _arrived(tools: Tools, hosts: Iterable[str],
              seconds: float) -> list[nova_records.Migration]:
-    """Return migrations away from hosts of the last seconds."""
+    """Return the migrations off some hosts in the last ``seconds``."""
     since = clock.utcnow() - datetime.timedelta(seconds=seconds)
     with futures.ThreadPoolExecutor(
             WORKERS, thread_name_prefix='audit') as pool:
@@ -192,7 +192,7 @@ def _arrived(tools: Tools, hosts: Iterable[str],
 
 def _moves(tools: Tools, hosts: Iterable[str],
            seconds: float) -> list[samples.Moved]:
-    """Return which servers have changed their host in the last seconds."""
+    """Return the servers that changed their host in the last ``seconds``."""
     return [samples.Moved(
         record.server_id, record.source or '', record.destination or '',
         record.updated_at.replace(tzinfo=datetime.UTC).timestamp())

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Prometheus knows of hosts and servers.
+"""Loads of hosts and servers from Prometheus.
 
-Each series says itself which host it is of. So another exporter on the same
-host, or one that has the label of another host, is not taken for it.
+The label of each series says which host the series belongs to. Series of two
+exporters that claim the same host are noticed, and not used.
 """
 
 from collections.abc import Collection
@@ -18,7 +18,8 @@ from cloudmanager.planning.drs import samples
 
 CONF = cfg.CONF
 MIB, GIB = float(1 << 20), float(1 << 30)
-#: Options with a query of hosts: what it measures, and one of our units.
+#: Options with a query of hosts: what each measures, and the factor that
+#: turns our unit into that of the query.
 HOSTS = {
     'host_cpu': (model.VCPU, 1.0),
     'host_memory': (model.MEMORY_MB, MIB),
@@ -32,7 +33,7 @@ SERVERS = {
     'server_memory': (model.MEMORY_MB, MIB),
     'server_dirty': (samples.DIRTY, MIB),
 }
-# A name with anything else is not one that is safe within a query.
+# A name with any other character is not safe within a query.
 _PLAIN = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]*')
 _PORT = re.compile(r':\d+\Z')
 _TWICE = 'Prometheus has series of two hosts under this name'
@@ -55,7 +56,7 @@ class Prometheus:
         for option, (measure, unit) in HOSTS.items():
             series = self._ask(server, option, names, start, end)
             for host, points in names.sort(series).items():
-                # A rate goes on for a while after what it is taken of.
+                # A rate continues for a while after its series has ended.
                 found.setdefault(host, {})[measure] = [
                     (time, value / unit) for time, value in points
                     if time <= ends.get(host, end)]
@@ -77,7 +78,7 @@ class Prometheus:
     def _ask(self, server: prometheus.Prometheus, option: str,
              names: '_Names', start: float,
              end: float) -> list[prometheus.Series]:
-        """Return what the query of an option finds, if it is set."""
+        """Return the result of an option's query, if the option is set."""
         query = CONF.prometheus[option]
         if not query or not names.pattern:
             return []
@@ -89,10 +90,10 @@ class Prometheus:
 
 
 class _Names:
-    """Which host a label means.
+    """Finds the host that a label means.
 
-    :ivar pattern: a regular expression of all that they may be called
-    :ivar twice: hosts that two series at the same time claim to be of
+    :ivar pattern: a regular expression that matches all labels of the hosts
+    :ivar twice: hosts with two series that cover the same time
     """
 
     def __init__(self, hosts: Collection[str]) -> None:
@@ -101,7 +102,7 @@ class _Names:
         for host in plain:
             short.setdefault(_short(host), set()).add(host)
         self._hosts = frozenset(plain)
-        #: Names without a domain that only one host has.
+        #: Hosts by their name without the domain, where that is unique.
         self._short = {name: next(iter(found))
                        for name, found in short.items() if len(found) == 1}
         self.twice: set[str] = set()
@@ -114,7 +115,7 @@ class _Names:
         if name in self._hosts:
             return name
         host = self._short.get(_short(name))
-        # With two domains it is another host.
+        # If both names have a domain, and these differ, it is another host.
         return host if host and '.' not in (
             name if '.' in host else host) else None
 
@@ -130,7 +131,8 @@ class _Names:
                 made[host] = one.points
             elif (other[-1][0] < one.points[0][0]
                     or one.points[-1][0] < other[0][0]):
-                # Its exporter has got another port, for example.
+                # One follows the other, for example after the exporter's
+                # port was changed.
                 made[host] = sorted([*other, *one.points])
             else:
                 self.twice.add(host)

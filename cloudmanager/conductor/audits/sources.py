@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where it is known from how much of hosts and servers is used.
+"""The sources of the loads of hosts and servers.
 
 Sources are plugins, found by the name in ``[drs] source``.
 """
@@ -25,24 +25,24 @@ NAMESPACE = 'cloudmanager.drs.sources'
 
 
 class Source(Protocol):
-    """Tells what is used."""
+    """A source of loads."""
 
     def samples(self, cloud: model.Cloud, hosts: Collection[str],
                 start: float, end: float) -> samples.Samples:
-        """Return what was measured of hosts and their servers.
+        """Return the samples of hosts and their servers.
 
-        What is not known is left out.
+        Unknown values are left out.
 
-        :param cloud: with all servers of the hosts
+        :param cloud: the cloud, with all servers of the hosts
         :param hosts: exact names
-        :param start: seconds since 1970, as is ``end``; samples between them
-            are asked for
-        :raises Unavailable: nothing can be told now
+        :param start: the beginning of the time to read, as ``end`` in seconds
+            since 1970
+        :raises Unavailable: the source cannot be read now
         """
 
 
 class Allocations:
-    """Knows nothing of use: loads are what is allocated."""
+    """A source without measurements: the loads are the allocations."""
 
     def samples(self, cloud: model.Cloud, hosts: Collection[str],
                 start: float, end: float) -> samples.Samples:
@@ -51,7 +51,7 @@ class Allocations:
 
 
 def limits() -> samples.Limits:
-    """Return what the configuration says of samples."""
+    """Return the configured limits of samples."""
     return samples.Limits(
         window=CONF.drs.window, half_life=CONF.drs.half_life,
         max_age=CONF.drs.max_age)
@@ -59,11 +59,11 @@ def limits() -> samples.Limits:
 
 def read(name: str, cloud: model.Cloud, hosts: Collection[str],
          moves: Callable[[float], Iterable[samples.Moved]]) -> load.Use:
-    """Return what the hosts and their servers use now, on average.
+    """Return the present average use of hosts and their servers.
 
-    :param name: of the source
-    :param cloud: with all servers of the hosts
-    :param moves: gives the moves of so many seconds
+    :param name: the name of the source
+    :param cloud: the cloud, with all servers of the hosts
+    :param moves: returns the moves of the last so many seconds
     :raises Unavailable: the source cannot be read
     """
     source = get(name)
@@ -75,9 +75,9 @@ def read(name: str, cloud: model.Cloud, hosts: Collection[str],
 
 
 def get(name: str) -> Source:
-    """Return the source of a name.
+    """Return the source with a name.
 
-    :raises Unavailable: none of this name is installed
+    :raises Unavailable: no source with this name is installed
     """
     try:
         manager: stevedore.DriverManager[Source] = stevedore.DriverManager(

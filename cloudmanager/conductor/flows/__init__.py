@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recipes: which steps a task has, in which order."""
+"""Flows: the steps of each kind of task, in their order."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is declared of each kind of task."""
+"""The declaration of a kind of task."""
 
 from collections.abc import Callable
 import dataclasses
@@ -17,12 +17,12 @@ Build = Callable[[Run, Tools], tf_flow.Flow]
 class Action:
     """A kind of task.
 
-    :ivar flow: makes the flow of a run
-    :ivar check: asked before there is a task whether it can be begun; its
-        parameters are those of the functions in ``hosts.checks``,
+    :ivar flow: builds the flow of a run
+    :ivar check: called before the task is created, to check that it can
+        begin; its parameters are those of the functions in ``hosts.checks``,
         ``servers.checks`` or ``agents.checks``
-    :ivar needs_cloud: false for those that work where none is configured, at
-        least in some cases
+    :ivar needs_cloud: false for a task that works without a configured
+        cloud, at least in some cases
     """
 
     flow: Build

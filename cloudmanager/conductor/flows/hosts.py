@@ -29,7 +29,7 @@ def _empty(run: engine_run.Run, tools: Tools,
 
 
 def shutdown(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
-    """Empty a living host and switch it off."""
+    """Empty a host that is up and switch it off."""
     early = early_plan.EarlyPlan()
     return linear_flow.Flow('host.shutdown').add(
         hosts.DisableHost(run, tools, hosts.BEFORE_IT_BEGAN, early),
@@ -38,7 +38,7 @@ def shutdown(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
 
 
 def evacuate(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
-    """Bring the servers of a dead host back elsewhere."""
+    """Rebuild the servers of a dead host on other hosts."""
     early = early_plan.EarlyPlan()
     return linear_flow.Flow('host.evacuate').add(
         hosts.DisableHost(run, tools, (
@@ -52,7 +52,7 @@ def evacuate(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
 
 
 def restart(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
-    """Empty a living host, restart it, and take it into use again."""
+    """Empty a host that is up, restart it, and put it back into use."""
     early = early_plan.EarlyPlan()
     return linear_flow.Flow('host.restart').add(
         hosts.DisableHost(run, tools, hosts.ANY_FAILURE, early),
@@ -64,15 +64,15 @@ def restart(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
 
 
 def restart_many(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
-    """Restart hosts, one or some at a time."""
+    """Restart hosts, one or a few at a time."""
     return linear_flow.Flow('hosts.restart').add(
         rolling_restart.RollingRestart(run, tools))
 
 
 def decommission(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
-    """Empty a living host and take it out of the cloud.
+    """Empty a host that is up and remove it from the cloud.
 
-    Of one that Nova has forgotten already, by an earlier attempt, only the
+    If an earlier attempt has already removed the host from Nova, only its
     remains are removed.
     """
     flow = linear_flow.Flow('host.decommission').add(
@@ -104,7 +104,7 @@ ACTIONS = {
     'host.shutdown': Action(shutdown, checks.shutdown),
     'host.evacuate': Action(evacuate, checks.evacuate),
     'host.decommission': Action(decommission, checks.decommission),
-    # A part of a task on several hosts; that one is checked.
+    # A part of a task on several hosts, which has its own check.
     'host.restart': Action(restart),
     'hosts.restart': Action(restart_many, checks.restart),
     'hosts.attach': Action(attach, binding.attach),

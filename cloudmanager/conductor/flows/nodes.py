@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flows of what the agents of nodes carry out."""
+"""Flows of the actions that the agents of nodes carry out."""
 
 from taskflow.patterns import linear_flow
 
@@ -14,7 +14,7 @@ from cloudmanager.conductor.volumes import checks as volume_checks
 
 
 def set_mode(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
-    """Bring modes of a node to what is wished."""
+    """Set modes of a node to their desired values."""
     return linear_flow.Flow('node.set_mode').add(nodes.SetModes(run, tools))
 
 
@@ -43,7 +43,7 @@ ACTIONS = {
                                   needs_cloud=False),
     'node.repair_locks': Action(repair_locks, volume_checks.repair_locks,
                                 needs_cloud=False),
-    # Only a compute host is looked for in Nova.
+    # Nova is only needed if the node is a compute host.
     'node.update_system': Action(update_system, checks.update_system,
                                  needs_cloud=False),
 }

@@ -11,7 +11,7 @@ from cloudmanager.conductor.volumes import checks
 
 
 def mirror(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
-    """Let a volume keep another number of copies."""
+    """Change the number of copies of a volume."""
     return linear_flow.Flow('volume.mirror').add(
         volumes.MirrorVolume(run, tools))
 

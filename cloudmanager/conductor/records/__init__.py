@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tasks and their items remember, one module for each kind of work.
+"""The memory of tasks and their items, one module for each kind of work.
 
-All that is written into the columns ``memory`` is declared here, and read and
-written here only, but for the few keys (``domain.task_states.SHOWN``) that the
-API answers.
+Everything that the columns ``memory`` hold is declared here. Only these
+modules read and write it, except that the API reads a few keys
+(``domain.task_states.SHOWN``).
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is remembered of audits."""
+"""The memory of audits."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from cloudmanager.conductor.records import stored
 
 @dataclasses.dataclass(kw_only=True)
 class AuditMemory(stored.Record):
-    """What the task of an audit remembers."""
+    """The memory of the task of an audit."""
 
-    #: Why its moves are left to an operator, if somebody else balances too.
+    #: Why its moves are left to an operator, if another tool balances, too.
     foreign: str = ''

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is remembered of a node that is bound to a virtual controller."""
+"""The memory of a node that is bound to a virtual controller."""
 
 import dataclasses
 
@@ -12,8 +12,8 @@ class BindingItem(Item):
 
     :ivar host: name of its nova-compute in Nova
     :ivar was_enabled: whether its compute service was enabled before
-    :ivar controller_before: that it was bound to before
-    :ivar type_before: ``controller_type`` that it had
+    :ivar controller_before: the controller that it was bound to before
+    :ivar type_before: the ``controller_type`` that it had before
     """
 
     host: str = ''

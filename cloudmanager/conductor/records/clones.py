@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is remembered of clones, and of what they are made of."""
+"""The memory of clones, and of what they are made of."""
 
 import dataclasses
 import datetime
@@ -13,27 +13,27 @@ from cloudmanager.conductor.records.item import Item
 
 
 class Phase(enum.StrEnum):
-    """How far a clone is."""
+    """The phase of a clone."""
 
-    #: Its volumes are made.
+    #: Its volumes are being made.
     VOLUMES = 'volumes'
-    #: Nova is asked for the server.
+    #: The server is being requested from Nova.
     SERVER = 'server'
-    #: Nova builds the server.
+    #: Nova is building the server.
     BOOT = 'boot'
-    #: It is made like its source in what Nova does not take.
+    #: It gets what cannot be given when Nova creates it.
     FINISH = 'finish'
-    #: It failed, and is taken away.
+    #: It failed, and is being removed.
     REMOVE = 'remove'
 
 
 @dataclasses.dataclass(kw_only=True)
 class Creation(stored.Record):
-    """Something that was, or is about to be, asked for.
+    """A resource that was requested, or is about to be.
 
-    :ivar at: when
-    :ivar id: of the thing, once that is known
-    :ivar gone: whether it is gone, or never was
+    :ivar at: when it was requested, or was about to be
+    :ivar id: the id of the resource, once that is known
+    :ivar gone: whether it is gone, or was never created
     """
 
     at: datetime.datetime
@@ -45,7 +45,7 @@ class Creation(stored.Record):
 class Volume:
     """A volume of the server that is cloned.
 
-    :ivar device: its last part, such as ``vda``
+    :ivar device: the last part of its device's name, such as ``vda``
     :ivar root: whether the server boots from it
     :ivar delete: whether it is deleted along with the server
     """
@@ -62,12 +62,12 @@ class Volume:
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What is known of the server that is cloned since the plan.
+    """The server that is cloned, as it was when the task was planned.
 
-    User data is not among it: it may hold secrets.
+    User data is left out, since it may hold secrets.
 
-    :ivar project: its id
-    :ivar image: whether its root disk is no volume
+    :ivar project: the id of its project
+    :ivar image: whether its root disk is not a volume
     :ivar ports: in their order on the server
     :ivar key: the key pair of our own that the clones are made with
     :ivar keyless: whether the owner has removed the server's key pair
@@ -85,10 +85,10 @@ class Facts:
 
 @dataclasses.dataclass(kw_only=True)
 class CloneMemory(stored.Record):
-    """What a task that clones a server remembers.
+    """The memory of a task that clones a server.
 
-    :ivar clone: ``None`` until it is planned
-    :ivar shared: what all clones are made of, by key
+    :ivar clone: ``None`` until the task is planned
+    :ivar shared: the resources that all clones are made of, by key
     :ivar left: what could not be removed, in words
     """
 
@@ -98,9 +98,9 @@ class CloneMemory(stored.Record):
 
     @property
     def facts(self) -> Facts:
-        """What was planned.
+        """The facts that the plan was made with.
 
-        :raises ValueError: nothing was
+        :raises ValueError: the task is not planned yet
         """
         if self.clone is None:
             raise ValueError('The clones are not planned yet.')
@@ -111,9 +111,9 @@ class CloneMemory(stored.Record):
 class CloneItem(Item):
     """A clone; ``object_id`` is that of the server once there is one.
 
-    :ivar number: from 1, among the clones of the task
+    :ivar number: its number among the clones of the task, from 1
     :ivar since: when the phase began
-    :ivar lines: what is created for this clone only, by key
+    :ivar lines: the resources created for this clone only, by key
     """
 
     number: int
@@ -123,5 +123,5 @@ class CloneItem(Item):
 
     @property
     def age(self) -> float:
-        """Seconds since the phase began; 0 if none has."""
+        """Seconds since the phase began; 0 if no phase has."""
         return clock.seconds_since(self.since) if self.since else 0.0

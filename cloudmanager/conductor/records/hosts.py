@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the task of one host remembers."""
+"""The memory of the task of one host."""
 
 import dataclasses
 import datetime
@@ -12,40 +12,40 @@ NO_HEARTBEAT = 'none'
 
 
 class Proof(enum.StrEnum):
-    """How it is known that a host is off."""
+    """The proof that a host is off."""
 
     #: Its power control says so.
     POWER = 'power'
-    #: Whoever asked for the task says so.
+    #: The administrator who requested the task says so.
     ADMINISTRATOR = 'administrator'
 
 
 @dataclasses.dataclass(kw_only=True)
 class HostMemory(stored.Record):
-    """What later steps of a host's task, or a successor, must know."""
+    """What later steps of a host's task, or later conductors, must know."""
 
-    #: How its nova-compute was before anything was changed; ``None`` while
-    #: nobody has looked.
+    #: Whether its nova-compute was enabled before the task changed anything;
+    #: ``None`` while that is not known.
     was_enabled: bool | None = None
     reason_before: str | None = None
-    #: Seconds that Nova had not heard of it for then, if it ever did.
+    #: Seconds since Nova's last news of it at that time, if there was any.
     silent_for: float | None = None
     #: Whether the power was about to be cut.
     fence_begun: bool = False
     fenced: Proof | None = None
-    #: Whether Nova was told by us that the host is down.
+    #: Whether this task has told Nova that the host is down.
     forced_down: bool = False
-    #: Whether something was done to the host that cannot be taken back.
+    #: Whether the task has done something to the host that cannot be undone.
     no_return: bool = False
     #: Whether the node was about to be switched off.
     switched_off: bool = False
-    #: Names of the aggregates that a host was in which is to go for good,
-    #: and ids of its resource providers; ``None`` while nobody has looked.
+    #: For a host that is decommissioned: names of the aggregates that it was
+    #: in, and ids of its resource providers; ``None`` while not known.
     aggregates: list[str] | None = None
     providers: list[str] | None = None
     #: Ids of the network agents that were alive before a restart.
     agents: list[str] | None = None
     #: The last heartbeat before a restart, as text, or ``NO_HEARTBEAT``.
     heartbeat_before: str | None = None
-    #: Since when the host is waited for.
+    #: When the task began to wait for the host.
     awaited_since: datetime.datetime | None = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Items: the things, such as servers, that a task deals with one by one."""
+"""Items: the objects, such as servers, that a task handles one by one."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -20,8 +20,8 @@ class Item(stored.Record):
     The fields of this class are columns, those of its subclasses are keys of
     the column ``memory``.
 
-    :ivar id: of the row; 0 before it is inserted
-    :ivar object_id: of the thing; no two items of a task have the same
+    :ivar id: the id of the row; 0 before it is inserted
+    :ivar object_id: the id of the object; no two items of a task have the same
     """
 
     id: int = 0
@@ -40,7 +40,7 @@ class Item(stored.Record):
 
     @classmethod
     def _remembered(cls) -> list[str]:
-        """Return the names of the fields that are in ``memory``."""
+        """Return the names of the fields that are stored in ``memory``."""
         columns = stored.kinds(Item)
         return [name for name in stored.kinds(cls) if name not in columns]
 
@@ -59,11 +59,11 @@ class Item(stored.Record):
 
     @classmethod
     def _read(cls, memory: Mapping[str, object]) -> Mapping[str, object]:
-        """Return memory as this version has it, whichever wrote it."""
+        """Return memory that any version wrote in this version's form."""
         return memory
 
     def to_row(self) -> dict[str, object]:
-        """Return the row of the item, but for what the database gives it."""
+        """Return the row, without the columns that the database fills."""
         row = {name: getattr(self, name) for name in stored.kinds(Item)
                if name != 'id'}
         memory = {**self.unknown, **self._dumped(self._remembered())}

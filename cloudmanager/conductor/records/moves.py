@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is remembered of moves: of each server that is to leave a host."""
+"""The memory of moves, that is, of each server that is to leave a host."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -13,15 +13,15 @@ from cloudmanager.planning.terms import Action
 
 
 class Phase(enum.StrEnum):
-    """How far an attempt is."""
+    """The phase of an attempt."""
 
-    #: Nova is about to be asked, or was asked and nobody knows.
+    #: The request is about to be sent, or was sent and its fate is unknown.
     ASK = 'ask'
-    #: Nova has accepted it.
+    #: Nova has accepted the request.
     FOLLOW = 'follow'
-    #: A cold migration has ended, and its confirmation is asked for.
+    #: A cold migration has ended, and is being confirmed.
     CONFIRM = 'confirm'
-    #: The server has arrived, and a lock of ours is taken off.
+    #: The server has arrived, and our lock is being removed.
     UNLOCK = 'unlock'
 
 
@@ -35,20 +35,20 @@ class Policy(enum.StrEnum):
 
 @dataclasses.dataclass(kw_only=True)
 class Attempt(stored.Record):
-    """What is known of one attempt, and of that attempt only.
+    """What is known of one attempt.
 
-    The next one begins with a new record, so that nothing of this one
-    decides on it. What has to outlast it is in the item.
+    The next attempt begins with a new record, so that nothing of this one
+    affects it. What must outlast an attempt is in the item.
     """
 
     phase: Phase | None = None
-    #: When Nova was asked, or was about to be.
+    #: When the request was sent, or was about to be.
     asked_at: datetime.datetime | None = None
-    #: Since when Nova refuses it for a passing reason.
+    #: Since when Nova has refused the request for a temporary reason.
     refused_since: datetime.datetime | None = None
     #: Whether a lock of ours is on the server; ``None`` when not known.
     lock_taken: bool | None = None
-    #: How Nova was asked to end it, once it was, and when.
+    #: How Nova was asked to end the migration, if it was, and when.
     intervened: Policy | None = None
     intervened_at: datetime.datetime | None = None
     #: When the progress of a live migration was read last, and the bytes that
@@ -59,12 +59,12 @@ class Attempt(stored.Record):
     #: when they were read.
     least: int | None = None
     least_at: datetime.datetime | None = None
-    #: What the best pass so far began with.
+    #: The bytes left at the beginning of the best pass so far.
     peak: int | None = None
 
     @property
     def age(self) -> float:
-        """Seconds since Nova was asked; 0 if it was not asked yet."""
+        """Seconds since the request was sent; 0 if it was not sent yet."""
         return clock.seconds_since(self.asked_at) if self.asked_at else 0.0
 
 
@@ -74,19 +74,19 @@ class MoveItem(Item):
 
     # What was planned for it
 
-    #: What to try in turn.
+    #: The actions to try, in this order.
     ladder: list[Action] = dataclasses.field(default_factory=list)
-    #: Its status in Nova then; empty while nothing is planned.
+    #: Its status in Nova when it was planned; empty before that.
     status: str = ''
-    #: Whether something else has to end before it is decided on.
+    #: Whether something else has to end before its action can be chosen.
     wait: bool = False
     #: Whether only the old half of its resize is on the host.
     half: bool = False
-    #: What keeps it from being moved in other ways, in words.
+    #: Why other ways to move it are not possible, in words.
     blockers: str = ''
     group_id: str | None = None
     size_mb: int = 0
-    #: For which action the destination was chosen.
+    #: The action for which the destination was chosen.
     chosen_for: Action | None = None
     #: Whether it may go to that destination only.
     fixed: bool = False
@@ -97,46 +97,46 @@ class MoveItem(Item):
     #: Whether it was locked, and is to be locked for its evacuation.
     locked: bool = False
     lock: bool = False
-    #: Its disks that are not volumes, and by which storages other hosts
-    #: reach them.
+    #: Its disks that are not volumes, and the storages through which other
+    #: hosts reach them.
     disks: list[str] = dataclasses.field(default_factory=list)
     storage: list[str] = dataclasses.field(default_factory=list)
-    #: What its owner or the request wants of a slow migration, as written.
+    #: What its owner or the request wants done about a slow migration.
     slow: str = ''
-    #: When it is moved: those of lower stages have to end before.
+    #: Its stage: the moves of lower stages have to end before it begins.
     stage: int = 0
-    #: Why it was moved to where it is, in words.
+    #: Why it was moved to its destination, in words.
     why: str = ''
-    #: How often it may be moved in a day, and its project, which may have a
-    #: budget, too.
+    #: How often it may be moved in a day, and its project, which may also
+    #: have a budget.
     per_day: int | None = None
     project_id: str = ''
 
-    # What has become of it so far
+    # What has happened to it so far
 
     #: Id of a task that acts on it alone.
     task: str | None = None
-    #: Since when its own operation is waited for, and a host for it.
+    #: Since when it has waited for its own operation, and for a host.
     waiting_since: datetime.datetime | None = None
     place_since: datetime.datetime | None = None
-    #: How often which action has failed, and when it may be tried again.
+    #: How often each action has failed, and when it may be tried again.
     tries: dict[Action, int] = dataclasses.field(default_factory=dict)
     again_at: datetime.datetime | None = None
-    #: How often it was decided on anew.
+    #: How often it was planned again.
     replans: int = 0
-    #: Hosts that did not take it.
+    #: Hosts that refused it.
     refused: list[str] = dataclasses.field(default_factory=list)
-    #: Ids of Nova's last request and last migration of it that are not of
+    #: Ids of the newest request and migration in Nova that are older than
     #: the next attempt.
     known_request: str | None = None
     after_migration: int | None = None
-    #: Whether it was not moved because a budget is used up, and which one
-    #: it was moved against.
+    #: Whether it was not moved because a budget is used up, and the budget
+    #: that its move has exceeded.
     over_budget: bool = False
     overridden: str = ''
-    #: What was found of its guest when a move put it in error.
+    #: What was found out about its guest when a move put it in error.
     in_error: str = ''
-    #: Whether it is being deleted, and when that was asked for again.
+    #: Whether it is being deleted, and when the deletion was requested again.
     deleting: bool = False
     deleted_again: datetime.datetime | None = None
     attempt: Attempt = dataclasses.field(default_factory=Attempt)
@@ -145,7 +145,7 @@ class MoveItem(Item):
     def _read(cls, memory: Mapping[str, object]) -> Mapping[str, object]:
         """Return memory with a record of the attempt.
 
-        Before there was one, its values were beside the others.
+        Older versions stored the values of the attempt among the others.
         """
         if 'attempt' in memory:
             return memory
@@ -157,7 +157,7 @@ class MoveItem(Item):
 
     @property
     def is_planned(self) -> bool:
-        """Whether it was decided what to do with it."""
+        """Whether its actions have been chosen."""
         return bool(self.status)
 
     @property
@@ -169,14 +169,14 @@ class MoveItem(Item):
     def under_way(self) -> Action:
         """The action of the last attempt.
 
-        :raises ValueError: there was none
+        :raises ValueError: there was no attempt
         """
         return Action(self.action or '')
 
 
 @dataclasses.dataclass(kw_only=True)
 class MoveMemory(stored.Record):
-    """What a task that moves servers remembers."""
+    """The memory of a task that moves servers."""
 
-    #: By host: the newest migration off it before the task moved anything.
+    #: The newest migration off each host before the task moved anything.
     baselines: dict[str, int] = dataclasses.field(default_factory=dict)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is remembered of nodes that are switched."""
+"""The memory of nodes that are switched."""
 
 import dataclasses
 import datetime
@@ -7,13 +7,13 @@ import datetime
 from cloudmanager.conductor.records import stored
 from cloudmanager.conductor.records.item import Item
 
-#: When something was about to be done, or was done, by what it is.
+#: When each thing was done, or was about to be done, by its name.
 Notes = dict[str, datetime.datetime]
 
 
 @dataclasses.dataclass(kw_only=True)
 class PowerMemory(stored.Record):
-    """What a task remembers that switches one node."""
+    """The memory of a task that switches one node."""
 
     done: Notes = dataclasses.field(default_factory=dict)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is remembered of the hosts that are restarted one after the other."""
+"""The memory of hosts that are restarted one after the other."""
 
 import dataclasses
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is remembered of the server that an action of its own is about.
+"""The memory of a server that an action of its own acts on.
 
-Where the action moves the server, the same row is read as the item of a move
-as well; each record leaves alone what is the other's.
+If the action moves the server, the same row is also read as the item of a
+move. Each of the two records keeps the other's keys as they are.
 """
 
 import dataclasses
@@ -16,11 +16,11 @@ from cloudmanager.planning import remedies
 
 @dataclasses.dataclass(kw_only=True)
 class Asked(stored.Record):
-    """A request that Nova is sent once.
+    """A request that is sent to Nova only once.
 
     :ivar phase: ``ASK`` or ``FOLLOW``
-    :ivar at: when Nova was asked, or was about to be
-    :ivar known: Nova's id of the newest request before, if there was one
+    :ivar at: when the request was sent, or was about to be
+    :ivar known: Nova's id of the newest request before this one, if any
     """
 
     phase: Phase
@@ -30,10 +30,10 @@ class Asked(stored.Record):
 
 @dataclasses.dataclass(kw_only=True)
 class ServerItem(Item):
-    """A server that is being helped, or that is to be moved by itself.
+    """A server that is being fixed, or that is to be moved alone.
 
-    :ivar waiting_since: since when it is waited for what Nova does
-    :ivar step: that is being taken
+    :ivar waiting_since: since when the task has waited for Nova's own work
+    :ivar step: the step that is being taken
     :ivar asked: the request of that step, if it sends one
     :ivar history: the steps that were taken
     :ivar diagnosis: what was found first, in words
@@ -47,6 +47,6 @@ class ServerItem(Item):
 
     @property
     def is_untouched(self) -> bool:
-        """Whether nothing was decided or done yet."""
+        """Whether no step was chosen or taken yet."""
         return not (self.unknown or self.waiting_since or self.step
                     or self.history)

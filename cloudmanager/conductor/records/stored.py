@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records that the database has as JSON objects.
+"""Records that the database stores as JSON objects.
 
 Each field is a key of the object, and its annotation says how a value is
 stored: times as text in ISO 8601, enumerations as their values, records and
-other dataclasses as objects, tuples as lists, all else as it is. What is
+other dataclasses as objects, tuples as lists, and all other types unchanged.
 ``None`` is not stored.
 """
 
@@ -24,7 +24,7 @@ UNKNOWN = 'unknown'
 
 
 def kinds(record: type) -> dict[str, object]:
-    """Return the annotations of what is stored of a dataclass, by name."""
+    """Return the annotations of the stored fields of a dataclass, by name."""
     return _kinds(record)
 
 
@@ -36,7 +36,7 @@ def _kinds(record: type) -> dict[str, object]:
 
 
 def load(kind: Any, value: Any) -> Any:
-    """Return a stored value as what its annotation says."""
+    """Return a stored value as the type that its annotation names."""
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if value is None or kind is Any:
         return value
@@ -71,7 +71,7 @@ def load_fields(record: type, names: Iterable[str],
 
 
 def dump(value: object) -> object:
-    """Return a value as it is stored."""
+    """Return a value in the form in which it is stored."""
     if isinstance(value, Record):
         return value.to_json()
     if dataclasses.is_dataclass(value):
@@ -90,10 +90,10 @@ def dump(value: object) -> object:
 
 @dataclasses.dataclass(kw_only=True)
 class Record:
-    """What is stored as a JSON object.
+    """A record that is stored as a JSON object.
 
-    :ivar unknown: keys that this version does not know, as they are stored: a
-        newer one may have written them, and goes on with the work
+    :ivar unknown: keys that this version does not know, in stored form; they
+        are kept, since a newer version may have written and still need them
     """
 
     unknown: dict[str, object] = dataclasses.field(default_factory=dict,
@@ -115,9 +115,9 @@ class Record:
                 if getattr(self, name) is not None}
 
     def changes(self, stored: Mapping[str, object]) -> dict[str, object]:
-        """Return what differs from an object, by key, as it is stored.
+        """Return the stored values that differ from an object, by key.
 
-        :param stored: may have keys of other records, too
+        :param stored: the object; it may also have keys of other records
         """
         before = self.from_json(stored)
         return {name: dump(getattr(self, name)) for name in kinds(type(self))

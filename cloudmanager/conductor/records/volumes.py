@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is remembered of a volume whose data are mirrored or moved."""
+"""The memory of a volume whose data are mirrored or moved."""
 
 import dataclasses
 import datetime
@@ -9,21 +9,21 @@ from cloudmanager.conductor.records.item import Item
 
 @dataclasses.dataclass(kw_only=True)
 class VolumeItem(Item):
-    """A volume, with what its agent was asked for.
+    """A volume, and the request that its agent was sent.
 
     ``source`` and ``destination`` are physical volumes.
 
-    :ivar host: whose agent works on it
+    :ivar host: the host whose agent works on it
     :ivar group: name of its volume group
-    :ivar size: bytes that are written
+    :ivar size: bytes to write
     :ivar percent: how much of that is done
-    :ivar seconds_left: how long the rest may take, if that can be told
-    :ivar copies: that it is to keep, of a mirror
-    :ivar copies_before: that it kept before
+    :ivar seconds_left: how long the rest may take, if that can be estimated
+    :ivar copies: how many copies it is to keep, for a mirror
+    :ivar copies_before: how many copies it kept before
     :ivar was_active: whether LVM had activated it before
-    :ivar began_at: when the agent was asked first, or was about to be
+    :ivar began_at: when the first request was sent, or was about to be
     :ivar progress_at: when progress was last seen
-    :ivar silent_since: since when the agent does not answer, if it does not
+    :ivar silent_since: since when the agent has not answered, if it does not
     :ivar is_ending: whether the agent was asked to undo what it began
     """
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which volume groups Cinder's back ends have, and what agents tell of them.
+"""The volume groups of Cinder's back ends, as agents report them.
 
-The driver of Cinder for LVM tells schedulers where it is, in a text such as
-``LVMVolumeDriver:HOST:GROUP:thin:0``. That names the node, whatever the
-service calls its host.
+Cinder's driver for LVM tells the scheduler its place, in a text such as
+``LVMVolumeDriver:HOST:GROUP:thin:0``. It names the node, even if the Cinder
+service uses another host name.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from cloudmanager.domain import lvm
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-#: Agents that are asked at a time.
+#: How many agents are asked at the same time.
 WORKERS = 32
 _PARTS = 3
 
@@ -31,8 +31,8 @@ _PARTS = 3
 class Backend:
     """A back end of Cinder on LVM.
 
-    :ivar name: of the back end in Cinder
-    :ivar pool: in the form host@backend#pool, as volumes have it
+    :ivar name: its name in Cinder
+    :ivar pool: in the form host@backend#pool, as in Cinder's volumes
     :ivar host: name of the node
     :ivar group: name of the volume group
     :ivar protocol: how hosts reach its volumes
@@ -47,10 +47,10 @@ class Backend:
 
 @dataclasses.dataclass(frozen=True)
 class Reports:
-    """What agents have told.
+    """The reports of agents.
 
     :ivar groups: volume groups by host and name
-    :ivar errors: why an agent told nothing, by host
+    :ivar errors: why an agent has not reported, by host
     """
 
     groups: Mapping[tuple[str, str], lvm.VolumeGroup]
@@ -61,7 +61,7 @@ class Reports:
         return self.groups.get((backend.host, backend.group))
 
     def warnings(self, found: Iterable[Backend]) -> list[str]:
-        """Return what keeps some back ends from being told of."""
+        """Return warnings about the back ends that are left out."""
         texts = []
         for backend in found:
             error = self.errors.get(backend.host)
@@ -76,7 +76,7 @@ class Reports:
 
 
 def of_pool(pool: cinder.Pool) -> Backend | None:
-    """Return the back end of a pool, if its driver is one for LVM."""
+    """Return the back end of a pool, if it is one on LVM."""
     parts = pool.location.split(':')
     if (len(parts) < _PARTS or 'lvm' not in parts[0].lower()
             or not parts[1] or not parts[2]):
@@ -88,7 +88,7 @@ def of_pool(pool: cinder.Pool) -> Backend | None:
 def find(tools: Tools) -> list[Backend]:
     """Return all back ends on LVM, in the order of their pools.
 
-    :raises Unavailable: Cinder cannot be asked
+    :raises Unavailable: Cinder does not answer
     """
     found = [of_pool(pool) for pool in tools.cinder.pools()]
     return sorted(filter(None, found), key=lambda backend: backend.pool)
@@ -98,8 +98,8 @@ def report(context: RequestContext, tools: Tools, host: str,
            groups: Iterable[str]) -> list[lvm.VolumeGroup]:
     """Return volume groups of a host as they are now.
 
-    :param groups: names of those that are asked for
-    :raises Unavailable: its agent is out of reach, or cannot tell
+    :param groups: names of the groups
+    :raises Unavailable: its agent cannot be reached, or cannot read them
     """
     answer = tools.agents.call(context, host, 'lvm.report',
                                {'groups': sorted(groups)},
@@ -108,8 +108,8 @@ def report(context: RequestContext, tools: Tools, host: str,
         return lvm.load(answer)
     except ValueError as exc:
         raise exception.Unavailable(
-            reason=f'The agent on host {host} answered what is no report '
-                   'on volume groups.') from exc
+            reason=f'The agent on host {host} did not answer with a valid '
+                                        'report on volume groups.') from exc
 
 
 def read(context: RequestContext, tools: Tools,
@@ -127,7 +127,7 @@ def read(context: RequestContext, tools: Tools,
                 groups[host, group.name] = group
         except exception.Unavailable as exc:
             errors[host] = exc
-            LOG.warning('Volume groups of host %(host)s are not known: '
+            LOG.warning('Cannot read the volume groups of host %(host)s: '
                         '%(why)s', {'host': host, 'why': exc.message})
 
     parallel.run(ask, sorted(wanted), WORKERS)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether an action on a volume can be begun, asked before there is a task.
+"""Check that an action on a volume can begin, before its task is created.
 
-Each function returns ``host``, whose agent does it, ``targets`` of the task,
-and the ``plan`` of it.
+Each function returns the ``host`` whose agent carries out the action, the
+``targets`` of the task, and its ``plan``.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ Params = Mapping[str, Any]
 
 def mirror(context: RequestContext, tools: Tools, volume_id: str,
            params: Params) -> JsonObject:
-    """Check that a volume can keep another number of copies."""
+    """Check that the number of copies of a volume can be changed."""
     place = find(context, tools, volume_id)
     copies = params['mirror_count'] + 1
     change = lvm_rules.mirror(place.group, place.logical.name, copies)
@@ -45,8 +45,8 @@ def pv_migrate(context: RequestContext, tools: Tools, volume_id: str,
     place = find(context, tools, volume_id)
     change = lvm_rules.move(place.group, place.logical.name,
                             params['source_pv'], params.get('dest_pv'))
-    # LVM can carry out several moves at a time, but their load on the
-    # devices of a group is one.
+    # LVM can carry out several moves at the same time, but together they
+    # would put too much load on the devices of a group.
     return _answer(context, place, change, [f'vg:{place.group.uuid}'], {
         'source_pv': params['source_pv'], 'dest_pv': params.get('dest_pv')})
 
@@ -56,7 +56,7 @@ def find(context: RequestContext, tools: Tools,
     """Find a volume that may be changed.
 
     :raises LogicalVolumeState: Cinder is changing it
-    :raises: what ``places.find`` raises
+    :raises: the errors of ``places.find``
     """
     place = places.find(context, tools, volume_id)
     if place.volume.status in _BUSY:
@@ -83,7 +83,7 @@ def check_host(context: RequestContext, host: str,
                task_id: str | None = None) -> None:
     """Check that no task takes a host out of use, or switches it.
 
-    :raises TaskConflict: one does
+    :raises TaskConflict: a task does
     """
     target = f'host:{host}'
     holder = db_tasks.find_running(context, target)
@@ -101,17 +101,17 @@ def check_host(context: RequestContext, host: str,
 def check_no_volume_work(context: RequestContext, host: str) -> None:
     """Check that no volume of a host is being mirrored or moved.
 
-    :raises TaskConflict: one is
+    :raises TaskConflict: a volume is
     """
     db_tasks.check_may_stop(context, host, {})
 
 
 def repair_locks(context: RequestContext, tools: Tools, node_id: int,
            params: Params) -> JsonObject:
-    """Check that a node can have locks repaired.
+    """Check that locks can be repaired for a node.
 
-    :returns: ``targets``: the nodes of silent holders, which nobody is to
-        switch on meanwhile, and the ``plan``
+    :returns: the ``plan``, and as ``targets`` the nodes of silent holders, so
+        that no other task switches them on
     """
     node = db_nodes.get_columns(context, node_id)
     host = agent_checks.host_of(node)
@@ -121,7 +121,7 @@ def repair_locks(context: RequestContext, tools: Tools, node_id: int,
     for space in spaces:
         for member in locks.owners(space):
             owner = locks.find_node(context, member)
-            # One that was switched off a moment ago is not silent yet.
+            # A node that was switched off a moment ago is not silent yet.
             was_off = (owner is not None and owner['power_state']
                        == power_states.POWER_OFF)
             if not was_off and not space.is_silent(member):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Locks of shared volume groups: who holds them, and whether they are gone.
+"""Locks of shared volume groups: who holds them, and if the holder is dead.
 
-An agent tells what sanlock of its node sees. Whether a silent owner is dead
-nobody can see from afar: its power controls have to say that it is off.
+An agent reports what sanlock on its node sees. That cannot prove that a silent
+owner is dead: its power controls have to report that it is off.
 """
 
 from collections.abc import Iterable
@@ -25,11 +25,11 @@ _KEEPS_OFF = 'host.evacuate'
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """A lock that others than the asking node hold, or that is in disorder.
+    """A lock that other nodes hold, or that has an error.
 
-    :ivar key: group and lock, for whoever tells of it
+    :ivar key: group and lock, as shown to users
     :ivar owners: names of its holders
-    :ivar is_free: whether whoever asks gets it
+    :ivar is_free: whether a node that requests the lock would get it
     :ivar reasons: why that is so
     """
 
@@ -50,9 +50,9 @@ def read(context: RequestContext, agents: conductor_tools.Agents, host: str,
          volume: str | None = None) -> list[locks.Lockspace]:
     """Return the locks of shared volume groups as a host sees them.
 
-    :param group: the one that is asked for; all when ``None``
-    :param volume: the logical volume that is asked for, likewise
-    :raises Unavailable: its agent is out of reach, or cannot tell
+    :param group: the volume group; all groups when ``None``
+    :param volume: the logical volume; all volumes when ``None``
+    :raises Unavailable: its agent cannot be reached, or cannot read them
     """
     answer = agents.call(context, host, 'locks.report',
                          {'group': group, 'volume': volume})
@@ -60,14 +60,14 @@ def read(context: RequestContext, agents: conductor_tools.Agents, host: str,
         return locks.load(answer)
     except ValueError as exc:
         raise exception.Unavailable(
-            reason=f'The agent on host {host} answered what is no report '
-                   'on locks.') from exc
+            reason=f'The agent on host {host} did not answer with a valid '
+                                        'report on locks.') from exc
 
 
 def owners(space: locks.Lockspace) -> list[locks.Member]:
-    """Return the other hosts that hold locks, silent ones and others.
+    """Return the other hosts that hold locks, silent or not.
 
-    Of a lockspace that does not serve to judge others by there are none.
+    There are none for a lockspace whose view of other hosts is not reliable.
     """
     if space.trouble:
         return []
@@ -93,7 +93,7 @@ def find_node(context: RequestContext, member: locks.Member) -> Row | None:
 
 
 def host_name(context: RequestContext, member: locks.Member) -> str:
-    """Return what the host of a holder is called."""
+    """Return the name of the host of a holder."""
     node = find_node(context, member)
     return str(node['name']) if node else member.host_names[0]
 
@@ -102,20 +102,20 @@ def why_alive(run: engine_run.Run, tools: Tools,
               member: locks.Member) -> str:
     """Return why a silent holder is not proven to be off.
 
-    :returns: empty when it is, and nobody switches it on meanwhile
+    :returns: empty when it is off, and no other task can switch it on
     """
     node = find_node(run.context, member)
     if node is None:
-        return ('whether it is off cannot be asked: there is not exactly '
+        return ('cannot tell whether it is off: there is not exactly '
                 f'one node {member.host_names[0]}')
     name = node['name']
     if tools.power.node_of_host(run.context, name) is None:
-        return (f'whether node {name} is off cannot be asked: no power '
+        return (f'cannot tell whether node {name} is off: no power '
                 'control is assigned to it')
     task = db_tasks.find_running(run.context, f'node:{node["id"]}')
     if task is None:
-        return (f'node {name} fell silent after the request; send it once '
-                'more')
+        return (f'node {name} stopped renewing its lease after the request; '
+        'send the request again')
     if task['id'] != run.task_id and task['name'] != _KEEPS_OFF:
         return f'task {task["id"]} ({task["name"]}) acts on node {name}'
     if not tools.power.is_off(node, run):
@@ -125,9 +125,9 @@ def why_alive(run: engine_run.Run, tools: Tools,
 
 def findings(spaces: Iterable[locks.Lockspace],
              doubts: Mapping[tuple[str, int], str]) -> list[Finding]:
-    """Return the locks that there is something to be said of.
+    """Return the locks that others hold, or that have an error.
 
-    :param doubts: why silent holders are not proven to be gone, by group
+    :param doubts: why silent holders are not proven to be dead, by group
         and id
     """
     return [found for space in spaces for lock in space.locks
@@ -151,11 +151,11 @@ def _finding(space: locks.Lockspace, lock: locks.Lock,
         doubt = doubts.get((space.group, holder.host_id))
         kept.append(f'{why}; {doubt}' if doubt else why)
     if lock.is_orphan:
-        kept.append('lvmlockd of this node is gone and has left it behind; '
+        kept.append('lvmlockd of this node is gone and left the lock behind; '
                     'start it with --adopt 1')
     elif lock.is_active and not own:
         kept.append('the volume is active on this node without a lock; '
-                    'what uses it here is not protected')
+                    'its use here is not protected')
     if not free and not kept:
         return None
     return Finding(f'{space.group}/{lock.volume or lock.name}',
@@ -164,9 +164,9 @@ def _finding(space: locks.Lockspace, lock: locks.Lock,
 
 
 def check_any(host: str, spaces: list[locks.Lockspace]) -> None:
-    """Check that there are locks that can be judged from a host.
+    """Check that a host has shared volume groups whose locks it can judge.
 
-    :raises Conflict: there are none
+    :raises Conflict: it has none
     """
     if not spaces:
         raise exception.Conflict(
@@ -178,6 +178,6 @@ def check_any(host: str, spaces: list[locks.Lockspace]) -> None:
 
 
 def is_evacuated(context: RequestContext, node: Row) -> bool:
-    """Tell whether an evacuation acts on a node, which keeps it off."""
+    """Tell whether an evacuation acts on a node; it keeps the node off."""
     task = db_tasks.find_running(context, f'node:{node["id"]}')
     return task is not None and task['name'] == _KEEPS_OFF

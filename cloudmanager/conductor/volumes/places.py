@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the data of a volume are: back end, host, group, logical volume."""
+"""Finding the data of a volume: back end, host, group, logical volume."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ CONF = cfg.CONF
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """A volume and what keeps its data.
+    """A volume and the place of its data.
 
     :ivar group: as the agent of ``host`` sees it
     :ivar holders: hosts where the logical volume is active
@@ -31,7 +31,9 @@ class Place:
 
     @property
     def host(self) -> str:
-        """The host whose agent works on it: LVM wants it where it is active.
+        """The host whose agent works on it: one where the volume is active.
+
+        LVM requires that.
         """
         if not self.holders or self.backend.host in self.holders:
             return self.backend.host
@@ -46,9 +48,10 @@ def logical_name(volume: cinder.Volume) -> str:
 def find(context: RequestContext, tools: Tools, volume_id: str) -> Place:
     """Find a volume as it is now.
 
-    :raises VolumeNotFound: Cinder knows none with this id
-    :raises VolumeNotOnLVM: it is on no back end on LVM, or is not there
-    :raises Unavailable: Cinder or the agent cannot be asked
+    :raises VolumeNotFound: Cinder has no volume with this id
+    :raises VolumeNotOnLVM: it is not on a back end on LVM, or its group has
+        no such logical volume
+    :raises Unavailable: Cinder or the agent does not answer
     """
     volume = tools.cinder.volume(volume_id)
     if volume is None:
@@ -58,7 +61,7 @@ def find(context: RequestContext, tools: Tools, volume_id: str) -> Place:
     if backend is None:
         raise exception.VolumeNotOnLVM(
             volume=volume_id,
-            reason=f'its pool {volume.host} is on no back end on LVM')
+            reason=f'its pool {volume.host} is not a back end on LVM')
     return _look(context, tools, volume, backend)
 
 
@@ -75,8 +78,8 @@ def _look(context: RequestContext, tools: Tools, volume: cinder.Volume,
     if seen[1].is_active:
         holders.append(backend.host)
     if seen[0].is_shared:
-        # Any host that has a lock on the group may have activated it, but
-        # only those of its servers have a reason to.
+        # Any host that shares the group may have activated it, but only
+        # the hosts of its servers have a reason to.
         for host in _hosts_of_servers(tools, volume) - {backend.host}:
             other = _see(context, tools, volume, backend, host)
             if other is not None and other[1].is_active:

@@ -15,7 +15,7 @@ Document = JsonObject
 
 
 def list_backends(context: RequestContext, tools: Tools) -> list[Document]:
-    """Return back ends with their volumes, without those out of reach."""
+    """Return the back ends that can be read, with their volumes."""
     found = backends.find(tools)
     reports = backends.read(context, tools, found)
     return [_backend(backend, group) for backend in found
@@ -25,8 +25,8 @@ def list_backends(context: RequestContext, tools: Tools) -> list[Document]:
 def list_volumes(context: RequestContext, tools: Tools) -> Document:
     """Return Cinder's volumes on LVM.
 
-    :returns: ``volumes``, in the order of their ids, and ``warnings``:
-        which back ends are out of reach
+    :returns: ``volumes``, in the order of their ids, and ``warnings`` about
+        back ends that cannot be read
     """
     found = backends.find(tools)
     by_pool = {backend.pool: backend for backend in found}
@@ -45,10 +45,10 @@ def list_volumes(context: RequestContext, tools: Tools) -> Document:
 
 def show_volume(context: RequestContext, tools: Tools,
                 volume_id: str) -> Document:
-    """Return a volume with who holds it.
+    """Return a volume with its holders.
 
-    :raises NotFound: there is none with this id on LVM
-    :raises Unavailable: Cinder or the agent cannot be asked
+    :raises NotFound: there is no volume with this id on LVM
+    :raises Unavailable: Cinder or the agent does not answer
     """
     place = places.find(context, tools, volume_id)
     return {**_volume(volume_id, place.backend, place.group, place.logical),
@@ -57,9 +57,10 @@ def show_volume(context: RequestContext, tools: Tools,
 
 def _lock(context: RequestContext, tools: Tools,
           place: places.Place) -> Document:
-    """Return who holds a volume.
+    """Return the holders of a volume.
 
-    A group that is not shared has no locks: who uses the volume holds it.
+    A group that is not shared has no locks; a host that uses the volume holds
+    it.
     """
     if not place.group.is_shared:
         return {'lock_hosts': list(place.holders), 'lock_reason': None,
@@ -86,7 +87,7 @@ def _lock(context: RequestContext, tools: Tools,
 
 
 def _gigabytes(size: int) -> str:
-    """Return a size in GB, without digits that say nothing."""
+    """Return a size in GiB as text, without trailing zeros."""
     return f'{size / _GIB:.2f}'.rstrip('0').rstrip('.')
 
 
@@ -130,7 +131,7 @@ def _volume(volume_id: str, backend: backends.Backend,
 
 def _status(group: lvm.VolumeGroup,
             volume: lvm.LogicalVolume) -> str | None:
-    """Return what LVM is doing with a volume, if it is doing something."""
+    """Return what LVM is doing with a volume, or nothing."""
     move = group.move_of(volume)
     if move is not None:
         return _share(f'moving data from {move.move_pv}', move.percent)

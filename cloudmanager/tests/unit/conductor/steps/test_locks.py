@@ -187,7 +187,7 @@ class RepairTestCase(test_nodes.NodeCase):
         self.off = {'cmp1'}
         self.start()
         self.sanlock.silence(1, 20)
-        self.assertIn('once more', self.end()['vol/one'])
+        self.assertIn('send the request again', self.end()['vol/one'])
         self.assertEqual([], self.sanlock.ran)
 
     def test_owner_cannot_be_switched_on_meanwhile(self):
