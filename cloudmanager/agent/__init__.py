@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent on a node, which does there what needs privileges."""
+"""The agent on a node, which does the work there that needs privileges."""

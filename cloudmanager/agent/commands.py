@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only way in which the agent runs programs."""
+"""Running programs; the agent runs none in any other way."""
 
 from collections.abc import Iterator
 import dataclasses
@@ -18,12 +18,12 @@ MAX_WORD = 4096
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a program came to.
+    """The result of a program.
 
     :ivar code: its exit status; ``None`` when it was ended at its timeout
-    :ivar out: what it wrote, or the beginning of it
-    :ivar error: what it wrote to its standard error, likewise
-    :ivar is_cut: whether it wrote more than that
+    :ivar out: its standard output, or the beginning of it
+    :ivar error: its standard error, or the beginning of it
+    :ivar is_cut: whether either of them was cut
     """
 
     code: int | None
@@ -35,7 +35,8 @@ class Result:
 def _check(words: tuple[str, ...]) -> None:
     """Check the words of a command.
 
-    :raises Invalid: no program can be meant to get such words
+    :raises Invalid: there are too many, or one is too long or has control
+        characters
     """
     if not words or len(words) > MAX_WORDS:
         raise exception.Invalid(reason='A command has too many words.')
@@ -53,15 +54,16 @@ def run(*words: str, timeout: float | None = None,
         codes: tuple[int, ...] | None = (0,)) -> Result:
     """Run a program with privileges and wait for its end.
 
-    No shell is involved, it speaks English (``LC_ALL=C``), and reads
-    nothing.
+    No shell is involved. The program's messages are in English
+    (``LC_ALL=C``), and its standard input is empty.
 
     :param words: one of the programs that ``privileged.programs`` lists, by
         its name alone, and its arguments
-    :param timeout: seconds after which it is ended, with what it has
-        started; ``[agent] command_timeout`` when ``None``
+    :param timeout: seconds after which the program is ended, with all
+        processes that it has started; ``[agent] command_timeout`` when
+        ``None``
     :param codes: exit statuses that are no failure; ``None`` for all
-    :raises Invalid: the words cannot be meant
+    :raises Invalid: the words are not allowed
     :raises CommandFailed: there is no such program, it did not end in time,
         or ended with another status
     """
@@ -82,10 +84,10 @@ def run(*words: str, timeout: float | None = None,
 
 
 class Follower:
-    """Runs a program without privileges that tells of things as they come.
+    """Runs a program without privileges that reports events as they occur.
 
-    :param words: as ``run`` takes them
-    :raises Invalid: the words cannot be meant
+    :param words: as for ``run``
+    :raises Invalid: the words are not allowed
     :raises CommandFailed: there is no such program, or it cannot be started
     """
 
@@ -103,7 +105,7 @@ class Follower:
                 f'{exc.strerror}') from exc
 
     def lines(self) -> Iterator[bytes]:
-        """Return what it writes, a line at a time, until it ends."""
+        """Yield the lines that the program writes, until it ends."""
         with self._child as child:
             if child.stdout is None:
                 raise AssertionError('a pipe was asked for')

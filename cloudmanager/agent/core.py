@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent, apart from the threads and the bus that keep it going."""
+"""The agent, without the threads and the message bus that drive it."""
 
 import json
 import pathlib
@@ -49,11 +49,11 @@ def _drivers(store: Store) -> Drivers:
 
 
 class Agent:
-    """What operations work with.
+    """The agent, as operations use it.
 
     :param host: name of this node on the message bus
     :raises Misconfigured: its keys cannot be used
-    :raises OSError: its directory cannot be
+    :raises OSError: its directory cannot be used
     """
 
     def __init__(self, host: str) -> None:
@@ -83,7 +83,7 @@ class Agent:
         self.wants_report.set()
 
     def reconcile(self) -> None:
-        """Bring the node to its desired state, and look at it anew."""
+        """Bring the node to its desired state, and read its state again."""
         before = self.reconciler.states
         self._capabilities = self._look()
         self.targets.tidy()
@@ -92,25 +92,25 @@ class Agent:
             self.report_soon()
 
     def observe(self) -> None:
-        """Look at the guests of the node, and tell the storages."""
+        """Look at the guests, and have their states written to storages."""
         changed = self.observer.look()
         self.storages.write(self._keys.newest, *self.observer.guests())
         if changed:
             self.report_soon()
 
     def observe_soon(self) -> None:
-        """Have the guests looked at at once."""
+        """Have the guests looked at immediately."""
         self.wants_look.set()
 
     def _facts(self) -> JsonObject:
-        """Return what is known of the node besides its modes."""
+        """Return what is known about the node, apart from its modes."""
         guests, why = self.observer.guests()
         return {'guests': guests, 'storages': self.storages.states(),
                 'reasons': {} if why is None else {'guests': why}}
 
     @staticmethod
     def _look() -> JsonObject:
-        """Return what the node can do, as it was really found."""
+        """Return what the node can do, as found on it now."""
         return {'systemd': pathlib.Path('/run/systemd/system').is_dir(),
                 'packages': packages.manager(),
                 'reboot_required': packages.reboot_required(ask=False)}
@@ -132,18 +132,18 @@ class Agent:
                 'load': self.observer.load()})
 
     def carry_out(self, envelope: Any) -> Any:
-        """Carry out a request, if it is to be believed.
+        """Carry out a request, if its signature is valid.
 
-        :returns: a signed answer; without a signature, why there is none
+        :returns: a signed answer, or an unsigned reason for the refusal
         """
         try:
             request = self._verifier.verify(envelope, signing.Kind.REQUEST)
         except signing.Refused as exc:
-            # Whoever sent it may be anybody, so nothing is signed for them.
+            # Anybody may have sent it, so the answer is not signed.
             return {'refused': str(exc.refusal)}
         body = operations.carry_out(self, request.body)
-        # Answered with the key of the request: the control plane may not
-        # know a newer one yet, or no longer an older one.
+        # Sign the answer with the key of the request: the control plane may
+        # not know a newer key yet, or may no longer know an older one.
         secret = self._keys.all.get(request.key_id)
         key = (self._keys.newest if secret is None
                else signing.Key(request.key_id, secret))

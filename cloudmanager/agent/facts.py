@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the node consists of, as its own tools tell it."""
+"""The hardware of the node, as its own tools report it."""
 
 from collections.abc import Callable
 import json
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cloudmanager.agent.core import Agent
 
 _DMI = pathlib.Path('/sys/class/dmi/id')
-#: What the kernel tells of the firmware to everybody.
+#: Values of the firmware that every user may read.
 _DMI_NAMES = ('sys_vendor', 'product_name', 'product_version', 'board_vendor',
               'board_name', 'bios_vendor', 'bios_version', 'bios_date')
 _MEMINFO = pathlib.Path('/proc/meminfo')
@@ -42,14 +42,14 @@ def _from_json(words: tuple[str, ...]) -> Any:
 
 
 def _cpu() -> dict[str, str]:
-    """Return what lscpu tells, by the names that it gives."""
+    """Return the values of lscpu, by its own names."""
     rows = _from_json(_PROGRAMS['cpu'])['lscpu']
     found: dict[str, str] = {}
     while rows:
         row = rows.pop(0)
         if row.get('data') is not None:
             found[row['field'].rstrip(':')] = row['data']
-        # Newer versions group them.
+        # Newer versions nest the rows in groups.
         rows = row.get('children', []) + rows
     return found
 
@@ -74,7 +74,7 @@ def _memory() -> dict[str, int]:
 
 
 def _firmware() -> dict[str, str]:
-    """Return what the firmware tells of the machine."""
+    """Return what the firmware says about the machine."""
     found = {}
     for name in _DMI_NAMES:
         try:
@@ -97,7 +97,7 @@ _SECTIONS: dict[str, Callable[[], object]] = {
 def hwinfo(agent: 'Agent') -> JsonObject:
     """Return the hardware of the node.
 
-    :returns: a section each, ``null`` for what cannot be had; ``reasons``
+    :returns: the sections, ``null`` for one that cannot be read; ``reasons``
         says why, by section
     """
     found: JsonObject = {}

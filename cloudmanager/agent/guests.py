@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guests of the node and what they use, as libvirt tells it.
+"""Guests of the node and what they use, as libvirt reports it.
 
-libvirt is asked by virsh, in a process of its own: one that hangs is ended,
-and a node without libvirt needs none of its libraries.
+The agent asks libvirt through virsh, in a separate process: it can be ended
+when it hangs, and a node without libvirt needs none of its libraries.
 """
 
 import dataclasses
@@ -22,8 +22,8 @@ CONF = cfg.CONF
 STATES = (guest_states.UNKNOWN, guest_states.RUNNING, guest_states.RUNNING,
           guest_states.PAUSED, guest_states.STOPPING, guest_states.STOPPED,
           guest_states.CRASHED, guest_states.SUSPENDED)
-#: One call of virsh, so that both parts tell of the same guests. It has a
-#: language of its own for this; nothing of it comes from outside.
+#: One call of virsh, so that both parts report the same guests. virsh accepts
+#: several commands in one text; no part of this text comes from outside.
 _QUESTION = ('list --all --uuid --name; domstats --nowait --raw --state '
              '--cpu-total --balloon --interface --block')
 _LISTED = re.compile(r'([0-9a-f-]{36}) (.+)')
@@ -43,11 +43,11 @@ _DEVICES = {
 class Guest:
     """A guest at a moment.
 
-    :ivar id: that of the server in Nova
-    :ivar name: in libvirt
+    :ivar id: the id of the server in Nova
+    :ivar name: its name in libvirt
     :ivar state: one of ``guest_states``
     :ivar counters: what it has used since its start, by our names
-    :ivar memory_mb: MiB that it takes of the node, if it is known
+    :ivar memory_mb: MiB of the node's memory that it uses, if known
     """
 
     id: str
@@ -58,12 +58,12 @@ class Guest:
 
 
 def parse(text: str) -> list[Guest]:
-    """Return the guests in what virsh prints.
+    """Return the guests in the output of virsh.
 
-    One that came between the two parts has no state, so it is left for the
-    next time.
+    A guest that appeared between the two parts has no state, and is left out
+    this time.
 
-    :raises ValueError: it is something else
+    :raises ValueError: it is not the output of virsh
     """
     ids: dict[str, str] = {}
     found: dict[str, dict[str, str]] = {}
@@ -105,7 +105,7 @@ def _guest(key: str, name: str, values: dict[str, str]) -> Guest:
 def read() -> list[Guest]:
     """Return the guests of the node, in the order of their names.
 
-    :raises CommandFailed: libvirt does not tell
+    :raises CommandFailed: libvirt does not answer
     """
     uri = CONF.agent.libvirt_uri
     if not uri:
@@ -125,12 +125,14 @@ def read() -> list[Guest]:
 
 
 def follow() -> commands.Follower:
-    """Begin to follow what guests do.
+    """Begin to follow the events of guests.
 
-    It ends by itself now and then, since it may not see that libvirt was
-    restarted. It needs no privileges: the socket is for reading only.
+    The follower ends by itself from time to time, since it may not notice
+    that libvirt was restarted. It needs no privileges, because it uses the
+    read-only socket.
 
-    :returns: writes a line when a guest starts, stops, and the like
+    :returns: a program that writes a line when a guest starts or stops, for
+        example
     :raises CommandFailed: there is no virsh
     """
     return commands.Follower(
@@ -139,15 +141,16 @@ def follow() -> commands.Follower:
 
 
 class GuestLoad:
-    """What guests use, as averages since it was asked for last."""
+    """What guests use, as averages since the last ``take``."""
 
     def __init__(self) -> None:
-        # When each was seen, by the monotonic clock, and with what.
+        # When each guest was seen first and last, by the monotonic clock, and
+        # what it was then.
         self._first: dict[str, tuple[float, Guest]] = {}
         self._last: dict[str, tuple[float, Guest]] = {}
 
     def saw(self, guests: list[Guest]) -> None:
-        """Remember what was read just now."""
+        """Remember the guests that were just read."""
         now = clock.monotonic()
         self._last = {guest.id: (now, guest) for guest in guests}
         for key, seen in self._last.items():
@@ -156,7 +159,7 @@ class GuestLoad:
     def take(self) -> dict[str, load_reports.Values]:
         """Return what each guest uses; see ``load_reports.GUEST``.
 
-        :returns: by id; of guests that do not run nothing
+        :returns: the values by id; guests that do not run are left out
         """
         found: dict[str, load_reports.Values] = {}
         for key, (now, guest) in self._last.items():

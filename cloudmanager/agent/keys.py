@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file with the keys that the agent shares with the control plane.
 
-A line a key: its id, a colon, and its bytes in Base64. The first one signs,
-all of them verify. Lines that begin with ``#`` say something to people.
+Each line has one key: its id, a colon, and its bytes in Base64. The first key
+signs; all keys verify. Lines that begin with ``#`` are comments.
 """
 
 import base64
@@ -24,7 +24,7 @@ LOG = logging.getLogger(__name__)
 def parse(text: str) -> list[signing.Key]:
     """Return the keys in the content of a file.
 
-    :raises ValueError: it has none, or what is none
+    :raises ValueError: it has no keys, or a line that is not a key
     """
     found = []
     for line in map(str.strip, text.splitlines()):
@@ -44,10 +44,10 @@ def parse(text: str) -> list[signing.Key]:
 
 
 class KeyFile:
-    """The keys, as the file has them now.
+    """The keys that the file has now.
 
-    :param path: of the file
-    :raises Misconfigured: others can read it, or it has no key
+    :param path: the path of the file
+    :raises Misconfigured: other users can read the file, or it has no key
     """
 
     def __init__(self, path: pathlib.Path) -> None:
@@ -58,9 +58,9 @@ class KeyFile:
         self._refresh()
 
     def _refresh(self) -> None:
-        """Read the file if it is another one than before.
+        """Read the file if it has changed.
 
-        :raises Misconfigured: it cannot be used
+        :raises Misconfigured: the file cannot be used
         """
         try:
             stat = self._path.stat()
@@ -98,5 +98,5 @@ class KeyFile:
 
 
 def line(key: signing.Key) -> str:
-    """Return the line of a file that is a key."""
+    """Return the line of the file for a key."""
     return f'{key.id}:{base64.b64encode(key.secret).decode()}'

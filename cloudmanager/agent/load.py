@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How busy the node is, by the counters of its kernel.
 
-Each value is an average since the reading before, so it misses nothing
-however seldom it is read, and reading costs no more than a few files.
+Each value is an average since the previous reading, so nothing is missed
+however rarely it is read. A reading only reads a few files.
 """
 
 from collections.abc import Callable
@@ -22,25 +22,25 @@ MIB, GIB = float(1 << 20), float(1 << 30)
 _PRESSURE = pathlib.Path('/proc/pressure')
 _SYS = pathlib.Path('/sys')
 _MOUNTS = pathlib.Path('/proc/self/mountinfo')
-#: Files of pressures by what we call them.
+#: The kernel's files of pressures, by our names.
 _PRESSURES = {load_reports.CPU_PRESSURE: 'cpu',
               load_reports.MEMORY_PRESSURE: 'memory',
               load_reports.IO_PRESSURE: 'io'}
-#: Looking at one of these may take for ever when a server is away.
+#: Reading one of these file systems may hang when its server is away.
 _REMOTE = ('nfs', 'ceph', 'cifs', 'smb', 'gluster', 'fuse', '9p', 'afs',
            'lustre', 'gpfs', 'beegfs')
-#: Spent on nothing, or not by this machine; time of guests is in that of
-#: users as well.
+#: Times in which the CPU was idle, or not available to this machine, or that
+#: are counted twice: the time of guests is also in that of users.
 _NOT_BUSY = ('idle', 'iowait', 'steal', 'guest', 'guest_nice')
 
-# How the kernel writes blanks in names.
+# The kernel writes blanks in names as octal numbers.
 _OCTAL = re.compile(r'\\([0-7]{3})')
 
 Counters = dict[str, float]
 
 
 class Unknown(Exception):
-    """Something cannot be had; the text says why."""
+    """A value cannot be read; the text says why."""
 
 
 def _cpus() -> Counters:
@@ -51,7 +51,7 @@ def _cpus() -> Counters:
 
 
 def _pressures() -> Counters:
-    """Return seconds in which something waited."""
+    """Return the seconds in which some process waited."""
     found = {}
     for name, file in _PRESSURES.items():
         try:
@@ -64,7 +64,7 @@ def _pressures() -> Counters:
 
 
 def _has_device(kind: str, name: str) -> bool:
-    """Tell whether a disk or a network card is a device, not a layer."""
+    """Tell whether a disk or network card is physical, not a layer on one."""
     return (_SYS / kind / name.replace('/', '!') / 'device').exists()
 
 
@@ -99,18 +99,18 @@ def _disks() -> Counters:
 
 
 def _memory() -> Counters:
-    """Return MiB of memory that programs cannot have."""
+    """Return MiB of memory that are not available to programs."""
     found = psutil.virtual_memory()
     return {load_reports.MEMORY_MB: (found.total - found.available) / MIB}
 
 
 def file_system(path: str) -> str:
-    """Return the kind of the file system that a path is on.
+    """Return the type of the file system that a path is on.
 
-    It asks the kernel's list of mounts, not the path, which may hang.
+    This reads the kernel's list of mounts, since access to the path may hang.
 
-    :param path: absolute
-    :raises Unknown: the list does not tell
+    :param path: an absolute path
+    :raises Unknown: the list has no file system for it
     """
     best, kind = '', ''
     wanted = f'{os.path.normpath(path)}/'
@@ -140,7 +140,7 @@ def _space() -> Counters:
     return {load_reports.DISK_GB: found.used / GIB}
 
 
-#: What grows, so that differences count, and what is so now.
+#: The readers of counters, which grow, and of present values.
 _GROWING: tuple[tuple[Callable[[], Counters], tuple[str, ...]], ...] = (
     (_cpus, (load_reports.CPUS,)),
     (_pressures, tuple(_PRESSURES)),
@@ -153,9 +153,9 @@ _PRESENT: tuple[tuple[Callable[[], Counters], tuple[str, ...]], ...] = (
 
 def rates(before: Mapping[str, float], after: Mapping[str, float],
           seconds: float) -> dict[str, float]:
-    """Return by how much counters have grown in a second.
+    """Return by how much counters have grown per second.
 
-    One that went back was begun anew, so it says nothing this time.
+    A counter that is lower than before was reset, and is left out.
     """
     return {name: (after[name] - before[name]) / seconds
             for name in after
@@ -164,7 +164,7 @@ def rates(before: Mapping[str, float], after: Mapping[str, float],
 
 
 class HostLoad:
-    """The load of the node since it was asked for last."""
+    """The load of the node since the last ``take``."""
 
     def __init__(self) -> None:
         self._at = clock.monotonic()
@@ -173,7 +173,7 @@ class HostLoad:
     @staticmethod
     def _read(readers: tuple[tuple[Callable[[], Counters], tuple[str, ...]],
                              ...]) -> tuple[Counters, dict[str, str]]:
-        """Return what can be read, and why other things cannot."""
+        """Return the values that can be read, and why others cannot."""
         found: Counters = {}
         reasons: dict[str, str] = {}
         for read, names in readers:
@@ -181,13 +181,13 @@ class HostLoad:
                 found.update(read())
             except (Unknown, OSError, ValueError, LookupError,
                     RuntimeError) as exc:
-                # The last three are what psutil raises, and what comes of
-                # files in a form that is not known.
+                # The last three come from psutil, and from files in an
+                # unknown form.
                 reasons.update(dict.fromkeys(names, str(exc)))
         return found, reasons
 
     def take(self) -> tuple[load_reports.Values, dict[str, str]]:
-        """Return the load since the last time, and why some is not known.
+        """Return the load since the last time, and why values are missing.
 
         :returns: see ``load_reports.HOST``; reasons by the same names
         """

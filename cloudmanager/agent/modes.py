@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 @operation('modes.apply', version='1.0')
 def apply(agent: 'Agent', generation: int,
           settings: node_modes.Settings) -> JsonObject:
-    """Take a desired state and bring the node to it.
+    """Accept a desired state, and bring the node to it.
 
-    :param generation: of the desired state; an older one than is known
-        changes nothing
+    :param generation: the generation of the desired state; if a newer one is
+        known, nothing is changed
     :param settings: the whole desired state
-    :returns: ``generation`` that holds now, and ``modes``
+    :returns: the ``generation`` that is now in force, and ``modes``
     """
     if type(generation) is not int:
         raise exception.Invalid(reason='generation must be a number')
@@ -51,8 +51,8 @@ def plan_upgrade(agent: 'Agent') -> dict[str, list[str]]:
 def upgrade(agent: 'Agent', job: str) -> JsonObject:
     """Begin an upgrade of the packages, once for each job.
 
-    :param job: id of it, chosen by who asks
-    :returns: what ``packages.status`` does
+    :param job: its id, chosen by the caller
+    :returns: the result of ``packages.status``
     """
     packages.begin(_text(job))
     return packages.status(job)
@@ -60,7 +60,7 @@ def upgrade(agent: 'Agent', job: str) -> JsonObject:
 
 @operation('packages.status', version='1.0')
 def upgrade_status(agent: 'Agent', job: str) -> JsonObject:
-    """Return how an upgrade of the packages stands.
+    """Return the state of an upgrade of the packages.
 
     :returns: ``state``, ``code`` and ``output`` of the job, see
         ``privileged.jobs``, and ``reboot_required``

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What systemd wants to be told by a service of ``Type=notify``."""
+"""Messages to systemd from a service of ``Type=notify``."""
 
 import os
 import socket
@@ -21,7 +21,7 @@ def tell(state: str) -> None:
         try:
             channel.sendto(state.encode(), path)
         except OSError:
-            # systemd judges by what it does not hear.
+            # systemd notices a missing message by itself.
             return
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks at the guests and the load of the node, again and again."""
+"""Looks at the guests and the load of the node at regular intervals."""
 
 import threading
 
@@ -15,7 +15,7 @@ from cloudmanager.common.json_types import JsonObject
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 GUESTS = 'guests'
-#: Guests that one report names.
+#: How many guests one report names.
 MAX_NAMED = 4096
 
 
@@ -33,7 +33,7 @@ class Observer:
     def look(self) -> bool:
         """Look at the guests.
 
-        :returns: whether there are others than before, or in other states
+        :returns: whether the guests or their states have changed
         """
         why = None
         found: list[guests.Guest] | None = None
@@ -69,7 +69,7 @@ class Observer:
     def load(self) -> JsonObject | None:
         """Return the load since the last time, if that is long enough ago.
 
-        :returns: as ``domain.load_reports`` has it
+        :returns: in the form of ``domain.load_reports``
         """
         now = clock.monotonic()
         with self._lock:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the control plane may have an agent do, by name."""
+"""The operations that the control plane may request, by name."""
 
 from collections.abc import Callable
 import dataclasses
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 Json = signing.Json
-#: What others are told of an error that nobody has foreseen.
+#: The text of an unexpected error in an answer.
 INTERNAL = 'The agent failed; its log tells why.'
 
 
@@ -25,7 +25,7 @@ INTERNAL = 'The agent failed; its log tells why.'
 class Operation:
     """Something that an agent can do.
 
-    :ivar version: grows with what it takes and answers
+    :ivar version: grows with its arguments and results
     """
 
     function: Callable[..., Json]
@@ -37,11 +37,11 @@ _OPERATIONS: dict[str, Operation] = {}
 
 def operation(name: str, version: str
               ) -> Callable[[Callable[..., Json]], Callable[..., Json]]:
-    """Let the control plane ask for a function.
+    """Register a function as an operation.
 
-    The function gets the agent and the arguments of the request by their
-    names. It returns within ``[agent] rpc_timeout``: what takes longer is
-    begun, and asked for by another operation.
+    The function takes the agent, and the arguments of the request by their
+    names. It must return within ``[agent] rpc_timeout``. Work that takes
+    longer is begun by one operation, and its result is read by another.
     """
     def register(function: Callable[..., Json]) -> Callable[..., Json]:
         if name in _OPERATIONS:
@@ -84,7 +84,7 @@ def _error(kind: str, text: str, arguments: JsonObject) -> Json:
 def carry_out(agent: 'Agent', body: Json) -> Json:
     """Carry out a request whose signature was verified.
 
-    :returns: what it came to, an error included, as an answer has it
+    :returns: the body of the answer: the result, or the error
     """
     LOG.info('Operation %(name)s is asked for in request %(request)s.', {
         'name': body.get('operation'), 'request': body.get('request_id')})
@@ -93,7 +93,7 @@ def carry_out(agent: 'Agent', body: Json) -> Json:
     except exception.CloudManagerException as exc:
         return _error(type(exc).__name__, exc.message, exc.kwargs)
     except Exception:
-        # Boundary of the process: the other side must get an answer, and
-        # what is inside stays in this log.
+        # Boundary of the process: the other side must get an answer, but
+        # details stay in this log.
         LOG.exception('Operation %s failed.', body.get('operation'))
         return _error('', INTERNAL, {})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Brings the node to its desired state, and tells where it is not."""
+"""Brings the node to its desired state, and reports where they differ."""
 
 import threading
 
@@ -18,10 +18,10 @@ States = dict[str, JsonObject]
 
 
 class Reconciler:
-    """Compares each mode with what is wished, and sets what differs.
+    """Compares each mode with its desired value, and sets those that differ.
 
-    :param store: knows what is wished
-    :param drivers: by mode
+    :param store: has the desired state
+    :param drivers: the drivers by mode
     """
 
     def __init__(self, store: Store, drivers: Drivers) -> None:
@@ -32,18 +32,18 @@ class Reconciler:
 
     @property
     def states(self) -> States:
-        """What was found last, by mode.
+        """The last known states, by mode.
 
-        ``desired`` is there for modes that were set; ``actual`` is ``None``
-        where it is not known, ``checked_at`` a time in UTC, and ``reason``
-        says why the node is not as it should be.
+        Modes that were set have ``desired``. ``actual`` is ``None`` if it is
+        not known, ``checked_at`` is a time in UTC, and ``reason`` says why the
+        node differs from its desired state.
         """
         return dict(self._states)
 
     def run(self) -> States:
         """Compare and set all modes once.
 
-        :returns: what was found, by mode
+        :returns: the states, by mode
         """
         with self._lock:
             settings = self._store.settings
@@ -64,8 +64,8 @@ class Reconciler:
         except exception.CloudManagerException as exc:
             state['reason'] = exc.message
         except Exception:
-            # Boundary between the modes: what is wrong with one must not
-            # keep the others from being looked after.
+            # Boundary between the modes: an error in one mode must not
+            # keep the others from being set.
             LOG.exception('Mode %s could not be looked after.', mode)
             state['reason'] = operations.INTERNAL
         before = self._states.get(mode, {}).get('reason')
@@ -81,7 +81,7 @@ class Reconciler:
         try:
             state['actual'] = driver.read()
         except exception.Conflict as exc:
-            # Neither one value nor another, which setting it may settle.
+            # The mode has no clear value; setting it may give it one.
             trouble = exc
         if 'desired' not in state or (
                 trouble is None and state['actual'] == state['desired']

@@ -33,12 +33,12 @@ Json = signing.Json
 
 @dataclasses.dataclass(frozen=True)
 class Contact:
-    """What the control plane knows of the agent on a host.
+    """What the control plane knows about the agent on a host.
 
-    :ivar key: with which requests to it are signed
-    :ivar keys: with which it may sign, by their ids
-    :ivar contact_at: when it was heard of last, in UTC
-    :ivar operations: versions of what it can do, by name
+    :ivar key: the key that signs requests to it
+    :ivar keys: the keys with which it may sign, by their ids
+    :ivar contact_at: the time of its last message, in UTC
+    :ivar operations: the versions of its operations, by name
     """
 
     host: str
@@ -72,7 +72,7 @@ class AgentAPI:
 
     @property
     def refused(self) -> dict[str, int]:
-        """How many answers were refused, by why."""
+        """How many answers were refused, by reason."""
         return self._refusals.counts
 
     def call(self, context: RequestContext, host: str, operation: str,
@@ -80,14 +80,14 @@ class AgentAPI:
              timeout: float | None = None) -> Json:
         """Have an agent do something, and return its answer.
 
-        :param host: on which the agent is
-        :param operation: such as ``modes.apply``
-        :param arguments: JSON-safe
+        :param host: the host of the agent
+        :param operation: its name, such as ``modes.apply``
+        :param arguments: JSON-safe values
         :param timeout: seconds; ``[agent] rpc_timeout`` when ``None``
-        :raises AgentUnreachable: it is not enrolled, was not heard of
+        :raises AgentUnreachable: the agent is not enrolled, has not reported
             lately, or does not answer in time
-        :raises AgentOperationUnknown: its version cannot do it
-        :raises CloudManagerException: what the operation raised
+        :raises AgentOperationUnknown: its version has no such operation
+        :raises CloudManagerException: the error of the operation
         """
         contact = self._reachable(context, host)
         if operation not in contact.operations:
@@ -109,9 +109,9 @@ class AgentAPI:
 
     def tell(self, context: RequestContext, host: str, operation: str,
              arguments: dict[str, Json]) -> None:
-        """Have an agent do something, and do not wait for it.
+        """Have an agent do something, without waiting for it.
 
-        What comes of it is in the agent's next report.
+        The outcome is in the agent's next report.
 
         :raises AgentUnreachable: it is not enrolled, or the message could
             not be sent
@@ -134,7 +134,7 @@ class AgentAPI:
         return contact
 
     def _reachable(self, context: RequestContext, host: str) -> Contact:
-        """Return what is known of an agent that was heard of lately."""
+        """Return what is known of an agent that has reported lately."""
         contact = self._known(context, host)
         if contact.contact_at is None:
             raise unreachable(contact, 'it has never reported')
@@ -154,7 +154,7 @@ class AgentAPI:
 
     def _send(self, context: RequestContext, contact: Contact,
               request: signing.Envelope, timeout: float) -> Any:
-        """Send a request and return what came back for it, from anybody."""
+        """Send a request; return the answer, which anybody may have sent."""
         try:
             rpc.check_broker()
             return self._client.prepare(
@@ -168,8 +168,8 @@ class AgentAPI:
             raise unreachable(
                 contact, 'no message broker can be reached') from exc
         except Exception as exc:
-            # Whatever arrives as an error has no signature: anybody can
-            # have made it, and of any class.
+            # An error on the bus has no signature: anybody can have sent it,
+            # and it can be of any class.
             LOG.warning('The agent on %(host)s answered with an unsigned '
                         'error: %(kind)s.', {
                             'host': contact.host,
@@ -179,17 +179,17 @@ class AgentAPI:
 
 def unreachable(contact: Contact,
                 reason: str) -> exception.AgentUnreachable:
-    """Return the error that tells that an agent is out of reach."""
+    """Return the error that says that an agent cannot be reached."""
     return exception.AgentUnreachable(
         host=contact.host, reason=reason,
         last_contact=clock.isoformat(contact.contact_at) or 'never')
 
 
 def _why_refused(answer: Any, refused: signing.Refused) -> str:
-    """Return why there is no answer that is to be believed.
+    """Return why there is no answer that can be trusted.
 
-    An agent that refuses a request says so without a signature. It is not
-    to be believed either, yet it tells where to look.
+    An agent that refuses a request says so without a signature. That cannot be
+    trusted either, but it tells the operator where to look.
     """
     said = answer.get('refused') if isinstance(answer, dict) else None
     if said == signing.Refusal.OLD:
@@ -203,7 +203,7 @@ def _why_refused(answer: Any, refused: signing.Refused) -> str:
 def _result(body: Json) -> Json:
     """Return what an operation returned.
 
-    :raises CloudManagerException: what it raised
+    :raises CloudManagerException: the error of the operation
     """
     error = body.get('error')
     if error is None:

@@ -22,16 +22,16 @@ from cloudmanager.common import rpc
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-# After so many intervals without an end of a comparison the agent hangs.
+# If no comparison ends within this many intervals, the agent hangs.
 _HUNG_INTERVALS = 3
 _HUNG_SECONDS = 300.0
 _STOP_SECONDS = 5.0
-# Between two looks at the guests.
+# The shortest time in seconds between two looks at the guests.
 _LOOK_SECONDS = 0.5
 
 
 class Endpoint:
-    """What may be asked of an agent over the bus."""
+    """The RPC methods of an agent."""
 
     target = messaging.Target(version=rpcapi.RPC_API_VERSION)
 
@@ -42,16 +42,15 @@ class Endpoint:
                   envelope: Any) -> Any:
         """Carry out a signed request; see rpcapi.
 
-        The context is not signed, so nothing follows from it.
+        The context is not signed, so it is ignored.
         """
         return self._agent.carry_out(envelope)
 
 
 class AgentService:
-    """Starts and stops what an agent consists of.
+    """Starts and stops the threads of an agent.
 
-    It looks after its node from the start on, whether there is a message
-    bus or not.
+    The agent looks after its node from the start, even without a message bus.
     """
 
     def __init__(self, host: str) -> None:
@@ -95,8 +94,7 @@ class AgentService:
         if self._server is not None:
             self._server.stop()
         for thread in self._threads:
-            # One that waits for a broker that is away ends with the
-            # process.
+            # A thread that waits for a missing broker ends with the process.
             thread.join(_STOP_SECONDS)
         LOG.info('The agent on %s has stopped.', self._host)
 
@@ -118,7 +116,7 @@ class AgentService:
             except Exception:
                 # Boundary of the periodic work: the next time may do.
                 LOG.exception('The guests could not be looked at.')
-            # A storm of events must not keep the node busy with looks.
+            # Many events at once must not keep the node busy.
             clock.wait(self._stopping, _LOOK_SECONDS)
             clock.wait(self._agent.wants_look,
                        CONF.agent.state_interval - _LOOK_SECONDS)
@@ -133,7 +131,7 @@ class AgentService:
                 for _ in self._follower.lines():
                     self._agent.observe_soon()
             except exception.CloudManagerException as exc:
-                # They are looked at now and then all the same.
+                # The guests are still looked at regularly.
                 LOG.debug('Guests cannot be followed: %s', exc)
             except Exception:
                 # Boundary of the thread.
@@ -152,7 +150,7 @@ class AgentService:
                 self._agent.report_soon()
                 return
             except Exception as exc:
-                # Boundary: whatever a broker that is being started does.
+                # Boundary: a broker that is starting may cause any error.
                 LOG.warning('No requests can be taken yet: %s', exc)
             clock.wait(self._stopping, CONF.agent.heartbeat_interval)
 
@@ -182,7 +180,7 @@ class AgentService:
                        CONF.agent.heartbeat_interval)
 
     def _watch(self, interval: float) -> None:
-        """Give signs of life to systemd, as long as there is life."""
+        """Send signs of life to systemd as long as the agent works."""
         while not self._stopping.is_set():
             if self._is_well():
                 notify.tell('WATCHDOG=1')

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the states of the node's guests to its availability storages.
 
-Each storage has a thread, so that one which hangs delays no other one. The
-file is written as the agent's own user: the control plane says where, and
-must not be able to write anywhere else.
+Each storage has a thread, so that one that hangs does not delay the others.
+The control plane gives the path, so the file is written as the agent's own
+user: nobody must be able to have other places overwritten through the agent.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 _BOOT_ID = pathlib.Path('/proc/sys/kernel/random/boot_id')
-# Generations of one life of the agent are below this.
+# How many generations one process of the agent can use.
 _LIFE = 1_000_000
 
 
@@ -60,15 +60,15 @@ class _Writer(threading.Thread):
         self._wanted.set()
 
     def end(self) -> None:
-        """Write nothing any more."""
+        """Stop writing."""
         self._ended = True
         self._wanted.set()
 
     def state(self) -> JsonObject:
-        """Return how it stands.
+        """Return the state of the storage.
 
-        ``written_at`` is told of storages that fail only: of others it
-        changes all the time.
+        Only a storage that fails has ``written_at``; for others it would
+        change all the time.
         """
         reason = self._reason
         return {**self.storage, 'reason': reason,
@@ -87,7 +87,7 @@ class _Writer(threading.Thread):
             except exception.CloudManagerException as exc:
                 reason = exc.message
             except Exception:
-                # Boundary of the thread; the next content is another try.
+                # Boundary of the thread; the next content is tried again.
                 LOG.exception('Storage %s failed.', self.storage['id'])
                 reason = 'the agent failed; its log tells why'
             self._reason = reason
@@ -106,8 +106,8 @@ class Storages:
     """The availability storages of the node.
 
     :param host: name of the node
-    :param store: knows which ones there are
-    :param changed: is called when one begins to fail, or to work
+    :param store: has the list of storages
+    :param changed: called when a storage begins to fail, or to work
     """
 
     def __init__(self, host: str, store: Store,
@@ -117,12 +117,12 @@ class Storages:
         self._store = store
         self._lock = threading.Lock()
         self._writers: dict[int, _Writer] = {}
-        # Also larger than any of another life whose store was lost.
+        # Based on the clock, so that it also grows when the store was lost.
         self._generation = store.begin_life(int(time.time())) * _LIFE
         self._boot_id = _BOOT_ID.read_text('ascii').strip()
 
     def states(self) -> list[JsonObject]:
-        """Return how each storage stands, in the order of their ids."""
+        """Return the state of each storage, in the order of their ids."""
         with self._lock:
             return [writer.state() for _, writer in
                     sorted(self._writers.items())]
@@ -131,7 +131,7 @@ class Storages:
               reason: str | None) -> None:
         """Have the states of the guests written to all storages.
 
-        It does not wait for that.
+        This does not wait for the writing.
 
         :param key: signs the file
         :param guests: ``None`` if they are not known
@@ -168,9 +168,9 @@ class Storages:
 
 @operation('storages.apply', version='1.0')
 def apply(agent: 'Agent', storages: object) -> JsonObject:
-    """Take the availability storages that are assigned to the node.
+    """Accept the availability storages that are assigned to the node.
 
-    :param storages: ``id`` and ``path`` of each, all of them
+    :param storages: ``id`` and ``path`` of all of them
     :returns: ``storages``
     """
     found = rules.check(storages)

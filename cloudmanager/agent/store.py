@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the agent keeps on disk, to do its work while it is alone."""
+"""What the agent keeps on disk, so that it can work without a bus."""
 
 import json
 import pathlib
@@ -26,7 +26,7 @@ class Store:
 
     Each change is on the disk before it is acted on.
 
-    :param directory: of the agent, for it alone
+    :param directory: the agent's own directory
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
@@ -50,7 +50,7 @@ class Store:
             pass
         except (OSError, ValueError, TypeError,
                 exception.Invalid) as exc:
-            # The control plane has it and sends it again.
+            # The control plane has the desired state and sends it again.
             LOG.error('The desired state in %(path)s cannot be used: '
                       '%(why)s', {'path': self._path, 'why': exc})
         return dict(_NOTHING)
@@ -62,7 +62,7 @@ class Store:
 
     @property
     def generation(self) -> int:
-        """Which desired state it is; it grows with each change."""
+        """The generation of the desired state; it grows with each change."""
         found: int = self._values['generation']
         return found
 
@@ -73,9 +73,9 @@ class Store:
 
     def accept(self, generation: int,
                settings: node_modes.Settings) -> bool:
-        """Keep a desired state, unless a newer one is known.
+        """Store a desired state, unless a newer one is known.
 
-        :returns: whether it is the desired state now
+        :returns: whether it is now the desired state
         :raises OSError: it could not be written
         """
         with self._lock:
@@ -91,7 +91,7 @@ class Store:
         return list(self._values['storages'])
 
     def set_storages(self, assigned: list[JsonObject]) -> None:
-        """Keep which storages are assigned.
+        """Store which storages are assigned.
 
         :raises OSError: it could not be written
         """
@@ -100,9 +100,9 @@ class Store:
                 self._write(storages=assigned)
 
     def begin_life(self, at_least: int) -> int:
-        """Return a number that is larger than that of the life before.
+        """Return a number larger than that of the previous process.
 
-        :param at_least: it is not less than this
+        :param at_least: the smallest number to return
         :raises OSError: it could not be written
         """
         with self._lock:

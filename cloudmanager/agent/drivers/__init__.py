@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How each mode of a node is read and set, with the node's own tools."""
+"""Drivers, which read and set the modes of a node with its own tools."""

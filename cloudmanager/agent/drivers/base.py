@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the drivers of all modes offer."""
+"""The interface of the drivers of all modes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +9,7 @@ from typing import Protocol
 class Driver(Protocol):
     """Reads and sets one mode of the node.
 
-    Each method raises a ``CloudManagerException`` that says what keeps it
-    from it.
+    Each method raises a ``CloudManagerException`` that says why it failed.
     """
 
     def read(self) -> Any:
@@ -26,7 +25,7 @@ class Driver(Protocol):
         """
 
     def apply(self, value: Any) -> None:
-        """Give the mode a value, which bears being done twice."""
+        """Give the mode a value; to do so twice does no harm."""
 
 
 Drivers = Mapping[str, Driver]

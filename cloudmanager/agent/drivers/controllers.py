@@ -31,10 +31,10 @@ class Controller:
     def _check(value: str | None) -> None:
         """Check that the node can change to a controller now.
 
-        The cloud that it leaves must not lose a guest. Where no libvirt
-        tells of guests, only that cloud's Nova can know.
+        The cloud that it leaves must not lose a guest. On a node without
+        libvirt, only that cloud's Nova knows whether there are guests.
 
-        :raises Conflict: there are guests, or no options for it
+        :raises Conflict: there are guests, or no options for the controller
         """
         if value is not None:
             privileged.call('controllers', 'check', value)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of ours in the configuration of others' programs."""
+"""Files that the agent puts into the configuration of other programs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,15 +17,14 @@ CONF = cfg.CONF
 class DropIn:
     """A mode that is the content of one file.
 
-    The program is restarted when the file has changed, and only then. That
-    it is due is written down first, so that a crash in between only delays
-    it.
+    The program is restarted only when the file has changed. The restart is
+    recorded before the change, so that a crash in between only delays it.
 
-    :param purpose: of the file, as ``privileged.files`` names it
-    :param unit: of the program
-    :param store: remembers restarts
-    :param render: makes the content for a value; ``None`` for no file
-    :param parse: makes the value of a content
+    :param purpose: the purpose of the file, as ``privileged.files`` names it
+    :param unit: the program's unit
+    :param store: records which restarts are due
+    :param render: returns the content for a value; ``None`` for no file
+    :param parse: returns the value that a content stands for
     """
 
     def __init__(self, purpose: str, unit: str, store: Store,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What processors the servers on the node see."""
+"""The CPU model that the servers on the node see."""
 
 import pathlib
 import platform
@@ -16,7 +16,7 @@ from cloudmanager.domain import node_modes
 
 CONF = cfg.CONF
 _OPTION = re.compile(r'^(cpu_mode|cpu_models) = (.*)$', re.MULTILINE)
-#: What the kernel calls an architecture, and what libvirt's files begin with.
+#: The kernel's name of an architecture, and the prefix of libvirt's files.
 _FAMILIES = {'x86_64': 'x86', 'aarch64': 'arm', 'ppc64le': 'ppc64'}
 
 
@@ -31,7 +31,7 @@ def render(value: JsonObject) -> str | None:
 
 
 def parse(content: str | None) -> JsonObject:
-    """Return the value that options of Nova stand for."""
+    """Return the value that some options of Nova stand for."""
     found = dict(_OPTION.findall(content or ''))
     return {'mode': found.get('cpu_mode'), 'model': found.get('cpu_models')}
 
@@ -39,7 +39,7 @@ def parse(content: str | None) -> JsonObject:
 def known_models() -> set[str] | None:
     """Return the models of processors that libvirt knows on this node.
 
-    :returns: ``None`` where nothing can tell
+    :returns: ``None`` where that cannot be found out
     """
     machine = platform.machine()
     try:
@@ -52,7 +52,7 @@ def known_models() -> set[str] | None:
     names = {path.stem.removeprefix(prefix)
              for path in pathlib.Path(CONF.agent.cpu_map).rglob(
                  f'{prefix}*.xml')}
-    # What features and vendors are, and no models.
+    # These two files define features and vendors, not models.
     return names - {'features', 'vendors'} or None
 
 

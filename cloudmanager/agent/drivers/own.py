@@ -22,13 +22,14 @@ class DCC:
         return []
 
     def apply(self, value: bool) -> None:
-        """Do nothing: it holds as soon as it is stored."""
+        """Do nothing: the value takes effect when it is stored."""
 
 
 class NodeSafe:
     """Whether the node fences itself, which this version cannot do yet.
 
-    What is wished is stored all the same, and told apart from what is.
+    The desired value is stored all the same, and reported apart from the
+    actual one.
     """
 
     def read(self) -> bool:

@@ -27,7 +27,7 @@ def manager() -> str | None:
 
 
 def _kind() -> str:
-    """Return the kind of job that upgrades packages here.
+    """Return the kind of job that upgrades packages on this node.
 
     :raises Conflict: neither apt nor dnf is there
     """
@@ -44,15 +44,15 @@ def begin(job_id: str) -> None:
 
 
 def status(job_id: str) -> JsonObject:
-    """Return how an upgrade stands, and whether a restart is needed."""
+    """Return the state of an upgrade, and whether a restart is needed."""
     found: JsonObject = privileged.call('jobs', 'status', job_id)
     return {**found, 'reboot_required': reboot_required()}
 
 
 def plan() -> dict[str, list[str]]:
-    """Return what would be run, and which packages are known to be newer.
+    """Return the commands of an upgrade, and the packages to upgrade.
 
-    The lists of packages are not refreshed for it.
+    The lists of packages are not refreshed for this.
 
     :returns: ``commands`` and ``packages``
     """
@@ -77,7 +77,7 @@ def _dnf_packages() -> list[str]:
 
 
 def reboot_required(ask: bool = True) -> bool | None:
-    """Tell whether the node must be restarted for what was upgraded.
+    """Tell whether the upgraded packages require a restart of the node.
 
     :param ask: whether dnf may be asked, which takes seconds
     :returns: ``None`` when that cannot be found out

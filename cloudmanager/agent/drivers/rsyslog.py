@@ -15,8 +15,8 @@ _TARGET = re.compile(r'target="([^"]*)"')
 def render(host: str | None) -> str | None:
     """Return the rule of rsyslog that sends everything to a host.
 
-    A host that does not answer costs a bounded queue; messages that find no
-    room in it are dropped, and local logs go on.
+    If the host does not answer, messages wait in a queue of limited size.
+    When it is full, messages are dropped; local logs are not affected.
 
     :param host: name or address, checked before
     """

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Units of systemd.
 
-They are switched by ``systemctl``, which is a client of systemd's D-Bus
-interface and comes with the very systemd that it speaks to. It enables a
-unit, reloads systemd and waits for the end of the jobs that this begins,
-which a client of our own would have to do once more.
+They are switched by ``systemctl``, a client of systemd's D-Bus interface that
+always has the same version as systemd. It enables a unit, reloads systemd and
+waits for the resulting jobs. A D-Bus client of our own would have to do all of
+that again.
 """
 
 from cloudmanager.agent import commands
@@ -36,7 +36,7 @@ def show(unit: str) -> dict[str, str]:
 def restart(unit: str) -> None:
     """Restart a unit if it runs.
 
-    :raises CommandFailed: it does not come up again
+    :raises CommandFailed: the unit does not start again
     """
     commands.run('systemctl', 'try-restart', '--', unit)
 
@@ -48,9 +48,9 @@ class Unit:
         self._unit = unit
 
     def read(self) -> bool:
-        """Return whether it is on.
+        """Return whether the mode is on.
 
-        :raises Conflict: it is neither on nor off
+        :raises Conflict: the unit is neither fully on nor fully off
         """
         state = show(self._unit)
         enabled = state.get('UnitFileState') in _ENABLED

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Targets of storages: found, and attached to the node."""
+"""Finding targets of storages, and attaching them to the node."""

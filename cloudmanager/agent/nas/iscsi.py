@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""iSCSI by open-iscsi's ``iscsiadm``, and by what the kernel tells of it.
+"""iSCSI by open-iscsi's ``iscsiadm`` and the kernel's view of sessions.
 
-os-brick is not used: it hands CHAP passwords to ``iscsiadm`` as arguments,
-where every user of the node can read them, needs a helper of its own with
-all of root's powers, and undoes nothing that was there only for a failed
-login.
+os-brick is not used: it passes CHAP passwords to ``iscsiadm`` as arguments,
+where every user of the node can read them; it needs a helper of its own with
+all of root's powers; and after a failed login it leaves records behind.
 """
 
 import pathlib
@@ -27,7 +26,7 @@ SESSIONS = pathlib.Path('/sys/class/iscsi_session')
 #: Exit statuses of iscsiadm.
 SESSION_EXISTS = 15
 NO_OBJECTS = 21
-#: What it says of a discovery that it has no record of.
+#: Its exit status for a discovery that it has no record of.
 NO_DISCOVERY = 6
 _REASONS = {
     4: 'it cannot be connected',
@@ -38,12 +37,12 @@ _REASONS = {
     24: 'the storage and the node do not accept each other\'s credentials '
         '(CHAP)',
 }
-#: Seconds in which a portal has to take a connection.
+#: Seconds within which a portal must accept a connection.
 _CONNECT_SECONDS = 5.0
 #: Seconds that one attempt of a login takes at most, as iscsid counts them.
 _LOGIN_SECONDS = 16
 _POLL_SECONDS = 0.2
-# Held by a discovery that needs a record.
+# Held while a discovery needs a record.
 _recording = threading.Lock()
 
 
@@ -70,11 +69,11 @@ def _words(path: Path) -> tuple[str, ...]:
 
 
 def resolve(portal: Portal) -> Portal:
-    """Return a portal by its address.
+    """Return a portal with its address in place of its name.
 
     Records and sessions have addresses, so a name could not be found there.
 
-    :raises Unavailable: its name is not known
+    :raises Unavailable: the name cannot be resolved
     """
     try:
         found = socket.getaddrinfo(portal.host, portal.port,
@@ -88,9 +87,9 @@ def resolve(portal: Portal) -> Portal:
 
 
 def probe(portal: Portal) -> None:
-    """Connect to a portal, as iscsid would try for long to.
+    """Check that a portal accepts connections; iscsid would try for longer.
 
-    :raises Unavailable: it takes no connection
+    :raises Unavailable: it does not
     """
     try:
         socket.create_connection((portal.host, portal.port),
@@ -102,9 +101,9 @@ def probe(portal: Portal) -> None:
 
 
 def sessions() -> list[iscsi.Session]:
-    """Return the sessions that there are.
+    """Return all sessions.
 
-    :raises CommandFailed: iscsiadm is not there, or does not tell
+    :raises CommandFailed: iscsiadm is not installed, or fails
     """
     found = _run('--mode', 'session', codes=(0, NO_OBJECTS))
     if found.is_cut:
@@ -120,7 +119,7 @@ def find(path: Path) -> iscsi.Session | None:
 
 
 def discover(portal: Portal) -> list[Path]:
-    """Ask a portal for its targets; nothing is kept of them.
+    """Ask a portal for its targets, and leave no records of them.
 
     :raises Unavailable: it does not answer
     """
@@ -130,8 +129,8 @@ def discover(portal: Portal) -> list[Path]:
     if not conf_nas.credentials(CONF, portal.host)['chap_discovery']:
         return _ask(words)
     with _recording:
-        # Who removes a record removes what was found by it, too. So one
-        # that somebody else has made stays.
+        # Removing the record of a discovery also removes the records of
+        # its targets. So a record that somebody else has made stays.
         is_new = _run(*words,
                       codes=(0, NO_DISCOVERY, NO_OBJECTS)).code != 0
         if is_new:
@@ -157,14 +156,14 @@ def has_record(path: Path) -> bool:
 
 
 def add_record(path: Path) -> None:
-    """Make a record, where there is none."""
+    """Create a record, if there is none."""
     _run(*_words(path), '--op', 'new')
 
 
 def set_record(path: Path, startup: str) -> None:
-    """Give a record that is ours the credentials of the node.
+    """Write the credentials of the node into a record of ours.
 
-    :param startup: who logs in when the node starts
+    :param startup: whether the node logs in by itself when it starts
     """
     privileged.call('iscsi_records', 'set_node', path.portal.host,
                     path.portal.port, path.target,
@@ -178,17 +177,17 @@ def remove_record(path: Path) -> None:
 
 
 def login_seconds() -> float:
-    """Return how long a login takes at most, until iscsid gives it up."""
+    """Return the seconds after which iscsid gives up a login."""
     return float(_LOGIN_SECONDS * (CONF.nas.login_retries + 2))
 
 
 def log_in(path: Path) -> None:
     """Log in to a target.
 
-    iscsid ends its attempts by itself before iscsiadm is ended, so none
-    goes on when this has failed.
+    iscsid gives up before the timeout of iscsiadm, so no attempt goes on
+    after this has failed.
 
-    :raises CommandFailed: it could not
+    :raises CommandFailed: the login failed
     """
     _run(*_words(path), '--login', codes=(0, SESSION_EXISTS),
          timeout=login_seconds())
@@ -200,7 +199,7 @@ def log_out(path: Path) -> None:
 
 
 def disks(session: iscsi.Session) -> list[str]:
-    """Return the names of the disks of a session that the kernel has."""
+    """Return the names of the disks that the kernel has for a session."""
     return sorted(path.name for path in SESSIONS.glob(
         f'session{session.number}/device/target*/*/block/*'))
 
@@ -210,7 +209,7 @@ def _is_well(session: iscsi.Session) -> bool:
     try:
         text = (SESSIONS / f'session{session.number}' / 'state').read_text()
     except OSError:
-        # It has just ended.
+        # The session has just ended.
         return False
     return text.strip() == 'LOGGED_IN'
 
@@ -218,7 +217,8 @@ def _is_well(session: iscsi.Session) -> bool:
 def await_disks(path: Path) -> list[str]:
     """Return the disks of a target, as soon as there are any.
 
-    :raises Unavailable: none appear in time, or its storage does not answer
+    :raises Unavailable: no disk appears in time, or the storage does not
+        answer
     """
     until = clock.monotonic() + CONF.nas.device_timeout
     while True:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logins to targets: each is there with its disks, or not at all."""
+"""Logins to targets: each one is complete with its disks, or undone."""
 
 import pathlib
 import threading
@@ -15,32 +15,32 @@ from cloudmanager.domain.iscsi import Path
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-#: A record that nobody logs in to by himself.
+#: For a record that nothing logs in to automatically.
 _MANUAL = 'manual'
 
 
 class Logins:
-    """Attaches targets, and undoes what was attached by half.
+    """Attaches targets, and undoes logins that are incomplete.
 
-    :param directory: of the agent, for it alone
+    :param directory: the agent's own directory
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
         self._records = Records(directory)
-        # Held by whoever changes logins: requests, and who tidies up.
+        # Held by requests and by ``tidy`` while they change logins.
         self._lock = threading.Lock()
         self._started_at = clock.monotonic()
 
     @property
     def lock(self) -> threading.Lock:
-        """To be held around ``attach``, of several targets at once."""
+        """The lock that callers of ``attach`` must hold."""
         return self._lock
 
     def attach(self, path: Path) -> list[str]:
-        """Attach a target, unless it is.
+        """Attach a target, unless it is attached already.
 
         :returns: the names of its disks
-        :raises Unavailable: it could not be; nothing of it is left
+        :raises Unavailable: it could not be attached, and the login was undone
         """
         is_new = iscsi.find(path) is None
         if is_new:
@@ -48,7 +48,7 @@ class Logins:
         try:
             found = iscsi.await_disks(path)
         except exception.Unavailable:
-            # The login of somebody else is none of ours to end.
+            # A login that somebody else has made must not be ended.
             if is_new or self._records.is_begun(path):
                 self._undo(path)
             raise
@@ -80,14 +80,14 @@ class Logins:
             self._records.attach(path)
 
     def _undo(self, path: Path) -> None:
-        """Leave nothing of a login that has no disks.
+        """Undo a login that has no disks.
 
-        What cannot be undone now is when it is tidied up.
+        What cannot be undone now is undone by a later ``tidy``.
         """
         try:
             session = iscsi.find(path)
             if session is not None and iscsi.disks(session):
-                # They may have come this moment, and somebody use them.
+                # They may have appeared a moment ago, and be in use.
                 return
             iscsi.log_out(path)
             if self._records.is_begun(path):
@@ -98,7 +98,7 @@ class Logins:
                         {'path': path, 'why': exc})
 
     def tidy(self) -> None:
-        """Finish what a crash has left by half, or undo it."""
+        """Complete the logins that a crash has interrupted, or undo them."""
         if not self._records.begun or not self._lock.acquire(blocking=False):
             return
         try:
@@ -115,11 +115,11 @@ class Logins:
                 return
             if (clock.monotonic() - self._started_at
                     < iscsi.login_seconds()):
-                # iscsid may still be at the login that a former agent has
-                # asked for.
+                # iscsid may still be working on a login that an earlier
+                # process of the agent requested.
                 return
         except (exception.CloudManagerException, OSError) as exc:
-            LOG.warning('What is with target %(path)s cannot be found out: '
+            LOG.warning('The state of target %(path)s cannot be read: '
                         '%(why)s', {'path': path, 'why': exc})
             return
         self._undo(path)

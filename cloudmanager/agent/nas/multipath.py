@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""multipath: what it is to know of storages, and disks with several paths."""
+"""Configuring multipath for storages, and joining the paths to disks."""
 
 import re
 import shutil
@@ -16,8 +16,8 @@ CONF = cfg.CONF
 #: Vendor and product of a storage, as its disks name them.
 Kind = tuple[str, str]
 _PURPOSE = 'multipath'
-# As SCSI has them: 8 and 16 printable characters; longer ones never match.
-# None of these means anything within the quotes of multipath.conf.
+# SCSI allows 8 and 16 printable characters; longer words never match. None of
+# these characters has a meaning within the quotes of multipath.conf.
 _WORD = re.compile(r'[A-Za-z0-9][A-Za-z0-9 ._/+-]{0,63}')
 _DEVICE = re.compile(r'^ +vendor "\^(.+)\$"\n +product "\^(.+)\$"$',
                      re.MULTILINE)
@@ -26,15 +26,15 @@ _SETTING = re.compile('[a-z_]+')
 
 
 def is_installed() -> bool:
-    """Tell whether multipath is on the node."""
+    """Tell whether multipath is installed on the node."""
     return shutil.which('multipath',
                         path=programs.environment()['PATH']) is not None
 
 
 def check(vendor: object, product: object) -> Kind | None:
-    """Return the kind of storage that a request names, if it does.
+    """Return the kind of storage that a request names, if it names one.
 
-    :raises Invalid: it does not name one by both, or not by such words
+    :raises Invalid: only one of the two is given, or it is not a valid word
     """
     if vendor is None and product is None:
         return None
@@ -73,13 +73,13 @@ def render(kinds: list[Kind]) -> str:
 
 
 def parse(content: str | None) -> list[Kind]:
-    """Return the kinds of storages that ``render`` has made a text of."""
+    """Return the kinds of storages in a text of ``render``."""
     return [(_NO_WORD.sub(r'\1', vendor), _NO_WORD.sub(r'\1', product))
             for vendor, product in _DEVICE.findall(content or '')]
 
 
 def _wanted(kind: Kind) -> str | None:
-    """Return what the file has to be; ``None`` if it is so already."""
+    """Return the new content of the file; ``None`` for no change."""
     content: str | None = privileged.call('files', 'read', _PURPOSE)
     text = render([*parse(content), kind])
     return None if text == content else text
@@ -88,7 +88,7 @@ def _wanted(kind: Kind) -> str | None:
 def plan(kind: Kind | None) -> list[str]:
     """Return what would be written and run.
 
-    :raises Conflict: multipath is not there, or the file is not ours
+    :raises Conflict: multipath is not installed, or the file is not ours
     """
     if not is_installed():
         if kind is None:
@@ -105,25 +105,27 @@ def plan(kind: Kind | None) -> list[str]:
 
 
 def set_kind(kind: Kind) -> None:
-    """Let multipath know a kind of storage, which bears being done twice.
+    """Configure multipath for a kind of storage; twice does no harm.
 
-    :raises Conflict: the file is somebody else's
-    :raises CommandFailed: multipathd does not take it
+    :raises Conflict: the file is not ours
+    :raises CommandFailed: multipathd does not accept it
     """
     text = _wanted(kind)
     if text is not None:
         privileged.call('files', 'write', _PURPOSE, text)
-    # Also when the file was there: a crash may have come in between. It
-    # fails where no multipathd runs, which reads the file when it starts.
+    # Also if the file was there already, since a crash may have come in
+    # between. This fails if multipathd does not run; it will then read the
+    # file when it starts.
     commands.run('multipathd', 'reconfigure', codes=None)
 
 
 def rescan(disks: list[str]) -> None:
     """Let multipath join the paths to the same disks.
 
-    :param disks: names of disks with more than one path. multipath may be
-        told to leave alone what it was not told of before
-    :raises CommandFailed: it could not
+    :param disks: names of disks with more than one path; they must be named,
+        since multipath may be configured to ignore disks that it was not
+        told about
+    :raises CommandFailed: multipath failed
     """
     if not is_installed():
         return

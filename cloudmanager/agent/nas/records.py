@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which logins the agent has made, so that a crash leaves no half of one."""
+"""Recording the agent's logins, so that a crash leaves none incomplete."""
 
 from collections.abc import Callable
 import json
@@ -21,7 +21,7 @@ class Records:
 
     Each change is on the disk before it is acted on.
 
-    :param directory: of the agent, for it alone
+    :param directory: the agent's own directory
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
@@ -41,7 +41,8 @@ class Records:
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError, LookupError) as exc:
-            # Records of open-iscsi that it named count as others' now.
+            # The records of open-iscsi that it listed now count as made
+            # by others.
             LOG.error('The list of targets in %(path)s cannot be used: '
                       '%(why)s', {'path': self._path, 'why': exc})
         return {kind: set() for kind in _KINDS}
@@ -52,7 +53,7 @@ class Records:
         return sorted(self._paths['begun'])
 
     def is_ours(self, path: Path) -> bool:
-        """Tell whether the agent has made the record of open-iscsi."""
+        """Tell whether the agent has created the record of open-iscsi."""
         return any(path in paths for paths in self._paths.values())
 
     def is_begun(self, path: Path) -> bool:
@@ -60,7 +61,7 @@ class Records:
         return path in self._paths['begun']
 
     def begin(self, path: Path) -> None:
-        """Remember that a record is about to be made.
+        """Remember that a record is about to be created.
 
         :raises OSError: it could not be written
         """
@@ -77,7 +78,7 @@ class Records:
         self._change(change)
 
     def forget(self, path: Path) -> None:
-        """Remember that there is no record any more.
+        """Remember that the record was removed.
 
         :raises OSError: it could not be written
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations on targets of storages that conductors ask for."""
+"""Operations on targets of storages that conductors request."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 VERSION = '1.0'
-#: So many targets and portals a request may name.
+#: How many targets and portals a request may name.
 MAX_PATHS = 256
 MAX_PORTALS = 64
-#: So many requests are remembered.
+#: How many requests are remembered.
 _MAX_KEPT = 64
 _MAX_REQUEST = 128
 #: A portal and a target, as a request names them.
@@ -45,10 +45,10 @@ T = TypeVar('T')
 class Request:
     """A request to attach targets.
 
-    :ivar outcomes: by portal and target, as asked for, why it could not be
-        attached, or ``None``; those that are missing are under way
-    :ivar error: why multipath could not be told, if so
-    :ivar is_running: whether anything is under way
+    :ivar outcomes: for each portal and target, as requested, why it could
+        not be attached, or ``None``; those that are missing are in progress
+    :ivar error: why multipath could not be configured, if so
+    :ivar is_running: whether the request is in progress
     """
 
     outcomes: dict[Asked, str | None] = dataclasses.field(
@@ -60,7 +60,7 @@ class Request:
 class Targets:
     """The requests to attach targets that this agent knows.
 
-    :param directory: of the agent, for it alone
+    :param directory: the agent's own directory
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
@@ -69,14 +69,14 @@ class Targets:
         self._requests: dict[str, Request] = {}
 
     def tidy(self) -> None:
-        """Undo what a crash has left by half."""
+        """Complete or undo the logins that a crash has interrupted."""
         self._logins.tidy()
 
     def begin(self, name: str, paths: Paths,
               kind: multipath.Kind | None) -> Request:
-        """Begin a request, unless it was begun.
+        """Begin a request, unless it was begun before.
 
-        :param name: of the request
+        :param name: the name of the request
         """
         with self._lock:
             known = self._requests.get(name)
@@ -97,7 +97,7 @@ class Targets:
              kind: multipath.Kind | None) -> None:
         try:
             with self._logins.lock:
-                # First what multipath is to know, then what it is about.
+                # multipath must know the storage before its disks appear.
                 request.error = _why(lambda: self._prepare(kind))
                 parallel.run(
                     lambda path: self._attach(request, path, paths[path]),
@@ -105,7 +105,7 @@ class Targets:
                 request.error = request.error or _why(
                     lambda: _join(paths, kind))
         except Exception:
-            # Boundary of the thread: whoever asks must not wait for ever.
+            # Boundary of the thread: the caller must not wait for ever.
             LOG.exception('Attaching targets failed.')
             request.error = operations.INTERNAL
         finally:
@@ -173,9 +173,9 @@ def _target(text: object) -> str:
 
 
 def _paths(targets: object) -> Paths:
-    """Return what a request names, and how.
+    """Return the paths that a request names, and their names in it.
 
-    :raises Invalid: it is not what it must be
+    :raises Invalid: the request is malformed
     """
     if not isinstance(targets, dict):
         raise exception.Invalid(reason='targets must be an object.')
@@ -194,7 +194,7 @@ def _paths(targets: object) -> Paths:
 
 
 def _check_dcc(agent: 'Agent', kind: multipath.Kind | None) -> None:
-    """Check that multipath may be configured, if it is to be.
+    """Check that multipath may be configured, if the request requires it.
 
     :raises Conflict: dynamic component configuration is off
     """
@@ -213,7 +213,7 @@ def sessions(agent: 'Agent') -> Json:
 
 @operation('nas.discover', version=VERSION)
 def discover(agent: 'Agent', portals: list[str]) -> Json:
-    """Ask portals for their targets, all at a time.
+    """Ask portals for their targets, all at the same time.
 
     :returns: ``targets``, without their usual prefix, by the portals that
         the storage names; ``errors`` by portals that did not answer
@@ -242,7 +242,7 @@ def plan(agent: 'Agent', targets: dict[str, list[str]],
     """Return what attaching targets would write and run.
 
     :raises Conflict: the node cannot do it
-    :raises CommandFailed: it has no open-iscsi
+    :raises CommandFailed: open-iscsi is not installed
     """
     kind = multipath.check(vendor, product)
     paths = _paths(targets)
@@ -257,12 +257,12 @@ def plan(agent: 'Agent', targets: dict[str, list[str]],
 @operation('nas.attach', version=VERSION)
 def attach(agent: 'Agent', request: str, targets: dict[str, list[str]],
            vendor: str | None = None, product: str | None = None) -> Json:
-    """Begin to attach targets, once for each request; tell how it stands.
+    """Begin to attach targets, once for each request; return the progress.
 
-    :param request: name of the request, chosen by who asks
-    :returns: ``running``; ``outcomes``: portal, target, and why it could not
-        be attached or ``None``, for each that is decided; ``error``: why
-        multipath could not be told, if so
+    :param request: name of the request, chosen by the caller
+    :returns: ``running``; ``outcomes``: for each finished target, the portal,
+        the target, and why it could not be attached or ``None``; ``error``:
+        why multipath could not be configured, if so
     """
     if not isinstance(request, str) or not 0 < len(request) <= _MAX_REQUEST:
         raise exception.Invalid(reason='request must be a short text.')
@@ -270,7 +270,7 @@ def attach(agent: 'Agent', request: str, targets: dict[str, list[str]],
     paths = _paths(targets)
     _check_dcc(agent, kind)
     known = agent.targets.begin(request, paths, kind)
-    # In this order: what is decided is there before the request has ended.
+    # Read this first: all outcomes are stored before the request ends.
     running = known.is_running
     return {'running': running, 'error': known.error, 'outcomes': [
         [portal, target, why]

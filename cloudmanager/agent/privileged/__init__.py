@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What needs privileges, and nothing else.
+"""The code that needs privileges, and nothing else.
 
-Its modules hold plain functions. ``call`` has one carried out by the helper
-process that has the capabilities for it, or right here, as
+Its modules have plain functions. ``call`` runs a function in the helper
+process that has the capabilities for it, or in this process, as
 ``[agent] privileged`` says.
 """
 
@@ -25,7 +25,7 @@ def call(module: str, name: str, *arguments: Any) -> Any:
     :param arguments: plain values; they may cross to another process
     """
     if is_separate():
-        # Only then is oslo.privsep needed at all.
+        # Imported here, since only this case needs oslo.privsep.
         from cloudmanager.agent.privileged import contexts
         return contexts.ENTRY_POINTS[module](name, *arguments)
     return direct(module, name, *arguments)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The helper processes, by oslo.privsep, each with its capabilities.
 
-They are root without root's powers. Each carries out the functions of one
-module of this package, and no other ones.
+They run as root, but without root's powers. Each one only runs functions of
+its own modules.
 """
 
 import os
@@ -25,8 +25,8 @@ files_context = priv_context.PrivContext(
     _PREFIX, cfg_section='agent_files',
     pypath=f'{_PREFIX}.contexts.files_context',
     capabilities=[caps.CAP_DAC_OVERRIDE])
-# A program that root begins gets root's powers from the kernel, so the
-# helper needs none of them. Ending one that runs as somebody else does.
+# A program that root starts gets root's powers from the kernel, so the helper
+# needs none of them. To end a program that runs as another user, it does.
 programs_context = priv_context.PrivContext(
     _PREFIX, cfg_section='agent_programs',
     pypath=f'{_PREFIX}.contexts.programs_context',
@@ -70,13 +70,13 @@ ENTRY_POINTS = {'files': files, 'controllers': controllers,
 
 
 def start() -> None:
-    """Start the helpers, and give up what only they need.
+    """Start the helpers, and give up the privileges that only they need.
 
-    To be called before there are threads. A process that is not root has
-    the helpers started by ``helper_command`` of their groups when they are
-    first needed, which is ``sudo privsep-helper`` by default.
+    Call this before there are threads. If the process is not root, the
+    ``helper_command`` of each group, by default ``sudo privsep-helper``,
+    starts the helper when it is first needed.
 
-    :raises Misconfigured: there is no user of the name in the options
+    :raises Misconfigured: the configured user does not exist
     """
     if os.geteuid() != 0:
         return

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of nova-compute by which it serves a virtual controller.
 
-They have passwords, so an operator puts them on the node, in a file for each
-controller. What nova-compute reads is a link to it: nothing is copied, and who
-may read it stays the operator's choice.
+They contain passwords, so an operator puts them on the node, in one file for
+each controller. nova-compute reads a link to that file. So nothing is copied,
+and the operator decides who may read it.
 """
 
 import os
@@ -41,10 +41,10 @@ def _trouble(exc: OSError) -> exception.Unavailable:
 
 
 def read() -> str | None:
-    """Return the controller that nova-compute is to serve, if it is to.
+    """Return the controller that nova-compute is to serve, if any.
 
-    :raises Conflict: the file is somebody else's
-    :raises Unavailable: it cannot be looked at
+    :raises Conflict: the file is not ours
+    :raises Unavailable: it cannot be read
     """
     try:
         target = pathlib.Path(os.readlink(path()))
@@ -82,7 +82,7 @@ def check(controller: str) -> None:
 
 
 def use(controller: str) -> None:
-    """Let nova-compute serve a controller when it is started again.
+    """Have nova-compute serve a controller after its next start.
 
     :raises Conflict: there are no options for it, or the file is not ours
     :raises Unavailable: it cannot be written
@@ -102,9 +102,9 @@ def use(controller: str) -> None:
 
 
 def remove() -> None:
-    """Let nova-compute serve the cloud that it is configured for.
+    """Have nova-compute serve the cloud that it is configured for.
 
-    :raises Conflict: the file is somebody else's
+    :raises Conflict: the file is not ours
     :raises Unavailable: it cannot be removed
     """
     if read() is None:

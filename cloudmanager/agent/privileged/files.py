@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files that the agent writes into the configuration of others.
+"""The files that the agent writes into the configuration of other programs.
 
-They are named by what they are for, so that no request can name another
-one. Each begins with a mark; one without it belongs to somebody else.
+Callers name a file by its purpose, so that no request can name any other file.
+Each file begins with a mark; a file without it is not ours.
 """
 
 import os
@@ -38,9 +38,9 @@ def _trouble(path: pathlib.Path, exc: OSError) -> exception.Unavailable:
 
 
 def read(purpose: str) -> str | None:
-    """Return the content of a file without its mark, if there is one.
+    """Return the content of a file without its mark, if the file exists.
 
-    :raises Conflict: it is somebody else's
+    :raises Conflict: the file is not ours
     :raises Unavailable: it cannot be read
     """
     path = path_of(purpose)
@@ -69,14 +69,14 @@ def read(purpose: str) -> str | None:
 def write(purpose: str, content: str) -> None:
     """Write a file as a whole.
 
-    :raises Conflict: there is one that is somebody else's
+    :raises Conflict: there is such a file that is not ours
     :raises Unavailable: it cannot be written
     """
     read(purpose)
     path = path_of(purpose)
     try:
-        # The program's own directory must be there: without it the
-        # program is not either. multipath makes its own when it needs it.
+        # Only the last directory is created. The directory above belongs
+        # to the program; without it, the program is not installed.
         path.parent.mkdir(mode=0o755, exist_ok=True,
                           parents=purpose == 'multipath')
         _sweep(path)
@@ -86,9 +86,9 @@ def write(purpose: str, content: str) -> None:
 
 
 def remove(purpose: str) -> None:
-    """Remove a file, if it is there.
+    """Remove a file, if it exists.
 
-    :raises Conflict: it is somebody else's
+    :raises Conflict: the file is not ours
     :raises Unavailable: it cannot be removed
     """
     if read(purpose) is None:
@@ -102,6 +102,6 @@ def remove(purpose: str) -> None:
 
 
 def _sweep(path: pathlib.Path) -> None:
-    """Remove what a process that was killed while it wrote has left."""
+    """Remove temporary files of a process that was killed while writing."""
     for left in path.parent.glob(f'.{path.name}.*.new'):
         left.unlink(missing_ok=True)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What open-iscsi is to know of a login: credentials, and who begins it.
+"""Writing credentials and settings of logins into open-iscsi's records.
 
-``iscsiadm`` takes a password as an argument only, where every user of the
-node can read it. So it makes the record and this writes into it. The
-credentials are read from the configuration here; they cross to no other
-process, and no answer has them.
+``iscsiadm`` takes a password only as an argument, where every user of the node
+can read it. So ``iscsiadm`` creates the record, and this module writes the
+password into it. The credentials are read from the configuration here; they
+are passed to no other process, and are in no answer.
 """
 
 from collections.abc import Mapping
@@ -31,9 +31,9 @@ Values = dict[str, str | None]
 
 
 def _credentials(portal: iscsi.Portal, prefix: str) -> Values:
-    """Return what a record has of the credentials for a portal.
+    """Return the lines of a record with the credentials for a portal.
 
-    :param prefix: of the names of its options
+    :param prefix: the prefix of the record's option names
     :raises Misconfigured: they cannot be used
     """
     known = conf_nas.credentials(CONF, portal.host)
@@ -105,9 +105,9 @@ def set_discovery(host: str, port: int) -> None:
 
 
 def _find(name: pathlib.Path) -> pathlib.Path:
-    """Return where a record is.
+    """Return the path of a record.
 
-    :raises Unavailable: nowhere
+    :raises Unavailable: there is no such record
     """
     for directory in CONF.nas.iscsi_directories:
         path = pathlib.Path(directory) / name
@@ -121,7 +121,7 @@ def _find(name: pathlib.Path) -> pathlib.Path:
 def _rewrite(path: pathlib.Path, values: Values) -> None:
     """Change some lines of a record.
 
-    :param values: ``None`` for no line
+    :param values: new values by name; ``None`` removes the line
     :raises Unavailable: it cannot be read or written
     """
     try:

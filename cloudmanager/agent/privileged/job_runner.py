@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process of a job: runs programs, keeps their output and the outcome.
+"""The process of a job: runs programs, stores their output and the outcome.
 
-Called with the directory of the job and a list of commands in JSON. It
-imports nothing of ours, so that it bears being replaced while it runs.
+It is called with the directory of the job and a list of commands in JSON. It
+imports none of our modules, so that these can be replaced while it runs.
 """
 
 import json
@@ -30,7 +30,7 @@ def main() -> int:
             output.write(f'$ {" ".join(words)}\n'.encode())
             output.flush()
             try:
-                # A list, made by the agent from nothing that it was told.
+                # A list that has no input from outside in it.
                 code = subprocess.run(  # noqa: S603
                     words, stdin=subprocess.DEVNULL, stdout=output,
                     stderr=subprocess.STDOUT, check=False).returncode

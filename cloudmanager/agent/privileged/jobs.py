@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Work that outlives the agent, such as an upgrade of packages.
 
-A job is a directory of its own: its output, and its outcome when it has
-ended. It runs apart from the agent, which may be restarted meanwhile, not
-least by the upgrade itself. Under systemd it is a unit of its own, because
-systemd ends all that belongs to the unit of a service.
+Each job has a directory with its output and, when it has ended, its outcome.
+It runs apart from the agent, which may be restarted in the meantime, for
+example by the upgrade itself. Under systemd it runs in a unit of its own,
+because systemd ends all processes in the unit of a service.
 """
 
 import json
@@ -24,31 +24,32 @@ from cloudmanager.common.json_types import JsonObject
 CONF = cfg.CONF
 OFFERED = frozenset(('begin', 'status'))
 _APT_OPTIONS = ('-o', 'DPkg::Lock::Timeout=600',
-                # Configuration that somebody has changed stays.
+                # Keep configuration files that were changed locally.
                 '-o', 'Dpkg::Options::=--force-confdef',
                 '-o', 'Dpkg::Options::=--force-confold')
 #: What each kind of job runs, one after the other.
 KINDS: dict[str, list[list[str]]] = {
     'upgrade-apt': [
-        # What an upgrade that was cut off has left half done.
+        # First complete an earlier upgrade that was interrupted.
         ['dpkg', '--configure', '-a', '--force-confdef', '--force-confold'],
         ['apt-get', '--quiet', *_APT_OPTIONS, 'update'],
         ['apt-get', '--quiet', '--yes', *_APT_OPTIONS, 'upgrade',
          '--with-new-pkgs']],
-    # What it has cached of repositories may be days old.
+    # Refresh, since dnf's cache of repositories may be days old.
     'upgrade-dnf': [['dnf', '--assumeyes', '--refresh', 'upgrade']],
 }
-#: So many jobs are kept, and so much of the end of their output is told.
+#: How many jobs are kept, and how many bytes of the end of their output are
+#: returned.
 MAX_KEPT = 20
 MAX_TOLD = 64 * 1024
 _ID = re.compile(r'[0-9a-f-]{1,36}')
-# Addresses of repositories may have them.
+# Addresses of repositories may contain credentials.
 _CREDENTIALS = re.compile(r'://[^/\s@]+@')
 _SYSTEMD = pathlib.Path('/run/systemd/system')
 
 
 def _directory(job_id: str) -> pathlib.Path:
-    """Return where a job is.
+    """Return the directory of a job.
 
     :raises Invalid: no job has such an id
     """
@@ -60,7 +61,7 @@ def _directory(job_id: str) -> pathlib.Path:
 def begin(job_id: str, kind: str) -> None:
     """Begin a job, unless it was begun before.
 
-    :param job_id: chosen by the caller, who has written it down before
+    :param job_id: chosen by the caller, who has stored it before
     :param kind: one of ``KINDS``
     :raises Invalid: there is no such id or kind
     :raises Unavailable: it could not be begun
@@ -133,7 +134,7 @@ def status(job_id: str) -> JsonObject:
     directory = _directory(job_id)
     if not directory.is_dir():
         return {'state': 'unknown', 'code': None, 'output': ''}
-    # Looked at before the outcome: a job that ends in between has one.
+    # Checked before the outcome is read: a job that ends in between has one.
     alive = _is_alive(directory)
     try:
         code = json.loads((directory / 'outcome').read_bytes())['code']

@@ -11,28 +11,29 @@ from typing import IO
 from cloudmanager.common import exception
 
 OFFERED = frozenset(('run',))
-#: No other ones are run.
+#: The only programs that may be run.
 PROGRAMS = frozenset((
     'apt-get', 'dnf', 'dpkg', 'ip', 'iscsiadm', 'lsblk', 'lscpu', 'lspci',
     'lvchange', 'lvconvert', 'lvs', 'multipath', 'multipathd', 'pvmove',
     'pvs', 'sanlock', 'systemctl', 'systemd-run', 'udevadm', 'vgs',
     'virsh'))
-#: So many bytes of each output are kept. LVM tells 300 bytes of a volume.
+#: How many bytes of each output are kept. LVM writes about 300 bytes for each
+#: volume.
 MAX_OUTPUT = 8 * 1024 * 1024
 PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of programs, whatever ours is."""
+    """Return the environment of programs, which does not depend on ours."""
     return {'PATH': os.environ.get('PATH', PATH), 'LC_ALL': 'C',
             'LANG': 'C', 'HOME': '/root', 'TERM': 'dumb',
             'DEBIAN_FRONTEND': 'noninteractive'}
 
 
 def find(name: str) -> str:
-    """Return where a program is.
+    """Return the path of a program.
 
-    :raises CommandFailed: it is not there, or not one of ours to run
+    :raises CommandFailed: it is not installed, or may not be run
     """
     if name not in PROGRAMS:
         raise exception.CommandFailed(
@@ -45,7 +46,7 @@ def find(name: str) -> str:
 
 
 class _Reader(threading.Thread):
-    """Reads all of an output, and keeps its beginning."""
+    """Reads an output to its end, and keeps its beginning."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         super().__init__(daemon=True)
@@ -97,7 +98,7 @@ def run(words: list[str],
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
     for reader in readers:
-        # What it has left running may hold its outputs open.
+        # Processes that it has left running may hold its outputs open.
         reader.join(1.0)
     child.stdout.close()
     child.stderr.close()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations on logical volumes that conductors ask for.
+"""Operations on logical volumes that conductors request.
 
-Each decides on a report of its own, and all names in it are checked against
-LVM's grammar and that report before they get into a command.
+Each operation reads a new report of LVM. Before a name gets into a command, it
+is checked against LVM's grammar and that report.
 """
 
 from collections.abc import Callable
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from cloudmanager.agent.core import Agent
 
 VERSION = '1.0'
-#: Seconds that a command may take. To end one early could leave devices
-#: suspended, so this is only for one that hangs.
+#: Seconds that a command may take. Ending a command early could leave devices
+#: suspended, so this is only for a command that hangs.
 CHANGE_TIMEOUT = 3600.0
-#: Seconds without progress after which LVM is told to go on with a move.
+#: Seconds without progress after which LVM is told to resume a move.
 STALLED = 120.0
-#: Most copies that LVM is asked for: what the kernel's mirrors can have.
+#: The largest number of copies, which is the limit of the kernel's mirrors.
 MAX_COPIES = 9
 T = TypeVar('T')
 
@@ -81,7 +81,8 @@ def mirror_begin(agent: 'Agent', vg: str, lv: str, copies: int,
                  request: str = '', dry_run: bool = False) -> Json:
     """Begin to have a volume keep so many copies of its data.
 
-    It is nothing to be asked for what is so already, or under way.
+    If the volume has this number already, or is being changed to it, nothing
+    is done.
 
     :param copies: in all; 1 ends mirroring
     :param request: names this request, whose failure is told by its name
@@ -99,7 +100,7 @@ def mirror_begin(agent: 'Agent', vg: str, lv: str, copies: int,
     volume = lvm_rules.find_volume(group, lv)
     if not volume.is_active and (commands_to_run
                                  or not group.is_in_sync(volume)):
-        # LVM converts, and makes copies of, only what is active.
+        # LVM converts and copies only active volumes.
         commands_to_run.insert(0, _activation(vg, lv, 'y'))
     if commands_to_run and not dry_run:
         agent.volumes.begin((vg, lv), request,
@@ -109,9 +110,9 @@ def mirror_begin(agent: 'Agent', vg: str, lv: str, copies: int,
 
 @operation('lvm.mirror.end', version=VERSION)
 def mirror_end(agent: 'Agent', vg: str, lv: str) -> Json:
-    """Take a volume out of use again that was activated to be mirrored.
+    """Deactivate a volume that was activated to be mirrored.
 
-    One that somebody has opened meanwhile stays active.
+    A volume that is open by now stays active.
     """
     vg, lv = _names(vg, lv)
     _, volume = reports.find(vg, lv)
@@ -126,7 +127,7 @@ def mirror_status(agent: 'Agent', vg: str, lv: str,
                   request: str = '') -> Json:
     """Return how many copies a volume has, and how complete they are."""
     vg, lv = _names(vg, lv)
-    # Looked at before the report: a change that ends in between is in it.
+    # Read before the report: a change that ends in between is in the report.
     running, error = agent.volumes.look((vg, lv), request)
     group, volume = reports.find(vg, lv)
     return {'running': running, 'error': error, 'copies': volume.copies,
@@ -139,7 +140,7 @@ def mirror_status(agent: 'Agent', vg: str, lv: str,
 def migrate_begin(agent: 'Agent', vg: str, lv: str, source: str,
                   destination: str | None = None, request: str = '',
                   dry_run: bool = False) -> Json:
-    """Begin to move the data of a volume off a physical volume, or go on.
+    """Begin or resume to move the data of a volume off a physical volume.
 
     :param destination: LVM chooses when it is ``None``
     :param request: names this request, whose failure is told by its name
@@ -162,10 +163,10 @@ def migrate_begin(agent: 'Agent', vg: str, lv: str, source: str,
 @operation('lvm.migrate.status', version=VERSION)
 def migrate_status(agent: 'Agent', vg: str, lv: str, source: str,
                    request: str = '') -> Json:
-    """Return how far a move is, and have LVM go on with it.
+    """Return the progress of a move, and have LVM resume it if it stopped.
 
-    After a restart of the node nobody else tells LVM to, and none tells an
-    agent that is new what the former one has begun.
+    After a restart of the node nothing else makes LVM resume it, and a new
+    process of the agent does not know what the previous one has begun.
     """
     vg, lv = _names(vg, lv)
     _checked(lvm.check_device, source, 'source')

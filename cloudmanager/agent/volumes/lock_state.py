@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who holds which locks of shared volume groups now.
+"""Reading who holds the locks of shared volume groups.
 
-Where sanlock of the node is away its leases are still read from the device,
-but nothing is told of who lives.
+If sanlock does not run on the node, its leases are still read from the device,
+but they do not tell which hosts are alive.
 """
 
 import dataclasses
@@ -18,17 +18,17 @@ from cloudmanager.domain import locks
 LOG = logging.getLogger(__name__)
 _DEVICES = pathlib.Path('/sys/block')
 _MIB = 1024 ** 2
-# What sanlock takes if it is not told: bytes of a sector and of a lease.
+# sanlock's defaults: bytes of a sector and of a lease.
 _SECTOR = 512
 
 
 @dataclasses.dataclass(frozen=True)
 class _Daemon:
-    """What sanlock of the node tells.
+    """The report of the node's sanlock.
 
-    :ivar blocks: objects of its report
-    :ivar now: its clock, in seconds
-    :ivar trouble: why it tells nothing; empty otherwise
+    :ivar blocks: objects of the report
+    :ivar now: sanlock's clock, in seconds
+    :ivar trouble: why there is no report; empty otherwise
     """
 
     blocks: tuple[lock_reports.Block, ...] = ()
@@ -37,12 +37,12 @@ class _Daemon:
     trouble: str = ''
 
     def space(self, name: str) -> lock_reports.Block | None:
-        """Return what it tells of a lockspace, if it is in it."""
+        """Return the object of a lockspace that sanlock has joined, if any."""
         return next((block for block in self.blocks
                      if block.head.startswith(f's {name}:')), None)
 
     def orphans(self, name: str) -> set[str]:
-        """Return the locks that it keeps for processes that are gone."""
+        """Return the locks that sanlock keeps for processes that are gone."""
         return {block.head.split(':')[1] for block in self.blocks
                 if block.head.startswith(f'r {name}:')
                 and block.head.endswith(' ORPHAN')}
@@ -52,9 +52,9 @@ def read(group: str | None = None,
          volume: str | None = None) -> list[locks.Lockspace]:
     """Return the locks of the shared volume groups of the node.
 
-    :param group: name of the one that is asked for; all when ``None``
-    :param volume: name of the volume whose lock is asked for, likewise
-    :raises CommandFailed: LVM is not there, or its report cannot be read
+    :param group: name of the group; all groups when ``None``
+    :param volume: name of the volume whose lock to read; all when ``None``
+    :raises CommandFailed: LVM is not installed, or its report cannot be read
     """
     texts = [commands.run(*words).out for words in lock_reports.COMMANDS]
     try:
@@ -83,7 +83,7 @@ def _ask() -> _Daemon:
 
 
 def _active() -> set[str]:
-    """Return the ids of the devices of LVM that there are."""
+    """Return the ids of LVM's active devices."""
     found = set()
     for path in _DEVICES.glob('dm-*/dm/uuid'):
         try:
@@ -130,24 +130,24 @@ def _space(group: lock_reports.SharedGroup, daemon: _Daemon,
 
 
 def _trouble(own: lock_reports.Block | None) -> str:
-    """Return why a lockspace does not serve to judge others by."""
+    """Return why a lockspace's view of other hosts is not reliable."""
     if own is None:
         return ('the node has not joined the lockspace of the group '
                 '(vgchange --lockstart)')
     if len(own.head.split()) > 2:
-        # ADD, REM: on the way in or out.
+        # ADD and REM: the node is joining or leaving.
         return 'the node is just joining or leaving the lockspace'
     if (own.number('renew_fail') or own.number('space_dead')
             or own.number('killing_pids')
             or own.number('renewal_last_result') != 1):
-        # Slow storage: others seem silent, too, and write all the same.
+        # With slow storage, others seem silent, too, but still write.
         return ('the node itself cannot renew its lease in time; if its '
                 'storage is slow, a longer io_timeout of lvmlockd helps')
     return ''
 
 
 def _options(own: lock_reports.Block | None) -> tuple[tuple[str, ...], int]:
-    """Return how leases are laid out, as options, and bytes of each."""
+    """Return the layout of leases, as options, and the bytes of each."""
     sector = (own.number('sector_size') if own else None) or _SECTOR
     align = (own.number('align_size') if own else None) or lock_reports.ALIGN
     if (sector, align) == (_SECTOR, lock_reports.ALIGN):
@@ -173,8 +173,8 @@ def _leases(group: lock_reports.SharedGroup, path: str,
             return members, {}
         return members, lock_reports.lock_holders(
             dump(places[volume], align))
-    # Behind the leases of hosts there are 64 that nobody uses, and those
-    # of all groups and of the group itself.
+    # After the leases of hosts come 64 unused ones, the one for all groups
+    # and the one for this group.
     last = max((*places.values(), 67 * align))
     return members, lock_reports.lock_holders(dump(0, last + align))
 
@@ -195,8 +195,8 @@ def _with_life(name: str, members: list[locks.Member], daemon: _Daemon,
         key = member.host_id, member.generation
         known = seen.get(key)
         live = known.number('last_live') if known else None
-        # A lease that was renewed since sanlock has looked is that of one
-        # who lives.
+        # If the lease was renewed after sanlock's last look, its host is
+        # alive.
         silent = None
         if known is not None and live:
             same = known.number('timestamp') == member.timestamp
@@ -207,15 +207,15 @@ def _with_life(name: str, members: list[locks.Member], daemon: _Daemon,
 
 
 def release(space: locks.Lockspace, member: locks.Member) -> None:
-    """Give back the lease of a host that is proven to be gone.
+    """Release the lease of a host that is proven to be off.
 
-    With it all that the host held is free. It is the one lease that no
-    living host writes, so nobody is in the way.
+    This frees all locks of that host. No running host writes this lease, so
+    there is no conflict.
 
-    :raises CommandFailed: sanlock could not
+    :raises CommandFailed: sanlock failed
     """
     LOG.warning('The lease of %(name)s (id %(id)d, generation %(number)d) '
-                'in lockspace %(space)s is given back.', {
+                'in lockspace %(space)s is released.', {
                     'name': member.name, 'id': member.host_id,
                     'number': member.generation, 'space': space.name})
     own = lock_reports.blocks(

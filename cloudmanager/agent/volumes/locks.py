@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations on locks of shared volume groups that conductors ask for."""
+"""Operations on locks of shared volume groups that conductors request."""
 
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,8 @@ def report(agent: 'Agent', group: str | None = None,
            volume: str | None = None) -> Json:
     """Return who holds the locks of shared volume groups.
 
-    :param group: name of the one that is asked for; all when ``None``
-    :param volume: name of the volume whose lock is asked for, likewise
+    :param group: name of the group; all groups when ``None``
+    :param volume: name of the volume whose lock to read; all when ``None``
     """
     for text, what in ((group, 'group'), (volume, 'volume')):
         if text is not None:
@@ -40,15 +40,15 @@ def report(agent: 'Agent', group: str | None = None,
 @operation('locks.release', version=VERSION)
 def release(agent: 'Agent', group: str, host_id: int, generation: int,
             timestamp: int) -> Json:
-    """Free all that a host holds in a group, which is proven to be off.
+    """Free all locks in a group that belong to a host proven to be off.
 
-    The proof is the conductor's. What is seen here must not speak against
-    it: the host must be the one that was meant, and silent.
+    The conductor has the proof. It must not contradict what is seen here: the
+    host must have the given generation, and must be silent.
 
-    :param generation: of the host when the proof was got
-    :param timestamp: of its last renewal, likewise
-    :returns: ``released``: false when it had left already
-    :raises LocksHeld: it is another one meanwhile, or lives
+    :param generation: generation of the host at the time of the proof
+    :param timestamp: time of its last renewal at the time of the proof
+    :returns: ``released``: false when the host had left already
+    :raises LocksHeld: the host has another generation by now, or is alive
     """
     _name(group, 'group')
     for value in (host_id, generation, timestamp):
@@ -87,7 +87,7 @@ def _look(group: str) -> locks.Lockspace:
 
     :raises VolumeGroupNotFound: there is no such shared group
     """
-    # No volume has this name, so that no locks of volumes are read.
+    # No volume has an empty name, so no locks of volumes are read.
     found = lock_state.read(group, '')
     if not found:
         raise exception.VolumeGroupNotFound(group=group)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What LVM says now."""
+"""Reading the present state of LVM."""
 
 from cloudmanager.agent import commands
 from cloudmanager.common import exception
@@ -7,7 +7,7 @@ from cloudmanager.domain import lvm
 from cloudmanager.domain import lvm_reports
 from cloudmanager.domain import lvm_rules
 
-# With this status LVM tells of what it can, and that there was more.
+# With this status LVM reports what it can, and that something is missing.
 _PARTLY = 5
 _CODES = (0, _PARTLY)
 
@@ -15,7 +15,7 @@ _CODES = (0, _PARTLY)
 def read() -> list[lvm.VolumeGroup]:
     """Return all volume groups of the node.
 
-    :raises CommandFailed: LVM is not there, or its report cannot be read
+    :raises CommandFailed: LVM is not installed, or its report cannot be read
     """
     texts = [_report(*words) for words in lvm_reports.COMMANDS]
     try:

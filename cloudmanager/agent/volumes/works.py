@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changes of volumes that take longer than a request may.
 
-Each runs in a thread. LVM commits a change as a whole, so one that ends with
-the agent is either done or not begun, and the next report tells which.
+Each change runs in a thread. LVM commits a change as a whole. So a change that
+is interrupted by the end of the agent is either done or not begun, and the
+next report shows which.
 """
 
 from collections.abc import Callable
@@ -23,10 +24,10 @@ Key = tuple[str, str]
 class Work:
     """A change.
 
-    :ivar request: which request began it
+    :ivar request: the request that began it
     :ivar is_running: whether its command has not ended yet
     :ivar error: why it failed, if it did
-    :ivar seen: how far a move was when it last went on
+    :ivar seen: the progress of a move when it last changed
     :ivar seen_at: when that was, by the monotonic clock
     """
 
@@ -37,9 +38,9 @@ class Work:
     seen_at: float = dataclasses.field(default_factory=clock.monotonic)
 
     def is_stalled(self, percent: float | None, seconds: float) -> bool:
-        """Tell whether a move has not gone on for some time.
+        """Tell whether a move has made no progress for some time.
 
-        :param percent: how far it is now
+        :param percent: its progress now
         """
         if percent is not None and percent != self.seen:
             self.seen, self.seen_at = percent, clock.monotonic()
@@ -56,12 +57,12 @@ class Works:
     def look(self, key: Key, request: str) -> tuple[bool, str | None]:
         """Return whether a volume is being changed, and why it failed.
 
-        :param request: only its own failure is told
+        :param request: only a failure of this request is returned
         """
         work = self._works.get(key)
         if work is None:
             return False, None
-        # In this order: the error is there before the work has ended.
+        # Read this first: the error is stored before the work ends.
         running = work.is_running
         return running, work.error if work.request == request else None
 
@@ -74,10 +75,10 @@ class Works:
 
     def begin(self, key: Key, request: str,
               change: Callable[[], object]) -> None:
-        """Begin a change, unless one of the volume runs.
+        """Begin a change, unless a change of the volume is running.
 
-        :param request: names what it is done for
-        :param change: does it; what it raises is kept
+        :param request: the request that the change is for
+        :param change: makes the change; its error is stored
         """
         with self._lock:
             known = self._works.get(key)
@@ -101,7 +102,7 @@ class Works:
                         '%(why)s', {'volume': '/'.join(key),
                                     'why': exc.message})
         except Exception:
-            # Boundary of the thread: whoever asks must not wait for ever.
+            # Boundary of the thread: the caller must not wait for ever.
             LOG.exception('Changing logical volume %s failed.',
                           '/'.join(key))
             work.error = operations.INTERNAL
