@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a policy says of the audits of an aggregate."""
+"""The policy for the audits of an aggregate."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -15,7 +15,7 @@ LIMITS = ('threshold', 'minimum_gain', 'source_floor', 'max_load',
 
 
 class Mode(enum.StrEnum):
-    """What is done about an aggregate by itself."""
+    """What is done about an aggregate without a request."""
 
     OFF = 'off'
     #: Audits are made, and their moves are left to an operator.
@@ -27,12 +27,12 @@ class Mode(enum.StrEnum):
 class Policy:
     """The policy of one aggregate.
 
-    :ivar interval: seconds between audits; ``cron`` says when without it
-    :ivar maintenance_windows: when servers are moved; always without any
+    :ivar interval: seconds between audits; if ``None``, ``cron`` says when
+    :ivar maintenance_windows: when servers may be moved; always if empty
     :ivar quiet_hours: when nothing is audited and no servers are moved
-    :ivar limits: of audits, by name; what is not in it is configured
-    :ivar max_moves_per_day: servers that are moved by themselves within 24
-        hours at most
+    :ivar limits: limits of audits by name; the configuration has the others
+    :ivar max_moves_per_day: the most servers that are moved within 24 hours
+        without a request
     """
 
     mode: Mode = Mode.OFF
@@ -46,7 +46,7 @@ class Policy:
 
     @classmethod
     def from_row(cls, row: Mapping[str, object] | None) -> 'Policy':
-        """Return the policy of a row of the database, or none."""
+        """Return the policy in a row of the database."""
         if row is None:
             return cls()
         document = cast(Mapping[str, object], row['document'])
@@ -66,16 +66,16 @@ class Policy:
                   due: datetime.datetime | None) -> datetime.datetime:
         """Return when the next audit is due, later than now.
 
-        :param due: when the last one was
+        :param due: when the last one was due
         """
         return schedules.following(self.interval, self.cron, now, due)
 
     def is_quiet(self, now: datetime.datetime) -> bool:
-        """Tell whether nothing is done now."""
+        """Tell whether a time is in the quiet hours."""
         return schedules.inside(self.quiet_hours, now)
 
     def why_not_moved(self, now: datetime.datetime) -> str:
-        """Return why no servers are moved by themselves now, or ''."""
+        """Return why no servers are moved without a request now, or ''."""
         if self.mode != Mode.AUTOMATIC:
             return f'the mode of the policy is {self.mode}'
         if self.frozen:

@@ -5,35 +5,35 @@ import enum
 
 
 class AuditStatus(enum.StrEnum):
-    """How far an audit is."""
+    """The status of an audit."""
 
     PENDING = 'PENDING'
     ONGOING = 'ONGOING'
-    #: It is made; some of its moves may have been carried out.
+    #: It has ended; some of its moves may have been carried out.
     DONE = 'DONE'
-    #: It was not made, or some of its moves failed.
+    #: It could not be made, or some of its moves failed.
     FAILED = 'FAILED'
     APPLYING = 'APPLYING'
     APPLIED = 'APPLIED'
-    #: The cloud has changed since, so its moves are of no use any more.
+    #: The cloud has changed since, so its moves are no longer valid.
     STALE = 'STALE'
 
 
-#: Audits that somebody waits for.
+#: Statuses of audits that have not ended.
 UNMADE = (AuditStatus.PENDING, AuditStatus.ONGOING)
-#: Audits whose moves may be carried out, if there are some.
+#: Statuses of audits whose moves may be carried out.
 APPLICABLE = (AuditStatus.DONE, AuditStatus.FAILED)
 
 
 class MoveState(enum.StrEnum):
-    """What has become of a move of an audit."""
+    """The state of a move of an audit."""
 
     PLANNED = 'PLANNED'
     DONE = 'DONE'
     FAILED = 'FAILED'
-    #: Its server was deleted meanwhile.
+    #: Its server was deleted in the meantime.
     SKIPPED = 'SKIPPED'
 
 
-#: Moves that may be carried out yet.
+#: States of moves that may still be carried out.
 OPEN = (MoveState.PLANNED, MoveState.FAILED)

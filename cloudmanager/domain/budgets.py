@@ -9,10 +9,10 @@ MAX = 100_000
 
 
 def read(text: object) -> int | None:
-    """Return the budget that a metadata value says, ``None`` without one.
+    """Return the budget in a metadata value, or ``None``.
 
-    What is no number sets no budget: a slip of a tenant must not keep a host
-    from being emptied.
+    A value that is not a number sets no budget: a typing error of a tenant
+    must not keep a host from being emptied.
     """
     found = str(text if text is not None else '')
     if not (found.isascii() and found.isdigit() and len(found) <= 6):
@@ -22,11 +22,11 @@ def read(text: object) -> int | None:
 
 def why_spent(most: int | None, moves: int, project: str,
               project_most: int | None, project_moves: int) -> str:
-    """Return why a server must not be moved once more, or ''.
+    """Return why a server must not be moved again, or ''.
 
-    :param most: moves of the server in a day, ``None`` for any
-    :param moves: those of the last day
-    :param project: its project, of which the others are
+    :param most: allowed moves of the server in a day, ``None`` for no limit
+    :param moves: its moves in the last day
+    :param project: its project, to which the other two values belong
     """
     if most is not None and moves >= most:
         return f'its budget of {most} moves a day is used up'

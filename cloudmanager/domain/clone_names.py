@@ -6,15 +6,15 @@ import itertools
 import re
 
 DEFAULT = '{name}-clone-{number}'
-#: As many characters as Nova takes.
+#: The longest name in characters that Nova accepts.
 MAX_LENGTH = 255
 _PLACE = re.compile(r'\{(name|number)\}')
 
 
 def check(pattern: str) -> str:
-    """Return a pattern that names can be made of.
+    """Check a pattern of names, and return it.
 
-    :raises ValueError: none can be made of this one
+    :raises ValueError: no names can be made of it
     """
     rest = _PLACE.sub('', pattern)
     if '{' in rest or '}' in rest:
@@ -27,7 +27,7 @@ def check(pattern: str) -> str:
 
 
 def tells_apart(pattern: str) -> bool:
-    """Tell whether several names can be made of a pattern."""
+    """Tell whether a pattern gives each clone a different name."""
     return '{number}' in pattern
 
 
@@ -40,8 +40,8 @@ def make(pattern: str, name: str, count: int,
          taken: Collection[str]) -> list[str]:
     """Return names that are not taken, by the lowest numbers.
 
-    :param name: of what is cloned; cut where a name would be too long
-    :param taken: names that others have
+    :param name: name of the source; cut if the result would be too long
+    :param taken: names that are in use
     """
     if not tells_apart(pattern):
         return [_fit(pattern, name, 1)]

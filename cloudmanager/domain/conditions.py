@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The condition of a node: one table, no I/O.
 
-A condition follows from what is known of the node; ``decide`` looks the
-facts up in ``TABLE``, whose first row that fits holds. Who learns something
-new of a node writes it to the database and calls
-``cloudmanager.db.conditions.refresh``; nobody else sets conditions.
+A condition follows from what is known about the node: ``decide`` finds the
+first row of ``TABLE`` that fits the facts. Code that learns something new
+about a node stores it in the database and calls
+``cloudmanager.db.conditions.refresh``; nothing else sets conditions.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ HYPERVISOR = 'hypervisor'
 
 
 class Compute(enum.Enum):
-    """What Nova says of the nova-compute of a node."""
+    """What Nova says about the nova-compute of a node."""
 
     NONE = 'none'           # the node is no compute host
     UNSEEN = 'unseen'       # not bound to Nova, or there is no cloud
@@ -42,7 +42,7 @@ class Power(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a condition depends on, besides the one before.
+    """Everything that a condition depends on, except the previous condition.
 
     :ivar task: whether a task acts on the node or its host
     :ivar off_wanted: whether the node was switched off through this service
@@ -58,9 +58,9 @@ class Facts:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the table; what is ``None`` may be anything.
+    """One row of the table; a fact that is ``None`` may have any value.
 
-    :ivar condition: what it comes to; ``None`` leaves it as it is
+    :ivar condition: the new condition; ``None`` keeps the present one
     :ivar reason: why, with the present name in Nova as ``%(host)s``
     :ivar current: the conditions that the row applies to
     """
@@ -76,7 +76,7 @@ class Row:
     current: frozenset[int] | None = None
 
     def fits(self, current: int, facts: Facts) -> bool:
-        """Tell whether the row says something of these facts."""
+        """Tell whether the row applies to some facts."""
         sets = ((self.compute, facts.compute), (self.power, facts.power),
                 (self.current, current))
         flags = ((self.task, facts.task), (self.active, facts.active),
@@ -98,7 +98,7 @@ _KNOWN_NOT_UP = _NOT_UP - _SILENT
 _OUT = _in(OUT_OF_SERVICE)
 
 TABLE = (
-    # Flags go first: they are what an operator has said.
+    # Flags have precedence: an operator has set them.
     Row(OUT_OF_SERVICE, 'It is not active.', active=False),
     Row(RESERVED, 'It is reserved, but its nova-compute is enabled.',
         compute=_in(Compute.UP), reserved=True),
@@ -107,7 +107,7 @@ TABLE = (
     # Out of service ends when nova-compute is enabled and up.
     Row(None, None, compute=_NOT_UP, current=_OUT),
 
-    # Nodes of which Nova says nothing follow their power.
+    # The condition of nodes that Nova says nothing about follows their power.
     Row(None, None, compute=_SILENT, task=True),
     Row(ENABLED, None, compute=_SILENT, power=_in(Power.ON)),
     Row(None, None, compute=_SILENT, current=_OUT),
@@ -117,7 +117,7 @@ TABLE = (
         compute=_SILENT, power=_in(Power.OFF)),
     Row(ALARM, 'Its power state cannot be read.', compute=_SILENT,
         power=_in(Power.UNKNOWN)),
-    # It was in reserve and is not; nothing says what it is instead.
+    # The node is no longer in reserve; nothing says what it is instead.
     Row(OUT_OF_SERVICE, None, compute=_SILENT, current=_in(RESERVED)),
     Row(None, None, compute=_SILENT),
 
@@ -146,7 +146,7 @@ TABLE = (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verdict:
-    """A condition, and why it is so where there is something to say."""
+    """A condition, and the reason for it, if there is one."""
 
     condition: int
     reason: str | None
@@ -156,8 +156,8 @@ def decide(current: int, facts: Facts,
            host: str | None = None) -> Verdict | None:
     """Return what follows from the facts.
 
-    :param current: the condition before
-    :param host: what Nova calls the compute host now
+    :param current: the present condition
+    :param host: Nova's present name of the compute host
     :returns: ``None`` when condition and reason stay as they are
     """
     row = next(row for row in TABLE if row.fits(current, facts))

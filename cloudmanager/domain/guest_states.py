@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""States of guests on a node, as agents tell of them."""
+"""States of guests on a node, as agents report them."""
 
 RUNNING, PAUSED, SUSPENDED = 'running', 'paused', 'suspended'
 STOPPING, STOPPED = 'stopping', 'stopped'

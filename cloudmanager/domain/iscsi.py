@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""iSCSI: portals, names of targets, and what ``iscsiadm`` tells of them.
+"""iSCSI: portals, names of targets, and the output of ``iscsiadm``.
 
-Requests and storages are both to be doubted: what has not the form that it
-must have is refused, or left out of what a storage has told.
+Neither requests nor storages are trusted: malformed values are refused in
+requests, and left out of the answers of storages.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ import re
 from cloudmanager.domain import host_names
 
 PORT = 3260
-#: So many targets one storage can have.
+#: How many targets one storage can have.
 MAX_TARGETS = 10_000
 #: Forms of names of targets (RFC 7143, section 4.2.7). No character of them
 #: means anything in a path or to a program.
@@ -67,7 +67,7 @@ class Path:
 class Session:
     """A login that the kernel keeps.
 
-    :ivar number: by which the kernel knows it
+    :ivar number: its number in the kernel
     """
 
     number: int
@@ -109,7 +109,7 @@ def check_target(text: object) -> str:
 def full_name(name: object, prefix: str) -> str:
     """Return the full name of a target.
 
-    :param prefix: of names that are told without theirs
+    :param prefix: the prefix of names that are given without one
     :raises ValueError: it is none, or too long
     """
     found = check_target(name)
@@ -147,10 +147,10 @@ def _paths(lines: Iterable[str],
 
 
 def found(text: str) -> list[Path]:
-    """Return what a storage has, as ``iscsiadm`` prints it.
+    """Return the targets of a storage from the output of ``iscsiadm``.
 
-    Lines that tell of no target on a portal that can be reached are left
-    out, as are those beyond ``MAX_TARGETS``.
+    Lines without a target on a reachable portal are left out, and so are
+    targets beyond ``MAX_TARGETS``.
     """
     told = {path for _, path in _paths(text.splitlines(), _FOUND)
             if _is_reachable(path.portal)}
@@ -167,7 +167,7 @@ def by_portal(paths: Iterable[Path], prefix: str = ''
               ) -> dict[str, list[str]]:
     """Return names of targets by their portals, both in order.
 
-    :param prefix: that names are told without
+    :param prefix: a prefix to remove from the names
     """
     told: dict[str, list[str]] = {}
     for path in sorted(set(paths)):

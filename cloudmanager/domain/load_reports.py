@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What agents report of the load of a node and of its guests.
+"""The load of a node and of its guests, as agents report it.
 
-Values are averages over the time since the last report. What cannot be had
-is ``None``, and the reason is told.
+Values are averages over the time since the last report. A value that cannot be
+read is ``None``, and a reason is given.
 """
 
 from collections.abc import Mapping
@@ -38,17 +38,17 @@ GUEST = {
     DISK_READ_MB: 'MiB a second that it read',
     DISK_WRITE_MB: 'MiB a second that it wrote',
 }
-#: Guests of one node that are kept; nobody has more.
+#: The most guests of one node; no node has more.
 MAX_GUESTS = 4096
 _MAX_REASON = 200
-# Beyond this it is a mistake, whatever is measured.
+# Any larger value is an error, whatever is measured.
 _MOST = 1e12
 
 Values = dict[str, float | None]
 
 
 def _values(found: object, names: Mapping[str, str]) -> Values | None:
-    """Return what is right of some values; the others are ``None``."""
+    """Return the valid ones of some values; the others are ``None``."""
     if not isinstance(found, dict):
         return None
     values: Values = {}
@@ -70,9 +70,9 @@ def _is_id(key: object) -> bool:
 
 def check(found: object) -> tuple[Values, dict[str, Values],
                                   dict[str, str]] | None:
-    """Return the load in a report, without what cannot be right.
+    """Return the load in a report, without values that cannot be right.
 
-    :param found: from anywhere
+    :param found: the load, not trusted
     :returns: values of the node, of its guests by their ids, and reasons why
         something is not known, by its name; ``None`` if it is no load
     """

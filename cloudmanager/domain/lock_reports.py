@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what sanlock tells of its leases, and LVM of its locks."""
+"""Reads sanlock's reports on leases, and LVM's on locks."""
 
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ import re
 from cloudmanager.common.json_types import JsonObject
 from cloudmanager.domain import locks
 
-#: What makes the two texts that ``shared_groups`` reads. Nothing is locked
-#: for them: a daemon that is gone keeps nobody from looking.
+#: The commands of the two texts that ``shared_groups`` reads. They take no
+#: locks, so they work without lvmlockd.
 COMMANDS = (
     ('vgs', '--readonly', '--reportformat', 'json', '--options',
      'vg_name,vg_uuid,vg_lock_type'),
@@ -19,7 +19,7 @@ COMMANDS = (
      'vg_uuid,lv_name,lv_uuid,lv_lockargs'))
 #: Kinds of locks that LVM knows, of which ``SANLOCK`` is read here.
 SANLOCK = 'sanlock'
-#: Bytes that sanlock keeps for each lease where nothing else is said.
+#: Bytes of each lease, by default.
 ALIGN = 1024 ** 2
 _UNUSED = '#unused'
 _OFFSET = re.compile(r'[0-9.]+:(\d+)')
@@ -131,7 +131,7 @@ def members(text: str) -> list[locks.Member]:
 def lock_holders(text: str) -> dict[str, tuple[locks.Holder, ...]]:
     """Return the locks that ``sanlock direct dump`` tells of, by name.
 
-    Holders are those that once got it, alive or not.
+    Holders are all hosts that once got a lock, alive or not.
 
     :raises ValueError: it is not what sanlock writes
     """

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Locks of shared volume groups, as sanlock keeps them.
 
-Each host that uses a group has an id in its lockspace, and shows that it
-lives by renewing the lease of that id. A lock belongs to an id in one of its
-generations; a host that comes back has another generation, and none of the
+Each host that uses a group has an id in its lockspace, and shows that it is
+alive by renewing the lease of that id. A lock belongs to an id and one of its
+generations. A host that comes back has another generation, and none of the
 locks that it held before.
 """
 
@@ -25,11 +25,11 @@ _ID = re.compile(r'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.')
 
 
 class Verdict(enum.StrEnum):
-    """What can be said of a holder of a lock.
+    """What is known about a holder of a lock.
 
-    * ``HELD``: it lives, or may live
-    * ``SILENT``: it does not renew its lease; proof of its death is wanting
-    * ``FREE``: it is gone, and whoever asks gets the lock
+    * ``HELD``: it is or may be alive
+    * ``SILENT``: it does not renew its lease, but is not proven to be off
+    * ``FREE``: it is gone, and any host that requests the lock gets it
     """
 
     HELD = 'held'
@@ -95,7 +95,7 @@ class Lock:
 
     @property
     def about(self) -> str:
-        """What it is a lock of, in words."""
+        """The object that it locks, in words."""
         return (f'volume {self.volume}' if self.volume
                 else _OTHERS.get(self.name, self.name))
 
@@ -107,7 +107,7 @@ class Lockspace:
     :ivar path: of the device that has them
     :ivar own_id: id of the reporting host; ``None`` when it has none
     :ivar io_timeout: of sanlock, in seconds
-    :ivar trouble: why what it tells is not to be built on; empty otherwise
+    :ivar trouble: why its view of other hosts is not reliable; else empty
     """
 
     group: str
@@ -130,7 +130,7 @@ class Lockspace:
                 and member.silent >= SILENT_TIMEOUTS * self.io_timeout)
 
     def judge(self, holder: Holder) -> tuple[Verdict, str]:
-        """Tell what can be said of the holder of a lock, and why."""
+        """Return a verdict on the holder of a lock, and the reason."""
         member = self.member(holder.host_id)
         if member is None or member.generation < holder.generation:
             return (Verdict.HELD, f'its owner, id {holder.host_id} of '

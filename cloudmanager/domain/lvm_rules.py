@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may be done to logical volumes, and by which commands.
+"""Which changes of logical volumes are allowed, and their commands.
 
-Agents decide by it on a fresh report just before they act, and conductors
-before there is a task, so that both say the same.
+Agents apply these rules to a new report just before they act, and conductors
+before they create a task, so that both come to the same result.
 """
 
 from collections.abc import Collection
@@ -25,7 +25,7 @@ class Change:
     :ivar command: its words; empty when there is nothing to do
     :ivar size: bytes that are written
     :ivar removed: physical volumes whose copies are given up
-    :ivar resumes: whether it only goes on with what is under way
+    :ivar resumes: whether it only resumes a change that has begun before
     """
 
     command: tuple[str, ...]
@@ -39,7 +39,7 @@ def find_group(groups: Sequence[lvm.VolumeGroup],
     """Return the one volume group of a name.
 
     :raises VolumeGroupNotFound: there is none
-    :raises Conflict: there are several, which LVM cannot tell apart either
+    :raises Conflict: there are several; LVM cannot tell them apart either
     """
     found = [group for group in groups if group.name == name]
     if not found:
@@ -96,7 +96,7 @@ def _free(group: lvm.VolumeGroup,
 
 
 def mirror(group: lvm.VolumeGroup, name: str, copies: int) -> Change:
-    """Return how a volume comes to keep so many copies of its data.
+    """Return the change that makes a volume keep so many copies of its data.
 
     :param copies: in all; 1 ends mirroring
     :raises LogicalVolumeNotFound: there is no such volume
@@ -128,15 +128,15 @@ def mirror(group: lvm.VolumeGroup, name: str, copies: int) -> Change:
 
 def _given_up(group: lvm.VolumeGroup, volume: lvm.LogicalVolume,
               number: int) -> tuple[str, ...]:
-    """Return the devices of the copies that are given up.
+    """Return the devices of the copies to remove.
 
-    They are named to LVM: left to itself it may want to give up the one
-    complete copy, and refuses.
+    The command has to name them: otherwise LVM may choose the only complete
+    copy, and then refuse.
 
-    :raises LogicalVolumeState: too few would be complete
+    :raises LogicalVolumeState: too few complete copies would be left
     """
     legs = group.legs(volume)
-    # The last ones first, and before those what is not complete.
+    # Incomplete copies first, then the last ones.
     order = sorted(range(len(legs)), key=lambda index: (
         legs[index].is_out_of_sync, index), reverse=True)
     left = [legs[index] for index in order[number:]]
@@ -151,10 +151,10 @@ def _check_room(group: lvm.VolumeGroup, volume: lvm.LogicalVolume,
                 added: int) -> None:
     """Check that there is room for more copies.
 
-    Each copy has an extent of metadata besides, that of the first one
-    included, and no two copies share a device.
+    Each copy, including the first, needs one more extent for metadata, and no
+    two copies may share a device.
 
-    :raises LogicalVolumeState: there is none
+    :raises LogicalVolumeState: there is not enough room
     """
     extent = group.extent
     own = group.devices_of(volume)
@@ -209,9 +209,9 @@ def move(group: lvm.VolumeGroup, name: str, source: str,
 
 def _check_devices(group: lvm.VolumeGroup, volume: lvm.LogicalVolume,
                    source: str, destination: str | None, size: int) -> None:
-    """Check where data come from and go to.
+    """Check the source and the destination of a move.
 
-    :raises LogicalVolumeState: they cannot
+    :raises LogicalVolumeState: one of them cannot be used
     """
     for device in filter(None, (source, destination)):
         if group.device(device) is None:
@@ -221,7 +221,7 @@ def _check_devices(group: lvm.VolumeGroup, volume: lvm.LogicalVolume,
         raise _refusal(volume, f'it has no data on {source}')
     if source == destination:
         raise _refusal(volume, f'its data are on {source} already')
-    # Copies of a mirrored volume must not come to lie on one device.
+    # Two copies of a mirrored volume must not get onto the same device.
     taken = {source, *(piece.device for leg in group.legs(volume)
                        if not group.bytes_on(leg, source)
                        for piece in group.pieces(leg))}

@@ -24,13 +24,13 @@ CPU_MODE, LOG_REDIRECTION = 'cpu_mode', 'log_redirection'
 CONTROLLER = 'controller'
 SWITCHES = (SNMP, SSH, NODESAFE, DCC)
 MODES = (*SWITCHES, CPU_MODE, LOG_REDIRECTION, CONTROLLER)
-#: Those that are configuration of components; DCC is over them.
+#: Modes that configure components; they can only be set while DCC is on.
 COMPONENTS = (CPU_MODE, LOG_REDIRECTION, CONTROLLER)
 CUSTOM = 'custom'
 CPU_MODES = (None, 'host-passthrough', 'host-model', CUSTOM)
 CPU_MODEL = re.compile(r'[A-Za-z0-9][A-Za-z0-9._+-]{0,63}')
 UUID = re.compile('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
-#: What holds of a node that nobody has said anything about.
+#: The settings of a node for which no mode was ever set.
 DEFAULTS: dict[str, object] = {DCC: True}
 
 Settings = dict[str, object]
@@ -75,10 +75,10 @@ def _check_value(mode: str, value: object) -> None:
 
 
 def check(settings: object) -> Settings:
-    """Return settings that are right.
+    """Check settings, and return them.
 
-    :param settings: from anywhere
-    :raises Invalid: they are not
+    :param settings: the settings, not trusted
+    :raises Invalid: they are not valid
     """
     if not isinstance(settings, dict):
         raise exception.Invalid(reason='Settings must be an object.')

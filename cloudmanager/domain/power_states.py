@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Power states. What cannot be read is unknown, which is never off."""
+"""Power states. A state that cannot be read is unknown, never off."""
 
 from collections.abc import Iterable
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a list asks for, free of both HTTP and SQL.
+"""The query of a list, independent of both HTTP and SQL.
 
 The API parses a query string into these values in one place
 (``api/filters``) and the database applies them in one place

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When something is done again and again, and when it is not. All in UTC."""
+"""Schedules of repeated work, and windows of time. All times are in UTC."""
 
 from collections.abc import Iterable
 import dataclasses
@@ -16,8 +16,8 @@ MAX_CRON = 255
 class Window:
     """Hours of some days of the week.
 
-    One that ends before it begins goes on until the next day; one whose end
-    is its begin lasts 24 hours.
+    A window whose end is before its start ends on the next day. A window whose
+    end equals its start lasts 24 hours.
 
     :param days: on which it begins, of ``DAYS``
     :param start: as ``HH:MM``, as is ``end``
@@ -82,7 +82,7 @@ def _next_of_cron(expression: str,
     :raises ValueError: it is no cron expression
     :raises StopIteration: there is none in the next decades
     """
-    # Only who uses cron expressions needs it.
+    # Imported here, since only policies with cron expressions need it.
     import cronsim
 
     try:
@@ -98,8 +98,8 @@ def following(interval: int | None, cron: str | None,
               due: datetime.datetime | None) -> datetime.datetime:
     """Return when something is due next, later than now.
 
-    Times that were missed are not made up for. Where the clock was set back,
-    nothing waits for longer than it would have otherwise.
+    Missed times are not made up for. If the clock was set back, the wait is no
+    longer than it would have been otherwise.
 
     :param interval: seconds; without them ``cron`` says when
     :param due: when it was due last

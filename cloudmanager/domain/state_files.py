@@ -2,14 +2,14 @@
 """The file that an agent keeps on each availability storage of its node.
 
 It is one JSON object: a signed message (see ``common.signing``) and the
-checksum of its body. With the checksum anybody tells a file that was damaged;
-with the code those who have the key tell one that was forged. The body has:
+checksum of its body. The checksum shows anybody whether a file is damaged. The
+signature shows those who have the key whether a file is forged. The body has:
 
 * ``host``: the node
 * ``generation``: grows with each file that the node writes
 * ``time``: when it was written, in seconds since 1970 by the node's clock
 * ``interval``: seconds within which the next one is written
-* ``boot_id``: other after each start of the node
+* ``boot_id``: another one after each start of the node
 * ``guests``: ``id``, ``name`` and ``state`` of each (``guest_states``), or
   null, and then ``reason`` says why they are not known
 """

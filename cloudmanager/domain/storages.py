@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Availability storages of a node, as its agent is told of them."""
+"""The availability storages of a node, in the form that its agent gets."""
 
 import os
 
@@ -12,10 +12,10 @@ MAX_PATH = 1024
 
 
 def check(storages: object) -> list[JsonObject]:
-    """Return storages that are right, in the order of their ids.
+    """Check storages, and return them in the order of their ids.
 
-    :param storages: from anywhere; ``id`` and ``path`` of each
-    :raises Invalid: they are not
+    :param storages: ``id`` and ``path`` of each, not trusted
+    :raises Invalid: they are not valid
     """
     if not isinstance(storages, list) or len(storages) > MAX_STORAGES:
         raise exception.Invalid(reason='Storages must be a list, of at most '

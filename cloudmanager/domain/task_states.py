@@ -33,7 +33,7 @@ class ItemState(enum.StrEnum):
 
 
 class ItemKind(enum.StrEnum):
-    """What an item of a task is about."""
+    """The kind of object that an item of a task stands for."""
 
     SERVER = 'server'
     CLONE = 'clone'
@@ -44,9 +44,9 @@ class ItemKind(enum.StrEnum):
     LOCK = 'lock'
 
 
-#: What of the memory of items is answered: bytes that are written, how much
-#: of that is done, and how long the rest may take; which budget a move was
-#: made against.
+#: The keys in the memory of items that the API shows: bytes to write, how much
+#: of that is done, how long the rest may take, and the budget that a move has
+#: exceeded.
 SHOWN = ('size', 'percent', 'seconds_left', 'overridden')
 
 
