@@ -19,7 +19,7 @@ from cloudmanager.db import table
 
 LOG = logging.getLogger(__name__)
 _AGENT = models.Agent
-#: Columns that a report changes, unless they are as before.
+#: Columns that a report updates if their values have changed.
 VALUES = ('version', 'interface', 'operations', 'capabilities', 'generation',
           'modes', 'refused', 'guests', 'facts')
 _COLUMNS = sa.select(*_AGENT.__table__.c)
@@ -53,13 +53,13 @@ def find(context: api.Context, host: str) -> models.Row | None:
 @api.reader
 def list_contacts(context: api.Context,
                   host: str | None = None) -> list[models.Row]:
-    """Return of agents what their reports are compared with.
+    """Return the values of agents that their reports are compared with.
 
-    That is ``id``, ``host``, the keys as they are stored, ``digest``,
-    ``node_id`` of its node and ``wished``, the generation of its desired
-    state; both may be ``None``.
+    These are ``id``, ``host``, the keys in stored form, ``digest``, the
+    ``node_id`` of its node, and ``wished``, the generation of its desired
+    state. The last two may be ``None``.
 
-    :param host: of the only agent that is wanted
+    :param host: the host of a single agent to return
     """
     if host is None:
         return db_query.rows(context, _CONTACTS)
@@ -76,10 +76,10 @@ def list_agents(context: api.Context) -> list[models.Row]:
 
 @api.writer
 def enrol(context: api.Context, host: str, key: signing.Key) -> bool:
-    """Give the agent on a host a key, or a next one if it has one.
+    """Give the agent on a host a key, or a next key if it has one.
 
-    The old key stays good until the agent has signed with the new one. Of
-    several new ones the last counts.
+    The old key stays valid until the agent has signed with the new one. If
+    there are several new keys, the last one counts.
 
     :returns: whether the agent is new
     """
@@ -94,9 +94,9 @@ def enrol(context: api.Context, host: str, key: signing.Key) -> bool:
 
 @api.writer
 def revoke(context: api.Context, host: str) -> None:
-    """Forget an agent: nothing that it signs counts any more.
+    """Delete an agent: nothing that it signs is accepted any more.
 
-    :raises AgentNotFound: there is none
+    :raises AgentNotFound: there is no such agent
     """
     if not table.changed(context,
                          sa.delete(_AGENT).where(_AGENT.host == host)):
@@ -105,9 +105,9 @@ def revoke(context: api.Context, host: str) -> None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report:
-    """What is kept of a report.
+    """The part of a report that is stored.
 
-    :ivar key_id: of the key that it is signed with
+    :ivar key_id: the id of the key that signed it
     :ivar sent_at: seconds since 1970, by the clock of the node
     :ivar checked_at: when the agent has compared the modes last
     :ivar digest: of ``values``
@@ -129,10 +129,10 @@ class Report:
 
 @functools.cache
 def _update(is_known: bool) -> sa.Update:
-    """Return the statement that keeps a report, unless a newer one was.
+    """Return the statement that stores a report if it is the newest one.
 
-    One statement decides and writes, so no report counts twice, whichever
-    conductors it reaches.
+    One statement checks and writes, so no report counts twice, even if it
+    reaches several conductors.
 
     :param is_known: whether the values stay as they are
     """
@@ -158,11 +158,11 @@ _INSERT_SAMPLE = sa.insert(_SAMPLE)
 
 @api.writer
 def record(context: api.Context, reports: Sequence[Report]) -> list[bool]:
-    """Keep reports, in one transaction.
+    """Store reports, in one transaction.
 
-    :param reports: of different agents
-    :returns: whether each was kept; one is not when a newer one was, or when
-        its key or its agent is no longer known
+    :param reports: reports of different agents
+    :returns: whether each was stored; a report is not if a newer one was
+        stored before, or if its key or its agent is no longer known
     """
     now = clock.utcnow()
     kept: dict[int, bool] = {}
@@ -189,7 +189,7 @@ def record(context: api.Context, reports: Sequence[Report]) -> list[bool]:
 
 @api.writer
 def switch_key(context: api.Context, host: str, key_id: str) -> None:
-    """Let the next key of an agent take the place of the other."""
+    """Replace the key of an agent by its next key."""
     # MySQL sees what earlier assignments of the statement have written.
     row = context.session.execute(
         sa.select(_AGENT.id, _AGENT.next_key).where(
@@ -205,7 +205,8 @@ def switch_key(context: api.Context, host: str, key_id: str) -> None:
 def reencrypt(context: api.Context) -> int:
     """Encrypt all keys with the newest encryption key.
 
-    One that no present key opens is logged and left as it is.
+    A key that none of the present encryption keys decrypts is logged and left
+    as it is.
 
     :returns: how many agents were changed
     """

@@ -30,7 +30,7 @@ from cloudmanager.db import turns
 
 P = ParamSpec('P')
 R = TypeVar('R')
-#: What each function of this package takes first.
+#: The first parameter of each function of this package.
 Context = cm_context.RequestContext
 
 CONF = cfg.CONF
@@ -49,7 +49,7 @@ context_manager = enginefacade.transaction_context()
 def configure() -> None:
     """Prepare the engine from ``[database]``; call once per process.
 
-    A SQLite file is for its owner alone.
+    Only its owner can read a SQLite file.
     """
     _keep_private(sa.make_url(CONF.database.connection))
     # The yield at the end of each transaction is for eventlet.
@@ -61,7 +61,7 @@ def configure() -> None:
 def _keep_private(url: sa.URL) -> None:
     """Keep others from reading a SQLite file.
 
-    SQLite gives the files that it puts beside it the same mode.
+    SQLite creates its additional files with the same mode.
     """
     path = url.database
     if (url.get_backend_name() != 'sqlite' or not path
@@ -198,12 +198,12 @@ def again_after(*errors: type[Exception], times: int = 3
                 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Run a function again when another transaction came in between.
 
-    Constraints find what the function's own checks could not see yet; its
-    next run sees it, and says what is wrong. Stands outside of ``writer``,
-    so that the failed transaction has ended.
+    Constraints find changes that the function's own checks could not see yet.
+    Its next run sees them, and raises the right error. Put this decorator
+    outside of ``writer``, so that the failed transaction has ended.
 
-    :param errors: what the constraints raise
-    :param times: most runs; the last one lets the error through
+    :param errors: the errors that the constraints raise
+    :param times: the most runs; the last one lets the error through
     """
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)

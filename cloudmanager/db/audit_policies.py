@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Policies of host aggregates: when they are audited by themselves."""
+"""Policies of host aggregates: when they are audited without a request."""
 
 import datetime
 
@@ -54,7 +54,7 @@ def put(context: api.Context, aggregate_id: int, mode: Mode,
         try:
             table.create(context, _POLICY, values)
         except db_exc.DBDuplicateEntry:
-            # Somebody else was faster; the later request counts.
+            # Another request was faster; the later one counts.
             _replace(context, values)
     found = find(context, aggregate_id)
     if found is None:
@@ -68,8 +68,8 @@ def advance(context: api.Context, aggregate_id: int,
             following: datetime.datetime) -> bool:
     """Set when an aggregate is audited next.
 
-    :param seen: when that was to be until now
-    :returns: whether it was so; somebody else has done it otherwise
+    :param seen: the time stored until now
+    :returns: false if another conductor has changed the time before
     """
     column = _POLICY.next_audit_at
     return bool(table.changed(context, sa.update(_POLICY).where(
@@ -80,7 +80,7 @@ def advance(context: api.Context, aggregate_id: int,
 
 @api.writer
 def freeze(context: api.Context, aggregate_id: int, reason: str) -> bool:
-    """Keep an aggregate from being changed by itself until a new policy.
+    """Stop changes of an aggregate without a request until a new policy.
 
     :returns: whether it was not frozen before
     """

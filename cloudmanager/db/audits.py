@@ -22,7 +22,7 @@ from cloudmanager.domain.audit_states import MoveState
 
 _AUDIT = models.Audit
 _MOVE = models.AuditMove
-# The picture is long, and only conductors read it.
+# All columns except the picture, which is long and only read by conductors.
 _LISTED = sa.select(*(column for column in _AUDIT.__table__.c
                       if column.name != 'picture'))
 _AUDITS = sa.select(*_AUDIT.__table__.c)
@@ -31,7 +31,7 @@ _MOVES = sa.select(*_MOVE.__table__.c).order_by(_MOVE.stage, _MOVE.id)
 
 @dataclasses.dataclass(frozen=True)
 class Owner:
-    """A task in the hands of one conductor, which writes to an audit."""
+    """The claim of a conductor on a task that writes to an audit."""
 
     task_id: str
     generation: int
@@ -49,8 +49,8 @@ def get_audit(context: api.Context, audit_id: int,
               aggregate_id: int | None = None) -> models.Row:
     """Return an audit.
 
-    :param aggregate_id: of Nova, if it must be one of that aggregate
-    :raises AuditNotFound: there is none, or the aggregate has none
+    :param aggregate_id: Nova's id of the aggregate that it must belong to
+    :raises AuditNotFound: there is no such audit of the aggregate
     """
     statement = _AUDITS.where(_AUDIT.id == audit_id)
     if aggregate_id is not None:
@@ -149,7 +149,7 @@ def update(context: api.Context, owner: Owner, audit_id: int,
 @api.writer
 def finish(context: api.Context, owner: Owner, audit_id: int,
            values: models.Row, found: Iterable[models.Row]) -> None:
-    """Write what an audit has found, once, and its moves with it.
+    """Store the result of an audit and its moves, once.
 
     :raises LeaseLost: another conductor owns the task
     """
@@ -169,7 +169,7 @@ def finish(context: api.Context, owner: Owner, audit_id: int,
 def settle(context: api.Context, owner: Owner, audit_id: int,
            values: models.Row,
            ends: Mapping[str, tuple[MoveState, str | None]]) -> None:
-    """Write what has become of moves, and of their audit.
+    """Store the outcomes of moves and of their audit.
 
     :param ends: state and error by the id of the server
     :raises LeaseLost: another conductor owns the task
@@ -187,9 +187,9 @@ def settle(context: api.Context, owner: Owner, audit_id: int,
 @api.reader
 def moved_since(context: api.Context, aggregate_id: int,
                 since: datetime.datetime) -> int:
-    """Return how many servers audits that nobody asked for have moved.
+    """Return how many servers were moved by audits without a request.
 
-    :param since: when they were
+    :param since: count moves from this time on
     """
     return int(context.session.scalar(
         sa.select(sa.func.count()).select_from(_MOVE).join(
@@ -227,7 +227,7 @@ def keep_gains(context: api.Context, audit: models.Row,
                predicted: float | None, real: float | None,
                gains: Mapping[str, float],
                unknown: Mapping[str, str]) -> bool:
-    """Write what the moves of an audit have gained, once.
+    """Store what the moves of an audit have gained, once.
 
     :param audit: as it was measured
     :param gains: of moves, by the id of the server
@@ -253,9 +253,9 @@ def keep_gains(context: api.Context, audit: models.Row,
 @api.reader
 def real_gains(context: api.Context, aggregate_id: int,
                since: datetime.datetime, limit: int) -> list[float]:
-    """Return what the last audits have gained that nobody asked for.
+    """Return the gains of the last audits that were made without a request.
 
-    :param since: when they were asked for at the earliest
+    :param since: the earliest time at which they were created
     """
     return list(context.session.scalars(
         sa.select(_AUDIT.real_gain).where(
@@ -267,9 +267,9 @@ def real_gains(context: api.Context, aggregate_id: int,
 
 @api.writer
 def make_stale(context: api.Context, audit_id: int) -> None:
-    """Note that the cloud has changed since an audit was made.
+    """Mark an audit as stale, because the cloud has changed since.
 
-    One that is being applied is left as it is.
+    An audit that is being applied is left as it is.
     """
     table.changed(context, sa.update(_AUDIT).where(
         _AUDIT.id == audit_id, _AUDIT.status.in_(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Availability storages and the nodes that they are assigned to.
 
-An assignment can be made from either side. Whoever changes one first locks
-the row of its own side, so that sets which replace each other do not mix.
+Assignments can be changed from either side. Each change first locks the row of
+its own side, so that two changes that replace all assignments do not mix.
 """
 
 from collections.abc import Collection
@@ -33,7 +33,7 @@ _PATHS = (
     sa.select(_LINK.node_id, _STORAGE.id, _STORAGE.compute_path.label('path'))
     .join(_STORAGE, _STORAGE.id == _LINK.availability_storage_id)
     .order_by(_LINK.node_id, _STORAGE.id))
-# Ids that one error names.
+# How many ids one error names.
 MAX_NAMED = 20
 
 
@@ -176,8 +176,8 @@ _IDS = _LINK.__table__.c
 
 
 def _lock(context: api.Context, side: _Side, own_id: int) -> None:
-    # Not against those who only refer to the row: a change of the other
-    # side does.
+    # The lock does not block those who only refer to the row, as a change
+    # from the other side does.
     table.lock(context, side.own, own_id, side.missing(own_id),
                from_references=False)
 
@@ -201,7 +201,7 @@ def _check(context: api.Context, side: _Side, ids: Collection[int]) -> None:
                    + (f' and {more} more.' if more > 0 else '.'))
 
 
-# Each change of one of the others may get in the way once.
+# Each change of one of the other objects can cause one conflict.
 @api.again_after(db_exc.DBDuplicateEntry, db_exc.DBReferenceError, times=20)
 @api.writer
 def _assign(context: api.Context, side: _Side, own_id: int,
@@ -258,7 +258,7 @@ def assign_storages(context: api.Context, node_id: int,
 
 
 def unassign_node(context: api.Context, storage_id: int, node_id: int) -> None:
-    """Take a node from a storage.
+    """Remove the assignment of a storage to a node, from the storage's side.
 
     :raises AvailabilityStorageNotFound: there is no such storage
     :raises StorageNotAssigned: it is not assigned to the node
@@ -268,7 +268,7 @@ def unassign_node(context: api.Context, storage_id: int, node_id: int) -> None:
 
 def unassign_storage(context: api.Context, node_id: int,
                      storage_id: int) -> None:
-    """Take a storage from a node.
+    """Remove the assignment of a storage to a node, from the node's side.
 
     :raises NodeNotFound: there is no such node
     :raises StorageNotAssigned: the storage is not assigned to it

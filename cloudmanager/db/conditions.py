@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conditions of nodes, as they follow from what is stored of them."""
+"""Conditions of nodes, derived from what is stored about the nodes."""
 
 from collections.abc import Collection
 import dataclasses
@@ -15,7 +15,7 @@ from cloudmanager.db import query as db_query
 from cloudmanager.domain import conditions
 
 LOG = logging.getLogger(__name__)
-#: A power state that was read longer ago than this says nothing of now.
+#: A power state that was read longer ago than this is out of date.
 STALE_POWER = datetime.timedelta(minutes=15)
 _NODE = models.Node
 _COLUMNS = (_NODE.id, _NODE.name, _NODE.condition, _NODE.condition_reason,
@@ -39,7 +39,7 @@ def refresh(context: api.Context,
             node_ids: Collection[int] | None = None) -> list[ConditionChange]:
     """Update conditions after new facts about nodes were stored.
 
-    A bounded number of statements, whatever the number of nodes.
+    The number of statements does not depend on the number of nodes.
 
     :param node_ids: of the nodes to look at; all when it is ``None``
     """
@@ -87,7 +87,7 @@ def _targets(row: db_query.Found) -> set[str]:
 
 @api.reader
 def _busy(context: api.Context, rows: list[db_query.Found]) -> frozenset[str]:
-    """Return which of the targets of some nodes tasks act on now."""
+    """Return those targets of some nodes that tasks act on now."""
     targets: set[str] = set().union(*map(_targets, rows))
     statement = sa.select(models.TaskTarget.target)
     if len(targets) <= db_query.MAX_IN:
@@ -119,7 +119,7 @@ def _power(row: db_query.Found) -> conditions.Power:
     if row.power_state is None:
         return (conditions.Power.UNKNOWN if row.power_state_reason
                 else conditions.Power.UNCHECKED)
-    # What an operator has written has no age.
+    # A state that an operator has set does not become out of date.
     if (row.power_state_at is not None
             and clock.utcnow() - row.power_state_at > STALE_POWER):
         return conditions.Power.UNCHECKED
@@ -147,8 +147,8 @@ def _judge(row: db_query.Found,
 def _write(context: api.Context, found: list[ConditionChange]) -> None:
     """Write conditions, one statement for all that are alike.
 
-    A node whose condition somebody else changed meanwhile keeps that; the
-    next round looks at it again.
+    If the condition of a node was changed in the meantime, that change stays;
+    the next round looks at the node again.
     """
     alike: dict[tuple[int, conditions.Verdict], list[int]] = {}
     for change in found:
@@ -183,7 +183,7 @@ def _note(context: api.Context, host: str, status: str,
 
 def note_compute(context: api.Context, host: str, status: str,
                  state: str) -> None:
-    """Take over what Nova has just said of the nova-compute of a host.
+    """Store what Nova has just reported about the nova-compute of a host.
 
     :param host: exact name of the host in Nova
     :param status: ``enabled`` or ``disabled``

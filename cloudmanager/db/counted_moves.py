@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Moves that count against the budgets of servers and projects.
 
-A move counts from right before Nova is asked for it, and until its item says
-that it was not made. So what a conductor did that died counts, and two tasks
-do not take the same last move.
+A move counts from just before it is requested from Nova, unless its item says
+later that it was not made. So the moves of a conductor that died count, and
+two tasks cannot both use the last move of a budget.
 """
 
 import dataclasses
@@ -29,12 +29,12 @@ _DAY = datetime.timedelta(hours=budgets.HOURS)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wanted:
-    """A move that is to be counted.
+    """A move to count.
 
     :ivar most: moves of the server in a day, ``None`` for any
     :ivar project_most: moves of all servers of its project
-    :ivar seen: moves of the server in the last day by Nova's records
-    :ivar force: it is made even if a budget is used up
+    :ivar seen: moves of the server in the last day, from Nova's records
+    :ivar force: whether it is made even if a budget is used up
     """
 
     server_id: str
@@ -50,8 +50,8 @@ def take(context: api.Context, task_id: str, generation: int,
          wanted: Wanted) -> str:
     """Count a move that is about to be made.
 
-    :returns: which budget is used up, or ''; the move is counted all the
-        same if it was forced, else it is not
+    :returns: the budget that is used up, or ''; in the first case the move
+        is counted only if it is forced
     :raises LeaseLost: another conductor owns the task
     """
     with db_tasks.one_at_a_time(context, f'budget:{wanted.project_id}',
@@ -93,7 +93,7 @@ def of_servers(context: api.Context) -> dict[str, int]:
 
 
 def _conditions() -> tuple[sa.ColumnElement[bool], ...]:
-    """What is true of the moves that count now."""
+    """Return the conditions for the moves that count now."""
     return (_ITEM.state.in_(_COUNTING),
             _MOVE.counted_at >= clock.utcnow() - _DAY)
 

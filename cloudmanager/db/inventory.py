@@ -24,17 +24,17 @@ LOG = logging.getLogger(__name__)
 #: Columns of a node that a comparison with Nova reads.
 COLUMNS = ('id', 'name', 'hypervisor_id', 'hypervisor_lost_at',
            'compute_host', 'compute_status', 'compute_state')
-# Nodes that are written at a time.
+# How many nodes are written at a time.
 CHUNK = 500
 _NODE = models.Node
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Update:
-    """A change of a node that holds only while it is as it was read.
+    """A change of a node that is made only if the node has not changed.
 
-    :ivar node: the columns above, as they were read
-    :ivar values: the new ones
+    :ivar node: the values of ``COLUMNS`` when they were read
+    :ivar values: the new values
     """
 
     node: models.Row
@@ -101,10 +101,10 @@ def _update(context: api.Context, updates: list[Update]) -> int:
 
 def _in_chunks(function: Callable[[api.Context, list[T]], int],
                context: api.Context, values: list[T]) -> int:
-    """Write many at a time, and one by one those among which one is taken.
+    """Write nodes in chunks; write a chunk with a conflict one by one.
 
-    What somebody else took meanwhile is left out: the next comparison
-    finds it as it is then.
+    A node in conflict with a change made in the meantime is left out; the next
+    comparison finds it again.
     """
     done = 0
     for some in db_query.chunks(values, CHUNK):
@@ -139,7 +139,7 @@ def _set_states(context: api.Context, alike: dict[States, list[int]]
 
 
 def apply(context: api.Context, updates: list[Update]) -> int:
-    """Carry out changes, but for nodes that somebody changed meanwhile.
+    """Make changes, except of nodes that were changed in the meantime.
 
     New states of nova-compute, of which there may be many at a time, take
     one statement for all that are alike.

@@ -177,7 +177,7 @@ class PowerControl(Created, Base):
     password: Mapped[str | None] = mapped_column(sa.Text)
     ssh_key: Mapped[str | None] = mapped_column(sa.Text)
     options: Mapped[Row | None]
-    # What is known of its health; retry_at keeps us from a dead one.
+    # What is known of its health; it is not tried again before retry_at.
     failures: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(sa.Text)
     last_error_at: Mapped[datetime.datetime | None]
@@ -306,8 +306,8 @@ class Task(Base):
         default=clock.utcnow)
     started_at: Mapped[datetime.datetime | None]
     finished_at: Mapped[datetime.datetime | None]
-    # Who works on it. The generation grows with each claim; whoever holds
-    # an older one has lost the task.
+    # The conductor that works on it. The generation grows with each claim;
+    # a conductor that has an older one has lost the task.
     generation: Mapped[int] = mapped_column(default=0)
     owner: Mapped[str | None] = mapped_column(sa.String(255))
     heartbeat_at: Mapped[datetime.datetime] = mapped_column(
@@ -329,7 +329,7 @@ class TaskNode(Base):
 
 
 class TaskTarget(Base):
-    """What a running task acts on; the primary key keeps others off."""
+    """What a running task acts on; the primary key excludes other tasks."""
 
     __tablename__ = 'task_targets'
     __table_args__ = _args(sa.Index(None, 'task_id'))
@@ -357,7 +357,7 @@ class TaskItem(Base):
     priority: Mapped[int] = mapped_column(sa.SmallInteger, default=5)
     attempts: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None] = mapped_column(sa.Text)
-    # What a successor must know to go on: see conductor.records.
+    # What another conductor must know to go on: see conductor.records.
     memory: Mapped[Row | None]
     created_at: Mapped[datetime.datetime] = mapped_column(
         default=clock.utcnow)
@@ -423,7 +423,7 @@ class Agent(Created, Base):
     # Other things that it tells, and a hash of all that it reported besides
     # load: most reports have nothing new.
     facts: Mapped[Row | None]
-    # When it has compared the modes with what is wished.
+    # When it has compared the modes with their desired values.
     checked_at: Mapped[str | None] = mapped_column(sa.String(32))
     digest: Mapped[str | None] = mapped_column(sa.String(64))
 
