@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""IP addresses of nodes, in the form in which they are looked for.
+"""IP addresses of nodes, in the form in which they can be searched.
 
 Answers show the list in the node's row; this table has its index.
 """
@@ -34,8 +34,8 @@ def write(context: api.Context,
 def names(context: api.Context, addresses: Sequence[str]) -> dict[str, str]:
     """Return the names of the nodes that have some addresses.
 
-    :returns: by address. One of several nodes is of the first of them; one
-        of a node without a name is left out
+    :returns: names by address. If several nodes have an address, it is the
+        name of the first; addresses of nodes without a name are left out
     """
     rows = context.session.execute(
         sa.select(_ADDRESS.address, models.Node.name)

@@ -25,7 +25,7 @@ _NODE = models.Node
 _CLASSES = sa.select(*_CLASS.__table__.c)
 _TYPES = (sa.select(_TYPE.id, _TYPE.name, _TYPE.node_class_id)
           .order_by(_TYPE.id))
-# The type of classes that are made without naming any.
+# The name of the type of a class that is created without types.
 NAMELESS = ''
 
 

@@ -10,7 +10,7 @@ from cloudmanager.domain import power_states
 _NODE = models.Node
 _ADDRESS = models.NodeAddress
 _LINK = models.NodePowerControl
-# What ``q`` looks into, besides addresses.
+# The columns that ``q`` searches, in addition to addresses.
 _SEARCHED = (_NODE.name, _NODE.title, _NODE.inventory_code,
              _NODE.mac_address)
 
@@ -40,7 +40,7 @@ def _power_status(operator: str,
 
 
 def _search(operator: str, value: db_query.Value) -> db_query.Condition:
-    """Condition for nodes that a text is found in, whatever its case."""
+    """Condition for nodes that contain a text, in upper or lower case."""
     return sa.or_(
         *(db_query.condition('ilike', column, value)
           for column in _SEARCHED), _has_address('ilike', value))

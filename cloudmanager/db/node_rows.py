@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How nodes are read, with all that answers show of them.
+"""Reading nodes with everything that answers show of them.
 
-A list takes a statement for the nodes and one for each kind of thing that
-they may have several of. A single node takes one statement in all: a further
-one would take longer to send than to carry out.
+A list takes one statement for the nodes, and one for each kind of object that
+a node can have several of. A single node takes only one statement: sending a
+second one would take longer than carrying it out.
 """
 
 from collections.abc import Collection

@@ -16,7 +16,7 @@ _COLUMNS = sa.select(_SETTINGS.generation, _SETTINGS.settings)
 
 
 def nothing() -> models.Row:
-    """Return the desired state of a node of which nobody has set any."""
+    """Return the desired state of a node for which none was set."""
     return {'generation': 0, 'settings': {}}
 
 
@@ -24,7 +24,7 @@ def nothing() -> models.Row:
 def get(context: api.Context, node_id: int) -> models.Row:
     """Return ``generation`` and ``settings`` of a node.
 
-    :returns: generation 0 without settings, if nobody has set any
+    :returns: generation 0 without settings, if none were set
     """
     found = db_query.first(context,
                            _COLUMNS.where(_SETTINGS.node_id == node_id))

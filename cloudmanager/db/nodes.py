@@ -47,7 +47,7 @@ def list_nodes(context: api.Context, query: common_query.Query,
                ) -> list[models.Row]:
     """Return the nodes that a query asks for, ready to be shown.
 
-    Long lists are quicker without what nobody wants.
+    Long lists are faster without columns that nobody needs.
 
     :param columns: those to read, with the names that rows give them
     :param attached: which of ``CONTROLS`` and ``STORAGES`` to read; nodes
@@ -151,7 +151,7 @@ def control_types(context: api.Context,
                   ids: list[int]) -> dict[int, list[str]]:
     """Return the types of the power controls of some nodes, by id.
 
-    Nodes that there are not are not in it.
+    Nodes that do not exist are left out.
     """
     found: dict[int, list[str]] = {}
     for row in context.session.execute(
@@ -167,7 +167,7 @@ def control_types(context: api.Context,
 
 @api.reader
 def names(context: api.Context, ids: list[int]) -> dict[int, str | None]:
-    """Return the names of those of some nodes that there are, by id."""
+    """Return the names of those of some nodes that exist, by id."""
     return {row.id: row.name for row in context.session.execute(
         sa.select(models.Node.id, models.Node.name)
         .where(models.Node.id.in_(ids)))}
@@ -237,11 +237,11 @@ def _check_place(context: api.Context, values: models.Row,
                  node_id: int | None = None) -> None:
     """Check that no other node stands where this one is put.
 
-    Of two that are put there at the same moment the second one waits for
-    the first one's end: both lock the image that there always is.
+    If two nodes are put there at the same time, the second transaction waits
+    for the first: both lock the image that always exists.
 
     :param values: with the whole place
-    :raises PlaceTaken: another one does
+    :raises PlaceTaken: another node does
     """
     place = {name: values.get(name) for name in _PLACE}
     if place['rack_number'] is None or place['unit_number'] is None:
@@ -353,7 +353,7 @@ def create_nodes(context: api.Context, nodes: list[models.Row], *,
 
 
 def _judge(context: api.Context, node_id: int, values: models.Row) -> None:
-    """Let the condition follow what was written.
+    """Update the condition of a node after a change.
 
     A condition that was written itself stays until the next comparison
     with the cloud.
@@ -392,10 +392,9 @@ def _update(context: api.Context, node_id: int, values: models.Row,
 
 
 def _rebinds(current: db_query.Found, values: models.Row) -> bool:
-    """Tell whether an operator says anew which compute host a node is.
+    """Tell whether an operator binds a node to its compute host again.
 
-    To name the hypervisor once more accepts the name that Nova has for it
-    now.
+    Naming the same hypervisor again accepts the name that Nova has for it now.
     """
     return (values.get('name', current.name) != current.name
             or values.get('hypervisor_id',

@@ -36,8 +36,8 @@ _OUTPUTS = (
 REENCRYPT_BATCH = 100
 _UNREAD: models.Row = {
     'is_initialized': False, 'power_state': None, 'power_state_at': None}
-# What decides whether a device answers; with one of them changed nothing is
-# proven any more, and it is looked at anew soon.
+# The columns that decide whether a device answers. After a change of one of
+# them nothing is proven any more, and the device is read again soon.
 _ACCESS = {'control_type', 'host', 'port_number', 'login', 'password',
            'ssh_key', 'options'}
 _UNPROVEN: models.Row = {
@@ -157,8 +157,8 @@ def _lock_node(context: api.Context, node_id: int) -> None:
                exception.NodeNotFound(node=node_id))
 
 
-# By one statement, so that a node that is deleted meanwhile is not taken for
-# one without power controls.
+# One statement, so that a node that is deleted in the meantime does not look
+# like one without power controls.
 _OF_NODE = (sa.select(*node_rows.ASSIGNMENT).select_from(models.Node)
             .outerjoin(_LINK, _LINK.node_id == models.Node.id)
             .outerjoin(_CONTROL, _CONTROL.id == _LINK.power_control_id)
@@ -188,7 +188,7 @@ _DEVICES = (sa.select(_LINK.power_control_port, *_CONTROL.__table__.c)
 @api.reader
 def devices_of(context: api.Context,
                node_id: int) -> list[tuple[str, models.Row]]:
-    """Return what feeds a node, the default output first.
+    """Return the outputs that feed a node, the default one first.
 
     :returns: outputs, and all columns of their power controls, secrets
         encrypted
@@ -211,7 +211,7 @@ def get_assignment(context: api.Context, node_id: int,
 
 
 def _look_soon(context: api.Context, control_id: int) -> None:
-    """Let a device be read now, as its outputs are not the same."""
+    """Have a device read soon, because its outputs have changed."""
     table.update(context, _CONTROL, control_id, {
         'retry_at': clock.utcnow(), 'updated_at': _CONTROL.updated_at})
 
@@ -316,7 +316,7 @@ def update_assignment(context: api.Context, node_id: int, control_id: int,
 
 @api.writer
 def unassign(context: api.Context, node_id: int, control_id: int) -> None:
-    """Take a power control from a node; the oldest left is the default.
+    """Remove a power control from a node; the oldest left becomes default.
 
     :raises AssignmentNotFound: it is not assigned to the node
     :raises TaskConflict: a task acts on the node, and may need it
@@ -329,7 +329,7 @@ def unassign(context: api.Context, node_id: int, control_id: int) -> None:
         .where(_LINK.node_id == node_id)
         .order_by(_LINK.id).limit(1)).first()
     if heir is None:
-        # Nobody can tell any more.
+        # The power state cannot be read any more.
         table.update(context, models.Node, node_id, {
             'power_state': None, 'power_state_at': None,
             'power_state_reason': None})
