@@ -50,8 +50,14 @@ recreate_database() {
 run_process() {
     local command=$2
     is_service_enabled "$1" || return 0
-    # As DevStack does for its own virtual environment.
-    [[ $command != *uwsgi* ]] || command+=" --venv $VIRTUAL_ENV"
+    if [[ $command == *uwsgi* ]]; then
+        # uWSGI of a wheel runs in a Python that has looked at its environment
+        # before uWSGI reads what its file says of that.
+        local ini=${command##*--ini }
+        # And its virtual environment as DevStack does for its own one.
+        command="env $(sed -n 's/^env *= *//p' "$ini") $command"
+        command+=" --venv $VIRTUAL_ENV"
+    fi
     setsid bash -c "exec $command" </dev/null >>"$WORK/log/$1.log" 2>&1 &
     echo $! >"$WORK/run/$1.pid"
 }
