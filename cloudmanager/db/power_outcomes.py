@@ -19,12 +19,12 @@ def keep(context: api.Context, entry_id: int | None, entry: models.Row, *,
          off_wanted: Mapping[int, bool] | None = None,
          visits: Sequence[power_states.Visit] = (),
          lost_after: int = 0) -> None:
-    """Keep all that came of an action in one transaction.
+    """Store the whole outcome of an action in one transaction.
 
     :param entry_id: its entry in the log; ``None`` without one
     :param entry: columns of the entry: ``result``, ``error``, ``duration``
     :param off_wanted: whether the node is to be off, by its id
-    :param visits: how its devices are now
+    :param visits: the present states of its devices
     :param lost_after: as for ``power_states.record``
     """
     session = context.session

@@ -2,8 +2,8 @@
 """Nodes that are switched on one after the other.
 
 Each takes a moment of its own in its rack, on a grid of moments, before it
-is switched on. That no two have the same is left to the database, so any
-number of conductors may take them.
+is switched on. The database makes sure that no two nodes have the same moment,
+so any number of conductors may take moments.
 """
 
 import datetime
@@ -30,7 +30,7 @@ def _take(context: api.Context, node_id: int, rack: str, step: int,
     """Take the first moment after all that are taken.
 
     :param step: milliseconds from one moment to the next
-    :raises DBDuplicateEntry: somebody else was faster
+    :raises DBDuplicateEntry: another conductor was faster
     """
     now = clock.utcnow()
     session = context.session
@@ -75,7 +75,7 @@ def wait(context: api.Context, node_id: int, limit: int) -> float:
         sa.select(_START.c.moment)
         .where(_START.c.node_id == node_id)).first()
     if own is None:
-        # Given up, as after an outage: nobody is to wait for ever.
+        # Given up, as after an outage: no node must wait for ever.
         return 0.0
     left: float = (own.moment - _milliseconds(clock.utcnow())) / 1000
     if left > 0 or not limit:

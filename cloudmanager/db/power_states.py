@@ -37,12 +37,12 @@ class Visit:
     """The result of one reading of a power control.
 
     :ivar at: when it answered or was given up, UTC
-    :ivar states: by output; only of those that it told
-    :ivar error: why it told nothing, without secrets
+    :ivar states: states by output; only those that it reported
+    :ivar error: why it reported nothing, without secrets
     :ivar failures: how many looks in a row have failed by now
-    :ivar retry_at: when to look again if it told nothing
-    :ivar note: what is wrong with it though it answered, without secrets
-    :ivar by_request: the states are those that somebody asked for
+    :ivar retry_at: when to read it again if it reported nothing
+    :ivar note: what is wrong with it although it answered, without secrets
+    :ivar by_request: whether a user requested these states
     """
 
     control_id: int
@@ -60,7 +60,7 @@ class PowerChange:
     """A node whose state, or the reason for it, has changed.
 
     :ivar before: as stored, ``None`` for unknown; so is ``after``
-    :ivar by_itself: its power came or went and nobody had asked for it
+    :ivar by_itself: whether its power came or went without a request
     """
 
     node_id: int
@@ -73,10 +73,10 @@ class PowerChange:
 
 def record(context: api.Context, visits: Iterable[Visit],
            lost_after: int) -> list[PowerChange]:
-    """Keep what was read, and conclude on the nodes.
+    """Store readings, and derive the states of nodes from them.
 
     :param lost_after: failures in a row after which the last state of a
-        device counts no more
+        device no longer counts
     :returns: nodes whose state, or its reason, has changed
     """
     found = list(visits)
@@ -136,7 +136,7 @@ class _Feed:
     state: str | None
     at: datetime.datetime | None
     trouble: str | None = None
-    # Whether a visit had anything to do with it.
+    # Whether a visit concerned this output.
     seen: bool = False
     by_request: bool = False
 
@@ -170,7 +170,7 @@ def _read_controls(session: orm.Session,
 
 def _look(feed: _Feed, control: db_query.Found | None, visit: Visit | None,
           lost_after: int) -> None:
-    """Let a feed know what is known of its device now.
+    """Update a feed with what is now known about its device.
 
     :param control: the device as it was before the visit
     """
@@ -189,17 +189,17 @@ def _look(feed: _Feed, control: db_query.Found | None, visit: Visit | None,
 
 
 def _counts(feed: _Feed, failures: int, lost_after: int) -> bool:
-    """Tell whether the trouble of a device is that of a feed.
+    """Tell whether an error of a device makes the state of a feed unknown.
 
-    A device that is busy does not fail, and what is known of it stays. If
-    nothing is known yet, its trouble is all there is to tell.
+    A busy device has not failed, and its last state stays. If no state is
+    known yet, there is only the error to show.
     """
     return failures >= lost_after or (not failures and feed.at is None)
 
 
 def _take(feed: _Feed, visit: Visit) -> None:
     told = visit.states.get(feed.port)
-    # Two looks can come in in another order than they were made.
+    # Two readings can arrive in the wrong order.
     if told is None or (feed.at is not None and feed.at > visit.at):
         return
     feed.seen, feed.by_request = True, visit.by_request
@@ -243,7 +243,7 @@ def _grow_younger(session: orm.Session, model: db_query.Model, ids: list[int],
 def _store_controls(session: orm.Session, visits: dict[int, Visit],
                     controls: dict[int, db_query.Found],
                     lost_after: int) -> list[models.Row]:
-    """Keep how the devices are; return what happened to them."""
+    """Store the states of devices; return their events."""
     well, changed, events = [], [], []
     for key, visit in visits.items():
         row = controls.get(key)
@@ -307,7 +307,7 @@ def _conclude(feeds: list[_Feed]) -> tuple[str | None, str | None]:
 
 def _store_nodes(session: orm.Session, nodes: dict[int, db_query.Found],
                  feeds: list[_Feed]) -> list[PowerChange]:
-    """Keep how the nodes are; return those that have changed."""
+    """Store the states of nodes; return those that have changed."""
     by_node: dict[int, list[_Feed]] = {key: [] for key in nodes}
     for feed in feeds:
         by_node[feed.node_id].append(feed)
@@ -363,9 +363,7 @@ def _reason(row: db_query.Found, state: str | None, reason: str | None,
 
 def _age(row: db_query.Found, state: str | None,
          feeds: list[_Feed]) -> datetime.datetime | None:
-    """Return when a node was known to be as it is.
-
-    Of one that is unknown now it is when it was known last.
+    """Return the time at which the state of a node was last known.
     """
     known = [feed.at for feed in feeds if feed.state in KNOWN and feed.at]
     return min(known) if state and known else row.power_state_at
@@ -388,9 +386,9 @@ def _busy(session: orm.Session, rows: list[db_query.Found]) -> set[int]:
 def _is_wanted(row: db_query.Found, state: str | None, busy: set[int]) -> bool:
     """Tell whether somebody had asked a node to be in a new state.
 
-    What a task acts on may be on its way to either. Apart from that nobody
-    but somebody else switches a node on: our own actions keep what they
-    have reached themselves.
+    A node that a task acts on may be on its way to either state. Otherwise
+    a node that came on was switched on elsewhere, since our own actions store
+    the states that they reach.
     """
     if row.id in busy:
         return True

@@ -31,10 +31,10 @@ class Due:
 def due(context: api.Context, interval: float) -> list[Due]:
     """Return the power controls in use that are to be looked at.
 
-    Those that answered last time first, and of these the ones first that
-    nobody has looked at for the longest time.
+    Those that answered last time come first, and among them those that were
+    not read for the longest time.
 
-    :param interval: seconds from one look to the next
+    :param interval: seconds from one reading to the next
     """
     now = clock.utcnow()
     before = now - datetime.timedelta(seconds=interval)

@@ -108,7 +108,7 @@ _DENSE = 2
 
 def special(model: Model, name: str,
             make: Callable[[str, Value], Condition]) -> None:
-    """Let lists of a model be filtered by what is no column of it.
+    """Let lists of a model be filtered by something that is not a column.
 
     :param name: of the filter
     :param make: gets an operator and the place of the value, and returns

@@ -26,7 +26,7 @@ def _beat(context: api.Context, binary: str, host: str, stopped: bool) -> None:
 
 def heartbeat(context: api.Context, binary: str, host: str,
               stopped: bool = False) -> None:
-    """Record that a process lives, or that it has stopped."""
+    """Record that a process is alive, or that it has stopped."""
     try:
         _beat(context, binary, host, stopped)
     except db_exc.DBDuplicateEntry:
@@ -37,7 +37,7 @@ def heartbeat(context: api.Context, binary: str, host: str,
 @api.writer
 def report(context: api.Context, binary: str, host: str, name: str,
            values: models.Row) -> None:
-    """Keep what the periodic work of a process has to tell.
+    """Store a report of the periodic work of a process.
 
     :param values: JSON-safe
     """

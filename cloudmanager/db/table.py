@@ -103,7 +103,7 @@ def delete(context: api.Context, model: db_query.Model, key: Key,
 
 @contextlib.contextmanager
 def unique(field: str, value: object) -> Iterator[None]:
-    """Turn the error of a value that another row has into ours.
+    """Turn the database's error for a value in use into ours.
 
     :param field: what requests call it
     :raises NameTaken: another row has the value
@@ -121,7 +121,7 @@ def unused(context: api.Context, what: str,
 
     :param what: what is removed, in words
     :param nodes: selects the ids of nodes that use it
-    :raises InUse: there are some, or have come in between
+    :raises InUse: a node uses it, or has begun to in the meantime
     """
     node_id = context.session.scalar(nodes.limit(1))
     in_use = exception.InUse(

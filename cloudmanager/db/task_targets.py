@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeps what running tasks act on from being removed.
 
-Both sides lock the rows of what they mean before they look at each other's:
-a task that begins locks its targets, whoever removes one locks it too.
+Both sides lock rows before they check: a task that begins locks its targets,
+and a request that removes one of them locks it as well.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ def nodes(targets: Iterable[str]) -> set[int]:
 
 
 def lock(context: api.Context, targets: Iterable[str]) -> None:
-    """Keep what is among targets from being removed in this transaction.
+    """Keep targets from being removed during this transaction.
 
     :raises NodeNotFound: a node was deleted
     :raises PowerControlNotFound: a power control was deleted
@@ -42,7 +42,7 @@ def lock(context: api.Context, targets: Iterable[str]) -> None:
 def _lock_rows(context: api.Context,
                model: type[models.Node] | type[models.PowerControl],
                ids: set[int]) -> list[int]:
-    """Lock rows in the order of their ids; return those there are not."""
+    """Lock rows in the order of their ids; return the missing ids."""
     if not ids:
         return []
     found = context.session.scalars(

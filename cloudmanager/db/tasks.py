@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tasks, what they act on, and their items.
 
-A task is worked on by whoever holds its newest generation. Every write of a
-conductor names its generation, so that one that was taken for dead changes
-nothing any more.
+The conductor that holds the newest generation of a task works on it. Every
+write of a conductor names its generation, so that a conductor that was
+considered dead can no longer change anything.
 """
 
 from collections.abc import Iterable
@@ -41,13 +41,13 @@ ITEM_SKIPPED = ItemState.SKIPPED
 #: Tasks that take their host out of use.
 HOST_WORK = ('host.shutdown', 'host.evacuate', 'host.decommission',
              'host.restart')
-#: Those of them that empty a living host.
+#: Those of them that empty a host that is up.
 DRAINS = ('host.shutdown', 'host.decommission', 'host.restart')
 #: Tasks that have LVM of their host work on volumes.
 VOLUME_WORK = ('volume.mirror', 'volume.pv-migrate')
 #: Tasks that may switch nodes off, whatever runs there.
 POWER_WORK = ('node.power', 'nodes.power', 'nodes.reset', 'output.power')
-# The target of who is about to take a host out of use.
+# The target of a transaction that takes a host out of use.
 _ROOM = 'hosts:room'
 
 _TASKS = sa.select(*models.Task.__table__.c)
@@ -99,7 +99,7 @@ def _insert(context: api.Context, values: models.Row,
 
 def same_params(one: Mapping[str, object], other: Mapping[str, object],
                 defaults: Mapping[str, object]) -> bool:
-    """Tell whether the params of two tasks ask for the same.
+    """Tell whether the params of two tasks request the same.
 
     A task that was created by an older version lacks newer params.
 
@@ -119,7 +119,8 @@ def create_task(context: api.Context, name: str, *, targets: list[str],
         no two running tasks share one
     :param params: JSON-safe values of the request
     :param defaults: what params mean that the other task lacks, by name
-    :param task_id: its id, if it is to be there once, even when it has ended
+    :param task_id: its id, if it must be created only once, even after the
+        first one has ended
     :returns: the row, and whether it is new
     :raises TaskConflict: another task acts on one of the targets
     :raises NodeNotFound: a node among the targets is gone
@@ -184,7 +185,7 @@ def _hosts_in_work(context: api.Context, since: datetime.datetime,
 @api.reader
 def drains(context: api.Context,
            before: str | None = None) -> list[models.Row]:
-    """Return the tasks that empty living hosts, in the order of creation.
+    """Return the tasks that empty hosts that are up, the oldest first.
 
     :param before: id of a task; only those created before it
     """
@@ -200,9 +201,9 @@ def drains(context: api.Context,
 class Room:
     """How many hosts may be out of use when one more is taken.
 
-    :ivar most: hosts that may be, the new one included
-    :ivar out: hosts that were seen to be, besides the new one
-    :ivar since: when they were looked at
+    :ivar most: how many may be out of use, the new one included
+    :ivar out: hosts that were seen out of use, except the new one
+    :ivar since: when that was seen
     """
 
     most: int
@@ -214,10 +215,10 @@ def _enter_room(context: api.Context, parent_id: str, host: str,
                 room: Room) -> None:
     """Check that a host may be taken out of use.
 
-    Whoever takes one waits here until others that do have committed, so
-    that no two take the same room.
+    Transactions that take a host out of use wait here for each other, so
+    that two of them cannot take the same room.
 
-    :raises HostsOutOfUse: there is no room any more
+    :raises HostsOutOfUse: no further host may be taken out of use
     """
     out = room.out | _hosts_in_work(context, room.since, parent_id)
     out -= {host}
@@ -347,8 +348,8 @@ def check_may_stop(context: api.Context, host: str | None,
                    params: models.Row) -> None:
     """Check that LVM of a node has no work that switching it would stop.
 
-    LVM bears to lose its power in the middle, so who asks for ``hard`` in
-    so many words is not refused: the node may hang.
+    LVM survives a loss of power in the middle, so a request that says ``hard``
+    is not refused: the node may hang.
 
     :param host: name of the node, if it has one
     :param params: how the node is to be switched
@@ -505,7 +506,7 @@ _FINISH = sa.update(models.Task).where(
         owner=None)
 _FREE = sa.delete(models.TaskTarget).where(
     models.TaskTarget.task_id == sa.bindparam('of_task'))
-# What was never begun, or whose end nobody will look at any more.
+# Items that were never begun, or whose end will not be checked any more.
 _END_ITEMS = sa.update(models.TaskItem).where(
     models.TaskItem.task_id == sa.bindparam('of_task'),
     models.TaskItem.state.in_((ITEM_PENDING, ITEM_RUNNING))).values(
@@ -519,7 +520,8 @@ def unattended(context: api.Context, seconds: float,
                posted: bool) -> list[models.Row]:
     """Return unended tasks without a sign of life for some seconds.
 
-    :param posted: those that had a job once, or those that never had
+    :param posted: whether to return those that had a job before, or those
+        that never had one
     """
     limit = clock.utcnow() - datetime.timedelta(seconds=seconds)
     return db_query.rows(
@@ -581,7 +583,7 @@ def heartbeat(context: api.Context, task_id: str, generation: int) -> bool:
 def check(context: api.Context, task_id: str, generation: int) -> str | None:
     """Check that a generation still owns a task.
 
-    :returns: what a user asked for about cancelling, if anything
+    :returns: how the task is to be cancelled, if a user requested that
     :raises LeaseLost: it does not
     """
     row = context.session.connection().execute(_OWNED, {
@@ -609,7 +611,7 @@ def guard(context: api.Context, task_id: str, generation: int) -> models.Row:
 @api.writer
 def remember(context: api.Context, task_id: str, generation: int,
              values: models.Row) -> None:
-    """Add to what the flow must know again after a crash."""
+    """Store what the flow must know again after a crash."""
     memory = guard(context, task_id, generation)
     table.changed(context, _REMEMBER, task_id=task_id,
                   memory_now={**memory, **values})
@@ -619,7 +621,7 @@ def remember(context: api.Context, task_id: str, generation: int,
 def finish(context: api.Context, task_id: str, generation: int, status: str, *,
            result: str | None = None,
            traceback: str | None = None) -> None:
-    """End a task and free what it acted on."""
+    """End a task and release its targets."""
     guard(context, task_id, generation)
     table.changed(context, _FINISH, task_id=task_id, end=status,
                   text=result, trace=traceback, now=clock.utcnow())

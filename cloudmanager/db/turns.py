@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writers of one SQLite file take turns, those of this process in a queue.
 
-SQLite lets one write at a time. Whoever comes second sleeps and looks again,
-up to a tenth of a second later, and the lock goes to who looks first. With
-some ten threads the file is idle most of the time, and a writer may wait for
-seconds while others pass it. In a queue the next one begins when the last one
-has ended.
+SQLite allows one writer at a time. A second writer sleeps and tries again, up
+to a tenth of a second later, and the first to try gets the lock. With about
+ten threads the file is idle most of the time, and a writer may wait for
+seconds while others pass it. In a queue, the next writer begins when the last
+one has ended.
 
 A request that a client waits for has a queue of its own, which comes first,
 but not always, so that a flood of requests does not keep tasks from ending.
@@ -24,7 +24,7 @@ from sqlalchemy import event
 # Seconds after which a writer tries without its turn; SQLite's own lock
 # decides then.
 PATIENCE_SECONDS = 30.0
-# So many requests may pass somebody who waits.
+# How many requests may pass a writer that waits.
 MOST_PASSING = 3
 _MEMORY = (None, '', ':memory:')
 _local = threading.local()
@@ -33,7 +33,7 @@ _Queue = collections.deque[tuple[object, threading.Event]]
 
 @contextlib.contextmanager
 def for_a_client() -> Iterator[None]:
-    """Let what this thread writes meanwhile come before other work."""
+    """Let the writes of this thread come before other work."""
     before = getattr(_local, 'is_first', False)
     _local.is_first = True
     try:
@@ -45,8 +45,8 @@ def for_a_client() -> Iterator[None]:
 class Turns:
     """A lock that goes to whoever has waited longest, clients first.
 
-    Its owners are connections, not threads: what ends the transaction of a
-    connection gives its turn away.
+    Its owners are connections, not threads: the end of a connection's
+    transaction releases its turn.
     """
 
     def __init__(self) -> None:
@@ -129,8 +129,8 @@ def apply(engine: sa.Engine, begins: str) -> None:
         if statement == begins:
             turns.take(cursor.connection)
 
-    # SQLAlchemy tells of commits before they are done. All ways in which a
-    # transaction ends come by here.
+    # SQLAlchemy's event for commits comes before the commit. Every end of a
+    # transaction calls one of these methods.
     for name in ('do_commit', 'do_rollback', 'do_close', 'do_terminate'):
         setattr(engine.dialect, name,
                 _giving(getattr(engine.dialect, name), turns))
