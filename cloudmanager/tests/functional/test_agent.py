@@ -318,8 +318,10 @@ class HostileTestCase(AgentCase):
                 ('malformed', 'x')):
             before = self.reports.refused[why]
             self.report(envelope)
+            # The agent of another test may have sent more in its last moment;
+            # nobody knows its key any more.
             base.wait_for(lambda b=before, w=why:
-                          self.reports.refused[w] == b + 1, 40, why)
+                          self.reports.refused[w] > b, 40, why)
         self.assertIsNone(self.agent()['contact_at'])
         first, second = sign(), sign()
         self.report(second)

@@ -94,7 +94,7 @@ class ContractTestCase(base.ApiTestCase):
         self.conductor.aggregates = {AGGREGATE}
         self.conductor.domains['default'] = 0
         self._add_volume()
-        self.conductor.targets = {
+        self.conductor.discovered = {
             'targets': {'192.0.2.2': ['volume-1']}, 'warnings': []}
         self.conductor.metadata[PARAMETERS['instance_uuid']] = {
             'image_base_image_ref': '5a0b8f1e-7c1d-4f43-8f0a-4c6e9d2b7a10',
