@@ -10,6 +10,7 @@ from cloudmanager.common import clock
 from cloudmanager.db import api
 from cloudmanager.db import models
 from cloudmanager.db import query as db_query
+from cloudmanager.db import table
 from cloudmanager.domain import load_reports
 
 _SAMPLE = models.LoadSample
@@ -96,6 +97,5 @@ def purge(context: api.Context, seconds: float, batch: int = 1000) -> int:
     if not old:
         return 0
     # By one bound instead of a list of keys: they are the oldest.
-    removed = context.session.execute(
-        sa.delete(_SAMPLE).where(_SAMPLE.at <= old[-1].at))
-    return int(removed.rowcount)  # type: ignore[attr-defined]
+    return table.changed(
+        context, sa.delete(_SAMPLE).where(_SAMPLE.at <= old[-1].at))

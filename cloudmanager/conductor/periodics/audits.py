@@ -18,6 +18,7 @@ from cloudmanager.common import clock
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.conductor.periodics.members import Members
+from cloudmanager.conductor.periodics.members import own_aggregates
 from cloudmanager.db import audit_policies as db_policies
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.db.models import Row
@@ -52,15 +53,9 @@ class Audits:
     def run(self, stopping: threading.Event) -> None:
         """Begin the audits that are due; the conductor's periodic work."""
         context = cm_context.admin_context()
-        rows = db_policies.active(context)
-        if not rows:
-            return
-        members = self._members()
-        for row in rows:
-            if stopping.is_set():
-                return
-            if members.owns(f'aggregate:{row["aggregate_id"]}'):
-                self._look(context, row)
+        for row in own_aggregates(self._members, db_policies.active(context),
+                                  stopping):
+            self._look(context, row)
 
     def _look(self, context: cm_context.RequestContext, row: Row) -> None:
         policy, now = Policy.from_row(row), clock.utcnow()

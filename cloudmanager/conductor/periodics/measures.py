@@ -10,6 +10,7 @@ from oslo_config import cfg
 from cloudmanager.common import clock
 from cloudmanager.common import context as cm_context
 from cloudmanager.conductor.periodics.members import Members
+from cloudmanager.conductor.periodics.members import own_aggregates
 from cloudmanager.db import audits as db_audits
 from cloudmanager.db.models import Row
 
@@ -35,11 +36,5 @@ class Measures:
         rows = db_audits.unmeasured(context, clock.utcnow()
                                     - datetime.timedelta(
                                         seconds=CONF.drs.measure_after))
-        if not rows:
-            return
-        members = self._members()
-        for row in rows:
-            if stopping.is_set():
-                return
-            if members.owns(f'aggregate:{row["aggregate_id"]}'):
-                self._measure(context, row)
+        for row in own_aggregates(self._members, rows, stopping):
+            self._measure(context, row)

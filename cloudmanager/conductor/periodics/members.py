@@ -9,10 +9,14 @@ moment two conductors may see different members, so the work must do no harm
 when it is done twice.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterator
 import hashlib
+import threading
 
 from cloudmanager.common.context import RequestContext
 from cloudmanager.db import services as db_services
+from cloudmanager.db.models import Row
 
 
 class Members:
@@ -44,3 +48,22 @@ class Members:
     def owns(self, key: object) -> bool:
         """Tell whether a key belongs to this conductor."""
         return len(self.hosts) == 1 or self.owner(key) == self.own
+
+
+def own_aggregates(find_members: Callable[[], Members], rows: list[Row],
+                   stopping: threading.Event) -> Iterator[Row]:
+    """Yield the rows about aggregates that belong to this conductor.
+
+    :param find_members: returns the conductors that are alive; it is not
+        called when there are no rows
+    :param rows: each with an ``aggregate_id``
+    :param stopping: ends it when set
+    """
+    if not rows:
+        return
+    members = find_members()
+    for row in rows:
+        if stopping.is_set():
+            return
+        if members.owns(f'aggregate:{row["aggregate_id"]}'):
+            yield row

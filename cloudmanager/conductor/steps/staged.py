@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Moves with fixed destinations, stage by stage."""
 
+import abc
+
 from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.conductor.moves import fleet
@@ -52,9 +54,9 @@ class StagedMoves(base.Step):
     def hold_back(self, items: list[MoveItem]) -> None:
         """End those moves that must not be begun any more."""
 
+    @abc.abstractmethod
     def problems(self, items: list[MoveItem]) -> dict[str, str]:
         """Return why moves cannot be made now, by server."""
-        raise NotImplementedError
 
     def _move(self, stage: int) -> None:
         """Carry out the moves of one stage that have not ended yet."""
