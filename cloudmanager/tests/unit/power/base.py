@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of power drivers have in common."""
 
+import logging
+import time
 import traceback
 
 import fixtures
@@ -109,6 +111,39 @@ class PowerTestCase(testtools.TestCase):
 
     def feed(self, driver, output='1', **values):
         return confirm.Feed(driver, device(**values), output)
+
+
+class DriverTestCase(PowerTestCase):
+    """Has all logs, those of libraries too, and no secret in them.
+
+    :cvar patience: seconds within which a call that fails is over
+    :cvar secrets: what neither logs nor errors may contain
+    """
+
+    patience = 4
+    secrets: tuple[str, ...] = (PASSWORD,)
+
+    def setUp(self):
+        super().setUp()
+        self.logger = self.useFixture(fixtures.FakeLogger(
+            level=logging.DEBUG))
+        # Before all that may log, so that it is checked after all of it.
+        self.addCleanup(self.check_logs)
+
+    def check_logs(self):
+        for secret in self.secrets:
+            self.assertNotIn(secret, self.logger.output)
+
+    def fails(self, kind, function, *arguments, **values):
+        """Return the error of a call that has to fail in time."""
+        start = time.monotonic()
+        error = self.assertRaises(kind, function, *arguments, **values)
+        self.assertLess(time.monotonic() - start, self.patience)
+        found = everything_of(error)
+        for secret in self.secrets:
+            self.assertNotIn(secret, found)
+        self.assertIsNone(error.__context__)
+        return error
 
 
 def everything_of(error):
