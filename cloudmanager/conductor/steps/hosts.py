@@ -116,16 +116,20 @@ class DisableHost(HostStep):
                                     for cause in causes)
 
 
-class PlanMoves(HostStep):
-    """Write an item for each server on the host, as planned early or now.
+class _PlanStep(HostStep):
+    """Knows of the plan that an earlier step may have begun to make.
 
-    :param early: may have been begun by an earlier step
+    :param early: that plan
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools,
                  early: early_plan.EarlyPlan | None = None) -> None:
         super().__init__(run, tools)
         self._early = early or early_plan.EarlyPlan()
+
+
+class PlanMoves(_PlanStep):
+    """Write an item for each server on the host, as planned early or now."""
 
     def do(self) -> None:
         self.run.checkpoint()
@@ -136,16 +140,8 @@ class PlanMoves(HostStep):
         add_planned(self, plan)
 
 
-class PlanEvacuation(HostStep):
-    """Write an item for each server on the host.
-
-    :param early: the plan that the step before may have begun to make
-    """
-
-    def __init__(self, run: engine_run.Run, tools: Tools,
-                 early: early_plan.EarlyPlan | None = None) -> None:
-        super().__init__(run, tools)
-        self._early = early or early_plan.EarlyPlan()
+class PlanEvacuation(_PlanStep):
+    """Write an item for each server on a host that is dead."""
 
     def do(self) -> None:
         self.run.checkpoint()

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of power drivers with devices of other makes share."""
 
+import gc
 import logging
+import os
+import threading
 import time
 
 import fixtures
@@ -55,3 +58,33 @@ class PowerDriverTestCase(testtools.TestCase):
         self.assertLess(time.monotonic() - start, within or self.prompt)
         self.assertNotIn(self.password, unit_base.everything_of(error))
         return error
+
+    def leaves_nothing(self, call, times=20):
+        """Check that calls leave neither open files nor threads behind."""
+        call()
+        gc.collect()
+        files = len(os.listdir('/proc/self/fd'))
+        threads = threading.active_count()
+        for _ in range(times):
+            call()
+        # A peer in this process takes a moment to close its side.
+        deadline = time.monotonic() + self.prompt
+        while (len(os.listdir('/proc/self/fd')) > files
+               or threading.active_count() > threads):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+
+    def delays_nobody(self, lost, call):
+        """Check that calls are answered in time while another waits.
+
+        :param lost: the future of a call that will fail
+        """
+        longest = calls = 0
+        while not lost.done():
+            start = time.monotonic()
+            call()
+            longest = max(longest, time.monotonic() - start)
+            calls += 1
+        lost.result()
+        self.assertLess(longest, self.prompt)
+        self.assertGreater(calls, 5)

@@ -10,8 +10,6 @@ standard library.
 
 import concurrent.futures
 import dataclasses
-import gc
-import os
 import time
 import urllib.request
 from xml.etree import ElementTree
@@ -296,27 +294,11 @@ class FailuresTestCase(AMTTestCase):
                 self.fails, exceptions.PowerUnreachable, self.state,
                 dataclasses.replace(self.device, port=hole.port),
                 within=DEADLINE + PROMPT)
-            longest = calls = 0
-            while not lost.done():
-                start = time.monotonic()
-                self.assertEqual(ON, self.state())
-                longest = max(longest, time.monotonic() - start)
-                calls += 1
-            lost.result()
-        self.assertLess(longest, PROMPT)
-        self.assertGreater(calls, 5)
+            self.delays_nobody(lost, lambda: self.assertEqual(
+                ON, self.state()))
 
     def test_twenty_calls_leave_nothing(self):
-        self.state()
-        gc.collect()
-        files = len(os.listdir('/proc/self/fd'))
-        for _ in range(20):
-            self.assertEqual(ON, self.state())
-        # The machine's side of a connection takes a moment to close.
-        deadline = time.monotonic() + PROMPT
-        while len(os.listdir('/proc/self/fd')) > files:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.02)
+        self.leaves_nothing(lambda: self.assertEqual(ON, self.state()))
 
     def test_many_threads_and_one_machine(self):
         self.conf.config(group='power', call_deadline=20.0)

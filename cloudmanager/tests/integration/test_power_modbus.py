@@ -3,9 +3,7 @@
 
 import concurrent.futures
 import dataclasses
-import os
 import socket
-import threading
 
 from cloudmanager.power import base
 from cloudmanager.power import confirm
@@ -89,13 +87,7 @@ class SwitchingTestCase(ModbusTestCase):
         self.assertEqual('1' * 8, self.module.coils)
 
     def test_nothing_is_left(self):
-        self.state()
-        files = len(os.listdir('/proc/self/fd'))
-        threads = threading.active_count()
-        for _ in range(20):
-            self.state()
-        self.assertEqual(files, len(os.listdir('/proc/self/fd')))
-        self.assertEqual(threads, threading.active_count())
+        self.leaves_nothing(self.state)
 
 
 class ConfirmTestCase(ModbusTestCase):

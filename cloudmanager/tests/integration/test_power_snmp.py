@@ -8,7 +8,6 @@ import pathlib
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 from cloudmanager.power import base
@@ -109,13 +108,7 @@ class SwitchingTestCase(BoardTestCase):
         self.assertEqual(16, sum(self.board.state['outputs'].values()))
 
     def test_nothing_is_left(self):
-        self.state()
-        files = len(os.listdir('/proc/self/fd'))
-        threads = threading.active_count()
-        for _ in range(20):
-            self.state()
-        self.assertEqual(files, len(os.listdir('/proc/self/fd')))
-        self.assertEqual(threads, threading.active_count())
+        self.leaves_nothing(self.state)
 
 
 class ConfirmTestCase(BoardTestCase):

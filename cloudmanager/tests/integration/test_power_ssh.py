@@ -3,7 +3,6 @@
 
 import concurrent.futures
 import dataclasses
-import os
 import pathlib
 import subprocess
 import threading
@@ -285,15 +284,7 @@ class FailuresTestCase(SSHTestCase):
         self.assertNotIn(PASSWORD, ''.join(seen))
 
     def test_ten_calls_leave_nothing(self):
-        self.state()
-        files = len(os.listdir('/proc/self/fd'))
-        for _ in range(10):
-            self.assertEqual(ON, self.state())
-        # A connection takes a moment to close.
-        deadline = time.monotonic() + PROMPT
-        while len(os.listdir('/proc/self/fd')) > files:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.02)
+        self.leaves_nothing(lambda: self.assertEqual(ON, self.state()), 10)
 
     def test_many_threads_and_one_hypervisor(self):
         self.conf.config(group='power', call_deadline=30.0)
