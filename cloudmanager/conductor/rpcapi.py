@@ -291,7 +291,7 @@ class ConductorAPI:
 
     def remove_system_metadata(self, context: RequestContext, server_id: str,
                                key: str) -> None:
-        """Remove one of the system metadata of a server.
+        """Remove one key of a server's system metadata.
 
         :raises MetadataNotFound: the server has none of this name
         :raises: what ``update_system_metadata`` raises

@@ -220,7 +220,7 @@ class Conductor:
         return float(min(CONF.power.sweep_interval, SWEEP_RESTART_SECONDS))
 
     def _report(self, values: JsonObject) -> None:
-        """Keep what the power sweep has to tell."""
+        """Store what the power sweep reports."""
         db_services.report(cm_context.admin_context(), BINARY, self._host,
                            'power_sweep', values)
 

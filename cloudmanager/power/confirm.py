@@ -25,7 +25,7 @@ from cloudmanager.power.pursuit import ShutDown
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-# What cutting the power would meet as well.
+# Errors that cutting the power would meet as well.
 _NEITHER_WAY = (*(kind for kind in HOPELESS
                   if kind is not exceptions.PowerUnsupported),
                 exceptions.PowerFeedSilent)

@@ -58,9 +58,9 @@ class PowerBusy(PowerError):
 
 
 class PowerNoSession(PowerBusy):
-    """The device begins no session, for instance for want of room."""
+    """The device opens no session, for example as too many are open."""
 
-    template = '%(device)s begins no session for us now: %(reason)s'
+    template = '%(device)s opens no session now: %(reason)s'
 
 
 class PowerUpdating(PowerBusy):

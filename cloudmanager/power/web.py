@@ -107,7 +107,7 @@ class _TimedTLSSocket(_Timed, ssl.SSLSocket):
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer of whose headers nothing gets into a log."""
+    """An answer whose headers are never logged."""
 
     def begin(self) -> None:
         super().begin()
@@ -193,7 +193,7 @@ class _Adapter(adapters.HTTPAdapter):
         """Leave the pool as it is: its context has what it needs."""
 
     def build_response(self, request: Any, answer: Any) -> Any:
-        # A few bytes could unfold to any size; nobody asked for it.
+        # Compressed bytes can expand to any size; we asked for none.
         if answer.headers.get('Content-Encoding',
                               'identity').lower() != 'identity':
             raise http.client.HTTPException('an encoded answer')
@@ -234,7 +234,7 @@ class Client:
     :param options: ``verify``, ``ca`` and ``fingerprint`` for https
     :param deadline: monotonic time at which everything has to be over
     :param most_bytes: that the device may send, all in all
-    :raises PowerError: its options are of no use
+    :raises PowerError: its options cannot be used
     """
 
     def __init__(self, device: base.Device, scheme: str,
@@ -328,7 +328,7 @@ class Client:
                         device=self.device, request=what,
                         reason='a link that does not lead to the device')
         raise exceptions.PowerProtocol(
-            device=self.device, request=what, reason='a link that is none')
+            device=self.device, request=what, reason='a malformed link')
 
     def _is_here(self, parts: parse.SplitResult) -> bool:
         if parts.scheme != self.scheme:

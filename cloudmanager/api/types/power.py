@@ -100,7 +100,7 @@ class Output(Resource):
 
 
 class Event(Resource):
-    """Something that happened to power without a request."""
+    """A change of power that nobody asked for."""
 
     _about = About('power_event', 'power_events')
 
@@ -144,7 +144,7 @@ class _Sweep(Resource):
     seconds = Field(Number(), nullable=False, description='Length of the '
                     'time that the figures are about.')
     visits = common.number('Looks at power controls.')
-    failed = common.number('Looks that brought nothing.')
+    failed = common.number('Looks that failed.')
     changed = common.number('Nodes whose state was another one than before.')
     waiting = common.number('Power controls that it was time to look at.')
     running = common.number('Looks that were under way.')
@@ -168,13 +168,13 @@ class Conductor(Resource):
 
 
 class Fleet(Resource):
-    """How all power controls and nodes are."""
+    """The state of all power controls and nodes."""
 
     power_controls = Field(_Controls, nullable=False,
                            description='Counts of power controls.')
     nodes = Field(_Nodes, nullable=False, description='Counts of nodes.')
     conductors = Field([Conductor], nullable=False,
-                       description='All conductors that there ever were.')
+                       description='All conductors, stopped ones included.')
 
 
 class _Sensor(Resource):
@@ -193,7 +193,7 @@ class _LogEntry(Resource):
     time = Field(Time(), description='By the clock of the device.')
     source = common.text('What it is about.')
     text = common.text('What happened.')
-    severity = common.text('How bad it is.')
+    severity = common.text('Severity of the entry.')
 
 
 class _Device(Resource):
@@ -204,7 +204,7 @@ class _Device(Resource):
     events = Field([_LogEntry], nullable=False,
                    description='The newest entries of its event log.')
     events_total = common.number('How many entries its event log has.')
-    error = Field(Text(), description='Why it told nothing.')
+    error = Field(Text(), description='Why it reported nothing.')
 
 
 class _Health(Resource):

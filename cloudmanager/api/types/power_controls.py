@@ -19,7 +19,7 @@ from cloudmanager.domain import power_types
 
 
 def _needed(datatype: values.Type, description: str) -> Field:
-    """Return what every power control has, as its creator says it."""
+    """Return the fields that every power control has."""
     return Field(datatype, filtered=True, sortable=True, create=True,
                  update=True, required=True, nullable=False,
                  description=description)

@@ -123,7 +123,7 @@ def check_places(plan: planning_plan.Plan, host: str,
 
 
 def cannot_fence(tools: Tools, hosts: Iterable[str]) -> dict[str, str]:
-    """Return the hosts of which no living one is ever fenced, and why.
+    """Return the hosts that cannot be fenced, and why.
 
     :param tools: ``cloudmanager.conductor.tools.Tools``
     """
@@ -175,7 +175,7 @@ def make_plan(tools: Tools, action: str, host: str, params: JsonObject,
 def stay_for_data(
         found: Iterable[planning_plan.Entry | classify.Classification]
 ) -> bool:
-    """Tell whether no server can be rebuilt, and some for their data's sake.
+    """Tell whether no server can be rebuilt, some because of their data.
 
     :param found: what an evacuation does with each server of a host
     """

@@ -163,7 +163,7 @@ class ApplyAudit(AuditStep, staged.StagedMoves):
             for row in moves])
 
     def hold_back(self, items: list[MoveItem]) -> None:
-        """Begin no moves that the policy does not let be made any more.
+        """Begin no moves that the policy no longer allows.
 
         The window may have ended, or the mode was changed.
         """
@@ -182,7 +182,7 @@ class ApplyAudit(AuditStep, staged.StagedMoves):
         return seen.problems(map(application.as_planned, items))
 
     def _end(self, audit: Row) -> None:
-        """Write down what has become of the audit.
+        """Record the outcome of the audit.
 
         :raises TaskFailed: some moves were not made
         """

@@ -221,7 +221,7 @@ class VolumeStep(Step):
 
 
 class MirrorVolume(VolumeStep):
-    """Let a volume keep another number of copies of its data."""
+    """Change how many copies of its data a volume keeps."""
 
     action = 'mirror'
 

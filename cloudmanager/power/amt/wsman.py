@@ -46,7 +46,7 @@ _ENVELOPE = '''\
 
 
 class Malformed(ValueError):
-    """What came is no answer to the question; the text says why."""
+    """The message does not answer the request; the text says why."""
 
 
 class Fault(Exception):

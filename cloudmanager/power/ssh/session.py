@@ -93,7 +93,7 @@ class _Trust:
 
     @property
     def known_hosts(self) -> asyncssh.SSHKnownHosts | Keys:
-        # Nothing at all would make asyncssh look into ~/.ssh.
+        # None would make asyncssh read ~/.ssh.
         return self._known if self._known is not None else ([], [], [])
 
     def accept(self, key: asyncssh.SSHKey) -> bool:
@@ -336,7 +336,7 @@ def _options(device: base.Device, trust: _Trust,
         password=None if key is not None else device.password,
         public_key_auth=key is not None, password_auth=key is None,
         kbdint_auth=key is None, host_based_auth=False, gss_host=None,
-        # A device that takes anybody is not the one that has the account.
+        # A device that accepts anybody is not the one with the account.
         disable_trivial_auth=True)
 
 

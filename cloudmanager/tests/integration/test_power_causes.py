@@ -254,7 +254,7 @@ class FullTestCase(CausesCase):
                 'scheme': 'http', 'auth': ('auto', 'session')[number]})
             self.wait_for_status(node_id, 'error')
             text = self.fails('busy', node_id, at_once=False)
-            self.assertIn('begins no session for us now: HTTP status 503',
+            self.assertIn('opens no session now: HTTP status 503',
                           text)
             self.assertLessEqual(service.logins, 4)
             sent = [path for _, path, headers, _ in service.seen

@@ -352,7 +352,7 @@ class FullTestCase(ServiceTestCase):
     def full(self, **options):
         error = self.fails(exceptions.PowerNoSession, self.state, **options)
         self.assertEqual('cloudmanager.power.busy', error.error_code)
-        self.assertIn('begins no session for us now: HTTP status 503, '
+        self.assertIn('opens no session now: HTTP status 503, '
                       'something', str(error))
 
     def test_auto_sends_the_password(self):
