@@ -13,61 +13,62 @@ OPTS = [
 
     cfg.ListOpt('types', default=['compute'],
                 item_type=types.String(choices=_TYPES),
-                help='What the node is used for: compute, storage, control. '
-                     'Read by the agent.'),
+                help='Roles of the node: compute, storage, control. Read by '
+                     'the agent.'),
     cfg.StrOpt('key_file', default='/etc/cloudmanager/agent.key',
                help='File with the key that the agent shares with the '
                     'conductors. cloudmanager-manage agent enrol prints its '
-                    'content. The agent does not start when others than its '
-                    'owner can read it.'),
+                    'content. The agent does not start if anybody but its '
+                    'owner can read the file.'),
     cfg.StrOpt('user', default='',
-               help='User that the agent works as after it has started its '
-                    'privileged helpers, when it is started as root. It '
-                    'stays root when this is empty.'),
+               help='User that an agent started as root changes to once its '
+                    'privileged helpers run. If empty, the agent keeps '
+                    'running as root.'),
     cfg.StrOpt('jobs_path', default='/var/lib/cloudmanager-agent-jobs',
-               help='Directory for the output and the outcome of upgrades. '
-                    'Root makes it, for root alone.'),
+               help='Directory for the output and the result of upgrades. '
+                    'The agent creates it so that only root can use it.'),
     cfg.StrOpt('privileged', default='privsep',
                choices=[('privsep', 'helper processes with few capabilities '
                                     'do it, by oslo.privsep'),
                         ('none', 'the agent does it itself')],
-               help='How the agent does what needs privileges.'),
+               help='How the agent performs privileged operations.'),
     cfg.FloatOpt('heartbeat_interval', default=30.0, min=0.2,
                  help='Seconds between two reports of an agent.'),
     cfg.FloatOpt('heartbeat_timeout', default=100.0, min=1.0,
-                 help='An agent that has not reported for so many seconds '
-                      'counts as out of reach.'),
+                 help='Seconds without a report after which an agent counts '
+                      'as out of reach.'),
     cfg.FloatOpt('load_interval', default=60.0, min=0.2,
                  help='Seconds over which the load of a node and its guests '
-                      'is averaged in a report. Conductors keep no samples '
-                      'that come faster.'),
+                      'is averaged for a report. Conductors drop samples '
+                      'that arrive more often.'),
     cfg.FloatOpt('load_retention', default=21600.0, min=60.0,
-                 help='Seconds for which samples of loads are kept.'),
+                 help='Seconds for which conductors keep samples of loads.'),
     cfg.StrOpt('libvirt_uri', default='qemu:///system',
-               help='Where libvirt is on the node. It is only read, by its '
-                    'read-only socket. Empty on nodes without guests.'),
+               help='URI of libvirt on the node. The agent uses its '
+                    'read-only socket. Leave it empty on nodes without '
+                    'guests.'),
     cfg.StrOpt('instances_path', default='/var/lib/nova/instances',
-               help='Directory of the disks of guests. How full its file '
-                    'system is belongs to the load of the node, unless '
+               help='Directory of the disks of guests. The use of its file '
+                    'system is reported as the disk load of the node, unless '
                     'the file system is a network share.'),
     cfg.FloatOpt('state_interval', default=10.0, min=0.5,
-                 help='Seconds between two looks at the guests of a node, '
-                      'besides those that events of libvirt cause, and '
-                      'between two writes of their states to the '
-                      'availability storages.'),
+                 help='Longest time in seconds between two readings of the '
+                      'states of guests, and between two writes of them to '
+                      'availability storages. Events of libvirt cause '
+                      'further ones.'),
     cfg.FloatOpt('storage_timeout', default=10.0, min=0.5,
-                 help='Seconds after which a write to an availability '
-                      'storage is given up. Nothing more is tried there '
-                      'until it has ended.'),
+                 help='Seconds after which the agent gives up a write to an '
+                      'availability storage. It does not write there again '
+                      'until that write has ended.'),
     cfg.BoolOpt('storage_must_be_mounted', default=True,
-                help='Whether an availability storage on the file system '
-                     'of / counts as not mounted, so that nothing is '
-                     'written there.'),
+                help='Whether the agent writes to an availability storage '
+                     'only if it is not on the root file system, that is, if '
+                     'something is mounted there.'),
     cfg.FloatOpt('reconcile_interval', default=60.0, min=0.2,
-                 help='Seconds between two comparisons of a node with its '
+                 help='Seconds between comparisons of a node with its '
                       'desired state.'),
     cfg.FloatOpt('rpc_timeout', default=20.0, min=0.5,
-                 help='Seconds that a conductor waits for the answer of an '
+                 help='Seconds that a conductor waits for an answer of an '
                       'agent.'),
     cfg.FloatOpt('outage_timeout', default=120.0, min=1.0,
                  help='Seconds for which a task waits for an agent that is '

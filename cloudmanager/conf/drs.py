@@ -11,96 +11,103 @@ OPTS = [
 
     cfg.FloatOpt('audit_wait', default=10.0, min=0, max=60,
                  help='Seconds that a request to execute an audit waits for '
-                      'its end, so that the answer of a small cloud has it.'),
+                      'the audit to end. Audits of small clouds end within '
+                      'that time, and the answer then contains the result.'),
     cfg.StrOpt('source', default='none',
-               help='Where it is known from how much of hosts and servers is '
-                    'used. `none`: loads are what Placement has allocated. '
-                    '`agent`: what agents have reported in the last '
-                    'window. `prometheus`: see [prometheus]. Other sources '
-                    'are '
-                    'plugins of the namespace cloudmanager.drs.sources.'),
+               help='Source of the measured use of hosts and servers. '
+                    '`none`: nothing is measured, and loads are what '
+                    'Placement has allocated. `agent`: the reports of agents '
+                    'within the last window. `prometheus`: see [prometheus]. '
+                    'Other sources are plugins of the namespace '
+                    'cloudmanager.drs.sources.'),
     cfg.FloatOpt('window', default=3600.0, min=60,
-                 help='Seconds that are looked back to see what is used.'),
+                 help='Length of the time before an audit from which '
+                      'measurements are averaged, in seconds.'),
     cfg.FloatOpt('half_life', default=600.0, min=1,
-                 help='Seconds after which a measurement counts half in the '
-                      'average.'),
+                 help='Age in seconds at which a measurement has half of the '
+                      'weight of a new one in the average.'),
     cfg.FloatOpt('max_age', default=300.0, min=1,
-                 help='Seconds after which a measurement is too old: what '
-                      'was measured last before that is not known.'),
+                 help='Age in seconds of the last measurement of a host or '
+                      'server above which its use counts as unknown.'),
     cfg.FloatOpt('max_pressure', default=0.2, min=0, max=1,
-                 help='Hosts on which something has to wait for CPU, memory '
-                      'or disks for more than this fraction of the time get '
-                      'no servers, where that is measured. 1: never mind.'),
+                 help='Largest fraction of the time that tasks on a host may '
+                      'wait for CPU, memory or disks (pressure stall '
+                      'information). A host above it receives no servers. '
+                      'Hosts without this measurement are not affected. 1 '
+                      'disables the check.'),
     cfg.IntOpt('rounds', default=1, min=1, max=100,
-               help='In how many audits in a row, this one included, a host '
-                    'must have been above the mean before it loses '
-                    'servers.'),
+               help='Number of successive audits, the present one included, '
+                    'in which a host must be loaded above the mean before '
+                    'servers are moved off it.'),
     cfg.FloatOpt('round_gap', default=7200.0, min=1,
-                 help='Seconds between two audits of an aggregate that count '
-                      'as in a row, at most.'),
+                 help='Longest time in seconds between two audits of an '
+                      'aggregate that count as successive.'),
     cfg.FloatOpt('threshold', default=0.05, min=0, max=1,
-                 help='Standard deviation of the loads of hosts up to which '
-                      'a resource counts as balanced. Loads are fractions of '
-                      'what a host has.'),
+                 help='Standard deviation of the loads of hosts below which '
+                      'a resource counts as balanced. A load is a fraction '
+                      'of the capacity of a host.'),
     cfg.FloatOpt('cpu_weight', default=1.0, min=0,
-                 help='How much the load of CPUs counts. 0: not at all.'),
+                 help='Weight of the load of CPUs. 0 ignores them.'),
     cfg.FloatOpt('memory_weight', default=1.0, min=0,
-                 help='How much the load of memory counts.'),
+                 help='Weight of the load of memory. 0 ignores it.'),
     cfg.FloatOpt('disk_weight', default=0.0, min=0,
-                 help='How much the load of local disks counts. Leave it at '
-                      '0 where hosts share their storage.'),
+                 help='Weight of the load of local disks. Leave it at 0 '
+                      'where hosts share their storage.'),
     cfg.FloatOpt('use_weight', default=0.7, min=0, max=1,
-                 help='Share of what is used in a load, where that is '
-                      'measured; the rest is what is allocated.'),
+                 help='Weight of measured use in the load of a host; the '
+                      'rest is the weight of allocations. Where nothing is '
+                      'measured, allocations alone count.'),
     cfg.FloatOpt('max_load', default=0.9, min=0.01, max=1,
-                 help='No host is filled above this fraction, neither by '
-                      'allocation nor by use.'),
+                 help='Audits move no server to a host whose allocation or '
+                      'use would exceed this fraction of its capacity.'),
     cfg.FloatOpt('source_floor', default=0.2, min=0, max=1,
-                 help='Hosts whose loads are all below this fraction lose no '
-                      'servers.'),
+                 help='Audits move no servers off a host whose loads are all '
+                      'below this fraction.'),
     cfg.FloatOpt('minimum_gain', default=0.01, min=0, max=1,
-                 help='By how much a move must lessen the difference between '
-                      'the loads of its two hosts.'),
+                 help='Least amount by which a move must reduce the '
+                      'difference between the loads of its two hosts.'),
     cfg.IntOpt('max_moves', default=50, min=0,
-               help='Servers that one audit moves at most. 0: audits only '
-                    'tell how the loads are.'),
+               help='Largest number of servers that one audit moves. With 0, '
+                    'audits only report loads.'),
     cfg.FloatOpt('network_speed', default=100.0, min=0.1,
-                 help='MiB a second that a migration copies. What it takes '
-                      'of memory and time is held against its gain.'),
+                 help='Speed at which a migration copies memory, in MiB a '
+                      'second. The cost of a migration is estimated from it '
+                      'and compared with its gain.'),
     cfg.FloatOpt('migration_load', default=0.1, min=0, max=1,
-                 help='Load that a migration puts on its hosts while it '
-                      'runs.'),
+                 help='Load that a migration adds to both hosts while it '
+                      'runs, as a fraction of their capacity.'),
     cfg.FloatOpt('horizon', default=3600.0, min=1,
-                 help='Seconds for which the gain of a move is thought to '
-                      'last. What it is worth in that time must exceed what '
-                      'the migration costs.'),
+                 help='Time in seconds for which the gain of a move is '
+                      'expected to last. A move is made only if its gain '
+                      'over this time exceeds its cost.'),
     cfg.ListOpt('never_move', default=['metadata:balance=never'],
-                help='Rules about servers that audits leave where they are: '
+                help='Rules for servers that audits never move: '
                      'project:<id>, flavor:<name>, image:<id>, tag:<tag>, '
                      'metadata:<key> or metadata:<key>=<value>.'),
     cfg.FloatOpt('cooldown', default=1800.0, min=0,
-                 help='Seconds for which a server is left alone after it was '
-                      'moved, by whomever. They double with each move within '
-                      'cooldown_max. 0: no pause.'),
+                 help='Seconds for which audits do not move a server again '
+                      'after anybody has moved it. The time doubles with '
+                      'each further move within cooldown_max. 0 disables it.'),
     cfg.FloatOpt('cooldown_max', default=86400.0, min=1,
-                 help='Seconds of the longest such pause.'),
+                 help='Longest cooldown of a server, in seconds.'),
     cfg.FloatOpt('policy_interval', default=5.0, min=0.1, max=3600,
-                 help='Seconds from one look to the next whether an audit is '
-                      'due by the policy of an aggregate.'),
+                 help='Seconds between checks whether the policy of an '
+                      'aggregate requires an audit.'),
     cfg.FloatOpt('measure_after', default=1800.0, min=0,
-                 help='Seconds after the moves of an audit at which it is '
-                      'measured what they have gained. Averages of what is '
-                      'used should have followed by then.'),
+                 help='Seconds between the end of the moves of an audit and '
+                      'the measurement of their gain. Averages of use need '
+                      'this time to follow the moves.'),
     cfg.IntOpt('freeze_after', default=3, min=1,
-               help='When so many audits in a row that nobody asked for have '
-                    'made the balance of an aggregate worse in all, no '
-                    'servers of it are moved by themselves any more until '
-                    'its policy is set anew.'),
+               help='Number of successive automatic audits that together '
+                    'have made the balance of an aggregate worse, after '
+                    'which no servers of the aggregate are moved '
+                    'automatically until its policy is set again.'),
     cfg.IntOpt('foreign_moves', default=3, min=1,
-               help='When somebody else has moved so many servers within an '
-                    'aggregate since its last audit, at least in the last '
-                    'hour, its next audit only recommends: two that balance '
-                    'would undo what the other does.'),
+               help='Number of servers moved by others within an aggregate '
+                    'since its last audit, or within the last hour if that '
+                    'is longer, from which on the next automatic audit only '
+                    'recommends moves. Otherwise two balancers would undo '
+                    "each other's moves."),
 ]
 
 

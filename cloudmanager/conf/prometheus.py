@@ -6,13 +6,12 @@ from oslo_config import cfg
 
 prometheus_group = cfg.OptGroup(
     'prometheus', title='Prometheus',
-    help='Where [drs] source is prometheus. Queries are PromQL. In them '
-         '<hosts> is a regular expression of the hosts that are asked '
-         'for, <rate> the option of this name, and <label> that of '
-         'host_label. '
-         'Each query about hosts gives one series a host, with <label>; '
-         'those about servers have server_label. Units are those of '
-         'Prometheus: busy CPUs, bytes, and seconds a second.')
+    help='Read where [drs] source is prometheus. Queries are PromQL, in which '
+         '<hosts> stands for a regular expression of the hosts in question, '
+         '<rate> for option rate and <label> for host_label. A query about '
+         'hosts must return one series for each host, with <label>; one '
+         'about servers one for each server, with server_label. Units are '
+         'those of Prometheus: busy CPUs, bytes, seconds per second.')
 
 _HOSTS = '{<label>=~"<hosts>"}'
 _BUSY = 'sum by (instance, <label>) (rate(node_cpu_seconds_total'
@@ -26,38 +25,38 @@ def _pressure(name: str) -> str:
 
 OPTS = [
     cfg.URIOpt('url', schemes=['http', 'https'],
-               help='Where the HTTP API of Prometheus is, without /api/v1.'),
+               help='URL of the HTTP API of Prometheus, without /api/v1.'),
     cfg.IntOpt('max_answer', default=256, min=1,
                help='Longest answer to a query, in MiB.'),
     cfg.FloatOpt('step', default=60.0, min=1,
                  help='Seconds between two samples.'),
     cfg.StrOpt('rate', default='5m',
-               help='Over how long rates are taken; at least four times the '
-                    'interval in which Prometheus reads exporters.'),
+               help='Range over which rates are computed. It must be at '
+                    'least four times the scrape interval of Prometheus.'),
     cfg.StrOpt('host_label', default='instance',
-               help='Label that says which host a series is of: the name of '
-                    'the host in Nova, whole or without its domain, with a '
-                    'port or without.'),
+               help='Label that names the host of a series: by its name in '
+                    'Nova, with or without its domain, with or without a '
+                    'port.'),
     cfg.StrOpt('server_label', default='uuid',
-               help='Label with the id of the server that a series is of.'),
+               help='Label with the id of the server of a series.'),
     cfg.StrOpt('host_time',
                default='max by (instance, <label>) (timestamp('
                        f'node_memory_MemTotal_bytes{_HOSTS}))',
-               help='When a host was measured last, in seconds since 1970. '
-                    'Without it rates of a host that has fallen silent look '
-                    'new for a while.'),
+               help='Time of the last measurement of a host, in seconds '
+                    'since 1970. Without it, rates of a host that no longer '
+                    'reports look current for a while.'),
     cfg.StrOpt('host_cpu',
                default=f'{_BUSY}{{<label>=~"<hosts>",'
                        'mode!~"idle|iowait|steal"}[<rate>]))',
-               help='CPUs of hosts that are busy.'),
+               help='Number of busy CPUs of hosts.'),
     cfg.StrOpt('host_memory',
                default='max by (instance, <label>) ('
                        f'node_memory_MemTotal_bytes{_HOSTS} - '
                        f'node_memory_MemAvailable_bytes{_HOSTS})',
-               help='Memory of hosts that is used, in bytes.'),
+               help='Memory in use on hosts, in bytes.'),
     cfg.StrOpt('host_disk', default='',
-               help='Disk space of hosts that is used, in bytes. It is '
-                    'needed where disk_weight of [drs] is not 0.'),
+               help='Disk space in use on hosts, in bytes. Needed if [drs] '
+                    'disk_weight is not 0.'),
     cfg.StrOpt('host_cpu_pressure', default=_pressure('cpu_waiting'),
                help='Fraction of the time in which something waits for CPU. '
                     'Each of these may be empty: then it is not known.'),
