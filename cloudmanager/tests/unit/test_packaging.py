@@ -66,3 +66,19 @@ class RequirementsTestCase(base.TestCase):
         others = (imported() - set(sys.stdlib_module_names)
                   - {'cloudmanager'} - there)
         self.assertEqual(set(), others)
+
+
+class SystemPackagesTestCase(base.TestCase):
+
+    def test_ci_installs_what_bindep_names(self):
+        """A test with a real peer fails where its package is missing."""
+        root = PACKAGE.parent
+        named = set(re.findall(r'^(\S+) \[platform:dpkg test\]$',
+                               (root / 'bindep.txt').read_text(), re.M))
+        script = (root / '.ci/run').read_text()
+        installs = script[script.index('install_missing() {'):]
+        installs = installs[:installs.index('\n}\n')]
+        pairs = re.findall(r'[\w-]+:([a-z0-9-]+)', installs)
+        more = re.findall(r'packages\+=\(([a-z][\w -]*)\)', installs)
+        found = {*pairs, *' '.join(more).split()} - {'python3-venv'}
+        self.assertEqual(named, found - {'gcc'})
