@@ -131,13 +131,15 @@ class Agent:
                 'facts': self._facts(),
                 'load': self.observer.load()})
 
-    def carry_out(self, envelope: Any) -> Any:
+    def carry_out(self, envelope: Any, *, redelivered: bool = False) -> Any:
         """Carry out a request, if its signature is valid.
 
+        :param redelivered: whether the broker may have delivered it before
         :returns: a signed answer, or an unsigned reason for the refusal
         """
         try:
-            request = self._verifier.verify(envelope, signing.Kind.REQUEST)
+            request = self._verifier.verify(envelope, signing.Kind.REQUEST,
+                                            redelivered=redelivered)
         except signing.Refused as exc:
             # Anybody may have sent it, so the answer is not signed.
             return {'refused': str(exc.refusal)}

@@ -44,7 +44,8 @@ class Endpoint:
 
         The context is not signed, so it is ignored.
         """
-        return self._agent.carry_out(envelope)
+        return self._agent.carry_out(envelope,
+                                     redelivered=rpc.is_redelivered())
 
 
 class AgentService:

@@ -103,18 +103,29 @@ def revoke_agent() -> None:
 
 
 def list_agents() -> None:
-    """Print all agents, with what conductors have refused."""
+    """Print all agents, with what they and conductors have refused."""
     context = cm_context.admin_context()
-    for agent in agents.list_agents(context):
+    found = agents.list_agents(context)
+    for agent in found:
         print(agent['host'], clock.isoformat(agent['contact_at']) or 'never',
               agent['version'] or '-',
               'rotating' if agent['next_key_id'] else 'enrolled')
+    for agent in found:
+        counts = agent['refused'] or {}
+        if any(counts.values()):
+            print(f'# refused by the agent on {agent["host"]}: requests:',
+                  _counts(counts))
     for conductor in services.list_services(context, _CONDUCTOR):
         refused = (conductor['report'] or {}).get('agents', {}).get(
             'refused', {})
         for what, counts in sorted(refused.items()):
-            print(f'# refused by {conductor["host"]}: {what}:', *(
-                f'{why}={count}' for why, count in sorted(counts.items())))
+            print(f'# refused by {conductor["host"]}: {what}:',
+                  _counts(counts))
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ' '.join(f'{why}={count}'
+                    for why, count in sorted(counts.items()))
 
 
 def _host(text: str) -> str:

@@ -4,7 +4,9 @@
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
+import contextvars
 import socket
+from typing import Any
 from typing import ParamSpec
 from typing import TypeVar
 
@@ -13,6 +15,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 import oslo_messaging as messaging
 from oslo_messaging.rpc import dispatcher
+from oslo_messaging.rpc import server as rpc_server
 
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
@@ -39,6 +42,7 @@ ALLOWED_REMOTE_EXMODS = ['cloudmanager.common.exception',
 
 _TRANSPORT: messaging.Transport | None = None
 _URL: str | None = None
+_redelivered = contextvars.ContextVar('redelivered', default=False)
 
 
 class ContextSerializer(messaging.NoOpSerializer):
@@ -143,10 +147,29 @@ def sending() -> Iterator[None]:
             reason='No message broker can be reached.') from exc
 
 
+class _Dispatcher(messaging.RPCDispatcher):
+    """Remembers of each message whether it is delivered again."""
+
+    def dispatch(self, incoming: Any) -> Any:
+        # oslo.messaging has no name for this; other drivers do not know it.
+        raw = getattr(incoming.message, '_raw_message', None)
+        info = getattr(raw, 'delivery_info', None) or {}
+        _redelivered.set(bool(info.get('redelivered')))
+        return super().dispatch(incoming)
+
+
+def is_redelivered() -> bool:
+    """Tell whether the message that this thread handles may have come before.
+
+    A broker delivers a message again when the connection over which it did so
+    first has ended before the broker saw the acknowledgement.
+    """
+    return _redelivered.get()
+
+
 def get_server(topic: str, host: str, endpoints: list[object]
                ) -> messaging.MessageHandlingServer:
     """Return a server that answers on the topic and on ``topic.host``."""
     target = messaging.Target(topic=topic, server=host)
-    return messaging.get_rpc_server(
-        init(), target, endpoints, serializer=ContextSerializer(),
-        access_policy=dispatcher.DefaultRPCAccessPolicy)
+    return rpc_server.RPCServer(init(), target, _Dispatcher(
+        endpoints, ContextSerializer(), dispatcher.DefaultRPCAccessPolicy))

@@ -63,6 +63,16 @@ class Refusal(enum.StrEnum):
     FORGED = 'forged'
     OLD = 'old'
     REPLAYED = 'replayed'
+    #: A report is older than what was stored. It may have been overtaken on
+    #: its way to another conductor, so it is no sign of an attack.
+    LATE = 'late'
+    #: The broker delivered it again, as it does when a connection has
+    #: broken, and it was taken before.
+    REDELIVERED = 'redelivered'
+
+
+#: What happens without anybody meaning harm.
+_HARMLESS = (Refusal.LATE, Refusal.REDELIVERED)
 
 
 class Refused(Exception):
@@ -241,7 +251,8 @@ class Refusals:
         error = Refused(refusal, sender)
         with self._lock:
             self._counts[refusal] += 1
-        LOG.warning('A message was refused: %s.', error)
+        LOG.log(logging.INFO if refusal in _HARMLESS else logging.WARNING,
+                'A message was refused: %s.', error)
         return error
 
 
@@ -264,13 +275,15 @@ class Verifier:
         self._nonces = nonces
         self._refusals = refusals
 
-    def verify(self, envelope: object, kind: Kind, *,
-               answer_to: str = '') -> Message:
+    def verify(self, envelope: object, kind: Kind, *, answer_to: str = '',
+               redelivered: bool = False) -> Message:
         """Return a message that is to be believed.
 
         :param envelope: as it came from the bus
         :param kind: what it must be
         :param answer_to: nonce of the request that it must answer
+        :param redelivered: whether the broker says that it may have delivered
+            the message before
         :raises Refused: it is not to be believed
         """
         if not isinstance(envelope, dict) or not _well_formed(envelope):
@@ -289,7 +302,9 @@ class Verifier:
             raise self._refusals.add(Refusal.OLD, sender)
         # Only now: what strangers send must not fill the memory.
         if not self._nonces.is_new(envelope['nonce'], envelope['time']):
-            raise self._refusals.add(Refusal.REPLAYED, sender)
+            raise self._refusals.add(
+                Refusal.REDELIVERED if redelivered else Refusal.REPLAYED,
+                sender)
         return Message(sender, envelope['key_id'], envelope['time'],
                        envelope['nonce'],
                        json.loads(envelope['body']))

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Agents that were enrolled, and what they report."""
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 import dataclasses
-import functools
+import datetime
+import enum
 
 from oslo_log import log as logging
 import sqlalchemy as sa
@@ -31,7 +33,7 @@ _ONE = (_COLUMNS.add_columns(_SETTINGS.generation.label('wished'))
         .where(_AGENT.host == sa.bindparam('agent')))
 _CONTACTS = (
     sa.select(_AGENT.id, _AGENT.host, _AGENT.key_id, _AGENT.key,
-              _AGENT.next_key_id, _AGENT.next_key, _AGENT.digest,
+              _AGENT.next_key_id, _AGENT.next_key,
               models.Node.id.label('node_id'),
               _SETTINGS.generation.label('wished'))
     .outerjoin(models.Node, models.Node.name == _AGENT.host)
@@ -55,8 +57,8 @@ def list_contacts(context: api.Context,
                   host: str | None = None) -> list[models.Row]:
     """Return the values of agents that their reports are compared with.
 
-    These are ``id``, ``host``, the keys in stored form, ``digest``, the
-    ``node_id`` of its node, and ``wished``, the generation of its desired
+    These are ``id``, ``host``, the keys in stored form, the ``node_id`` of its
+    node, and ``wished``, the generation of its desired
     state. The last two may be ``None``.
 
     :param host: the host of a single agent to return
@@ -111,8 +113,6 @@ class Report:
     :ivar sent_at: seconds since 1970, by the clock of the node
     :ivar checked_at: when the agent has compared the modes last
     :ivar digest: of ``values``
-    :ivar is_known: whether a report with this digest was the last one; only
-        a guess, which saves writing the same again
     :ivar values: of columns of the agent
     :ivar load: values of a sample of the load, if the report has one
     """
@@ -122,69 +122,105 @@ class Report:
     sent_at: float
     checked_at: str | None
     digest: str
-    is_known: bool
     values: models.Row
     load: models.Row | None = None
 
 
-@functools.cache
-def _update(is_known: bool) -> sa.Update:
-    """Return the statement that stores a report if it is the newest one.
+class Outcome(enum.Enum):
+    """What became of a report."""
 
-    One statement checks and writes, so no report counts twice, even if it
-    reaches several conductors.
-
-    :param is_known: whether the values stay as they are
-    """
-    statement = sa.update(_AGENT).where(
-        _AGENT.id == sa.bindparam('of_agent'),
-        sa.or_(_AGENT.key_id == sa.bindparam('of_key'),
-               _AGENT.next_key_id == sa.bindparam('of_key')),
-        sa.or_(_AGENT.reported_at.is_(None),
-               _AGENT.reported_at < sa.bindparam('at')))
-    values = ['contact_at', 'reported_at', 'checked_at']
-    if is_known:
-        # Another conductor may have kept another one meanwhile.
-        statement = statement.where(
-            _AGENT.digest == sa.bindparam('of_digest'))
-    else:
-        values += ['digest', *VALUES]
-    return statement.values({name: sa.bindparam(f'new_{name}')
-                             for name in values})
+    KEPT = enum.auto()
+    #: It is the one that was stored last.
+    REPEATED = enum.auto()
+    #: A newer one was stored before.
+    LATE = enum.auto()
+    #: Its agent, or the key that signed it, is no longer known.
+    UNKNOWN = enum.auto()
 
 
+_LAST = (sa.select(_AGENT.id, _AGENT.key_id, _AGENT.next_key_id,
+                   _AGENT.reported_at, _AGENT.digest)
+         .where(_AGENT.id.in_(sa.bindparam('agents', expanding=True)))
+         # Always in the same order, so that two conductors do not wait for
+         # each other.
+         .order_by(_AGENT.id).with_for_update())
+_NEWS = (sa.update(_AGENT).where(_AGENT.id == sa.bindparam('of_agent'))
+         .values({name: sa.bindparam(f'new_{name}') for name in (
+             'contact_at', 'reported_at', 'checked_at', 'digest', *VALUES)}))
 _INSERT_SAMPLE = sa.insert(_SAMPLE)
 
 
+def _outcome(report: Report, last: sa.RowMapping | None) -> Outcome:
+    if last is None or report.key_id not in (last['key_id'],
+                                             last['next_key_id']):
+        return Outcome.UNKNOWN
+    reported_at = last['reported_at']
+    if reported_at is None or reported_at < report.sent_at:
+        return Outcome.KEPT
+    return (Outcome.REPEATED if reported_at == report.sent_at
+            else Outcome.LATE)
+
+
+def _signs_of_life(reports: Sequence[Report],
+                   now: datetime.datetime) -> sa.Update:
+    """Return the statement that stores reports without news.
+
+    A single statement for all of them costs far less than one for each.
+    """
+    columns = _AGENT.__table__.c
+
+    def by_agent(name: str, values: Iterable[object]) -> sa.Case[object]:
+        return sa.case(
+            {report.agent_id: sa.literal(value, columns[name].type)
+             for report, value in zip(reports, values, strict=True)},
+            value=_AGENT.id)
+
+    return (sa.update(_AGENT)
+            .where(_AGENT.id.in_([report.agent_id for report in reports]))
+            .values(contact_at=now,
+                    reported_at=by_agent('reported_at', (
+                        report.sent_at for report in reports)),
+                    checked_at=by_agent('checked_at', (
+                        report.checked_at for report in reports))))
+
+
 @api.writer
-def record(context: api.Context, reports: Sequence[Report]) -> list[bool]:
+def record(context: api.Context,
+           reports: Sequence[Report]) -> list[Outcome]:
     """Store reports, in one transaction.
 
+    The agents are locked before their reports are compared with what is
+    stored, so no report counts twice, even if it reaches several conductors.
+
     :param reports: reports of different agents
-    :returns: whether each was stored; a report is not if a newer one was
-        stored before, or if its key or its agent is no longer known
+    :returns: what became of each
     """
+    connection = context.session.connection()
+    last = {row['id']: row for row in connection.execute(_LAST, {
+        'agents': [report.agent_id for report in reports]}).mappings()}
+    outcomes = [_outcome(report, last.get(report.agent_id))
+                for report in reports]
+    kept = [report for report, outcome in zip(reports, outcomes, strict=True)
+            if outcome is Outcome.KEPT]
     now = clock.utcnow()
-    kept: dict[int, bool] = {}
-    # Always in the same order, so that two conductors do not wait for each
-    # other.
-    for report in sorted(reports, key=lambda one: one.agent_id):
-        values = {'of_agent': report.agent_id, 'of_key': report.key_id,
-                  'at': report.sent_at, 'new_contact_at': now,
-                  'new_reported_at': report.sent_at,
-                  'new_checked_at': report.checked_at}
-        found = report.is_known and table.changed(
-            context, _update(True), of_digest=report.digest, **values)
-        kept[report.agent_id] = bool(found or table.changed(
-            context, _update(False), new_digest=report.digest, **{
-                f'new_{name}': report.values[name] for name in VALUES},
-            **values))
+    same = [report for report in kept
+            if report.digest == last[report.agent_id]['digest']]
+    if same:
+        connection.execute(_signs_of_life(same, now))
+    news = [{'of_agent': report.agent_id, 'new_contact_at': now,
+             'new_reported_at': report.sent_at,
+             'new_checked_at': report.checked_at,
+             'new_digest': report.digest,
+             **{f'new_{name}': report.values[name] for name in VALUES}}
+            for report in kept
+            if report.digest != last[report.agent_id]['digest']]
+    if news:
+        connection.execute(_NEWS, news)
     samples = [{'agent_id': report.agent_id, 'at': report.sent_at,
-                **report.load} for report in reports
-               if report.load is not None and kept[report.agent_id]]
+                **report.load} for report in kept if report.load is not None]
     if samples:
-        context.session.connection().execute(_INSERT_SAMPLE, samples)
-    return [kept[report.agent_id] for report in reports]
+        connection.execute(_INSERT_SAMPLE, samples)
+    return outcomes
 
 
 @api.writer

@@ -9,15 +9,15 @@ DEFAULTS = {'version': '1', 'interface': '1.0', 'operations': {},
 
 
 def report(context, host, key_id, sent_at, load=None, *, digest='x',
-           is_known=False, checked_at=None, **values):
+           checked_at=None, **values):
     """Return a report of an agent, or of one that was never enrolled."""
     agent = agents.find(context, host)
     return agents.Report(
         0 if agent is None else agent['id'], key_id, sent_at, checked_at,
-        digest, is_known, {**DEFAULTS, **values}, load)
+        digest, {**DEFAULTS, **values}, load)
 
 
 def record(context, *arguments, **options):
-    """Keep a report; return whether it was kept."""
-    return agents.record(context, [report(context, *arguments,
-                                          **options)])[0]
+    """Store a report; return whether it was stored."""
+    return agents.record(context, [report(
+        context, *arguments, **options)]) == [agents.Outcome.KEPT]

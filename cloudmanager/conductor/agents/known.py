@@ -29,13 +29,11 @@ class Known:
     :ivar row: the row that ``db.agents.list_contacts`` returns
     :ivar storages: ``id`` and ``path`` of the storages assigned to its
         node; ``None`` if there is no such node
-    :ivar digest: the digest of its last report
     :ivar keys: its keys, by their ids
     """
 
     row: Row
     storages: list[Row] | None
-    digest: str | None
     keys: dict[str, bytes]
 
 
@@ -95,5 +93,4 @@ class KnownAgents:
 def _known(row: Row, keys: dict[str, bytes],
            storages: dict[int, list[Row]]) -> Known:
     node = row['node_id']
-    return Known(row, None if node is None else storages.get(node, []),
-                 row['digest'], keys)
+    return Known(row, None if node is None else storages.get(node, []), keys)

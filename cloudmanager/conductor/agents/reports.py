@@ -39,6 +39,9 @@ GATHER_SECONDS = 0.5
 #: Reports after which a batch waits no longer, since each waiting report
 #: occupies a thread of the server.
 GATHER_MOST = 24
+_REFUSALS = {db_agents.Outcome.REPEATED: signing.Refusal.REPLAYED,
+             db_agents.Outcome.LATE: signing.Refusal.LATE,
+             db_agents.Outcome.UNKNOWN: signing.Refusal.UNKNOWN_KEY}
 
 
 def _columns(body: JsonObject) -> Row | None:
@@ -104,7 +107,8 @@ class _Batch:
         default_factory=threading.Event)
     done: threading.Event = dataclasses.field(
         default_factory=threading.Event)
-    kept: dict[int, bool] = dataclasses.field(default_factory=dict)
+    outcomes: dict[int, db_agents.Outcome] = dataclasses.field(
+        default_factory=dict)
     errors: dict[int, Exception] = dataclasses.field(default_factory=dict)
 
 
@@ -121,15 +125,17 @@ class Keeper:
         self._next: _Batch | None = None
 
     def keep(self, context: RequestContext,
-             report: db_agents.Report) -> bool:
+             report: db_agents.Report) -> db_agents.Outcome:
         """Store a report; see ``db.agents.record``."""
         with self._lock:
             first = self._next is None
             batch = self._next = self._next or _Batch()
             other = batch.reports.get(report.agent_id)
             if other is not None:
-                if other.sent_at >= report.sent_at:
-                    return False
+                if other.sent_at == report.sent_at:
+                    return db_agents.Outcome.REPEATED
+                if other.sent_at > report.sent_at:
+                    return db_agents.Outcome.LATE
                 # The newer report replaces the older, for both threads.
                 report = dataclasses.replace(
                     report, load=report.load or other.load)
@@ -147,7 +153,7 @@ class Keeper:
         batch.done.wait()
         if report.agent_id in batch.errors:
             raise batch.errors[report.agent_id]
-        return batch.kept.get(report.agent_id, False)
+        return batch.outcomes[report.agent_id]
 
     @staticmethod
     @contextlib.contextmanager
@@ -161,7 +167,7 @@ class Keeper:
     def _write(context: RequestContext, batch: _Batch) -> None:
         reports = list(batch.reports.values())
         try:
-            batch.kept.update(zip(
+            batch.outcomes.update(zip(
                 (report.agent_id for report in reports),
                 db_agents.record(context, reports), strict=True))
             return
@@ -171,8 +177,8 @@ class Keeper:
             LOG.debug('Reports are stored one by one.', exc_info=True)
         for report in reports:
             try:
-                (kept,) = db_agents.record(context, [report])
-                batch.kept[report.agent_id] = kept
+                (batch.outcomes[report.agent_id],) = db_agents.record(
+                    context, [report])
             except Exception as exc:
                 # Raised in the thread of the report.
                 batch.errors[report.agent_id] = exc
@@ -200,10 +206,12 @@ class Reports:
         """How many reports were refused, by reason."""
         return self._refusals.counts
 
-    def take(self, context: RequestContext, envelope: object) -> bool:
+    def take(self, context: RequestContext, envelope: object, *,
+             redelivered: bool = False) -> bool:
         """Store a report if its signature is valid and it is new.
 
         :param envelope: the message from the bus
+        :param redelivered: whether the broker may have delivered it before
         :returns: whether it was stored
         """
         agent: known.Known | None = None
@@ -217,10 +225,11 @@ class Reports:
                                     CONF.agent.message_window, self._nonces,
                                     self._refusals)
         try:
-            report = verifier.verify(envelope, signing.Kind.REPORT)
+            report = verifier.verify(envelope, signing.Kind.REPORT,
+                                     redelivered=redelivered)
             if agent is None:
                 raise AssertionError('its key was found')
-            facts = self._keep(context, agent, report)
+            facts = self._keep(context, agent, report, redelivered)
         except signing.Refused:
             # The refusal was counted and logged.
             return False
@@ -235,7 +244,7 @@ class Reports:
         return True
 
     def _keep(self, context: RequestContext, agent: known.Known,
-              report: signing.Message) -> JsonObject:
+              report: signing.Message, redelivered: bool) -> JsonObject:
         """Store a report whose signature is valid.
 
         :returns: its facts
@@ -249,18 +258,16 @@ class Reports:
         checked_at = _take_times(values['modes'])
         digest = hashlib.sha256(orjson.dumps(
             values, option=orjson.OPT_SORT_KEYS)).hexdigest()
-        if not self._keeper.keep(context, db_agents.Report(
-                agent.row['id'], report.key_id, report.sent_at, checked_at,
-                digest, digest == agent.digest, values,
-                self._sample(report))):
+        outcome = self._keeper.keep(context, db_agents.Report(
+            agent.row['id'], report.key_id, report.sent_at, checked_at,
+            digest, values, self._sample(report)))
+        if outcome is not db_agents.Outcome.KEPT:
             # The agent may also have been revoked or enrolled again.
             self._known.forget()
-            now = self._known.find(context, report.sender)
             raise self._refusals.add(
-                signing.Refusal.REPLAYED if now is not None
-                and report.key_id in now.keys
-                else signing.Refusal.UNKNOWN_KEY, report.sender)
-        agent.digest = digest
+                signing.Refusal.REDELIVERED
+                if redelivered and outcome is not db_agents.Outcome.UNKNOWN
+                else _REFUSALS[outcome], report.sender)
         facts: JsonObject = values['facts']
         return facts
 

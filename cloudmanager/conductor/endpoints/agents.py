@@ -25,4 +25,5 @@ class Agents:
         The request context is not signed, so it is ignored and the report
         is handled as the service's own work.
         """
-        self._reports.take(cm_context.admin_context(), envelope)
+        self._reports.take(cm_context.admin_context(), envelope,
+                           redelivered=rpc.is_redelivered())

@@ -13,6 +13,7 @@ import time
 import uuid
 
 import fixtures
+import kombu
 from oslo_config import cfg
 
 from cloudmanager.agent import keys as agent_keys
@@ -282,7 +283,8 @@ class HostileTestCase(AgentCase):
         self.node.wait(lambda: self.agent()['refused']['forged'] == 2,
                        'the count')
         self.assertEqual({'unknown_key': 1, 'forged': 2, 'old': 1,
-                          'malformed': 2, 'replayed': 0},
+                          'malformed': 2, 'replayed': 0, 'late': 0,
+                          'redelivered': 0},
                          self.agent()['refused'])
 
     def test_replayed_request(self):
@@ -333,8 +335,41 @@ class HostileTestCase(AgentCase):
         other = reports.Reports(self.agents)
         self.assertIs(False, other.take(self.context, second))
         self.assertIs(False, other.take(self.context, first))
-        self.assertEqual(2, other.refused['replayed'])
+        self.assertEqual((1, 1), (other.refused['replayed'],
+                                  other.refused['late']))
         self.assertEqual(seen, self.agent()['contact_at'])
+
+    def test_redelivered_report(self):
+        """A conductor takes a report and its connection breaks at once.
+
+        The broker gives the report to another conductor, and nobody has done
+        anything wrong.
+        """
+        self.serve()
+        key = self.enrol()
+        first = self.reports
+        self.leave()
+        envelope = signing.sign(
+            key, signing.Kind.REPORT, 'cmp1', signing.CONTROL, {
+                'version': '1', 'interface': '1.0', 'operations': {},
+                'capabilities': {}, 'modes': {}, 'refused': {},
+                'generation': 7, 'types': []})
+        with kombu.Connection(
+                self.bus.url.replace('rabbit:', 'amqp:')) as connection:
+            channel = connection.channel()
+            # Agents of other tests may have left some.
+            channel.queue_purge(rpc.CONDUCTOR_TOPIC)
+            self.report(envelope)
+            base.wait_for(
+                lambda: channel.basic_get(rpc.CONDUCTOR_TOPIC) is not None)
+            self.assertIs(True, first.take(self.context, envelope))
+        self.serve()
+        base.wait_for(lambda: self.reports.refused['redelivered'] == 1)
+        self.assertEqual(0, self.reports.refused['replayed'])
+        # The same, published once more, is an attack.
+        self.report(envelope)
+        base.wait_for(lambda: self.reports.refused['replayed'] == 1)
+        self.assertEqual(1, self.reports.refused['redelivered'])
 
     def test_forged_answer(self):
         """Somebody else on the bus answers in the place of the agent."""

@@ -19,6 +19,7 @@ from cloudmanager.db import models
 from cloudmanager.db import power_controls
 from cloudmanager.db import services
 from cloudmanager.db import tasks as db_tasks
+from cloudmanager.tests import agent_reports
 from cloudmanager.tests import base
 
 CONF = cfg.CONF
@@ -197,8 +198,17 @@ class AgentsTestCase(ManageCase):
         services.heartbeat(self.context, 'cloudmanager-conductor', 'ctl1')
         services.report(self.context, 'cloudmanager-conductor', 'ctl1',
                         'agents', {'refused': {'reports': {'forged': 3}}})
-        self.assertIn('refused by ctl1: reports: forged=3',
-                      self.run_command('agent', 'list'))
+        self.enrol()
+        key_id = agents.find(self.context, 'cmp1')['key_id']
+        agent_reports.record(self.context, 'cmp1', key_id, 1.0,
+                             refused={'forged': 0, 'old': 0})
+        found = self.run_command('agent', 'list')
+        self.assertIn('refused by ctl1: reports: forged=3', found)
+        self.assertNotIn('by the agent', found)
+        agent_reports.record(self.context, 'cmp1', key_id, 2.0, digest='y',
+                             refused={'forged': 0, 'old': 2})
+        self.assertIn('refused by the agent on cmp1: requests: forged=0 '
+                      'old=2', self.run_command('agent', 'list'))
 
     def test_reencrypt(self):
         _, key = self.enrol()

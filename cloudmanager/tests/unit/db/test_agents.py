@@ -11,6 +11,7 @@ from cloudmanager.tests import agent_reports
 from cloudmanager.tests import base
 
 UNKNOWN = 10 ** 6
+Outcome = agents.Outcome
 
 
 @base.databases()
@@ -59,14 +60,13 @@ class AgentsTestCase(base.DbTestCase):
                          secrets.decrypt(self.agent['key']))
 
     def test_record(self):
-        """A newer report is kept by one statement, an older one is not."""
+        """A newer report is stored, an older one is not."""
         self.assertFalse(self.record(1.0))
         self.enrol()
         report = agent_reports.report(self.context, 'cmp1', self.key.id,
                                       10.25, generation=3)
-        with self.statements() as found:
-            self.assertEqual([True], agents.record(self.context, [report]))
-        self.assertEqual(1, len(found), found)
+        self.assertEqual([Outcome.KEPT],
+                         agents.record(self.context, [report]))
         for sent_at in (10.25, 9.0):
             self.assertFalse(self.record(sent_at, generation=2))
         self.assertEqual((3, '1', 10.25), (
@@ -78,30 +78,55 @@ class AgentsTestCase(base.DbTestCase):
         self.assertTrue(self.record(11.0, self.new))
 
     def test_nothing_new(self):
-        """What is as before is not written again, unless it was changed."""
+        """What is as before is not written again."""
         self.enrol()
         self.record(1.0, digest='a', generation=3)
-        self.record(2.0, digest='a', is_known=True, generation=99)
-        self.assertEqual((3, 2.0), (self.agent['generation'],
-                                    self.agent['reported_at']))
+        self.record(2.0, digest='a', generation=99, checked_at='then')
+        self.assertEqual((3, 2.0, 'then'), (
+            self.agent['generation'], self.agent['reported_at'],
+            self.agent['checked_at']))
         self.record(3.0, digest='b', generation=4)
-        # Another conductor has kept b, which this one does not know.
-        self.record(4.0, digest='a', is_known=True, generation=3)
-        self.assertEqual((3, 'a'), (self.agent['generation'],
-                                    self.agent['digest']))
-        self.assertFalse(self.record(4.0, digest='a', is_known=True))
+        self.assertEqual((4, 'b', None), (
+            self.agent['generation'], self.agent['digest'],
+            self.agent['checked_at']))
+
+    def test_statements(self):
+        """Many reports without news need as many statements as one."""
+        hosts = [f'n{number}' for number in range(24)]
+        for host in hosts:
+            agents.enrol(self.context, host, self.key)
+
+        def reports(sent_at):
+            return [agent_reports.report(
+                self.context, host, self.key.id, sent_at + number,
+                {'load': {}, 'guests': {}, 'reasons': {}})
+                for number, host in enumerate(hosts)]
+
+        agents.record(self.context, reports(1.0))
+        later = reports(1000.5)
+        with self.statements() as found:
+            outcomes = agents.record(self.context, later)
+        self.assertEqual({Outcome.KEPT}, set(outcomes))
+        self.assertEqual(3, len(found), found)
+        self.assertEqual(
+            {host: 1000.5 + number for number, host in enumerate(hosts)},
+            {row['host']: row['reported_at']
+             for row in agents.list_agents(self.context)})
 
     def test_several(self):
         """Each of several is decided by itself."""
         self.enrol()
         agents.enrol(self.context, 'cmp2', self.new)
         self.record(5.0)
-        new, old, unknown = (
+        new, old, late, unknown = (
             agent_reports.report(self.context, 'cmp2', self.new.id, 1.0),
             agent_reports.report(self.context, 'cmp1', self.key.id, 5.0),
+            agent_reports.report(self.context, 'cmp1', self.key.id, 4.0),
             agent_reports.report(self.context, 'x', self.key.id, 5.0))
-        self.assertEqual([True, False, False], agents.record(
-            self.context, [new, old, unknown]))
+        self.assertEqual(
+            [Outcome.KEPT, Outcome.REPEATED, Outcome.UNKNOWN],
+            agents.record(self.context, [new, old, unknown]))
+        self.assertEqual([Outcome.LATE], agents.record(self.context, [late]))
         self.assertEqual(
             [('cmp1', self.key.id), ('cmp2', self.new.id)],
             [(row['host'], row['key_id'])
