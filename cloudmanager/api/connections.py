@@ -84,8 +84,9 @@ class Refusal(task.ErrorTask):  # type: ignore[misc]
             if pair[0].lower() != 'content-length')
         self.set_close_on_finish()
         self.content_length = len(detail.body)
-        self.write(detail.body)
+        # The loop may send what is written at once.
         self.channel.refused = True
+        self.write(detail.body)
 
 
 class Connection(channel.HTTPChannel):  # type: ignore[misc]
@@ -95,17 +96,31 @@ class Connection(channel.HTTPChannel):  # type: ignore[misc]
         client sends is thrown away
     """
 
-    close_when_flushed: bool
     parser_class = Request
     task_class = Answer
     error_task_class = Refusal
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         self.refused = False
+        self._is_over = False
         self._ended = False
         self._partial: Request | None = None
         self._began = time.time()
         super().__init__(*args, **kwargs)
+
+    @property
+    def close_when_flushed(self) -> bool:
+        """Whether Waitress closes the connection after its answers.
+
+        A thread that has answered sets it at any moment, even while the
+        loop sends. After a refusal ``handle_write`` ends the connection
+        instead.
+        """
+        return self._is_over and not self.refused
+
+    @close_when_flushed.setter
+    def close_when_flushed(self, value: bool) -> None:
+        self._is_over = value
 
     @property
     def is_served(self) -> bool:
@@ -139,7 +154,7 @@ class Connection(channel.HTTPChannel):  # type: ignore[misc]
             deadline if self._has_begun else idle)
 
     def received(self, data: bytes) -> bool:
-        if self._ended:
+        if self.refused:
             return True
         well = bool(super().received(data))
         if self.request is not self._partial:
@@ -147,21 +162,23 @@ class Connection(channel.HTTPChannel):  # type: ignore[misc]
             self._began = time.time()
         return well
 
+    def writable(self) -> bool:
+        return bool(super().writable()) or self._must_end
+
+    @property
+    def _must_end(self) -> bool:
+        """Whether a refused request was answered, but for the end of it."""
+        return self.refused and self._is_over and not self._ended
+
     def handle_write(self) -> None:
         """Send, and let the client of a refused request read the answer.
 
         Closing while it still sends would make its system throw the answer
         away: first only our direction is closed.
         """
-        lingers = self.close_when_flushed and self.refused
-        if lingers:
-            self.close_when_flushed = False
         super().handle_write()
-        if lingers and self.connected:
-            if self.total_outbufs_len:
-                self.close_when_flushed = True
-            else:
-                self._end()
+        if self._must_end and self.connected and not self.total_outbufs_len:
+            self._end()
 
     def _end(self) -> None:
         self._ended = True

@@ -280,12 +280,10 @@ class HostileTestCase(AgentCase):
             self.assertEqual({'refused': why}, self.send(envelope))
         self.assertEqual(('disabled', 'inactive'),
                          self.node.unit('ssh.service'))
-        self.node.wait(lambda: self.agent()['refused']['forged'] == 2,
-                       'the count')
-        self.assertEqual({'unknown_key': 1, 'forged': 2, 'old': 1,
-                          'malformed': 2, 'replayed': 0, 'late': 0,
-                          'redelivered': 0},
-                         self.agent()['refused'])
+        # A report may have been sent while the requests came in.
+        self.node.wait(lambda: self.agent()['refused'] == {
+            'unknown_key': 1, 'forged': 2, 'old': 1, 'malformed': 2,
+            'replayed': 0, 'late': 0, 'redelivered': 0}, 'the counts')
 
     def test_replayed_request(self):
         """Not even a restart of the agent makes a request count twice."""

@@ -8,6 +8,7 @@ import threading
 import time
 
 import fixtures
+from waitress import channel
 
 from cloudmanager.api import app
 from cloudmanager.api import server
@@ -132,6 +133,34 @@ class RequestsTestCase(ServerCase):
                 b'POST /v1/nodes/ HTTP/1.1\r\nHost: a\r\n'
                 b'Content-Type: application/json\r\n' + head)
             self.check_raw(received, 413)
+
+    def test_refused_while_the_loop_sends(self):
+        """The answer arrives whenever its thread says that it is the last.
+        """
+        flush = channel.HTTPChannel._flush_exception
+        write = channel.HTTPChannel.handle_write
+        over = threading.Event()
+
+        def flush_slowly(connection, function, do_close=True):
+            if connection.refused and not do_close:
+                # The thread that answers: the loop wakes before it sends.
+                connection.server.pull_trigger()
+                over.wait(0.3)
+            return flush(connection, function, do_close)
+
+        def write_slowly(connection):
+            if connection.refused:
+                over.wait(0.6)
+            write(connection)
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'waitress.channel.HTTPChannel._flush_exception', flush_slowly))
+        self.useFixture(fixtures.MonkeyPatch(
+            'waitress.channel.HTTPChannel.handle_write', write_slowly))
+        self.check_raw(self.raw(
+            b'POST /v1/nodes/ HTTP/1.1\r\nHost: a\r\n'
+            b'Content-Type: application/json\r\n'
+            b'Content-Length: 3000000\r\n\r\n' + b' ' * 3000000), 413)
 
     def test_lengths_that_contradict(self):
         """No second request can hide in a body."""
