@@ -155,6 +155,7 @@ class Conductor:
         self._sweeper = power_sweep.Sweeper(self.members, self._report,
                                             self._follow)
         self._reports = reports.Reports(tools.agents)
+        self._reports.start()
         self._refused: dict[str, dict[str, int]] = {}
         self._nova_database = nova_db.NovaDatabase()
         self._server = rpc.get_server(
@@ -177,6 +178,7 @@ class Conductor:
         self._server.stop()
         self._worker.stop(CONF.conductor.graceful_timeout)
         self._server.wait()
+        self._reports.stop()
         self._runner.stop(5)
         registry.close()
         self._nova_database.close()

@@ -11,6 +11,7 @@ import dataclasses
 import threading
 
 from cloudmanager.common import clock
+from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.agents import contacts
@@ -47,7 +48,7 @@ class KnownAgents:
         # Decrypting keys takes longer than reading them.
         self._opened: dict[tuple[str, str | None], dict[str, bytes]] = {}
 
-    def find(self, context: RequestContext, host: str) -> Known | None:
+    def find(self, host: str) -> Known | None:
         """Return the agent on a host, if it was enrolled.
 
         :raises SecretUnreadable: none of the present encryption keys decrypts
@@ -56,11 +57,11 @@ class KnownAgents:
         with self._lock:
             now = clock.monotonic()
             if self._read_at is None or now - self._read_at > MAX_AGE:
-                self._read_all(context)
+                self._read_all(cm_context.admin_context())
                 self._read_at = now
             found = self._agents.get(host)
         # It may have been enrolled a moment ago.
-        return found or self._read_one(context, host)
+        return found or self._read_one(cm_context.admin_context(), host)
 
     def forget(self) -> None:
         """Read all agents again at the next call."""

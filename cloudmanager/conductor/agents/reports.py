@@ -5,6 +5,7 @@ An agent that has not got its latest desired state or storages is sent them.
 """
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 import contextlib
 import dataclasses
 import hashlib
@@ -12,9 +13,11 @@ import threading
 
 import orjson
 from oslo_config import cfg
+from oslo_db import exception as db_exc
 from oslo_log import log as logging
 
 from cloudmanager.common import clock
+from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.common import signing
 from cloudmanager.common.context import RequestContext
@@ -34,11 +37,12 @@ _MAX_TIME = 32
 # Seconds that a sample may be early and still be stored, since the threads of
 # agents are not punctual.
 _EARLY = 0.5
-#: Seconds for which reports are gathered for one transaction.
-GATHER_SECONDS = 0.5
-#: Reports after which a batch waits no longer, since each waiting report
-#: occupies a thread of the server.
-GATHER_MOST = 24
+#: Seconds for which reports are gathered before they are stored. This is far
+#: less than the time after which an agent counts as out of reach.
+GATHER_SECONDS = 1.0
+# Reports that are stored in one transaction.
+_TOGETHER = 100
+_STOP_SECONDS = 5.0
 _REFUSALS = {db_agents.Outcome.REPEATED: signing.Refusal.REPLAYED,
              db_agents.Outcome.LATE: signing.Refusal.LATE,
              db_agents.Outcome.UNKNOWN: signing.Refusal.UNKNOWN_KEY}
@@ -97,95 +101,22 @@ def _load(body: JsonObject) -> Row | None:
     return {'load': load, 'guests': guests, 'reasons': reasons}
 
 
-@dataclasses.dataclass
-class _Batch:
-    """Reports that are stored together."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A report that is to be stored."""
 
-    reports: dict[int, db_agents.Report] = dataclasses.field(
-        default_factory=dict)
-    full: threading.Event = dataclasses.field(
-        default_factory=threading.Event)
-    done: threading.Event = dataclasses.field(
-        default_factory=threading.Event)
-    outcomes: dict[int, db_agents.Outcome] = dataclasses.field(
-        default_factory=dict)
-    errors: dict[int, Exception] = dataclasses.field(default_factory=dict)
-
-
-class Keeper:
-    """Stores reports of several threads in one transaction.
-
-    The first thread waits for a moment and then writes all reports that have
-    come; the other threads wait for it. A transaction costs more than a
-    report.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._next: _Batch | None = None
-
-    def keep(self, context: RequestContext,
-             report: db_agents.Report) -> db_agents.Outcome:
-        """Store a report; see ``db.agents.record``."""
-        with self._lock:
-            first = self._next is None
-            batch = self._next = self._next or _Batch()
-            other = batch.reports.get(report.agent_id)
-            if other is not None:
-                if other.sent_at == report.sent_at:
-                    return db_agents.Outcome.REPEATED
-                if other.sent_at > report.sent_at:
-                    return db_agents.Outcome.LATE
-                # The newer report replaces the older, for both threads.
-                report = dataclasses.replace(
-                    report, load=report.load or other.load)
-            batch.reports[report.agent_id] = report
-            if len(batch.reports) >= GATHER_MOST:
-                batch.full.set()
-                self._next = None
-        if first:
-            with self._ending(batch):
-                clock.wait(batch.full, GATHER_SECONDS)
-                with self._lock:
-                    if self._next is batch:
-                        self._next = None
-                self._write(context, batch)
-        batch.done.wait()
-        if report.agent_id in batch.errors:
-            raise batch.errors[report.agent_id]
-        return batch.outcomes[report.agent_id]
-
-    @staticmethod
-    @contextlib.contextmanager
-    def _ending(batch: _Batch) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            batch.done.set()
-
-    @staticmethod
-    def _write(context: RequestContext, batch: _Batch) -> None:
-        reports = list(batch.reports.values())
-        try:
-            batch.outcomes.update(zip(
-                (report.agent_id for report in reports),
-                db_agents.record(context, reports), strict=True))
-            return
-        except Exception:
-            # Boundary between the agents: an error in one report must not
-            # lose the others.
-            LOG.debug('Reports are stored one by one.', exc_info=True)
-        for report in reports:
-            try:
-                (batch.outcomes[report.agent_id],) = db_agents.record(
-                    context, [report])
-            except Exception as exc:
-                # Raised in the thread of the report.
-                batch.errors[report.agent_id] = exc
+    agent: known.Known
+    message: signing.Message
+    redelivered: bool
+    report: db_agents.Report
 
 
 class Reports:
     """Takes reports of agents.
+
+    What is taken is stored by a thread, a second's reports at once, since a
+    transaction costs more than a report. What was not stored yet when the
+    process is killed is lost, and comes again with the next reports.
 
     :param agents: sends agents their desired state when they lack it
     """
@@ -197,7 +128,12 @@ class Reports:
         self._nonces = signing.Nonces(CONF.agent.message_window)
         self._refusals = signing.Refusals()
         self._known = known.KnownAgents()
-        self._keeper = Keeper()
+        self._lock = threading.Lock()
+        self._waiting: dict[int, _Waiting] = {}
+        self._some = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name='reports',
+                                        daemon=True)
         # When the last sample of each agent was stored, by the agent's clock.
         self._loads: dict[str, float] = {}
 
@@ -206,70 +142,140 @@ class Reports:
         """How many reports were refused, by reason."""
         return self._refusals.counts
 
-    def take(self, context: RequestContext, envelope: object, *,
-             redelivered: bool = False) -> bool:
-        """Store a report if its signature is valid and it is new.
+    def start(self) -> None:
+        """Begin to store what is taken."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Store what was taken, and end."""
+        self._stopping.set()
+        self._some.set()
+        self._thread.join(_STOP_SECONDS)
+        self.store(cm_context.admin_context())
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._some.wait()
+            clock.wait(self._stopping, GATHER_SECONDS)
+            self._some.clear()
+            self.store(cm_context.admin_context())
+
+    def take(self, envelope: object, *, redelivered: bool = False) -> None:
+        """Have a report stored if its signature is valid and it is new.
 
         :param envelope: the message from the bus
         :param redelivered: whether the broker may have delivered it before
-        :returns: whether it was stored
         """
         agent: known.Known | None = None
 
         def keys(host: str) -> dict[str, bytes]:
             nonlocal agent
-            agent = self._known.find(context, host)
+            agent = self._known.find(host)
             return {} if agent is None else agent.keys
 
         verifier = signing.Verifier(signing.CONTROL, keys,
                                     CONF.agent.message_window, self._nonces,
                                     self._refusals)
-        try:
-            report = verifier.verify(envelope, signing.Kind.REPORT,
-                                     redelivered=redelivered)
+        # A refusal was counted and logged.
+        with contextlib.suppress(signing.Refused):
+            message = verifier.verify(envelope, signing.Kind.REPORT,
+                                      redelivered=redelivered)
             if agent is None:
                 raise AssertionError('its key was found')
-            facts = self._keep(context, agent, report, redelivered)
-        except signing.Refused:
-            # The refusal was counted and logged.
-            return False
-        row = agent.row
-        if row['next_key_id'] == report.key_id:
-            db_agents.switch_key(context, report.sender, report.key_id)
-            self._known.forget()
-        if row['wished'] not in (None, report.body['generation']):
-            self._catch_up(context, report.sender, report.body['generation'])
-        self._tell_storages(context, report.sender, agent.storages,
-                            facts.get('storages'))
-        return True
+            self._gather(_Waiting(agent, message, redelivered,
+                                  self._report(agent, message)))
 
-    def _keep(self, context: RequestContext, agent: known.Known,
-              report: signing.Message, redelivered: bool) -> JsonObject:
-        """Store a report whose signature is valid.
+    def _report(self, agent: known.Known,
+                message: signing.Message) -> db_agents.Report:
+        """Return what is stored of a report whose signature is valid.
 
-        :returns: its facts
-        :raises Refused: it is not a valid report, or a newer one was stored
+        :raises Refused: it is not a valid report
         """
-        body = report.body if isinstance(report.body, dict) else {}
+        body = message.body if isinstance(message.body, dict) else {}
         values = _columns(body)
         if values is None:
             raise self._refusals.add(signing.Refusal.MALFORMED,
-                                     report.sender)
+                                     message.sender)
         checked_at = _take_times(values['modes'])
         digest = hashlib.sha256(orjson.dumps(
             values, option=orjson.OPT_SORT_KEYS)).hexdigest()
-        outcome = self._keeper.keep(context, db_agents.Report(
-            agent.row['id'], report.key_id, report.sent_at, checked_at,
-            digest, values, self._sample(report)))
+        return db_agents.Report(
+            agent.row['id'], message.key_id, message.sent_at, checked_at,
+            digest, values, self._sample(message))
+
+    def _gather(self, new: _Waiting) -> None:
+        """Keep a report until it is stored; only the newest of an agent."""
+        number = new.report.agent_id
+        with self._lock:
+            old = self._waiting.get(number)
+            if old is not None and old.message.sent_at > new.message.sent_at:
+                old, new = new, old
+            if old is not None and new.report.load is None:
+                new = dataclasses.replace(new, report=dataclasses.replace(
+                    new.report, load=old.report.load))
+            self._waiting[number] = new
+        self._some.set()
+
+    def store(self, context: RequestContext) -> None:
+        """Store the reports that were taken, and answer them."""
+        with self._lock:
+            waiting, self._waiting = list(self._waiting.values()), {}
+        for start in range(0, len(waiting), _TOGETHER):
+            batch = waiting[start:start + _TOGETHER]
+            for one, outcome in self._record(context, batch):
+                try:
+                    self._follow_up(context, one, outcome)
+                except Exception:
+                    # Boundary between the agents.
+                    LOG.exception('The report of %s could not be answered.',
+                                  one.message.sender)
+
+    @staticmethod
+    def _record(context: RequestContext, batch: Sequence[_Waiting]
+                ) -> Iterator[tuple[_Waiting, db_agents.Outcome]]:
+        """Store reports; leave out those with errors, which are logged."""
+        try:
+            yield from zip(batch, db_agents.record(
+                context, [one.report for one in batch]), strict=True)
+            return
+        except db_exc.DBConnectionError:
+            LOG.warning('%d reports of agents are lost: the database cannot '
+                        'be reached.', len(batch))
+            return
+        except Exception:
+            # Boundary between the agents: an error in one report must not
+            # lose the others.
+            LOG.debug('Reports are stored one by one.', exc_info=True)
+        for one in batch:
+            try:
+                (outcome,) = db_agents.record(context, [one.report])
+            except Exception:
+                LOG.exception('The report of %s could not be stored.',
+                              one.message.sender)
+            else:
+                yield one, outcome
+
+    def _follow_up(self, context: RequestContext, one: _Waiting,
+                   outcome: db_agents.Outcome) -> None:
+        """Count a report that was not stored; answer one that was."""
+        host = one.message.sender
+        row, values = one.agent.row, one.report.values
         if outcome is not db_agents.Outcome.KEPT:
             # The agent may also have been revoked or enrolled again.
             self._known.forget()
-            raise self._refusals.add(
+            self._refusals.add(
                 signing.Refusal.REDELIVERED
-                if redelivered and outcome is not db_agents.Outcome.UNKNOWN
-                else _REFUSALS[outcome], report.sender)
-        facts: JsonObject = values['facts']
-        return facts
+                if one.redelivered and outcome
+                is not db_agents.Outcome.UNKNOWN
+                else _REFUSALS[outcome], host)
+            return
+        if row['next_key_id'] == one.message.key_id:
+            db_agents.switch_key(context, host, one.message.key_id)
+            self._known.forget()
+        if row['wished'] not in (None, values['generation']):
+            self._catch_up(context, host, values['generation'])
+        self._tell_storages(context, host, one.agent.storages,
+                            values['facts'].get('storages'))
 
     def _sample(self, report: signing.Message) -> Row | None:
         """Return the sample of the load in a report, if it is due.

@@ -25,5 +25,4 @@ class Agents:
         The request context is not signed, so it is ignored and the report
         is handled as the service's own work.
         """
-        self._reports.take(cm_context.admin_context(), envelope,
-                           redelivered=rpc.is_redelivered())
+        self._reports.take(envelope, redelivered=rpc.is_redelivered())

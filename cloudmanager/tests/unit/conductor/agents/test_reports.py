@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reports of agents that are gathered, and stored together."""
+
+import fixtures
+from oslo_db import exception as db_exc
+
+from cloudmanager.common import secrets
+from cloudmanager.common import signing
+from cloudmanager.conductor.agents import reports
+from cloudmanager.db import agents
+from cloudmanager.db import load_samples
+from cloudmanager.domain import load_reports
+from cloudmanager.tests import base
+
+BODY = {'version': '1', 'interface': '1.0', 'operations': {},
+        'capabilities': {}, 'modes': {}, 'refused': {}, 'types': []}
+LOAD = {'host': dict.fromkeys(load_reports.HOST, 1.0), 'guests': {},
+        'reasons': {}}
+
+
+class ReportsTestCase(base.DbTestCase):
+
+    def setUp(self):
+        super().setUp()
+        secrets.create_key()
+        self.keys = {host: signing.new_key() for host in ('cmp1', 'cmp2')}
+        for host, key in self.keys.items():
+            agents.enrol(self.context, host, key)
+        self.reports = reports.Reports(None)
+
+    def sign(self, generation, host='cmp1', load=None):
+        return signing.sign(
+            self.keys[host], signing.Kind.REPORT, host, signing.CONTROL,
+            {**BODY, 'generation': generation, 'load': load})
+
+    def take(self, *envelopes):
+        for envelope in envelopes:
+            self.reports.take(envelope)
+
+    def generations(self):
+        return {row['host']: row['generation']
+                for row in agents.list_agents(self.context)}
+
+    def test_newest_of_an_agent(self):
+        """The newest is stored, with the load of one before it."""
+        older, newer = self.sign(1, load=LOAD), self.sign(2)
+        for envelopes in ((older, newer), (newer, older)):
+            self.reports = reports.Reports(None)
+            self.take(*envelopes)
+            self.reports.store(self.context)
+        self.assertEqual({'cmp1': 2, 'cmp2': None}, self.generations())
+        self.assertEqual(1, len(load_samples.latest(self.context,
+                                                    ['cmp1'])))
+        # The second time, all of it had been stored.
+        self.assertEqual(1, self.reports.refused['replayed'])
+
+    def failing(self, error, *, when):
+        record = agents.record
+
+        def store(context, batch):
+            if when(batch):
+                raise error
+            return record(context, batch)
+
+        return fixtures.MonkeyPatch('cloudmanager.db.agents.record', store)
+
+    def test_error_in_one(self):
+        """Others are stored nevertheless."""
+        with self.failing(ValueError('no'), when=lambda batch: any(
+                one.values['generation'] == 7 for one in batch)):
+            self.take(self.sign(7), self.sign(3, 'cmp2'))
+            self.reports.store(self.context)
+        self.assertEqual({'cmp1': None, 'cmp2': 3}, self.generations())
+
+    def test_database_away(self):
+        """What cannot be stored is dropped; the next report can."""
+        with self.failing(db_exc.DBConnectionError(), when=bool):
+            self.take(self.sign(1), self.sign(1, 'cmp2'))
+            self.reports.store(self.context)
+        self.take(self.sign(2))
+        self.reports.store(self.context)
+        self.assertEqual({'cmp1': 2, 'cmp2': None}, self.generations())
+
+    def test_stop(self):
+        """What was taken before the end is stored."""
+        self.reports.start()
+        self.take(self.sign(5))
+        self.reports.stop()
+        self.assertEqual(5, self.generations()['cmp1'])
