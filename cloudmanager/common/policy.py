@@ -6,14 +6,19 @@ keep the service from starting, and leave a running one with the rules it
 has.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterator
+import functools
+import inspect
 import os
 import stat
 import threading
+import types
 from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
+from oslo_policy import _checks
 from oslo_policy import opts as policy_opts
 from oslo_policy import policy
 
@@ -31,6 +36,19 @@ REMIND_SECONDS = 60
 # The check that admits nobody, as it is written. Whatever else cannot be
 # read is made the same by oslo.policy.
 _NOBODY = '!'
+
+_signature = functools.cache(inspect.getfullargspec)
+
+
+def _remembered(method: Callable[..., object]) -> inspect.FullArgSpec:
+    # Not by the method itself, which would keep checks of old rules.
+    return _signature(getattr(method, '__func__', method))
+
+
+# oslo.policy looks at the signature of each check whenever it is made, which
+# takes longer than the check.
+setattr(_checks, 'inspect',
+        types.SimpleNamespace(getfullargspec=_remembered))
 
 #: Path, change time in nanoseconds, and size of a file.
 _File = tuple[str, int, int]

@@ -8,6 +8,8 @@ later fails at once when another one wrote in between.
 """
 
 from collections.abc import Callable
+import contextlib
+import datetime
 import functools
 import threading
 from typing import ParamSpec
@@ -35,6 +37,8 @@ Context = cm_context.RequestContext
 
 CONF = cfg.CONF
 WRITING = 'BEGIN IMMEDIATE'
+# The number of the type in MySQL's protocol.
+_MYSQL_DATETIME = 12
 _local = threading.local()
 
 # To connect to MySQL takes longer than most transactions, because the driver
@@ -108,9 +112,27 @@ def _keep_connections(engine: sa.Engine) -> None:
         dialect=engine.dialect, _dispatch=old.dispatch)
 
 
+def _read_times(connection: interfaces.DBAPIConnection | None,
+                record: pool.ConnectionPoolEntry | None = None) -> None:
+    """Let a driver of MySQL read times by what the interpreter has for it.
+
+    Both drivers read them in Python, which is a good part of what a list of
+    nodes takes. What is no time is never stored: see ``mysql_sql_mode``.
+    """
+    readers = getattr(connection, 'decoders', None)
+    if readers is None:
+        readers = getattr(connection, 'converter', {})
+    readers[_MYSQL_DATETIME] = datetime.datetime.fromisoformat
+
+
 def _prepare_engine(engine: sa.Engine, always_writing: bool = False) -> None:
     # Lists have documents in their rows; the standard library takes longer.
     engine.dialect._json_deserializer = orjson.loads
+    if engine.dialect.name in ('mysql', 'mariadb'):
+        event.listen(engine, 'connect', _read_times)
+        # oslo.db has made one connection already, to see that it can.
+        with contextlib.closing(engine.raw_connection()) as first:
+            _read_times(first.dbapi_connection)
     if engine.dialect.name != 'sqlite':
         return
     _keep_connections(engine)

@@ -9,9 +9,9 @@ server of the standalone program. Under SQLite ours is the standalone program
 itself, with its conductor, otherwise ``cloudmanager-api``. Nobody asks for a
 token, and the conductor does not look at the power of the nodes meanwhile.
 
-In process, the time of the raw app with the first statement alone is told as
-well. The backend ``mysqlclient`` is MariaDB through the driver in C of that
-name; it has to be installed.
+In process, the time of the raw app with the first statement alone, and the
+ratio to it, are told as well. The backend ``mysqlclient`` is MariaDB through
+the driver in C of that name; it has to be installed.
 
 Ratios are to the raw app's time for the same URL, but never to less than for
 a plain page: what finds three nodes is held against a page of a hundred.
@@ -175,7 +175,8 @@ def report(title: str, url: str, statements: int, found: dict[str, float],
     """
     ratio = found['ours'] / max(found['raw'], plain)
     query = url.partition('?')[2] or url
-    one = (f'  first statement {found["one"] * 1000:6.1f} ms'
+    one = (f'  first statement {found["one"] * 1000:6.1f} ms  '
+           f'{found["ours"] / found["one"]:4.2f}x'
            if 'one' in found else '')
     print(f'{title:22} {query[:44]:44} ours {found["ours"] * 1000:6.1f} ms  '
           f'raw {found["raw"] * 1000:6.1f} ms  {ratio:4.2f}x  '

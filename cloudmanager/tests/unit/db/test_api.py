@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transactions: repetition, isolation, and writing on SQLite."""
 
+import datetime
 import os
 import stat
 import threading
@@ -34,6 +35,29 @@ class TransactionsTestCase(base.DbTestCase):
     def images(self):
         return [row[0] for row in self.execute(
             sa.select(models.NodeImage.name))]
+
+    def test_times_are_read_to_the_microsecond(self):
+        times = [datetime.datetime(2026, 1, 2, 3, 4, 5),
+                 datetime.datetime(2026, 1, 2, 3, 4, 5, 6), None]
+        for number, time in enumerate(times):
+            self.execute(sa.insert(models.NodeImage).values(
+                name=f'image {number}', updated_at=time))
+        found = self.execute(
+            sa.select(models.NodeImage.updated_at)
+            .where(models.NodeImage.name.like('image %'))
+            .order_by(models.NodeImage.name))
+        self.assertEqual(times, [row[0] for row in found])
+
+    def test_mysql_times_are_read_by_the_interpreter(self):
+        """By the first connection and by those that follow."""
+        engine = db_api.get_engine()
+        if engine.dialect.name != 'mysql':
+            return
+        with engine.connect() as first, engine.connect() as second:
+            for connection in first, second:
+                driver = connection.connection.dbapi_connection
+                self.assertEqual(datetime.datetime.fromisoformat,
+                                 driver.decoders[12])
 
     def test_error_rolls_back(self):
         self.assertRaises(KeyError, insert_and_fail, self.context,
