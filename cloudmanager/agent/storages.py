@@ -9,7 +9,6 @@ user: nobody must be able to have other places overwritten through the agent.
 from collections.abc import Callable
 import pathlib
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from oslo_config import cfg
@@ -118,7 +117,7 @@ class Storages:
         self._lock = threading.Lock()
         self._writers: dict[int, _Writer] = {}
         # Based on the clock, so that it also grows when the store was lost.
-        self._generation = store.begin_life(int(time.time())) * _LIFE
+        self._generation = store.begin_life(int(clock.timestamp())) * _LIFE
         self._boot_id = _BOOT_ID.read_text('ascii').strip()
 
     def states(self) -> list[JsonObject]:
@@ -145,7 +144,7 @@ class Storages:
             content = state_files.pack(signing.sign(
                 key, signing.Kind.STATE, self._host, signing.CONTROL, {
                     'host': self._host, 'generation': self._generation,
-                    'time': time.time(),
+                    'time': clock.timestamp(),
                     'interval': CONF.agent.state_interval,
                     'boot_id': self._boot_id, 'guests': guests,
                     'reason': reason}))

@@ -5,13 +5,13 @@ The same as ``cinder-manage service remove`` does: the row is marked as
 deleted, in the columns that Cinder reads.
 """
 
-import datetime
 import functools
 
 from oslo_config import cfg
 import sqlalchemy as sa
 
 from cloudmanager.clients import databases
+from cloudmanager.common import clock
 
 CONF = cfg.CONF
 
@@ -50,12 +50,8 @@ class CinderDatabase:
                         _SERVICES.c.deleted.is_(sa.false()),
                         sa.or_(_SERVICES.c.host == host,
                                _SERVICES.c.host.like(backend, escape='\\')))
-                    .values(deleted=True, deleted_at=_now(),
+                    .values(deleted=True, deleted_at=clock.utcnow(),
                             updated_at=_SERVICES.c.updated_at)).rowcount
         except sa.exc.SQLAlchemyError as exc:
             raise databases.unreachable('Cinder\'s database',
                                         exc) from None
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)

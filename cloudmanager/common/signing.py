@@ -22,11 +22,11 @@ import os
 import pathlib
 import secrets
 import threading
-import time
 from typing import Any
 
 from oslo_log import log as logging
 
+from cloudmanager.common import clock
 from cloudmanager.common import private
 from cloudmanager.common.json_types import JsonObject
 
@@ -149,7 +149,7 @@ def sign(key: Key, kind: Kind, sender: str, recipient: str, body: Json, *,
     """
     envelope: Envelope = {
         'version': VERSION, 'kind': str(kind), 'sender': sender,
-        'recipient': recipient, 'key_id': key.id, 'time': time.time(),
+        'recipient': recipient, 'key_id': key.id, 'time': clock.timestamp(),
         'nonce': secrets.token_hex(16), 'answer_to': answer_to,
         'body': json.dumps(body)}
     return {**envelope, 'code': _code(key.secret, _fields(envelope))}
@@ -207,7 +207,7 @@ class Nonces:
         with self._lock:
             if nonce in self._until:
                 return False
-            self._forget(time.time())
+            self._forget(clock.timestamp())
             self._until[nonce] = sent_at + self._window
             self._append(nonce)
             return True
@@ -298,7 +298,7 @@ class Verifier:
                 and envelope['recipient'] == self._recipient
                 and envelope['answer_to'] == answer_to):
             raise self._refusals.add(Refusal.FORGED, sender)
-        if not abs(time.time() - envelope['time']) <= self._window:
+        if not abs(clock.timestamp() - envelope['time']) <= self._window:
             raise self._refusals.add(Refusal.OLD, sender)
         # Only now: what strangers send must not fill the memory.
         if not self._nonces.is_new(envelope['nonce'], envelope['time']):

@@ -74,6 +74,24 @@ class Shifted(clock.System):
         return super().monotonic() + self.offset
 
 
+class Wrong(clock.System):
+    """The time of a machine whose clock was not set right."""
+
+    def __init__(self, seconds):
+        self._offset = datetime.timedelta(seconds=seconds)
+
+    def utcnow(self):
+        return super().utcnow() + self._offset
+
+
+def set_wrong(seconds):
+    """Return a fixture that gives this process a wrong time of day.
+
+    :param seconds: how far it is ahead; behind if less than 0
+    """
+    return fixtures.MockPatchObject(clock, 'source', Wrong(seconds))
+
+
 def simulate(test):
     """Put all of the service on simulated time until the end of a test.
 

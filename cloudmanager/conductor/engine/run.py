@@ -4,7 +4,6 @@
 from collections.abc import Iterable
 import datetime
 import threading
-import time
 from typing import TypeVar
 
 from oslo_db import exception as db_exc
@@ -48,7 +47,7 @@ class Run:
         self._recalled: dict[type[stored.Record], stored.Record] = {}
         #: The outcome of the task, in words.
         self.result: str | None = None
-        self.claimed_at = time.monotonic()
+        self.claimed_at = clock.monotonic()
         self.lost = threading.Event()
         self.stopping = stopping
 

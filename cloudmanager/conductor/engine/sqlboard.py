@@ -10,12 +10,10 @@ from collections.abc import Callable
 from collections.abc import Iterator
 import datetime
 import functools
-import time
 from typing import ParamSpec
 from typing import TypeVar
 
 from oslo_db import exception as db_exc
-from oslo_utils import timeutils
 from oslo_utils import uuidutils
 import sqlalchemy as sa
 from taskflow import exceptions
@@ -132,7 +130,7 @@ class SQLJob(base.Job):
 
 def _moment() -> dict[str, float]:
     """Return the time, for databases that have no clock of their own."""
-    return {'moment': time.time()}
+    return {'moment': clock.timestamp()}
 
 
 class _Statements:
@@ -236,16 +234,16 @@ class SQLJobBoard(base.JobBoard):
         return found
 
     def wait(self, timeout: float | None = None) -> Iterator[SQLJob]:
-        watch = timeutils.StopWatch(duration=timeout).start()
+        end = None if timeout is None else clock.monotonic() + timeout
         while True:
             jobs = self._fetch()
             if jobs:
                 found: Iterator[SQLJob] = base.JobBoardIterator(
                     self, LOG, board_fetch_func=lambda ensure_fresh: jobs)
                 return found
-            if watch.expired():
+            if end is not None and clock.monotonic() > end:
                 raise exceptions.NotFound('No job came in time')
-            time.sleep(POLL_SECONDS)
+            clock.sleep(POLL_SECONDS)
 
     @property
     @_translate

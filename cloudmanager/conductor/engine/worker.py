@@ -25,6 +25,7 @@ from taskflow.jobs.base import Job
 from taskflow.persistence import models as tf_models
 from taskflow.types import failure
 
+from cloudmanager.common import clock
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import boards
@@ -135,9 +136,9 @@ class Worker:
         sweep_at = 0.0
         while not self._stopping.is_set():
             try:
-                if time.monotonic() >= sweep_at:
+                if clock.monotonic() >= sweep_at:
                     self._sweep()
-                    sweep_at = (time.monotonic()
+                    sweep_at = (clock.monotonic()
                                 + CONF.conductor.sweep_interval)
                 self._post_new()
                 self._claim_jobs()
@@ -145,7 +146,7 @@ class Worker:
                 # The boundary of a periodic job: this loop must still run when
                 # the database or the jobboard comes back.
                 LOG.exception('Looking for work failed.')
-            self._wake.wait(CONF.conductor.poll_interval)
+            clock.wait(self._wake, CONF.conductor.poll_interval)
             self._wake.clear()
 
     def _post_new(self) -> None:
@@ -235,9 +236,9 @@ class Worker:
             period = CONF.conductor.lease / 4
             for job, run in current:
                 # Most tasks end before their lease has to be renewed.
-                if time.monotonic() - run.claimed_at > period:
+                if clock.monotonic() - run.claimed_at > period:
                     self._renew(job, run)
-            self._stopped.wait(period)
+            clock.wait(self._stopped, period)
 
     def _renew(self, job: Job, run: engine_run.Run) -> None:
         try:

@@ -12,7 +12,6 @@ the working devices are read in time, however many do not answer.
 from collections.abc import Callable
 import queue
 import threading
-import time
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -66,18 +65,18 @@ class _Places:
         return len(self._begun)
 
     def enter(self, row: Row, suspect: bool) -> None:
-        self._begun[row['id']] = (time.monotonic(), suspect)
+        self._begun[row['id']] = (clock.monotonic(), suspect)
         self._rows[row['id']] = row
 
     def leave(self, key: int) -> float | None:
         """Return the seconds the reading took; ``None`` if it was given up."""
         self._rows.pop(key, None)
         found = self._begun.pop(key, None)
-        return None if found is None else time.monotonic() - found[0]
+        return None if found is None else clock.monotonic() - found[0]
 
     def hanging(self) -> list[Row]:
         """Return the rows of the devices whose driver hangs."""
-        since = time.monotonic() - HANG_SECONDS
+        since = clock.monotonic() - HANG_SECONDS
         return [self._rows[key] for key, (begun, _) in self._begun.items()
                 if begun < since]
 
@@ -88,7 +87,7 @@ class _Places:
             others
         """
         places = int(CONF.power.sweep_workers)
-        since = time.monotonic() - PATIENCE_SECONDS
+        since = clock.monotonic() - PATIENCE_SECONDS
         if suspect:
             taken = sum(dead for _, dead in self._begun.values())
             mine = max(1, int(places * SUSPECTS)) - taken
@@ -102,7 +101,7 @@ class _Figures:
     """Counts of what happened since the last report."""
 
     def __init__(self) -> None:
-        self.since = time.monotonic()
+        self.since = clock.monotonic()
         self.visits = self.failed = self.changed = 0
         self.seconds = 0.0
 
@@ -110,7 +109,7 @@ class _Figures:
         read = self.visits - self.failed
         return {
             'at': clock.isoformat(clock.utcnow()),
-            'seconds': round(time.monotonic() - self.since, 1),
+            'seconds': round(clock.monotonic() - self.since, 1),
             'visits': self.visits, 'failed': self.failed,
             'changed': self.changed, 'waiting': waiting, 'running': running,
             'mean_seconds': round(self.seconds / read, 3) if read else None}
@@ -143,7 +142,7 @@ class Sweeper:
         """Read until the conductor stops or the sweep is switched off."""
         look_at = 0.0
         while not stopping.is_set() and CONF.power.sweep_interval > 0:
-            now = time.monotonic()
+            now = clock.monotonic()
             if now >= look_at:
                 self._look_for_work()
                 look_at = now + min(LOOK_SECONDS,
@@ -153,7 +152,8 @@ class Sweeper:
             self._report_at_times()
             if not (len(self._places) or any(self._waiting.values())
                     or self._unkept):
-                stopping.wait(max(0.0, look_at - time.monotonic()))
+                clock.wait(stopping,
+                           max(0.0, look_at - clock.monotonic()))
 
     def _look_for_work(self) -> None:
         """Find out which of this conductor's devices are due."""
@@ -202,7 +202,7 @@ class Sweeper:
             pass
         if self._unkept and (
                 len(self._unkept) >= KEEP_COUNT or not len(self._places)
-                or time.monotonic() - self._unkept_since > KEEP_SECONDS):
+                or clock.monotonic() - self._unkept_since > KEEP_SECONDS):
             self._keep()
 
     def _take(self, visit: db_power_states.Visit) -> None:
@@ -215,7 +215,7 @@ class Sweeper:
         else:
             self._figures.failed += 1
         if not self._unkept:
-            self._unkept_since = time.monotonic()
+            self._unkept_since = clock.monotonic()
         self._unkept.append(visit)
 
     def _keep(self) -> None:
@@ -238,7 +238,7 @@ class Sweeper:
 
     def _report_at_times(self) -> None:
         figures = self._figures
-        if time.monotonic() - figures.since < CONF.power.sweep_interval:
+        if clock.monotonic() - figures.since < CONF.power.sweep_interval:
             return
         values = figures.report(sum(map(len, self._waiting.values())),
                                 len(self._places))

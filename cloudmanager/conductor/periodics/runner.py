@@ -9,6 +9,8 @@ import time
 
 from oslo_log import log as logging
 
+from cloudmanager.common import clock
+
 LOG = logging.getLogger(__name__)
 # Rounds are shifted at random by this fraction of the interval, so that
 # conductors that were started together do not keep the same rhythm.
@@ -65,9 +67,9 @@ class Runner:
         while not self._stopping.is_set():
             interval = work.interval()
             if interval <= 0:
-                self._stopping.wait(self.OFF_SECONDS)
+                clock.wait(self._stopping, self.OFF_SECONDS)
                 continue
-            begun = time.monotonic()
+            begun = clock.monotonic()
             try:
                 work.run(self._stopping)
             except Exception:
@@ -76,7 +78,7 @@ class Runner:
                 LOG.exception('Periodic work %s failed.', work.name)
             pause = interval * random.uniform(  # noqa: S311
                 1 - JITTER, 1 + JITTER)
-            left = begun + pause - time.monotonic()
+            left = begun + pause - clock.monotonic()
             # After a round that took longer than its interval, wait a little
             # all the same.
-            self._stopping.wait(max(left, pause * JITTER))
+            clock.wait(self._stopping, max(left, pause * JITTER))

@@ -16,6 +16,7 @@ import secrets
 import threading
 import time
 
+from cloudmanager.common import clock
 from cloudmanager.power import base
 from cloudmanager.power import deadline as power_deadline
 from cloudmanager.power import exceptions
@@ -114,11 +115,11 @@ class Sessions:
         """Return the wait of a device, if it is to be left alone now."""
         found = self._wait(device)
         return (found if found is not None
-                and time.monotonic() < found.until else None)
+                and clock.monotonic() < found.until else None)
 
     def begin_wait(self, device: base.Device, reason: str) -> Wait:
         """Leave a device alone, for longer than the last time."""
-        before, now = self._wait(device), time.monotonic()
+        before, now = self._wait(device), clock.monotonic()
         seconds, takes_password = WAIT_SECONDS, True
         if before is not None and now < before.until + LONGEST_WAIT:
             seconds = min(before.seconds * 2, LONGEST_WAIT)

@@ -31,6 +31,7 @@ from cloudmanager.db import node_settings as db_settings
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.tests import agent_reports
 from cloudmanager.tests import base
+from cloudmanager.tests import clocks
 from cloudmanager.tests.functional import nodes
 from cloudmanager.tests.integration import servers
 
@@ -271,8 +272,7 @@ class HostileTestCase(AgentCase):
 
     def test_requests(self):
         self.begin()
-        with fixtures.MonkeyPatch('time.time',
-                                  lambda now=time.time() - 3600: now):
+        with clocks.set_wrong(-3600):
             old = self.request()
         for why, envelope in (
                 ('unknown_key', self.request(signing.new_key())),

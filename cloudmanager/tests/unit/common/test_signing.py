@@ -2,12 +2,10 @@
 """Signed messages: what is believed, and what is not (SE6)."""
 
 import json
-import time
-
-import fixtures
 
 from cloudmanager.common import signing
 from cloudmanager.tests import base
+from cloudmanager.tests import clocks
 
 Kind, Refusal = signing.Kind, signing.Refusal
 WINDOW = 60
@@ -50,8 +48,7 @@ class SigningCase(base.TestCase):
 
     def at(self, seconds):
         """Let messages be made some seconds from now."""
-        now = time.time() + seconds
-        return fixtures.MonkeyPatch('time.time', lambda: now)
+        return clocks.set_wrong(seconds)
 
 
 class VerifyTestCase(SigningCase):

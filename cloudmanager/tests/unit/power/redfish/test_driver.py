@@ -342,12 +342,6 @@ class FullTestCase(ServiceTestCase):
     def setUp(self):
         super().setUp()
         self.service.most_sessions = 0
-        self.now = time.monotonic()
-        self.patch(session, 'time', self)
-
-    def monotonic(self):
-        """Be the clock of the sessions; deadlines keep the real one."""
-        return self.now
 
     def full(self, **options):
         error = self.fails(exceptions.PowerNoSession, self.state, **options)
@@ -369,7 +363,7 @@ class FullTestCase(ServiceTestCase):
         self.service.most_sessions = 1
         self.state()
         self.assertEqual({}, self.service.sessions)
-        self.now += session.WAIT_SECONDS
+        self.clock.now += session.WAIT_SECONDS
         self.state()
         self.state()
         self.assertEqual((2, 1), (self.service.logins,
@@ -381,15 +375,15 @@ class FullTestCase(ServiceTestCase):
         """FP3: not 120 in three minutes."""
         for _ in range(180):
             self.full(auth='session')
-            self.now += 1
+            self.clock.now += 1
         self.assertEqual(6, self.service.logins)
-        self.now += 10000
+        self.clock.now += 10000
         self.full(auth='session')
-        self.now += session.WAIT_SECONDS
+        self.clock.now += session.WAIT_SECONDS
         self.full(auth='session')
         self.assertEqual(8, self.service.logins)
         self.service.most_sessions = 1
-        self.now += session.LONGEST_WAIT
+        self.clock.now += session.LONGEST_WAIT
         self.assertEqual(ON, self.state(auth='session'))
 
     def test_neither_sessions_nor_passwords(self):
@@ -397,7 +391,7 @@ class FullTestCase(ServiceTestCase):
         self.service.takes_basic = False
         for _ in range(60):
             self.full()
-            self.now += 1
+            self.clock.now += 1
         # The root, which all may read, and what was refused then.
         sent = [path for _, path, headers, _ in self.service.seen
                 if 'Authorization' in headers]
@@ -415,7 +409,7 @@ class FullTestCase(ServiceTestCase):
             self.service.hook = lambda request, answer=(
                 status, {}, redfish_peer.error(name, text)): (
                     answer if request.command == 'POST' else None)
-            self.now += 10000
+            self.clock.now += 10000
             self.assertEqual(ON, self.state(), text)
             error = self.fails(exceptions.PowerNoSession, self.state,
                                auth='session')
