@@ -4,6 +4,7 @@
 import csv
 import io
 import json
+import logging
 import pathlib
 import re
 import subprocess
@@ -345,6 +346,36 @@ class InventoryTestCase(base.ClientCase):
         found = self.result(f'node image show {name}')
         self.assertEqual('#!ipxe\n', found['file_data'])
         self.assertEqual(found['id'], self.client.get_node(node).image_id)
+
+
+class WarningsTestCase(base.ClientCase):
+    """What an answer lacks is told beside the result."""
+
+    def told(self, method, path, answer, line):
+        logged = self.useFixture(fixtures.FakeLogger(
+            'cloudmanagerclient', logging.WARNING))
+        with requests_mock.Mocker(real_http=True) as played:
+            played.register_uri(method, re.compile(path), json=answer)
+            return self.result(line), logged.output
+
+    def test_targets(self):
+        node, storage = self.node().name, self.node().name
+        found, told = self.told(
+            'POST', '/actions/discovery-nas$', {
+                'targets': {'192.0.2.1:3260': ['iqn.a']},
+                'warnings': ['192.0.2.2 did not answer.']},
+            f'node target discover {node} {storage}')
+        self.assertEqual([{'Portal': '192.0.2.1:3260', 'Target': 'iqn.a'}],
+                         found)
+        self.assertEqual('192.0.2.2 did not answer.\n', told)
+
+    def test_empty_list(self):
+        found, told = self.told(
+            'GET', '/v1/volumes', {
+                'volumes': [], 'warnings': ['The agent on cmp1 is away.']},
+            'volume list')
+        self.assertEqual([], found)
+        self.assertEqual('The agent on cmp1 is away.\n', told)
 
 
 class NotYetTestCase(base.ClientCase):

@@ -2,6 +2,7 @@
 """How requests are sent and answers are read."""
 
 from collections.abc import Mapping
+import logging
 from typing import Any
 from typing import TypeVar
 from urllib import parse
@@ -14,6 +15,7 @@ from cloudmanagerclient.sdk import exceptions
 from cloudmanagerclient.sdk.v1 import _base
 from cloudmanagerclient.sdk.v1 import task as _task
 
+LOG = logging.getLogger(__name__)
 _Found = TypeVar('_Found', bound=_base.Resource)
 _WORDS = {True: 'true', False: 'false', None: 'null'}
 
@@ -30,7 +32,10 @@ def quoted(value: Any) -> str:
 
 
 class Requests(proxy.Proxy):
-    """Sends requests; errors of the service become exceptions."""
+    """Sends requests; errors of the service become exceptions.
+
+    Warnings beside a result, such as of hosts that did not answer, are logged.
+    """
 
     def request(self, url: str, method: str, *args: Any,
                 **kwargs: Any) -> requests.Response:
@@ -45,6 +50,7 @@ class Requests(proxy.Proxy):
         response = super().request(url, method, *args, **kwargs)
         if not kwargs.get('raise_exc'):
             exceptions.check(response)
+        _tell_warnings(response)
         return response
 
     def _answer(self, method: str, path: str, body: Any = None,
@@ -78,6 +84,16 @@ class Requests(proxy.Proxy):
 
     def _one(self, kind: type[_Found], found: dict[str, Any]) -> _Found:
         return kind.existing(connection=self._get_connection(), **found)
+
+
+def _tell_warnings(response: requests.Response) -> None:
+    # Most answers have none, and may be long.
+    if b'"warnings"' not in response.content:
+        return
+    document = response.json()
+    if isinstance(document, dict):
+        for text in document.get('warnings') or ():
+            LOG.warning('%s', text)
 
 
 def sent(body: Mapping[str, Any]) -> dict[str, Any]:
