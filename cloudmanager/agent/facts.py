@@ -5,15 +5,11 @@ from collections.abc import Callable
 import json
 import pathlib
 from typing import Any
-from typing import TYPE_CHECKING
 
 from cloudmanager.agent import commands
 from cloudmanager.agent.operations import operation
 from cloudmanager.common import exception
 from cloudmanager.common.json_types import JsonObject
-
-if TYPE_CHECKING:
-    from cloudmanager.agent.core import Agent
 
 _DMI = pathlib.Path('/sys/class/dmi/id')
 #: Values of the firmware that every user may read.
@@ -94,7 +90,7 @@ _SECTIONS: dict[str, Callable[[], object]] = {
 
 
 @operation('facts.hwinfo', version='1.0')
-def hwinfo(agent: 'Agent') -> JsonObject:
+def hwinfo(agent: object) -> JsonObject:
     """Return the hardware of the node.
 
     :returns: the sections, ``null`` for one that cannot be read; ``reasons``

@@ -1,20 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations on the modes of the node and on its packages."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from cloudmanager.agent.drivers import packages
 from cloudmanager.agent.operations import operation
+from cloudmanager.agent.reconcile import Reconciler
+from cloudmanager.agent.store import Store
 from cloudmanager.common import exception
 from cloudmanager.common.json_types import JsonObject
 from cloudmanager.domain import node_modes
 
-if TYPE_CHECKING:
-    from cloudmanager.agent.core import Agent
+
+class Agent(Protocol):
+    """What these operations need of the agent."""
+
+    store: Store
+    reconciler: Reconciler
+
+    def report_soon(self) -> None:
+        """Have a report sent at once."""
 
 
 @operation('modes.apply', version='1.0')
-def apply(agent: 'Agent', generation: int,
+def apply(agent: Agent, generation: int,
           settings: node_modes.Settings) -> JsonObject:
     """Accept a desired state, and bring the node to it.
 
@@ -32,7 +41,7 @@ def apply(agent: 'Agent', generation: int,
 
 
 @operation('modes.plan', version='1.0')
-def plan(agent: 'Agent',
+def plan(agent: Agent,
          settings: node_modes.Settings) -> dict[str, list[str]]:
     """Return what would be written and run for some settings, by mode.
 
@@ -42,13 +51,13 @@ def plan(agent: 'Agent',
 
 
 @operation('packages.plan', version='1.0')
-def plan_upgrade(agent: 'Agent') -> dict[str, list[str]]:
+def plan_upgrade(agent: Agent) -> dict[str, list[str]]:
     """Return what an upgrade of the packages would run, and which ones."""
     return packages.plan()
 
 
 @operation('packages.upgrade', version='1.0')
-def upgrade(agent: 'Agent', job: str) -> JsonObject:
+def upgrade(agent: Agent, job: str) -> JsonObject:
     """Begin an upgrade of the packages, once for each job.
 
     :param job: its id, chosen by the caller
@@ -59,7 +68,7 @@ def upgrade(agent: 'Agent', job: str) -> JsonObject:
 
 
 @operation('packages.status', version='1.0')
-def upgrade_status(agent: 'Agent', job: str) -> JsonObject:
+def upgrade_status(agent: Agent, job: str) -> JsonObject:
     """Return the state of an upgrade of the packages.
 
     :returns: ``state``, ``code`` and ``output`` of the job, see

@@ -4,7 +4,7 @@
 from collections.abc import Callable
 import dataclasses
 import inspect
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from oslo_log import log as logging
 
@@ -12,13 +12,19 @@ from cloudmanager.common import exception
 from cloudmanager.common import signing
 from cloudmanager.common.json_types import JsonObject
 
-if TYPE_CHECKING:
-    from cloudmanager.agent.core import Agent
-
 LOG = logging.getLogger(__name__)
 Json = signing.Json
 #: The text of an unexpected error in an answer.
 INTERNAL = 'The agent failed; its log tells why.'
+
+
+class Agent(Protocol):
+    """An agent; each operation says what more it needs of it.
+
+    :ivar host: name of its node on the message bus
+    """
+
+    host: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +63,7 @@ def versions() -> dict[str, str]:
             for name, found in sorted(_OPERATIONS.items())}
 
 
-def _call(agent: 'Agent', body: Json) -> Json:
+def _call(agent: Agent, body: Json) -> Json:
     """Carry out a request.
 
     :raises Invalid: its arguments are wrong
@@ -81,7 +87,7 @@ def _error(kind: str, text: str, arguments: JsonObject) -> Json:
     return {'error': {'class': kind, 'text': text, 'arguments': arguments}}
 
 
-def carry_out(agent: 'Agent', body: Json) -> Json:
+def carry_out(agent: Agent, body: Json) -> Json:
     """Carry out a request whose signature was verified.
 
     :returns: the body of the answer: the result, or the error

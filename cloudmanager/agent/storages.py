@@ -9,7 +9,7 @@ user: nobody must be able to have other places overwritten through the agent.
 from collections.abc import Callable
 import pathlib
 import threading
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -23,9 +23,6 @@ from cloudmanager.common import signing
 from cloudmanager.common.json_types import JsonObject
 from cloudmanager.domain import state_files
 from cloudmanager.domain import storages as rules
-
-if TYPE_CHECKING:
-    from cloudmanager.agent.core import Agent
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -165,8 +162,17 @@ class Storages:
                     self._changed)
 
 
+class Agent(Protocol):
+    """What these operations need of the agent."""
+
+    store: Store
+
+    def observe_soon(self) -> None:
+        """Have the guests looked at immediately."""
+
+
 @operation('storages.apply', version='1.0')
-def apply(agent: 'Agent', storages: object) -> JsonObject:
+def apply(agent: Agent, storages: object) -> JsonObject:
     """Accept the availability storages that are assigned to the node.
 
     :param storages: ``id`` and ``path`` of all of them

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import dataclasses
 import pathlib
 import threading
-from typing import TYPE_CHECKING
+from typing import Protocol
 from typing import TypeVar
 
 from oslo_config import cfg
@@ -18,13 +18,11 @@ from cloudmanager.agent.nas import logins
 from cloudmanager.agent.nas import multipath
 from cloudmanager.agent.operations import Json
 from cloudmanager.agent.operations import operation
+from cloudmanager.agent.store import Store
 from cloudmanager.common import exception
 from cloudmanager.common import parallel
 from cloudmanager.domain import iscsi as names
 from cloudmanager.domain import node_modes
-
-if TYPE_CHECKING:
-    from cloudmanager.agent.core import Agent
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -193,7 +191,14 @@ def _paths(targets: object) -> Paths:
     return found
 
 
-def _check_dcc(agent: 'Agent', kind: multipath.Kind | None) -> None:
+class Agent(Protocol):
+    """What these operations need of the agent."""
+
+    store: Store
+    targets: 'Targets'
+
+
+def _check_dcc(agent: Agent, kind: multipath.Kind | None) -> None:
     """Check that multipath may be configured, if the request requires it.
 
     :raises Conflict: dynamic component configuration is off
@@ -205,14 +210,14 @@ def _check_dcc(agent: 'Agent', kind: multipath.Kind | None) -> None:
 
 
 @operation('nas.sessions', version=VERSION)
-def sessions(agent: 'Agent') -> Json:
+def sessions(agent: Agent) -> Json:
     """Return the targets that the node is logged in to, by portal."""
     return {'targets': names.by_portal(
         session.path for session in iscsi.sessions())}
 
 
 @operation('nas.discover', version=VERSION)
-def discover(agent: 'Agent', portals: list[str]) -> Json:
+def discover(agent: Agent, portals: list[str]) -> Json:
     """Ask portals for their targets, all at the same time.
 
     :returns: ``targets``, without their usual prefix, by the portals that
@@ -237,7 +242,7 @@ def discover(agent: 'Agent', portals: list[str]) -> Json:
 
 
 @operation('nas.plan', version=VERSION)
-def plan(agent: 'Agent', targets: dict[str, list[str]],
+def plan(agent: Agent, targets: dict[str, list[str]],
          vendor: str | None = None, product: str | None = None) -> Json:
     """Return what attaching targets would write and run.
 
@@ -255,7 +260,7 @@ def plan(agent: 'Agent', targets: dict[str, list[str]],
 
 
 @operation('nas.attach', version=VERSION)
-def attach(agent: 'Agent', request: str, targets: dict[str, list[str]],
+def attach(agent: Agent, request: str, targets: dict[str, list[str]],
            vendor: str | None = None, product: str | None = None) -> Json:
     """Begin to attach targets, once for each request; return the progress.
 

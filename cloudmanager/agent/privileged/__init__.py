@@ -6,10 +6,11 @@ process that has the capabilities for it, or in this process, as
 ``[agent] privileged`` says.
 """
 
-import importlib
 from typing import Any
 
 from oslo_config import cfg
+
+from cloudmanager.agent.privileged import functions
 
 CONF = cfg.CONF
 
@@ -25,26 +26,16 @@ def call(module: str, name: str, *arguments: Any) -> Any:
     :param arguments: plain values; they may cross to another process
     """
     if is_separate():
-        # Imported here, since only this case needs oslo.privsep.
+        # Only this case needs oslo.privsep.
         from cloudmanager.agent.privileged import contexts
         return contexts.ENTRY_POINTS[module](name, *arguments)
-    return direct(module, name, *arguments)
-
-
-def direct(module: str, name: str, *arguments: Any) -> Any:
-    """Carry out such a function in this process.
-
-    :raises PermissionError: the module does not offer it
-    """
-    found = importlib.import_module(f'{__name__}.{module}')
-    if name not in found.OFFERED:
-        raise PermissionError(f'{module} does not offer {name}')
-    return getattr(found, name)(*arguments)
+    return functions.run(module, name, *arguments)
 
 
 def start() -> None:
     """Start the helper processes, before there are threads."""
     if is_separate():
+        # Only this case needs oslo.privsep.
         from cloudmanager.agent.privileged import contexts
         contexts.start()
 
@@ -52,6 +43,7 @@ def start() -> None:
 def is_alive() -> bool:
     """Tell whether the helper processes can be asked."""
     if is_separate():
+        # Only this case needs oslo.privsep.
         from cloudmanager.agent.privileged import contexts
         return contexts.is_alive()
     return True

@@ -13,7 +13,7 @@ from oslo_config import cfg
 from oslo_privsep import capabilities as caps
 from oslo_privsep import priv_context
 
-from cloudmanager.agent import privileged
+from cloudmanager.agent.privileged import functions
 from cloudmanager.common import exception
 
 CONF = cfg.CONF
@@ -37,31 +37,31 @@ _ALL = (files_context, programs_context)
 @files_context.entrypoint
 def files(name: str, *arguments: Any) -> Any:
     """Carry out a function of ``privileged.files``."""
-    return privileged.direct('files', name, *arguments)
+    return functions.run('files', name, *arguments)
 
 
 @files_context.entrypoint
 def controllers(name: str, *arguments: object) -> object:
     """Carry out a function of ``privileged.controllers``."""
-    return privileged.direct('controllers', name, *arguments)
+    return functions.run('controllers', name, *arguments)
 
 
 @files_context.entrypoint
 def iscsi_records(name: str, *arguments: object) -> object:
     """Carry out a function of ``privileged.iscsi_records``."""
-    return privileged.direct('iscsi_records', name, *arguments)
+    return functions.run('iscsi_records', name, *arguments)
 
 
 @programs_context.entrypoint
 def programs(name: str, *arguments: Any) -> Any:
     """Carry out a function of ``privileged.programs``."""
-    return privileged.direct('programs', name, *arguments)
+    return functions.run('programs', name, *arguments)
 
 
 @programs_context.entrypoint
 def jobs(name: str, *arguments: Any) -> Any:
     """Carry out a function of ``privileged.jobs``."""
-    return privileged.direct('jobs', name, *arguments)
+    return functions.run('jobs', name, *arguments)
 
 
 ENTRY_POINTS = {'files': files, 'controllers': controllers,

@@ -6,19 +6,17 @@ is checked against LVM's grammar and that report.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 from typing import TypeVar
 
 from cloudmanager.agent import commands
 from cloudmanager.agent.operations import Json
 from cloudmanager.agent.operations import operation
 from cloudmanager.agent.volumes import reports
+from cloudmanager.agent.volumes.works import Works
 from cloudmanager.common import exception
 from cloudmanager.domain import lvm
 from cloudmanager.domain import lvm_rules
-
-if TYPE_CHECKING:
-    from cloudmanager.agent.core import Agent
 
 VERSION = '1.0'
 #: Seconds that a command may take. Ending a command early could leave devices
@@ -66,8 +64,14 @@ def _plan(change: lvm_rules.Change) -> Json:
             'removed': list(change.removed), 'resumes': change.resumes}
 
 
+class Agent(Protocol):
+    """What these operations need of the agent."""
+
+    volumes: Works
+
+
 @operation('lvm.report', version=VERSION)
-def report(agent: 'Agent', groups: list[str] | None = None) -> Json:
+def report(agent: Agent, groups: list[str] | None = None) -> Json:
     """Return volume groups with all that is in them.
 
     :param groups: names of those that are asked for; all when ``None``
@@ -77,7 +81,7 @@ def report(agent: 'Agent', groups: list[str] | None = None) -> Json:
 
 
 @operation('lvm.mirror.begin', version=VERSION)
-def mirror_begin(agent: 'Agent', vg: str, lv: str, copies: int,
+def mirror_begin(agent: Agent, vg: str, lv: str, copies: int,
                  request: str = '', dry_run: bool = False) -> Json:
     """Begin to have a volume keep so many copies of its data.
 
@@ -109,7 +113,7 @@ def mirror_begin(agent: 'Agent', vg: str, lv: str, copies: int,
 
 
 @operation('lvm.mirror.end', version=VERSION)
-def mirror_end(agent: 'Agent', vg: str, lv: str) -> Json:
+def mirror_end(agent: Agent, vg: str, lv: str) -> Json:
     """Deactivate a volume that was activated to be mirrored.
 
     A volume that is open by now stays active.
@@ -123,7 +127,7 @@ def mirror_end(agent: 'Agent', vg: str, lv: str) -> Json:
 
 
 @operation('lvm.mirror.status', version=VERSION)
-def mirror_status(agent: 'Agent', vg: str, lv: str,
+def mirror_status(agent: Agent, vg: str, lv: str,
                   request: str = '') -> Json:
     """Return how many copies a volume has, and how complete they are."""
     vg, lv = _names(vg, lv)
@@ -137,7 +141,7 @@ def mirror_status(agent: 'Agent', vg: str, lv: str,
 
 
 @operation('lvm.migrate.begin', version=VERSION)
-def migrate_begin(agent: 'Agent', vg: str, lv: str, source: str,
+def migrate_begin(agent: Agent, vg: str, lv: str, source: str,
                   destination: str | None = None, request: str = '',
                   dry_run: bool = False) -> Json:
     """Begin or resume to move the data of a volume off a physical volume.
@@ -161,7 +165,7 @@ def migrate_begin(agent: 'Agent', vg: str, lv: str, source: str,
 
 
 @operation('lvm.migrate.status', version=VERSION)
-def migrate_status(agent: 'Agent', vg: str, lv: str, source: str,
+def migrate_status(agent: Agent, vg: str, lv: str, source: str,
                    request: str = '') -> Json:
     """Return the progress of a move, and have LVM resume it if it stopped.
 
@@ -189,7 +193,7 @@ def migrate_status(agent: 'Agent', vg: str, lv: str, source: str,
 
 
 @operation('lvm.migrate.cancel', version=VERSION)
-def migrate_cancel(agent: 'Agent', vg: str, lv: str, source: str) -> Json:
+def migrate_cancel(agent: Agent, vg: str, lv: str, source: str) -> Json:
     """Abort a move; the data stay where they were."""
     vg, lv = _names(vg, lv)
     _checked(lvm.check_device, source, 'source')

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations on locks of shared volume groups that conductors request."""
 
-from typing import TYPE_CHECKING
 
 from cloudmanager.agent.operations import Json
 from cloudmanager.agent.operations import operation
@@ -9,9 +8,6 @@ from cloudmanager.agent.volumes import lock_state
 from cloudmanager.common import exception
 from cloudmanager.domain import locks
 from cloudmanager.domain import lvm
-
-if TYPE_CHECKING:
-    from cloudmanager.agent.core import Agent
 
 VERSION = '1.0'
 
@@ -24,7 +20,7 @@ def _name(text: str, what: str) -> str:
 
 
 @operation('locks.report', version=VERSION)
-def report(agent: 'Agent', group: str | None = None,
+def report(agent: object, group: str | None = None,
            volume: str | None = None) -> Json:
     """Return who holds the locks of shared volume groups.
 
@@ -38,7 +34,7 @@ def report(agent: 'Agent', group: str | None = None,
 
 
 @operation('locks.release', version=VERSION)
-def release(agent: 'Agent', group: str, host_id: int, generation: int,
+def release(agent: object, group: str, host_id: int, generation: int,
             timestamp: int) -> Json:
     """Free all locks in a group that belong to a host proven to be off.
 

@@ -54,6 +54,7 @@ class Common(command.Command):
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command; errors are told with what to do next."""
+        # Costly to import, and the help of a command does without.
         from cloudmanagerclient.osc import errors
 
         try:
@@ -260,6 +261,7 @@ class Delete(Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
+        # Costly to import, and the help of a command does without.
         from cloudmanagerclient.osc import errors
 
         wrong = 0

@@ -72,6 +72,7 @@ def _view() -> Iterator[View]:
     if not sys.stderr.isatty():
         yield Lines()
         return
+    # Costly to import, and most commands do without.
     from cloudmanagerclient.osc import live
 
     with live.picture() as picture:

@@ -11,8 +11,6 @@ from rich import progress
 from rich import table
 from rich import text
 
-from cloudmanagerclient.osc import follow
-
 #: Items that are shown at a time; the bar counts all.
 SHOWN = 20
 _STYLES = {'RUNNING': 'cyan', 'DONE': 'green', 'FAILED': 'bold red',
@@ -67,7 +65,7 @@ def _items(items: list[dict[str, Any]]) -> table.Table:
 
 
 @contextlib.contextmanager
-def picture() -> Iterator[follow.View]:
+def picture() -> Iterator[Picture]:
     """Show a picture on the terminal of the error output."""
     with live.Live(console=console.Console(stderr=True),
                    auto_refresh=True, refresh_per_second=4) as shown:

@@ -19,6 +19,7 @@ def make_client(instance: Any) -> Any:
 
     :param instance: the client manager of ``openstack``
     """
+    # Costly to import, and commands of other services do without.
     from cloudmanagerclient import sdk
 
     return sdk.proxy(instance.sdk_connection)

@@ -46,6 +46,7 @@ class Start(base.ShowOne):
         """Return a task, with ``wait`` as it ended."""
         if not wait:
             return self.client.get_task(task_id)
+        # Only --wait needs it.
         from cloudmanagerclient.osc import follow
 
         task, self.exit_code = follow.follow(self.client, task_id)

@@ -112,6 +112,7 @@ def loads(before: dict[str, Any] | None,
     :param before: what the audit saw
     :param after: what comes of its moves
     """
+    # Only audit show needs it.
     from cloudmanagerclient.osc import pictures
 
     then = (after or {}).get('hosts') or {}

@@ -86,6 +86,7 @@ class HostAct(base.Lister):
                 [(found.id, found.name, found.host, found.status)])
 
     def _planned(self, plan: Any, long: bool) -> base.Listed:
+        # Only --dry-run needs it.
         from cloudmanagerclient.osc import plans
 
         for line in plans.summary(plan):
@@ -95,6 +96,7 @@ class HostAct(base.Lister):
         return columns, plans.rows(plan, long)
 
     def _waited(self, task_id: str) -> base.Listed:
+        # Only --wait needs it.
         from cloudmanagerclient.osc import follow
 
         task, self.exit_code = follow.follow(self.client, task_id)

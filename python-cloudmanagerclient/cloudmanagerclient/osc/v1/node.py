@@ -87,6 +87,7 @@ class ListNode(base.List):
 
     def row(self, fields: dict[str, Any],
             chosen: Sequence[str]) -> tuple[Any, ...]:
+        # It imports openstacksdk, which the help of a command does without.
         from cloudmanagerclient.sdk.v1 import node
 
         fields['node_class'] = (fields.get('node_class') or {}).get('name')

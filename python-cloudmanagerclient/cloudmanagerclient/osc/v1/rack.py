@@ -66,6 +66,7 @@ class ShowRack(base.Command):
                 self.app.stdout.write(
                     ''.join(text for text, _ in line) + '\n')
             return
+        # Costly to import, and most commands do without.
         from rich import console
         from rich import text
 
@@ -105,6 +106,7 @@ def _unit(label: str, nodes: list[Any]) -> Iterator[list[Segment]]:
 
 
 def _node(node: Any) -> list[Segment]:
+    # It imports openstacksdk, which the help of a command does without.
     from cloudmanagerclient.sdk.v1 import node as _nodes
 
     sign, colour = _POWER.get(node.power_status, ('?', 'dim'))

@@ -50,6 +50,7 @@ class ShowTask(base.ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
         if parsed_args.follow:
+            # Only --follow needs it.
             from cloudmanagerclient.osc import follow
 
             task, self.exit_code = follow.follow(self.client,

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Modules do not import each other in circles, and mostly at their top."""
+
+import ast
+import graphlib
+import pathlib
+
+import cloudmanager
+from cloudmanager.tests import base
+
+ROOT = pathlib.Path(cloudmanager.__file__).parents[1]
+PACKAGES = (ROOT / 'cloudmanager',
+            ROOT / 'python-cloudmanagerclient/cloudmanagerclient',
+            ROOT / 'cloudmanager-tempest-plugin/cloudmanager_tempest_plugin')
+
+
+def sources(package):
+    """Return the sources of a package by module, tests left out."""
+    found = {}
+    for path in package.rglob('*.py'):
+        parts = path.relative_to(package.parent).with_suffix('').parts
+        if parts[-1] == '__init__':
+            parts = parts[:-1]
+        if parts[1:2] != ('tests',) or package.name != 'cloudmanager':
+            found['.'.join(parts)] = path.read_text()
+    return found
+
+
+def graph(modules):
+    """Return what each module imports of the others, wherever in it.
+
+    Imports in functions and those that only type checkers see count too.
+    """
+    found = {}
+    for module, source in modules.items():
+        names = set()
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    inner = f'{node.module}.{alias.name}'
+                    names.add(inner if inner in modules else node.module)
+        found[module] = names & set(modules) - {module}
+    return found
+
+
+def circle(modules):
+    """Return a circle of imports, an empty list if there is none."""
+    try:
+        graphlib.TopologicalSorter(graph(modules)).prepare()
+    except graphlib.CycleError as exc:
+        return exc.args[1]
+    return []
+
+
+def unexplained(source):
+    """Return the lines of imports in functions without a comment above.
+
+    One comment serves all imports that follow it directly.
+    """
+    lines = source.split('\n')
+    found = []
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                above = node.lineno - 2
+                while lines[above].lstrip().startswith(('import ', 'from ')):
+                    above -= 1
+                if not lines[above].lstrip().startswith('#'):
+                    found.append(node.lineno)
+    return found
+
+
+class ImportsTestCase(base.TestCase):
+
+    def test_no_circles(self):
+        for package in PACKAGES:
+            self.assertEqual([], circle(sources(package)), package.name)
+
+    def test_imports_in_functions_say_why(self):
+        found = {module: lines for package in PACKAGES
+                 for module, source in sources(package).items()
+                 if (lines := unexplained(source))}
+        self.assertEqual({}, found)
+
+    def test_what_is_seen(self):
+        """The rules do find what they are there for."""
+        for back in ('import p.a', 'from p import a', 'from p.a import x',
+                     'def f():\n    from p import a',
+                     'if TYPE_CHECKING:\n    from p.a import x'):
+            self.assertEqual({'p.a', 'p.b'}, set(circle(
+                {'p.a': 'from p import b', 'p.b': back})), back)
+        self.assertEqual([], circle({'p.a': 'from p import b', 'p.b': ''}))
+        self.assertEqual([3], unexplained('import a\ndef f():\n    import b'))
+        self.assertEqual([], unexplained(
+            'def f():\n    # It is costly.\n    import a\n    import b'))
