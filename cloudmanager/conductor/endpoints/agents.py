@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reports that agents on nodes send to conductors."""
 
-from typing import Any
-
 import oslo_messaging as messaging
 
 from cloudmanager.common import context as cm_context
@@ -19,7 +17,7 @@ class Agents:
         self._reports = reports
 
     def report(self, context: cm_context.RequestContext,
-               envelope: Any) -> None:
+               envelope: object) -> None:
         """Take a signed report.
 
         The request context is not signed, so it is ignored and the report
