@@ -144,7 +144,7 @@ class AttachTestCase(TargetsCase):
                                 for words in self.node.calls))
 
     def test_undone(self):
-        """Of what cannot be attached nothing is left."""
+        """LK10: of what cannot be attached nothing is left."""
         self.node.accounts[path('volume-2').target] = ('node', PASSWORD)
         found = self.attach({
             '10.0.0.2': ['volume-1', 'volume-2', 'empty', 'nope'],

@@ -304,6 +304,7 @@ class FailureTestCase(CloneCase):
         self.assert_clean()
 
     def test_volume_in_error(self):
+        """LK10: a clone has all volumes, or nothing of it is left."""
         self.add_source()
         self.cloud.cinder._make = self._broken_volumes(
             self.cloud.cinder._make)

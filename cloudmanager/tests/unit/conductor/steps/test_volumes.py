@@ -31,6 +31,7 @@ class MirrorTestCase(volume_case.VolumeCase):
         self.assertEqual(['/dev/sdb'], self.on())
 
     def test_so_already(self):
+        """LK9: the result says that nothing was changed."""
         self.assertIn('already', self.act('mirror', mirror_count=0))
         self.assertEqual([], self.lvm.changes)
 
