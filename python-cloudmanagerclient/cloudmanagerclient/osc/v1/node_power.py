@@ -167,6 +167,12 @@ class _OnePowerControl(base.Common):
         return self.client.find_power_control(parsed_args.control)
 
 
+def _add_default(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--default', default=None,
+                        action=argparse.BooleanOptionalAction,
+                        help='It is the one that is used first')
+
+
 class ShowNodePowerControl(_OnePowerControl, base.ShowOne):
     """Show a power control of a node"""
 
@@ -182,9 +188,7 @@ class AddNodePowerControl(_OnePowerControl, base.ShowOne):
         parser = super().get_parser(prog_name)
         parser.add_argument('output', metavar='<output>',
                             help='Output of the power control')
-        parser.add_argument('--default', default=None,
-                            action=argparse.BooleanOptionalAction,
-                            help='It is the one that is used first')
+        _add_default(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
@@ -200,9 +204,7 @@ class SetNodePowerControl(_OnePowerControl, base.Command):
         parser = super().get_parser(prog_name)
         parser.add_argument('--output', metavar='<output>',
                             help='Output of the power control')
-        parser.add_argument('--default', default=None,
-                            action=argparse.BooleanOptionalAction,
-                            help='It is the one that is used first')
+        _add_default(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:

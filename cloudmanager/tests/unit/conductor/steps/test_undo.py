@@ -182,13 +182,7 @@ class UndoTestCase(UndoCase):
 
     def test_stages_backwards(self):
         """A swap is undone from its end, so that there is room."""
-        for number in range(1, 7):
-            self.nova.delete(f'vm{number}')
-        for name, vcpus, host in (
-                ('a1', 27, 'src'), ('a2', 27, 'src'),
-                ('b1', 15, 'dst1'), ('b2', 15, 'dst1')):
-            self.nova.add(name, host=host, flavor={
-                'vcpus': vcpus, 'ram': 1024, 'disk': 10})
+        self.only_a_swap_helps()
         self.execute_audit(auto_apply=True)
         self.applied = self.task_id
         first, second = self.moves()
