@@ -22,20 +22,22 @@ SERVER = '7c8fbc6c-468d-4afb-a292-e70a3d475edc'
 TASK = plans.task('SUCCESS')['id']
 # What a reader has to put there himself.
 STANDS_FOR = {'$TASK': TASK, '<task>': TASK, '$SERVER': SERVER,
-              '$(hostname)': 'cmp1'}
+              '$VOLUME': SERVER, '$DOMAIN': 'd' * 32, '$(hostname)': 'cmp1'}
 COMMAND = re.compile(r'^ *\$ (openstack (?:.*\\\n)*.*)$', re.MULTILINE)
 #: Options of openstack itself may stand before ours.
 OURS = re.compile(r'openstack\s+(?:--[\w-]+\s+\S+\s+)*cloudmanager\s')
 #: Work of conductors and agents that there are none of.
 PLAYED = re.compile(
-    r'/v1/((hosts|servers|aggregates|audits|volumes|volume-backends)\b.*'
+    r'/v1/((hosts|servers|aggregates|audits|volumes|volume-backends|domains'
+    r'|system_metadata)\b.*'
     r'|nodes/actions/(attach|detach)'
-    r'|nodes/[^/]+/(actions/(repair-locks|attach-targets|discovery-nas)'
+    r'|nodes/[^/]+/(actions/(repair-locks|attach-targets|discovery-nas'
+    r'|reserve)'
     r'|health)'
     rf'|tasks/{TASK}.*|tasks/[^/]+/actions/undo)$')
 AUDIT = {'id': 99, 'aggregate_id': 7, 'status': 'DONE', 'conclusion': None,
          'before': None, 'after': None, 'reached': None, 'moves': []}
-COMMANDS = 40
+COMMANDS = 100
 
 
 def commands(text):
@@ -61,6 +63,7 @@ class DocumentsCase(test_hosts.HostCase):
         self.addCleanup(os.chdir, before)
         os.chdir(directory)
         pathlib.Path('nodes.csv').write_text(f'name\n{self.name()}\n')
+        pathlib.Path('bookworm.cfg').write_text('DEFAULT linux\n')
         pathlib.Path('secret').write_text('a secret\n')
         self.useFixture(base.fixtures.EnvironmentVariable('BMC_PASSWORD',
                                                           'a secret'))
@@ -79,6 +82,12 @@ class DocumentsCase(test_hosts.HostCase):
                     else {'audit': AUDIT})
         if path.endswith('/backtest'):
             return {'backtest': {'rounds': 24}}
+        if path.endswith('/get-store'):
+            return {'store': 'file'}
+        if 'system_metadata' in path:
+            return {'metadata': {'image_min_ram': '1'}}
+        if path.endswith('/discovery-nas'):
+            return {'targets': {'10.40.38.2': ['volume-1']}}
         if path.endswith('/policy'):
             return {'policy': {'mode': 'automatic'}}
         if path.endswith('/health'):
