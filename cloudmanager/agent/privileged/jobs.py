@@ -18,6 +18,7 @@ import sys
 from oslo_config import cfg
 
 from cloudmanager.agent.privileged import programs
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common.json_types import JsonObject
 
@@ -45,6 +46,10 @@ MAX_TOLD = 64 * 1024
 _ID = re.compile(r'[0-9a-f-]{1,36}')
 # Addresses of repositories may contain credentials.
 _CREDENTIALS = re.compile(r'://[^/\s@]+@')
+# A process that starts a program has no words in /proc for an instant, between
+# the end of what it was before and the time that the kernel has written them.
+# Whoever has started it may go on already by then.
+_MOMENT = 0.2
 _SYSTEMD = pathlib.Path('/run/systemd/system')
 
 
@@ -134,14 +139,21 @@ def status(job_id: str) -> JsonObject:
     directory = _directory(job_id)
     if not directory.is_dir():
         return {'state': 'unknown', 'code': None, 'output': ''}
+    state, code = _state(directory)
+    if state == 'lost':
+        clock.sleep(_MOMENT)
+        state, code = _state(directory)
+    return {'state': state, 'code': code, 'output': _tail(directory)}
+
+
+def _state(directory: pathlib.Path) -> tuple[str, int | None]:
     # Checked before the outcome is read: a job that ends in between has one.
     alive = _is_alive(directory)
     try:
-        code = json.loads((directory / 'outcome').read_bytes())['code']
-        state = 'failed' if code else 'done'
+        code = int(json.loads((directory / 'outcome').read_bytes())['code'])
     except (FileNotFoundError, ValueError):
-        code, state = None, 'running' if alive else 'lost'
-    return {'state': state, 'code': code, 'output': _tail(directory)}
+        return 'running' if alive else 'lost', None
+    return 'failed' if code else 'done', code
 
 
 def _is_alive(directory: pathlib.Path) -> bool:
