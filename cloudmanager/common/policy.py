@@ -46,9 +46,10 @@ def _remembered(method: Callable[..., object]) -> inspect.FullArgSpec:
 
 
 # oslo.policy looks at the signature of each check whenever it is made, which
-# takes longer than the check.
-setattr(_checks, 'inspect',
-        types.SimpleNamespace(getfullargspec=_remembered))
+# takes longer than the check. All else of the module stays as it is, for
+# versions that may ask for it.
+setattr(_checks, 'inspect', types.SimpleNamespace(
+    **{**vars(inspect), 'getfullargspec': _remembered}))
 
 #: Path, change time in nanoseconds, and size of a file.
 _File = tuple[str, int, int]

@@ -58,8 +58,8 @@ def list_contacts(context: api.Context,
     """Return the values of agents that their reports are compared with.
 
     These are ``id``, ``host``, the keys in stored form, the ``node_id`` of its
-    node, and ``wished``, the generation of its desired
-    state. The last two may be ``None``.
+    node, and ``wished``, the generation of its desired state. The last two may
+    be ``None``.
 
     :param host: the host of a single agent to return
     """

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations on locks of shared volume groups that conductors request."""
 
-
 from cloudmanager.agent.operations import Json
 from cloudmanager.agent.operations import operation
 from cloudmanager.agent.volumes import lock_state

@@ -250,6 +250,7 @@ class Reports:
             try:
                 (outcome,) = db_agents.record(context, [one.report])
             except Exception:
+                # The same boundary, with the one that it was about.
                 LOG.exception('The report of %s could not be stored.',
                               one.message.sender)
             else:

@@ -249,6 +249,11 @@ class ContactTestCase(AgentCase):
         self.assertEqual(0, self.node.process.wait(30))
 
 
+REPORT = {'version': '1', 'interface': '1.0', 'operations': {},
+          'capabilities': {}, 'modes': {}, 'refused': {}, 'generation': 7,
+          'types': []}
+
+
 class HostileTestCase(AgentCase):
     """Whoever is on the message bus can do nothing (SE6)."""
 
@@ -304,11 +309,8 @@ class HostileTestCase(AgentCase):
     def test_reports(self):
         self.serve()
         key = self.enrol()
-        body = {'version': '1', 'interface': '1.0', 'operations': {},
-                'capabilities': {}, 'modes': {}, 'refused': {},
-                'generation': 7, 'types': []}
 
-        def sign(body=body, key=key, sender='cmp1'):
+        def sign(body=REPORT, key=key, sender='cmp1'):
             return signing.sign(key, signing.Kind.REPORT, sender,
                                 signing.CONTROL, body)
 
@@ -350,11 +352,8 @@ class HostileTestCase(AgentCase):
         key = self.enrol()
         first = self.reports
         self.leave()
-        envelope = signing.sign(
-            key, signing.Kind.REPORT, 'cmp1', signing.CONTROL, {
-                'version': '1', 'interface': '1.0', 'operations': {},
-                'capabilities': {}, 'modes': {}, 'refused': {},
-                'generation': 7, 'types': []})
+        envelope = signing.sign(key, signing.Kind.REPORT, 'cmp1',
+                                signing.CONTROL, REPORT)
         with kombu.Connection(
                 self.bus.url.replace('rabbit:', 'amqp:')) as connection:
             channel = connection.channel()

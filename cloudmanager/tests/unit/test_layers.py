@@ -85,7 +85,7 @@ def _longest(module):
     return max(found, key=len, default=None)
 
 
-def _absolute(node, package):
+def absolute(node, package):
     """Return the full names that an import statement means."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
@@ -102,7 +102,7 @@ def imports(source, package='cloudmanager'):
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             found.extend(name.partition('.')[2]
-                         for name in _absolute(node, package)
+                         for name in absolute(node, package)
                          if name.split('.')[0] == 'cloudmanager')
     return found
 
