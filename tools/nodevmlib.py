@@ -20,11 +20,15 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from typing import Any
+
+import nodevm_wire
 
 KERNEL = 'user-mode-linux'
 PACKAGES = ('udev', 'kmod', 'lvm2', 'lvm2-lockd', 'sanlock', 'python3',
@@ -175,16 +179,20 @@ class Machine:
     :param shared: whether other machines have the same disks
     :param name: of its host
     :param lifetime: seconds after which it ends by itself
+    :param reaches: address of a server on this side, which programs in the
+        machine reach at 127.0.0.1 and the same port
     """
 
     def __init__(self, disks: list[Path], directory: Path, state: Path, *,
                  shared: bool = False, name: str = 'node',
-                 memory_mb: int = 256, lifetime: int = 600) -> None:
+                 memory_mb: int = 256, lifetime: int = 600,
+                 reaches: tuple[str, int] | None = None) -> None:
         self._disks, self._directory, self._state = disks, directory, state
         # Otherwise one machine locks the files against all others.
         self._flags = 'c' if shared else ''
         self._name = name
         self._memory_mb, self._lifetime = memory_mb, lifetime
+        self._reaches = reaches
         self._process: subprocess.Popen[bytes] | None = None
         self._path: list[str] = []
 
@@ -208,10 +216,13 @@ class Machine:
             'root=/dev/ubda', 'rw', 'quiet', 'init=/sbin/node-init',
             f'lifetime={self._lifetime}', f'name={self._name}',
             'random.trust_cpu=on',
-            'con0=null,fd:2', 'con=null', 'ssl0=fd:0,fd:1', 'ssl=null']
-        with (self._state / 'console.log').open('ab') as log:
+            'con0=null,fd:2', 'con=null', 'ssl0=fd:0,fd:1']
+        ours, theirs = socket.socketpair()
+        with theirs, (self._state / 'console.log').open('ab') as log:
             self._process = subprocess.Popen(
-                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                [*words, f'ssl1=fd:{theirs.fileno()}', 'ssl=null'],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=log, start_new_session=True,
                 env={**os.environ, 'HOME': str(self._state),
                      'TMPDIR': '/dev/shm' if os.path.isdir('/dev/shm')
@@ -221,7 +232,22 @@ class Machine:
             raise MachineError(f'It did not come up: {self.log[-2000:]}')
         if self._path:
             self._ask({'path': self._path}, 60)
+        self._connect(ours)
         return time.monotonic() - began
+
+    def _connect(self, line: socket.socket) -> None:
+        """Let the machine reach what it shall reach, over a line."""
+        if self._reaches is None:
+            line.close()
+            return
+        # The file keeps the socket open until the wire closes it.
+        wire = nodevm_wire.Wire(line.makefile('rwb', buffering=0),
+                                self._reaches)
+        line.close()
+        threading.Thread(target=wire.run, daemon=True).start()
+        script = Path(nodevm_wire.__file__).resolve()
+        self.run('sh', '-c', f'python3 -I /host{script} /dev/ttyS1 '
+                             f'{self._reaches[1]} >/dev/null 2>&1 &')
 
     def kill(self) -> None:
         """Pull the plug: nothing is flushed."""
