@@ -201,6 +201,11 @@ class Machine:
         """What the kernel has written."""
         return (self._state / 'console.log').read_text('utf-8', 'replace')
 
+    @property
+    def path(self) -> list[str]:
+        """Where Python in the machine imports from, as ``use`` was told."""
+        return list(self._path)
+
     def start(self) -> float:
         """Boot, with the root as it was left; return the seconds it took.
 

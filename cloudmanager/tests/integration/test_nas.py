@@ -2,49 +2,19 @@
 """The agent's operations on targets: open-iscsi, tgt and multipath of a real
 Debian machine, which is node and storage in one."""
 
-import pathlib
-import shutil
-import sys
-import tempfile
 import time
 
 import testtools
 
-ROOT = pathlib.Path(__file__).parents[3]
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import nodevmlib  # noqa: E402
+from cloudmanager.tests.integration import nas_machine
+from cloudmanager.tests.integration.nas_machine import FIRST
+from cloudmanager.tests.integration.nas_machine import PASSWORD
+from cloudmanager.tests.integration.nas_machine import PREFIX
+from cloudmanager.tests.integration.nas_machine import SECOND
 
 INSIDE = 'cloudmanager.tests.integration.nas_inside'
-PREFIX = 'iqn.2010-10.org.openstack:'
-PASSWORD = 'correct-horse-12'
-FIRST, SECOND = '10.9.0.2', '10.9.0.3'
 KIND = {'vendor': 'IET', 'product': 'VIRTUAL-DISK'}
 SECONDS = 60
-STORAGE = f"""\
-set -e
-ip link set lo up
-ip address add {FIRST}/32 dev lo
-ip address add {SECOND}/32 dev lo
-echo InitiatorName=iqn.2026-01.org.example:node >/etc/iscsi/initiatorname.iscsi
-iscsid
-tgtd
-tell() {{ tgtadm --lld iscsi "$@"; }}
-until tell --mode target --op show >/dev/null 2>&1; do sleep 0.1; done
-number=0
-for name in plain closed empty; do
-    number=$((number + 1))
-    tell --mode target --op new --tid $number --targetname {PREFIX}$name
-    tell --mode target --op bind --tid $number --initiator-address ALL
-done
-for number in 1 2; do
-    truncate -s 64M /root/disk$number
-    tell --mode logicalunit --op new --tid $number --lun 1 \\
-        --backing-store /root/disk$number
-done
-tell --mode account --op new --user node --password {PASSWORD}
-tell --mode account --op bind --tid 2 --user node
-"""
 
 
 class TargetsTestCase(testtools.TestCase):
@@ -53,19 +23,8 @@ class TargetsTestCase(testtools.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        lacking = nodevmlib.missing()
-        if lacking:
-            raise cls.skipException(
-                f'packages are missing: {", ".join(lacking)}')
-        cls.directory = pathlib.Path(tempfile.mkdtemp(prefix='cm-nas-'))
-        cls.addClassCleanup(shutil.rmtree, cls.directory,
-                            ignore_errors=True)
-        cls.machine = nodevmlib.Machine(
-            [], nodevmlib.build(), cls.directory / 'vm', lifetime=400)
-        cls.addClassCleanup(cls.machine.kill)
-        cls.machine.start()
-        cls.machine.use(str(ROOT), *nodevmlib.site_directories())
-        cls.sh(STORAGE)
+        nas_machine.require(cls)
+        cls.machine = nas_machine.get()
 
     @classmethod
     def sh(cls, text):
@@ -79,9 +38,8 @@ class TargetsTestCase(testtools.TestCase):
 
     def forget(self):
         """Leave the node as it was."""
-        self.sh('multipath -F; iscsiadm -m node --logout; iscsiadm -m node '
-                '--op delete; rm -rf /etc/multipath/conf.d/* /root/agent; '
-                'true')
+        nas_machine.tidy()
+        self.sh('rm -rf /root/agent')
 
     def restart(self, **options):
         """Let a new agent begin, with options of its group nas."""
