@@ -53,9 +53,9 @@ _BELONGINGS = {
     STORAGES: _columns(
         _STORAGE, 'id', 'name', 'compute_path', 'controller_path'),
     'settings': _columns(_SETTINGS, 'node_id', 'generation', 'settings'),
-    'agents': _columns(_AGENT, 'host', 'contact_at', 'version',
-                       'capabilities', 'generation', 'modes', 'checked_at',
-                       'facts')}
+    'agents': _columns(_AGENT, 'host', 'contact_at', 'reported_at',
+                       'version', 'capabilities', 'generation', 'modes',
+                       'checked_at', 'guests', 'facts')}
 
 
 # Callers choose columns, in any number of ways.

@@ -244,10 +244,12 @@ class Node(BareNode):
         'whatever else was asked for.')
     agent = _extension(
         Object(), 'The agent on the node, or null if none was enrolled: '
-        'last_contact, is_reachable, version, capabilities, the '
-        'availability_storages that it writes to with the reason why it '
-        'cannot, and reasons why something is not known; in the '
-        'answer about one node.')
+        'last_contact, is_reachable, reported_at (when it made its last '
+        'report, by the clock of the node), version, capabilities, the '
+        'guests of the node in that report, each with id, name and state, or '
+        'null if they are not known, the availability_storages that it '
+        'writes to with the reason why it cannot, and reasons why something '
+        'is not known; in the answer about one node.')
     modes = _extension(
         Object(lines=True), 'Modes that the agent sees to, by name: desired '
         '(null if it was never set), actual (null if it is not known), '

@@ -20,6 +20,8 @@ AWAY = exception.AgentUnreachable(
 PASSTHROUGH = {'mode': 'host-passthrough', 'model': None}
 STORAGE = {'id': 3, 'path': '/mnt/a', 'reason': 'it hangs',
            'written_at': '2026-01-02T03:04:05'}
+GUEST = {'id': '17b15142-1123-409b-a645-64c739f7f506',
+         'name': 'instance-00000001', 'state': 'paused'}
 #: Actions, their bodies, and the change that each asks for.
 CHANGES = (
     ('enable-snmp', None, {'snmp': True}),
@@ -188,14 +190,15 @@ class ShownTestCase(ModesCase):
         return self.call('GET', f'/v1/nodes/{self.node_id}', status=200).json[
             'node']
 
-    def enrol(self, modes, generation=1, seconds=0):
+    def enrol(self, modes, generation=1, seconds=0, **more):
         key = signing.new_key()
         db_agents.enrol(self.context, 'cmp1', key)
         agent_reports.record(
             self.context, 'cmp1', key.id, 1.0, version='1.0', modes=modes,
             generation=generation, capabilities={'packages': 'dnf'},
             checked_at='2026-01-02T03:04:05', facts={
-                'storages': [STORAGE], 'reasons': {'guests': 'no virsh'}})
+                'storages': [STORAGE], 'reasons': {'guests': 'no virsh'}},
+            **more)
         at = clock.utcnow() - datetime.timedelta(seconds=seconds)
         self.execute(models.Agent.__table__.update().values(
             contact_at=at))
@@ -228,6 +231,7 @@ class ShownTestCase(ModesCase):
         node = self.show()
         self.assertEqual(
             {'last_contact': at, 'is_reachable': True, 'version': '1.0',
+             'reported_at': '1970-01-01T00:00:01', 'guests': None,
              'capabilities': {'packages': 'dnf'},
              'availability_storages': [STORAGE],
              'reasons': {'guests': 'no virsh'}}, node['agent'])
@@ -238,6 +242,10 @@ class ShownTestCase(ModesCase):
             self.assertEqual(
                 {'desired': desired, 'actual': actual, 'reason': reason,
                  'checked_at': '2026-01-02T03:04:05'}, node['modes'][mode])
+
+    def test_guests(self):
+        self.enrol({}, guests=[GUEST])
+        self.assertEqual([GUEST], self.show()['agent']['guests'])
 
     def test_not_taken_up(self):
         self.enrol({'snmp': self.state(False)}, generation=0)

@@ -83,6 +83,27 @@ class NodesTestCase(base.ClientCase):
         outcome = self.run_command(f'node set {name}')
         self.assertIn('at least one option', str(outcome.error))
 
+    def test_guests(self):
+        """Guests have a row of their own, and a line each."""
+        name = self.node().name
+        guests = [{'id': f'id-{state}', 'name': f'instance-{state}',
+                   'state': state} for state in ('running', 'paused')]
+        answer = {'node': {'id': 1, 'name': name, 'agent': {
+            'is_reachable': True, 'guests': guests}}}
+        with requests_mock.Mocker(real_http=True) as played:
+            played.get(re.compile(f'/nodes/{name}'), json=answer)
+            found = self.result(f'node show {name}')
+            self.assertEqual((guests, {'is_reachable': True}),
+                             (found['guests'], found['agent']))
+            table = self.run_command(f'node show {name} -c guests')
+            lines = table.stdout.getvalue().splitlines()
+            for guest in guests:
+                self.assertEqual(1, sum(
+                    f' {guest["id"]} {guest["state"]} ' in line
+                    for line in lines), lines)
+            answer['node']['agent']['guests'] = None
+            self.assertIsNone(self.result(f'node show {name}')['guests'])
+
     def test_list(self):
         node = self.powered(rack_number=9, title=self.name('title'))
         row, = self.result(f'node list --title {node.title}')

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the agent on a node has told."""
 
+import datetime
+
 from oslo_config import cfg
 
 from cloudmanager.common import clock
@@ -21,12 +23,24 @@ def extend(node: models.Row, row: models.Row) -> None:
     agent = row['agent']
     node['agent'] = None if agent is None else {
         'last_contact': clock.isoformat(agent['contact_at']),
+        'reported_at': _time(agent['reported_at']),
         'is_reachable': _is_reachable(agent),
         'version': agent['version'], 'capabilities': agent['capabilities'],
+        'guests': agent['guests'],
         'availability_storages': (agent['facts'] or {}).get('storages', []),
         'reasons': (agent['facts'] or {}).get('reasons', {})}
     node['modes'] = {mode: _mode(mode, wished, agent)
                      for mode in node_modes.MODES}
+
+
+def _time(seconds: float | None) -> str | None:
+    """Return a time as answers have it.
+
+    :param seconds: since 1970
+    """
+    return None if seconds is None else clock.isoformat(
+        datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(
+            tzinfo=None))
 
 
 def _is_reachable(agent: models.Row) -> bool:

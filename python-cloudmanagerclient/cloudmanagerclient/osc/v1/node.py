@@ -5,6 +5,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from cliff import columns as cliff_columns
 from osc_lib import exceptions as osc_exc
 
 from cloudmanagerclient.osc import base
@@ -103,6 +104,17 @@ class CountNode(base.Count):
     filters = FILTERS
 
 
+class GuestsColumn(cliff_columns.FormattableColumn[list[dict[str, Any]]]):
+    """Guests of a node, each on a line."""
+
+    def human_readable(self) -> str:
+        return '\n'.join(f'{guest["id"]} {guest["state"]} ({guest["name"]})'
+                         for guest in self._value)
+
+    def machine_readable(self) -> list[dict[str, Any]]:
+        return self._value
+
+
 class ShowNode(base.Show):
     """Show a node"""
 
@@ -118,10 +130,18 @@ class ShowNode(base.Show):
         return parser
 
     def fields(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
-        return base.fields_of(self.client.get_node(
+        fields = base.fields_of(self.client.get_node(
             parsed_args.target, **opts.given({
                 'with_os_object': parsed_args.hypervisor or None,
                 'with_hwinfo': parsed_args.hardware or None})))
+        # A node may have very many, so they have a row of their own.
+        agent = dict(fields.get('agent') or {})
+        if 'guests' in agent:
+            guests = agent.pop('guests')
+            fields['guests'] = (None if guests is None
+                                else GuestsColumn(guests))
+            fields['agent'] = agent
+        return fields
 
 
 class CreateNode(base.Create):

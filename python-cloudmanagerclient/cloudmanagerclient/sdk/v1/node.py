@@ -105,7 +105,8 @@ class Node(_base.Resource):
     #: The hardware, if it was asked for.
     hwinfo: dict[str, Any] | None = resource.Body('hwinfo')
     nas: dict[str, Any] | None = resource.Body('nas')
-    #: What the agent says of itself, and when it was heard last.
+    #: What the agent says of itself and the guests of its node, and when it
+    #: was heard last.
     agent: dict[str, Any] | None = resource.Body('agent')
     #: Modes of the agent: what is wished and what is, by their names.
     modes: dict[str, Any] | None = resource.Body('modes')
