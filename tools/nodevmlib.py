@@ -206,6 +206,11 @@ class Machine:
         """Where Python in the machine imports from, as ``use`` was told."""
         return list(self._path)
 
+    @property
+    def is_on(self) -> bool:
+        """Whether it was started, and its plug not pulled since."""
+        return self._process is not None
+
     def start(self) -> float:
         """Boot, with the root as it was left; return the seconds it took.
 

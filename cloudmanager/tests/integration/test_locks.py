@@ -4,10 +4,7 @@
 Conductors and agents are the real ones; between them there is no bus.
 """
 
-from concurrent import futures
 import dataclasses
-import pathlib
-import sys
 import time
 
 import fixtures
@@ -19,38 +16,13 @@ from cloudmanager.conductor import actions
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
 from cloudmanager.power import base as power_base
+from cloudmanager.tests.integration import machine_pair
 from cloudmanager.tests.unit.conductor.power import test_nodes
 
-ROOT = pathlib.Path(__file__).parents[3]
-sys.path.insert(0, str(ROOT / 'tools'))
+nodevmlib = machine_pair.nodevmlib
 
-import nodevmlib  # noqa: E402
-
-INSIDE = 'cloudmanager.tests.integration.lvm_inside'
-GROUP = 'shared-1'
-MIB = 1024 ** 2
-SECONDS = 60
-#: Seconds of sanlock's I/O timeout: a host renews its lease every two of
-#: them, and is taken for dead by itself after some minutes.
-IO_TIMEOUT = 2
-SET_UP = '''
-sed -i "s/# *use_lvmlockd = 0/use_lvmlockd = 1/" /etc/lvm/lvm.conf
-sed -i "s/# *host_id = 0/host_id = {}/" /etc/lvm/lvmlocal.conf
-'''
-DAEMONS = f'''
-sanlock daemon -w 0 -U root -G root
-until sanlock client status >/dev/null 2>&1; do sleep 0.1; done
-lvmlockd -g sanlock -o {IO_TIMEOUT}
-until lvmlockctl --info >/dev/null 2>&1; do sleep 0.1; done
-'''
-# The first try may come before udev has made the device of the leases.
-JOIN = f'''
-for try in 1 2 3 4 5; do
-    vgchange --quiet --lockstart {GROUP} && exit 0
-    udevadm settle
-done
-exit 1
-'''
+GROUP = machine_pair.GROUP
+SECONDS = machine_pair.SECONDS
 
 
 class Plug(power_base.PowerDriver):
@@ -65,7 +37,7 @@ class Plug(power_base.PowerDriver):
 
     def power_on(self, device, output):
         self._machine.start()
-        self._machine.run('sh', '-c', DAEMONS)
+        self._machine.run('sh', '-c', machine_pair.DAEMONS)
         self.is_on = True
 
     def power_off(self, device, output, soft=False):
@@ -85,7 +57,8 @@ class MachineAgents:
 
     def call(self, context, host, operation, arguments, *, timeout=None):
         answer = self._machines[host].call(
-            f'{INSIDE}:operation', name=operation, arguments=arguments)
+            f'{machine_pair.INSIDE}:operation', name=operation,
+            arguments=arguments)
         if 'error' in answer:
             raise getattr(exception, answer['error']['class'])(
                 answer['error']['text'], **answer['error']['arguments'])
@@ -93,58 +66,40 @@ class MachineAgents:
 
 
 class LocksTestCase(test_nodes.PowerCase):
-    """Two machines share a volume group; the first holds a volume."""
+    """Two machines share a volume group; the first holds a volume.
+
+    They are those of all tests here, and each begins with the same locks.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        lacking = nodevmlib.missing()
+        if lacking:
+            raise cls.skipException(
+                f'packages are missing: {", ".join(lacking)}')
+        cls.pair = machine_pair.Pair()
+        cls.addClassCleanup(cls.pair.end)
 
     def setUp(self):
         super().setUp()
-        lacking = nodevmlib.missing()
-        if lacking:
-            self.skipTest(f'packages are missing: {", ".join(lacking)}')
         self.useFixture(fixtures.MockPatchObject(clock, 'source',
                                                  clock.System()))
-        self.start_machines()
+        self.pair.restore()
+        self.one, self.two = self.pair.machines
         self.use(Plug(self.one))
         self.nodes = [self.add_power(host='cmp1'), db_nodes.create_node(
             self.context, {'name': 'cmp2'})]
         self.tools = dataclasses.replace(
             self.tools, agents=MachineAgents({'cmp2': self.two}))
-
-    def start_machines(self):
-        directory = pathlib.Path(
-            self.useFixture(fixtures.TempDir()).path)
-        disk = directory / 'disk'
-        with disk.open('wb') as stream:
-            stream.truncate(512 * MIB)
-        root = nodevmlib.build()
-        self.one, self.two = self.machines = [
-            nodevmlib.Machine([disk], root, directory / name, shared=True,
-                              name=name, lifetime=400)
-            for name in ('cmp1', 'cmp2')]
-        for machine in self.machines:
-            self.addCleanup(machine.kill)
-        with futures.ThreadPoolExecutor() as pool:
-            list(pool.map(self.boot, self.machines, (1, 2)))
-        self.one.run('vgcreate', '--shared', '--quiet', GROUP, '/dev/ubdb',
-                     timeout=SECONDS)
-        for name, size in (('alone', 64), ('both', 16), ('idle', 16)):
-            self.one.run('lvcreate', '--quiet', '--yes', '--wipesignatures',
-                         'n', '--size', f'{size}m', '--name', name, GROUP)
-        self.one.run('lvchange', '--activate', 'n', f'{GROUP}/idle')
-        self.one.run('lvchange', '--activate', 'n', f'{GROUP}/both')
-        self.one.run('lvchange', '--activate', 'sy', f'{GROUP}/both')
-        self.two.run('sh', '-c', JOIN, timeout=SECONDS)
-        self.two.run('lvchange', '--activate', 'sy', f'{GROUP}/both')
-
-    @staticmethod
-    def boot(machine, host_id):
-        machine.start()
-        machine.run('sh', '-c', SET_UP.format(host_id) + DAEMONS)
-        machine.use(str(ROOT), *nodevmlib.site_directories())
+        first, second = (self.member(self.two, key)['generation']
+                         for key in (1, 2))
+        self.first, self.second = (1, first), (2, second)
 
     def ask(self, machine, name, **arguments):
         """Have the agent of a machine carry out an operation."""
-        return machine.call(f'{INSIDE}:operation', name=f'locks.{name}',
-                            arguments=arguments)
+        return machine.call(f'{machine_pair.INSIDE}:operation',
+                            name=f'locks.{name}', arguments=arguments)
 
     def look(self, machine):
         answer = self.ask(machine, 'report', group=GROUP)
@@ -211,12 +166,15 @@ class LocksTestCase(test_nodes.PowerCase):
         An owner that comes back is another generation, and not harmed.
         """
         self.assertEqual(
-            {'alone': [(1, 1, True)], 'idle': [],
-             'both': [(1, 1, False), (2, 1, False)]}, self.held(self.two))
+            {'alone': [(*self.first, True)], 'idle': [],
+             'both': [(*self.first, False), (*self.second, False)]},
+            self.held(self.two))
+        before = self.first[1]
         alive = self.wait(lambda: self.member(self.two, 1),
                           lambda found: found['status'] == 'LIVE')
         self.assertIn('locked by other host', self.activate(self.two))
-        for generation, timestamp in ((1, alive['timestamp']), (2, 5)):
+        for generation, timestamp in ((before, alive['timestamp']),
+                                      (before + 1, 5)):
             error = self.release(1, generation, timestamp)['error']
             self.assertEqual('LocksHeld', error['class'])
         self.assertIn('renewed', self.repair()['alone'])
@@ -230,19 +188,21 @@ class LocksTestCase(test_nodes.PowerCase):
         self.assertEqual('', self.activate(self.two))
         self.addDetail('seconds from the fence', content.text_content(
             f'{time.monotonic() - fenced:.1f}'))
-        self.assertEqual([(2, 1, True)], self.held(self.two)['alone'])
+        self.assertEqual([(*self.second, True)],
+                         self.held(self.two)['alone'])
 
         self.switch('power-on')
-        self.one.run('sh', '-c', JOIN, timeout=SECONDS)
+        self.pair.join(self.one)
         self.assertIn('locked by other host', self.activate(self.one))
         self.one.run('lvchange', '--activate', 'ey', f'{GROUP}/idle')
         self.assertIn('renewed', self.repair()['idle'])
         back = self.member(self.two, 1)
-        self.assertEqual(2, back['generation'])
-        for generation, timestamp in ((1, back['timestamp']),
-                                      (2, back['timestamp'])):
+        self.assertEqual(before + 1, back['generation'])
+        for generation, timestamp in ((before, back['timestamp']),
+                                      (before + 1, back['timestamp'])):
             self.assertEqual('LocksHeld', self.release(
                 1, generation, timestamp)['error']['class'])
-        self.assertEqual([(1, 2, True)], self.held(self.two)['idle'])
+        self.assertEqual([(1, before + 1, True)],
+                         self.held(self.two)['idle'])
         self.one.run('dd', 'if=/dev/zero', f'of=/dev/{GROUP}/idle',
                      'bs=1M', 'count=4', 'oflag=direct')

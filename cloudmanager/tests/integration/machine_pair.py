@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two real machines that share a volume group, for many tests."""
+
+from concurrent import futures
+import pathlib
+import shutil
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).parents[3]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+import nodevmlib  # noqa: E402
+
+INSIDE = 'cloudmanager.tests.integration.lvm_inside'
+GROUP = 'shared-1'
+SPACE = f'lvm_{GROUP}'
+LEASES = '/dev/mapper/shared--1-lvmlock'
+MIB = 1024 ** 2
+SECONDS = 60
+#: Seconds of sanlock's I/O timeout: a host renews its lease every two of
+#: them, and is taken for dead by itself after some minutes.
+IO_TIMEOUT = 2
+NAMES = 'cmp1', 'cmp2'
+#: Volumes of the group, and their sizes in MiB.
+VOLUMES = {'alone': 64, 'both': 16, 'idle': 16}
+_LIFETIME = 1200
+SET_UP = '''
+sed -i "s/# *use_lvmlockd = 0/use_lvmlockd = 1/" /etc/lvm/lvm.conf
+sed -i "s/# *host_id = 0/host_id = {}/" /etc/lvm/lvmlocal.conf
+'''
+#: Starts what does not run.
+DAEMONS = f'''
+if ! sanlock client status >/dev/null 2>&1; then
+    sanlock daemon -w 0 -U root -G root
+    until sanlock client status >/dev/null 2>&1; do sleep 0.1; done
+fi
+if ! lvmlockctl --info >/dev/null 2>&1; then
+    lvmlockd -g sanlock -o {IO_TIMEOUT}
+    until lvmlockctl --info >/dev/null 2>&1; do sleep 0.1; done
+fi
+'''
+# The first try may come before udev has made the device of the leases.
+_JOIN = f'''
+for try in 1 2 3 4 5; do
+    vgchange --quiet --lockstart {GROUP} && exit 0
+    udevadm settle
+done
+exit 1
+'''
+
+
+class Pair:
+    """Machines ``cmp1`` and ``cmp2``, and the group that they share.
+
+    The first has volume ``alone`` for itself, both have ``both``, and
+    nobody has ``idle``.
+    """
+
+    def __init__(self):
+        self._directory = pathlib.Path(tempfile.mkdtemp())
+        self._disk = self._directory / 'disk'
+        root = nodevmlib.build()
+        self.machines = [
+            nodevmlib.Machine([self._disk], root, self._directory / name,
+                              shared=True, name=name, lifetime=_LIFETIME)
+            for name in NAMES]
+        self._is_known = False
+
+    def end(self):
+        """Pull both plugs; nothing is left."""
+        self._kill()
+        shutil.rmtree(self._directory)
+
+    def restore(self):
+        """Have each volume where it belongs, whatever a test has left.
+
+        The machines are made anew only when there is no other way.
+        """
+        if self._is_known:
+            try:
+                self._activate()
+            except nodevmlib.MachineError:
+                self._is_known = False
+        if not self._is_known:
+            self._make()
+            self._activate()
+            self._is_known = True
+
+    def _make(self):
+        self._kill()
+        with self._disk.open('wb') as stream:
+            stream.truncate(512 * MIB)
+        with futures.ThreadPoolExecutor() as pool:
+            list(pool.map(self._boot, self.machines, (1, 2)))
+        one, _ = self.machines
+        one.run('vgcreate', '--shared', '--quiet', GROUP, '/dev/ubdb',
+                timeout=SECONDS)
+        for name, size in VOLUMES.items():
+            one.run('lvcreate', '--quiet', '--yes', '--wipesignatures', 'n',
+                    '--activate', 'n', '--size', f'{size}m', '--name', name,
+                    GROUP)
+
+    def _kill(self):
+        for machine in self.machines:
+            machine.kill()
+
+    @staticmethod
+    def _boot(machine, host_id):
+        machine.start()
+        machine.run('sh', '-c', SET_UP.format(host_id) + DAEMONS)
+        machine.use(str(ROOT), *nodevmlib.site_directories())
+
+    @staticmethod
+    def join(machine):
+        """Have a machine join the lockspace of the group."""
+        machine.run('sh', '-c', _JOIN, timeout=SECONDS)
+
+    def _activate(self):
+        one, two = self.machines
+        for machine in self.machines:
+            if not machine.is_on:
+                machine.start()
+            machine.run('sh', '-c', DAEMONS)
+            machine.run('lvchange', '--activate', 'n', GROUP, check=False)
+        for host_id, machine, other in ((1, one, two), (2, two, one)):
+            if SPACE not in machine.run('sanlock', 'client', 'status'):
+                self._forget(host_id, machine, other)
+            self.join(machine)
+            machine.run('lvchange', '--activate', 'n', GROUP)
+        one.run('lvchange', '--activate', 'ey', f'{GROUP}/alone')
+        for machine in self.machines:
+            machine.run('lvchange', '--activate', 'sy', f'{GROUP}/both')
+
+    @staticmethod
+    def _forget(host_id, machine, other):
+        """Have what a machine was before not keep it from joining.
+
+        Otherwise it waits for its own lease for more than a minute. Nothing
+        is written there: no volume is active on the machine.
+        """
+        machine.run('lvmlockctl', '--drop', GROUP, check=False)
+        other.run('sanlock', 'direct', 'release_id', '-s',
+                  f'{SPACE}:{host_id}:{LEASES}:0', check=False)
