@@ -29,6 +29,7 @@ _QUESTION = ('list --all --uuid --name; domstats --nowait --raw --state '
 _LISTED = re.compile(r'([0-9a-f-]{36}) (.+)')
 _TITLE = re.compile(r"Domain: '(.*)'")
 _MIB_OF_KIB = 1024.0
+_DISK = re.compile(r'block\.\d+\.path')
 _FOLLOW_SECONDS = '600'
 #: Counters of one disk or card of a guest, by our names.
 _DEVICES = {
@@ -48,6 +49,7 @@ class Guest:
     :ivar state: one of ``guest_states``
     :ivar counters: what it has used since its start, by our names
     :ivar memory_mb: MiB of the node's memory that it uses, if known
+    :ivar disks: paths of the files and devices that are its disks
     """
 
     id: str
@@ -55,6 +57,7 @@ class Guest:
     state: str
     counters: dict[str, float] = dataclasses.field(default_factory=dict)
     memory_mb: float | None = None
+    disks: tuple[str, ...] = ()
 
 
 def parse(text: str) -> list[Guest]:
@@ -92,6 +95,8 @@ def _guest(key: str, name: str, values: dict[str, str]) -> Guest:
     counters: dict[str, float] = {}
     if 'cpu.time' in values:
         counters[load_reports.CPUS] = int(values['cpu.time']) / 1e9
+    disks = tuple(value for field, value in values.items()
+                  if _DISK.fullmatch(field))
     for field, value in values.items():
         for pattern, ours in _DEVICES.items():
             if pattern.fullmatch(field):
@@ -99,7 +104,7 @@ def _guest(key: str, name: str, values: dict[str, str]) -> Guest:
                                   + int(value) / load.MIB)
     rss = values.get('balloon.rss')
     return Guest(key, name, state, counters,
-                 None if rss is None else int(rss) / _MIB_OF_KIB)
+                 None if rss is None else int(rss) / _MIB_OF_KIB, disks)
 
 
 def read() -> list[Guest]:

@@ -11,12 +11,13 @@ from cloudmanager.common.json_types import JsonObject
 from cloudmanager.domain import locks
 
 #: The commands of the two texts that ``shared_groups`` reads. They take no
-#: locks, so they work without lvmlockd.
+#: locks, so they work without lvmlockd, and without sanlock below it. Then
+#: ``--readonly`` alone fails.
 COMMANDS = (
-    ('vgs', '--readonly', '--reportformat', 'json', '--options',
-     'vg_name,vg_uuid,vg_lock_type'),
-    ('lvs', '--readonly', '--reportformat', 'json', '--all', '--options',
-     'vg_uuid,lv_name,lv_uuid,lv_lockargs'))
+    ('vgs', '--readonly', '--nolocking', '--reportformat', 'json',
+     '--options', 'vg_name,vg_uuid,vg_lock_type,vg_lock_args'),
+    ('lvs', '--readonly', '--nolocking', '--reportformat', 'json', '--all',
+     '--options', 'vg_uuid,lv_name,lv_uuid,lv_lockargs'))
 #: Kinds of locks that LVM knows, of which ``SANLOCK`` is read here.
 SANLOCK = 'sanlock'
 #: Bytes of each lease, by default.

@@ -85,6 +85,8 @@ class Lock:
         of none
     :ivar is_orphan: whether this host holds it for a process that is gone
     :ivar is_active: whether its volume is active on the reporting host
+    :ivar guests: names of guests of the reporting host that run and use the
+        volume; told of unprotected volumes only
     """
 
     name: str
@@ -92,6 +94,7 @@ class Lock:
     holders: tuple[Holder, ...]
     is_orphan: bool = False
     is_active: bool = False
+    guests: tuple[str, ...] = ()
 
     @property
     def about(self) -> str:
@@ -108,6 +111,8 @@ class Lockspace:
     :ivar own_id: id of the reporting host; ``None`` when it has none
     :ivar io_timeout: of sanlock, in seconds
     :ivar trouble: why its view of other hosts is not reliable; else empty
+    :ivar guests_trouble: why it is not known which guests use unprotected
+        volumes; else empty
     """
 
     group: str
@@ -116,6 +121,7 @@ class Lockspace:
     own_id: int | None = None
     io_timeout: int = 10
     trouble: str = ''
+    guests_trouble: str = ''
     members: tuple[Member, ...] = ()
     locks: tuple[Lock, ...] = ()
 
@@ -156,6 +162,37 @@ class Lockspace:
             return Verdict.HELD, f'its owner {who} {ago}'
         return Verdict.SILENT, f'its owner {who} {ago}, for the last time'
 
+    def why_unprotected(self, lock: Lock) -> str:
+        """Return why another host may write to a volume that is active here.
+
+        sanlock keeps others away only for the generation that it has joined
+        the lockspace with. After a restart it has not joined, or has another
+        generation, which holds none of the locks that were taken before.
+
+        :returns: empty when the volume is protected, or not active
+        """
+        if not lock.is_active:
+            return ''
+        if self.own_id is None:
+            return self.trouble or 'the node has not joined the lockspace'
+        mine = [holder for holder in lock.holders
+                if holder.host_id == self.own_id]
+        if any(self.judge(holder)[0] == Verdict.HELD for holder in mine):
+            return ''
+        member = self.member(self.own_id)
+        if mine and member is not None:
+            return ('its lock is of generation '
+                    f'{max(holder.generation for holder in mine)} of this '
+                    'node, which has joined the lockspace anew since, as '
+                    f'generation {member.generation}')
+        return 'no lock is held for it'
+
+    @property
+    def unprotected(self) -> list[tuple[Lock, str]]:
+        """Locks of unprotected volumes, each with the reason."""
+        return [(lock, why) for lock in self.locks
+                if (why := self.why_unprotected(lock))]
+
     def holders(self, lock: Lock) -> list[Holder]:
         """Return those holders of a lock that keep others from it."""
         return [holder for holder in lock.holders
@@ -179,6 +216,7 @@ def load(values: Sequence[JsonObject]) -> list[Lockspace]:
                              for one in value['members']),
             'locks': tuple(Lock(**{
                 **_known(Lock, one),
+                'guests': tuple(one.get('guests', ())),
                 'holders': tuple(Holder(**_known(Holder, holder))
                                  for holder in one['holders'])})
                 for one in value['locks'])}) for value in values]

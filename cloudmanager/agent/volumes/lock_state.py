@@ -5,13 +5,17 @@ If sanlock does not run on the node, its leases are still read from the device,
 but they do not tell which hosts are alive.
 """
 
+from collections.abc import Mapping
 import dataclasses
+import os
 import pathlib
 
 from oslo_log import log as logging
 
 from cloudmanager.agent import commands
+from cloudmanager.agent import guests
 from cloudmanager.common import exception
+from cloudmanager.domain import guest_states
 from cloudmanager.domain import lock_reports
 from cloudmanager.domain import locks
 
@@ -67,7 +71,9 @@ def read(group: str | None = None,
         return []
     daemon = _ask()
     active = _active()
-    return [_space(found, daemon, active, volume) for found in wanted]
+    return _with_guests([_space(found, daemon, active, volume)
+                         for found in wanted],
+                        {found.name: found.uuid for found in wanted}, active)
 
 
 def _ask() -> _Daemon:
@@ -82,24 +88,52 @@ def _ask() -> _Daemon:
     return _Daemon(tuple(blocks), told, now or 0)
 
 
-def _active() -> set[str]:
-    """Return the ids of LVM's active devices."""
-    found = set()
+def _active() -> dict[str, str]:
+    """Return the names of LVM's active devices, by their ids."""
+    found = {}
     for path in _DEVICES.glob('dm-*/dm/uuid'):
         try:
-            found.add(path.read_text('ascii').strip())
+            found[path.read_text('ascii').strip()] = path.parent.parent.name
         except OSError:
             # It is gone again.
             continue
     return found
 
 
-def _plain(uuid: str) -> str:
-    return uuid.replace('-', '')
+def _device(group_uuid: str, uuid: str) -> str:
+    """Return the id of the device of a volume."""
+    return 'LVM-' + f'{group_uuid}{uuid}'.replace('-', '')
+
+
+def _with_guests(spaces: list[locks.Lockspace], uuids: Mapping[str, str],
+                 active: Mapping[str, str]) -> list[locks.Lockspace]:
+    """Return lockspaces with the guests that use unprotected volumes.
+
+    :param uuids: of the groups, by name
+    """
+    if not any(space.unprotected for space in spaces):
+        return spaces
+    trouble = ''
+    users: dict[str, list[str]] = {}
+    try:
+        for guest in guests.read():
+            if guest.state == guest_states.STOPPED:
+                continue
+            for disk in guest.disks:
+                users.setdefault(os.path.basename(os.path.realpath(disk)),
+                                 []).append(guest.name)
+    except exception.CommandFailed as exc:
+        trouble = exc.message.rstrip('.')
+    return [dataclasses.replace(
+        space, guests_trouble=trouble if space.unprotected else '',
+        locks=tuple(dataclasses.replace(lock, guests=tuple(sorted(set(
+            users.get(active[_device(uuids[space.group], lock.name)], ())))))
+            if space.why_unprotected(lock) else lock
+            for lock in space.locks)) for space in spaces]
 
 
 def _space(group: lock_reports.SharedGroup, daemon: _Daemon,
-           active: set[str], volume: str | None) -> locks.Lockspace:
+           active: Mapping[str, str], volume: str | None) -> locks.Lockspace:
     """Return the locks of a group."""
     name = f'lvm_{group.name}'
     path = f'/dev/mapper/{group.name.replace("-", "--")}-lvmlock'
@@ -125,7 +159,7 @@ def _space(group: lock_reports.SharedGroup, daemon: _Daemon,
         locks=tuple(locks.Lock(
             lock, group.volumes.get(lock, ('', 0))[0], holders,
             is_orphan=lock in orphans,
-            is_active=f'LVM-{_plain(group.uuid)}{_plain(lock)}' in active)
+            is_active=_device(group.uuid, lock) in active)
             for lock, holders in sorted(held.items())))
 
 
@@ -173,10 +207,13 @@ def _leases(group: lock_reports.SharedGroup, path: str,
             return members, {}
         return members, lock_reports.lock_holders(
             dump(places[volume], align))
-    # After the leases of hosts come 64 unused ones, the one for all groups
-    # and the one for this group.
+    # The leases of hosts and 64 unused ones are left out, since to read them
+    # takes longer than all the rest. Then come the one for all groups, the
+    # one for this group, and those of volumes.
+    first = 65 * align
     last = max((*places.values(), 67 * align))
-    return members, lock_reports.lock_holders(dump(0, last + align))
+    return members, lock_reports.lock_holders(
+        dump(first, last + align - first))
 
 
 def _with_life(name: str, members: list[locks.Member], daemon: _Daemon,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Freeing locks of volumes whose owner is proven to be gone."""
 
+from collections.abc import Mapping
+
 from oslo_log import log as logging
 
 from cloudmanager.common import clock
@@ -40,7 +42,7 @@ class RepairLocks(AgentStep):
                 why = self._free(host, space, member)
                 if why:
                     doubts[space.group, member.host_id] = why
-        self._conclude(volume_locks.findings(self._look(host), doubts))
+        self._conclude(self._look(host), doubts)
 
     def _look(self, host: str) -> list[locks.Lockspace]:
         return self._patiently(lambda: volume_locks.read(
@@ -97,8 +99,10 @@ class RepairLocks(AgentStep):
             return exc.message.rstrip('.')
         return ''
 
-    def _conclude(self, findings: list[volume_locks.Finding]) -> None:
+    def _conclude(self, spaces: list[locks.Lockspace],
+                  doubts: Mapping[tuple[str, int], str]) -> None:
         """Say of each lock whether it is free, and why not."""
+        findings = volume_locks.findings(spaces, doubts)
         self._note(findings)
         now = {found.key: found for found in findings}
         free, kept = [], []
@@ -118,5 +122,8 @@ class RepairLocks(AgentStep):
             return
         self.run.result = '\n'.join([
             f'{len(free)} lock(s) are free, {len(kept)} are kept.',
+            *(f'Unprotected: {name}' for name in sorted({
+                guest for space in spaces for lock, _ in space.unprotected
+                for guest in lock.guests})),
             *(f'Free: {key}' for key in free),
             *(f'Kept: {text}' for text in kept)])

@@ -137,4 +137,5 @@ def repair_locks(context: RequestContext, tools: Tools, node_id: int,
         'host': host, 'steps': steps, 'locks': [
             {'lock': found.key, 'about': found.about,
              'owners': list(found.owners), 'free': found.is_free,
-             'reason': found.text} for found in locks.findings(spaces, {})]}}
+             'reason': found.text} for found in locks.findings(spaces, {})],
+        'unprotected': locks.unprotected(spaces)}}

@@ -11,6 +11,7 @@ import dataclasses
 
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor import tools as conductor_tools
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.tools import Tools
@@ -137,11 +138,9 @@ def findings(spaces: Iterable[locks.Lockspace],
 def _finding(space: locks.Lockspace, lock: locks.Lock,
              doubts: Mapping[tuple[str, int], str]) -> Finding | None:
     owners, free, kept = [], [], []
-    own = False
     for holder in lock.holders:
         verdict, why = space.judge(holder)
         if holder.host_id == space.own_id and verdict == locks.Verdict.HELD:
-            own = True
             continue
         member = space.member(holder.host_id)
         owners.append(member.name if member else str(holder.host_id))
@@ -153,9 +152,10 @@ def _finding(space: locks.Lockspace, lock: locks.Lock,
     if lock.is_orphan:
         kept.append('lvmlockd of this node is gone and left the lock behind; '
                     'start it with --adopt 1')
-    elif lock.is_active and not own:
-        kept.append('the volume is active on this node without a lock; '
-                    'its use here is not protected')
+    exposed = space.why_unprotected(lock)
+    if exposed:
+        kept.append(f'the volume is active on this node, unprotected: '
+                    f'{exposed}; {_users(space, lock)}')
     if not free and not kept:
         return None
     return Finding(f'{space.group}/{lock.volume or lock.name}',
@@ -163,15 +163,36 @@ def _finding(space: locks.Lockspace, lock: locks.Lock,
                    not kept, tuple(kept or free))
 
 
-def check_any(host: str, spaces: list[locks.Lockspace]) -> None:
-    """Check that a host has shared volume groups whose locks it can judge.
+def _users(space: locks.Lockspace, lock: locks.Lock) -> str:
+    """Return who uses an unprotected volume, in words."""
+    if space.guests_trouble:
+        return ('which servers of this node use it is not known: '
+                f'{space.guests_trouble}')
+    if not lock.guests:
+        return 'no server of this node uses it'
+    return ('shut down or move away what uses it: '
+            f'{", ".join(lock.guests)}')
 
-    :raises Conflict: it has none
+
+def unprotected(spaces: Iterable[locks.Lockspace]) -> list[JsonObject]:
+    """Return the unprotected volumes of a node, as shown to users."""
+    return [{'lock': f'{space.group}/{lock.volume or lock.name}',
+             'reason': why, 'guests': list(lock.guests),
+             'guests_reason': space.guests_trouble or None}
+            for space in spaces for lock, why in space.unprotected]
+
+
+def check_any(host: str, spaces: list[locks.Lockspace]) -> None:
+    """Check that there is something to do or to tell about a host's locks.
+
+    :raises Conflict: it has no shared volume group, or can judge the locks of
+        none, and no volume is unprotected
     """
     if not spaces:
         raise exception.Conflict(
             reason=f'Host {host} has no shared volume group.')
-    if all(space.trouble for space in spaces):
+    if all(space.trouble for space in spaces) and not any(
+            space.unprotected for space in spaces):
         raise exception.Conflict(reason='; '.join(
             f'Volume group {space.group} of host {host}: {space.trouble}'
             for space in spaces) + '.')

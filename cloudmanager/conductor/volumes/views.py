@@ -8,6 +8,7 @@ from cloudmanager.conductor.tools import Tools
 from cloudmanager.conductor.volumes import backends
 from cloudmanager.conductor.volumes import locks
 from cloudmanager.conductor.volumes import places
+from cloudmanager.domain import locks as domain_locks
 from cloudmanager.domain import lvm
 
 _GIB = 1024 ** 3
@@ -80,10 +81,19 @@ def _lock(context: RequestContext, tools: Tools,
                                          for member in members),
                     'lock_exclusive': any(holder.is_exclusive
                                           for holder in holders),
-                    'lock_reason': space.trouble or None}
+                    'lock_reason': _reason(space, lock)}
     return {**unknown, 'lock_reason': '; '.join(
         space.trouble for space in spaces if space.trouble)
         or 'The volume has no lock.'}
+
+
+def _reason(space: domain_locks.Lockspace,
+            lock: domain_locks.Lock) -> str | None:
+    """Return what is wrong with the lock of a volume, if anything is."""
+    why = space.why_unprotected(lock)
+    if why:
+        return f'The volume is unprotected on this host: {why}.'
+    return space.trouble or None
 
 
 def _gigabytes(size: int) -> str:

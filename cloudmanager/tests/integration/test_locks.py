@@ -23,6 +23,8 @@ nodevmlib = machine_pair.nodevmlib
 
 GROUP = machine_pair.GROUP
 SECONDS = machine_pair.SECONDS
+#: Ends a program, and waits for its end.
+KILL = 'p=$(pidof {0}); kill -9 $p; while pidof {0}; do sleep 0.1; done'
 
 
 class Plug(power_base.PowerDriver):
@@ -91,7 +93,8 @@ class LocksTestCase(test_nodes.PowerCase):
         self.nodes = [self.add_power(host='cmp1'), db_nodes.create_node(
             self.context, {'name': 'cmp2'})]
         self.tools = dataclasses.replace(
-            self.tools, agents=MachineAgents({'cmp2': self.two}))
+            self.tools, agents=MachineAgents({'cmp1': self.one,
+                                              'cmp2': self.two}))
         first, second = (self.member(self.two, key)['generation']
                          for key in (1, 2))
         self.first, self.second = (1, first), (2, second)
@@ -148,6 +151,16 @@ class LocksTestCase(test_nodes.PowerCase):
                   node_id=key)
         return {item['name'].split()[1]: item['error']
                 for item in self.items().values()}
+
+    def plan(self, machine):
+        """Return what a dry run of the repair tells of a machine."""
+        key = self.nodes[self.pair.machines.index(machine)]['id']
+        return actions.check('node.repair_locks')(
+            self.context, self.tools, key, {})['plan']
+
+    def unprotected(self, volume):
+        return [found for found in self.plan(self.one)['unprotected']
+                if found['lock'] == f'{GROUP}/{volume}']
 
     def wait(self, look, is_so):
         until = time.monotonic() + SECONDS
@@ -206,3 +219,25 @@ class LocksTestCase(test_nodes.PowerCase):
                          self.held(self.two)['idle'])
         self.one.run('dd', 'if=/dev/zero', f'of=/dev/{GROUP}/idle',
                      'bs=1M', 'count=4', 'oflag=direct')
+
+    def test_sanlock_is_restarted_under_a_guest(self):
+        """LK6: it is noticed, and the guest is listed as unprotected."""
+        self.assertEqual([], self.plan(self.one)['unprotected'])
+        self.one.run('sh', '-c', KILL.format('sanlock'))
+        (alone,) = self.unprotected('alone')
+        self.assertEqual(['web'], alone['guests'])
+        self.assertIn('cannot be asked', alone['reason'])
+        self.one.run('sh', '-c', machine_pair.DAEMONS)
+        (alone,) = self.unprotected('alone')
+        self.assertIn('not joined', alone['reason'])
+
+        # Whoever joins anew, by lvmlockctl and LVM, holds no lock either.
+        machine_pair.forget(1, self.one, self.two)
+        self.pair.join(self.one)
+        (alone,) = self.unprotected('alone')
+        self.assertEqual(['web'], alone['guests'])
+        self.assertIn(f'of generation {self.first[1]} of this node',
+                      alone['reason'])
+        self.assertEqual('', self.activate(self.two))
+        self.assertEqual([(*self.second, True)],
+                         self.held(self.two)['alone'])

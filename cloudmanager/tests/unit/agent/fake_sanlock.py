@@ -31,6 +31,8 @@ class FakeSanlock:
 
     :ivar hosts: by id
     :ivar held: volumes, each with who holds it: id, generation, exclusively
+    :ivar active: volumes that are active on this node
+    :ivar guests: names of running guests, each with its volume
     :ivar ran: commands that changed something
     :ivar on_run: called with the words of each command before it is run
     """
@@ -42,6 +44,8 @@ class FakeSanlock:
         self.orphans = []
         self.ran = []
         self.is_away, self.is_joined = False, True
+        self.active, self.guests = [], {}
+        self.is_libvirt_away = False
         self.space = {}
         self.kind = 'sanlock'
         self.on_run = lambda words: None
@@ -67,6 +71,23 @@ class FakeSanlock:
         self.on_run(words)
         program = '_'.join(words[:3] if words[0] == 'sanlock' else words[:1])
         return commands.Result(0, getattr(self, f'_{program}')(*words), '')
+
+    def devices(self):
+        """Return active devices, as ``lock_state`` reads them."""
+        return {'LVM-' + (GROUP_UUID + self.uuid(name)).replace('-', ''):
+                name for name in self.active}
+
+    def _virsh(self, *words):
+        if self.is_libvirt_away:
+            raise exception.CommandFailed(program='virsh',
+                                          reason='status 1: ')
+        lines = [f'{number:08}-1123-409b-a645-64c739f7f506 {name}'
+                 for number, name in enumerate(self.guests)]
+        for name, volume in self.guests.items():
+            lines += [f"Domain: '{name}'", '  state.state=1',
+                      '  block.count=1', '  block.0.name=vda',
+                      f'  block.0.path=/dev/{GROUP}/{volume}']
+        return '\n'.join(lines)
 
     @staticmethod
     def _json(name, rows):

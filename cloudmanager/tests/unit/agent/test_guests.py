@@ -32,6 +32,7 @@ Domain: 'facts-it's'
   net.1.tx.bytes=2097152
   block.count=1
   block.0.name=vda
+  block.0.path=/dev/vol/one
   block.0.rd.bytes=3145728
   block.0.wr.bytes=0
 
@@ -70,7 +71,8 @@ class GuestsTestCase(base.TestCase):
         self.assertEqual(
             guests.Guest(ONE, "facts-it's", 'running', {
                 'cpus': 0.23, 'network_in_mb': 2.0, 'network_out_mb': 2.0,
-                'disk_read_mb': 3.0, 'disk_write_mb': 0.0}, 41.0), first)
+                'disk_read_mb': 3.0, 'disk_write_mb': 0.0}, 41.0,
+                ('/dev/vol/one',)), first)
         self.assertEqual((TWO, 'stopped', None), (
             second.id, second.state, second.memory_mb))
         self.assertEqual([], guests.parse('\n\n'))

@@ -23,6 +23,9 @@ class LocksTestCase(base.TestCase):
         self.sanlock = fake_sanlock.FakeSanlock()
         self.useFixture(fixtures.MonkeyPatch(
             'cloudmanager.agent.commands.run', self.sanlock.run))
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.agent.volumes.lock_state._active',
+            self.sanlock.devices))
         self.assertIs(commands.run.__self__, self.sanlock)
 
     def ask(self, name, **arguments):
@@ -139,6 +142,58 @@ class LocksTestCase(base.TestCase):
         self.assertEqual(
             {'one': False, 'two': True},
             {lock.volume: lock.is_orphan for lock in self.look().locks})
+
+    def unprotected(self):
+        return [(lock.volume, lock.guests, why)
+                for lock, why in self.look().unprotected]
+
+    def test_unprotected(self):
+        """LK6: sanlock was restarted under running guests."""
+        self.sanlock.active = ['two']
+        self.sanlock.guests = {'web': 'two', 'db': 'one'}
+        self.assertEqual([], self.unprotected())
+        self.sanlock.is_joined = False
+        (found,) = self.unprotected()
+        self.assertEqual(('two', ('web',)), found[:2])
+        self.assertIn('lockstart', found[2])
+        self.sanlock.is_joined = True
+        self.sanlock.come_back(2)
+        (found,) = self.unprotected()
+        self.assertEqual(('two', ('web',)), found[:2])
+        self.assertIn('of generation 1 of this node', found[2])
+        self.assertIn('as generation 2', found[2])
+        self.sanlock.held['two'] = [(2, 2, True)]
+        self.assertEqual([], self.unprotected())
+
+    def test_unprotected_without_sanlock(self):
+        """LK6: nor does a daemon that is away keep others off."""
+        self.sanlock.active = ['one', 'two']
+        self.sanlock.is_away = True
+        self.assertEqual(['one', 'two'],
+                         [found[0] for found in self.unprotected()])
+
+    def test_never_locked(self):
+        """LK6: a volume that was activated past lvmlockd."""
+        self.sanlock.active = ['one']
+        self.assertEqual([('one', (), 'no lock is held for it')],
+                         self.unprotected())
+
+    def test_guests_are_not_known(self):
+        self.sanlock.active = ['one']
+        self.sanlock.is_libvirt_away = True
+        self.assertIn('virsh', self.look().guests_trouble)
+        self.sanlock.active = []
+        self.assertEqual('', self.look().guests_trouble)
+
+    def test_unused_leases_are_not_read(self):
+        """All but the leases of hosts lie behind 64 MiB without a lock."""
+        dumps = []
+        self.sanlock.on_run = lambda words: dumps.append(words[-1])
+        self.look()
+        self.assertEqual(
+            ['/dev/mapper/vol-lvmlock:0:1048576',
+             '/dev/mapper/vol-lvmlock:68157440:4194304'],
+            [word for word in dumps if word.startswith('/dev')])
 
     def test_hostile_names(self):
         for name in ('a b', '-x', 'vol;reboot', '../x', '$(id)', ''):

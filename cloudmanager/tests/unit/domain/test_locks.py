@@ -4,7 +4,9 @@
 The files of ``lock_reports`` are what sanlock 3.8.5 and LVM 2.03.16 wrote on
 two machines with a shared volume group: when the first held the volume
 ``one``, and both ``two``; and when it was killed, its lease given back, and
-it had come back without ``one``, which the second one had taken.
+it had come back without ``one``, which the second one had taken. In the others
+sanlock of the second one was killed and started again while volume ``three``
+was active, and then the host had joined the lockspace anew.
 """
 
 import pathlib
@@ -16,6 +18,8 @@ from cloudmanager.tests import base
 DIRECTORY = pathlib.Path(__file__).parent / 'lock_reports'
 ONE = 'YN8387-7fES-m2Uc-Ljna-gaFt-iKhx-PPqwaL'
 TWO = 'TqJtMU-CMb7-bcbE-xqE5-2na9-5sfF-6Tp7pz'
+
+THREE = 'zkQVzL-wMUs-XVvJ-E30K-BQFe-Vn2W-XI9bJa'
 
 
 def text(name):
@@ -49,6 +53,32 @@ class ReportsTestCase(base.TestCase):
              TWO: [(1, 2, False), (2, 1, False)]},
             self.holders('3.8.5-returned-dump.txt'))
 
+    def space(self, name, **values):
+        dump = text(name)
+        return locks.Lockspace(
+            'vgs', 'lvm_vgs', '/dev/mapper/vgs-lvmlock',
+            members=tuple(lock_reports.members(dump)), locks=tuple(
+                locks.Lock(key, 'three', holders, is_active=key == THREE)
+                for key, holders in lock_reports.lock_holders(dump).items()),
+            **values)
+
+    def test_restarted(self):
+        """LK6: sanlock was restarted, and has not joined."""
+        space = self.space('3.8.5-restarted-dump.txt',
+                           trouble='the node has not joined')
+        self.assertEqual([(THREE, 'the node has not joined')], [
+            (lock.name, why) for lock, why in space.unprotected])
+
+    def test_rejoined(self):
+        """LK6: the generation is another one than that of the lock."""
+        before = self.space('3.8.5-restarted-dump.txt', own_id=2)
+        self.assertEqual([], before.unprotected)
+        ((lock, why),) = self.space('3.8.5-rejoined-dump.txt',
+                                    own_id=2).unprotected
+        self.assertEqual(THREE, lock.name)
+        self.assertIn('its lock is of generation 3', why)
+        self.assertIn('as generation 4', why)
+
     def test_statuses(self):
         self.assertEqual(
             {('lvm_vgs', 1, 1): 'FAIL', ('lvm_vgs', 2, 1): 'LIVE'},
@@ -80,6 +110,7 @@ class ReportsTestCase(base.TestCase):
             members=tuple(lock_reports.members(text('3.8.5-held-dump.txt'))),
             locks=(locks.Lock(ONE, 'one', (locks.Holder(1, 1, True),)),))
         values = locks.dump([space])
+        del values[0]['locks'][0]['guests']
         values[0]['newer'] = values[0]['members'][0]['newer'] = 1
         self.assertEqual([space], locks.load(values))
         self.assertRaises(ValueError, locks.load, [{'group': 'vgs'}])

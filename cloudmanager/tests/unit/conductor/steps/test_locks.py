@@ -50,6 +50,9 @@ class RepairTestCase(test_nodes.NodeCase):
         self.sanlock = fake_sanlock.FakeSanlock()
         self.useFixture(fixtures.MonkeyPatch(
             'cloudmanager.agent.commands.run', self.sanlock.run))
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.agent.volumes.lock_state._active',
+            lambda: self.sanlock.devices()))
         self.agents = SanlockAgents()
         self.tools = test_nodes.dataclasses.replace(self.tools,
                                                     agents=self.agents)
@@ -219,13 +222,32 @@ class RepairTestCase(test_nodes.NodeCase):
     def test_own_disorder(self):
         """LK5, LK6: orphans, and volumes in use without a lock."""
         self.sanlock.orphans = ['two']
-        self.useFixture(fixtures.MonkeyPatch(
-            'cloudmanager.agent.volumes.lock_state._active',
-            lambda: {'LVM-' + (fake_sanlock.GROUP_UUID
-                               + self.sanlock.uuid('one')).replace('-', '')}))
+        self.sanlock.active = ['one']
+        self.sanlock.guests = {'web': 'one'}
         found = self.repair()
         self.assertIn('--adopt', found[SHARED])
-        self.assertIn('not protected', found['vol/one'])
+        self.assertIn('unprotected: no lock is held', found['vol/one'])
+        self.assertIn('Unprotected: web', self.result)
+
+    def test_sanlock_was_restarted(self):
+        """LK6: it is told of, though nothing can be freed."""
+        self.sanlock.active = ['two']
+        self.sanlock.guests = {'web': 'two'}
+        self.sanlock.is_joined = False
+        (told,) = self.check_all()['plan']['unprotected']
+        self.assertEqual((SHARED, ['web'], None), (
+            told['lock'], told['guests'], told['guests_reason']))
+        self.assertIn('lockstart', told['reason'])
+        self.sanlock.is_libvirt_away = True
+        self.assertIn('virsh', self.check_all()['plan']['unprotected'][0][
+            'guests_reason'])
+        self.assertIn('virsh', self.kept_all()[SHARED])
+
+    def kept_all(self):
+        """Repair; check that nothing was touched; return why."""
+        found = self.repair()
+        self.assertEqual([], self.sanlock.ran)
+        return found
 
     def test_kills(self):
         for die_at in ('locks.report', 'locks.release'):
