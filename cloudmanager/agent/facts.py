@@ -7,6 +7,8 @@ import pathlib
 from typing import Any
 
 from cloudmanager.agent import commands
+from cloudmanager.agent import dmi
+from cloudmanager.agent import sysfs
 from cloudmanager.agent.operations import operation
 from cloudmanager.common import exception
 from cloudmanager.common.json_types import JsonObject
@@ -16,7 +18,8 @@ _DMI = pathlib.Path('/sys/class/dmi/id')
 _DMI_NAMES = ('sys_vendor', 'product_name', 'product_version', 'board_vendor',
               'board_name', 'bios_vendor', 'bios_version', 'bios_date')
 _MEMINFO = pathlib.Path('/proc/meminfo')
-_DISKS = 'NAME,TYPE,SIZE,MODEL,SERIAL,ROTA,TRAN,VENDOR,WWN,MOUNTPOINTS'
+_DISKS = ('NAME,TYPE,SIZE,MODEL,SERIAL,REV,ROTA,TRAN,VENDOR,WWN,HCTL,LOG-SEC,'
+          'PHY-SEC,FSTYPE,MOUNTPOINTS')
 #: Sections, and the programs that print them as JSON.
 _PROGRAMS = {
     'cpu': ('lscpu', '--json'),
@@ -48,6 +51,12 @@ def _cpu() -> dict[str, str]:
         # Newer versions nest the rows in groups.
         rows = row.get('children', []) + rows
     return found
+
+
+def _interfaces() -> list[JsonObject]:
+    """Return the network interfaces as ip does, with a few more values."""
+    return [{**one, **sysfs.interface(str(one['ifname']))}
+            for one in _from_json(_PROGRAMS['interfaces'])]
 
 
 def _pci() -> list[dict[str, str]]:
@@ -83,13 +92,15 @@ def _firmware() -> dict[str, str]:
 
 
 _SECTIONS: dict[str, Callable[[], object]] = {
-    'cpu': _cpu, 'memory': _memory, 'firmware': _firmware, 'pci': _pci,
+    'cpu': _cpu, 'topology': sysfs.topology, 'numa': sysfs.numa,
+    'memory': _memory, 'memory_modules': dmi.memory_modules,
+    'firmware': _firmware, 'serials': dmi.serials, 'pci': _pci,
     'disks': lambda: _from_json(_PROGRAMS['disks'])['blockdevices'],
-    'interfaces': lambda: _from_json(_PROGRAMS['interfaces']),
+    'interfaces': _interfaces,
 }
 
 
-@operation('facts.hwinfo', version='1.0')
+@operation('facts.hwinfo', version='1.1')
 def hwinfo(agent: object) -> JsonObject:
     """Return the hardware of the node.
 
