@@ -26,6 +26,7 @@ import urllib3.exceptions as urllib3_exc
 from cloudmanager.clients import session as cm_session
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common import patience
 
 CONF = cfg.CONF
 P = ParamSpec('P')
@@ -167,7 +168,9 @@ def call(kind: Kind, service: str, request: str,
     :raises CloudUnreachable: no answer after all repetitions
     :raises CloudOutcomeUnknown: it may have been carried out
     """
-    deadline = clock.monotonic() + CONF.cloud.retry_total
+    deadline = clock.monotonic() + (
+        CONF.cloud.awaited_retry_total if patience.is_awaited()
+        else CONF.cloud.retry_total)
     pauses = _pauses()
     while True:
         try:

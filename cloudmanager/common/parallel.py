@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import contextvars
 import queue
 import threading
 from typing import Any
@@ -41,7 +42,9 @@ def run(function: Callable[[V], T], values: Sequence[V],
                 # Boundary of the thread: the caller raises it.
                 errors.append(exc)
 
-    threads = [threading.Thread(target=work, daemon=True, name='parallel')
+    # What the caller's context says holds in the threads, too.
+    threads = [threading.Thread(target=contextvars.copy_context().run,
+                                args=(work,), daemon=True, name='parallel')
                for _ in range(min(workers, len(values)))]
     for thread in threads:
         thread.start()

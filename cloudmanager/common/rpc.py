@@ -5,6 +5,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import contextvars
+import functools
 import socket
 from typing import Any
 from typing import ParamSpec
@@ -20,6 +21,7 @@ from oslo_messaging.rpc import server as rpc_server
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
 from cloudmanager.common import memory_bus
+from cloudmanager.common import patience
 from cloudmanager.common.json_types import JsonObject
 
 CONF = cfg.CONF
@@ -59,9 +61,17 @@ class ContextSerializer(messaging.NoOpSerializer):
 
 
 def answers_errors(function: Callable[P, T]) -> Callable[P, T]:
-    """Let the caller of an endpoint's method have our errors as they are."""
+    """Let the caller of an endpoint's method have our errors as they are.
+
+    The caller waits, so the method gives up early, see ``patience``.
+    """
+    @functools.wraps(function)
+    def answer(*args: P.args, **kwargs: P.kwargs) -> T:
+        with patience.awaited():
+            return function(*args, **kwargs)
+
     made: Callable[P, T] = messaging.expected_exceptions(
-        exception.CloudManagerException)(function)
+        exception.CloudManagerException)(answer)
     return made
 
 

@@ -26,6 +26,11 @@ OPTS = [
                  help='Seconds after the first attempt beyond which a '
                       'request is no longer retried, even if retries are '
                       'left.'),
+    cfg.FloatOpt('awaited_retry_total', default=5.0, min=0,
+                 help='The same for what a client waits for: lists of '
+                      'volumes, or the checks before a task begins. The '
+                      'client is told early that the cloud is out of '
+                      'reach.'),
     cfg.FloatOpt('outage_timeout', default=600.0, min=0,
                  help='Seconds that a step of a task waits for an '
                       'unreachable cloud before the task fails.'),

@@ -6,6 +6,7 @@ from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.conductor.volumes import backends
+from cloudmanager.conductor.volumes.differences import Differences
 from cloudmanager.conductor.volumes import locks
 from cloudmanager.conductor.volumes import places
 from cloudmanager.domain import locks as domain_locks
@@ -27,7 +28,8 @@ def list_volumes(context: RequestContext, tools: Tools) -> Document:
     """Return Cinder's volumes on LVM.
 
     :returns: ``volumes``, in the order of their ids, and ``warnings`` about
-        back ends that cannot be read
+        back ends that cannot be read, and about volumes of which Cinder and
+        LVM say different things
     """
     found = backends.find(tools)
     by_pool = {backend.pool: backend for backend in found}
@@ -35,13 +37,18 @@ def list_volumes(context: RequestContext, tools: Tools) -> Document:
                if volume.host in by_pool]
     reports = backends.read(context, tools, found)
     documents = []
+    differences = Differences()
     for volume in sorted(volumes, key=lambda volume: volume.id):
         backend = by_pool[volume.host or '']
         group = reports.of(backend)
-        logical = group and group.volume(places.logical_name(volume))
-        if group and logical:
+        if group is None:
+            continue
+        logical = group.volume(places.logical_name(volume))
+        differences.look(volume, backend, group, logical)
+        if logical is not None:
             documents.append(_volume(volume.id, backend, group, logical))
-    return {'volumes': documents, 'warnings': reports.warnings(found)}
+    return {'volumes': documents,
+            'warnings': [*reports.warnings(found), *differences.warnings()]}
 
 
 def show_volume(context: RequestContext, tools: Tools,

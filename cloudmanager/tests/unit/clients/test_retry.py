@@ -12,6 +12,9 @@ from urllib3 import exceptions as urllib3_exc
 from cloudmanager.clients import retry
 from cloudmanager.clients.retry import Kind
 from cloudmanager.common import exception
+from cloudmanager.common import parallel
+from cloudmanager.common import patience
+from cloudmanager.common import rpc
 from cloudmanager.tests import base
 from cloudmanager.tests import clocks
 
@@ -200,6 +203,32 @@ class PauseTestCase(RetryCase):
         self.fail(refused())
         self.assertLessEqual(sum(self.pauses), 60)
         self.assertGreater(self.asked, 4)
+
+    def test_awaited(self):
+        """Who waits for an answer is told early; a task goes on trying."""
+        self.config(group='cloud', retries=1000, retry_delay=2.0,
+                    retry_max_delay=2.0, retry_total=60,
+                    awaited_retry_total=5)
+        with patience.awaited():
+            self.fail(refused())
+        self.assertLessEqual(sum(self.pauses), 5)
+        self.assertEqual(len(self.pauses) + 1, self.asked)
+        self.pauses.clear()
+        self.fail(refused())
+        self.assertGreater(sum(self.pauses), 50)
+
+    def test_awaited_in_threads(self):
+        """The threads that help to answer know of it."""
+        with patience.awaited():
+            self.assertEqual([True, True], parallel.run(
+                lambda _: patience.is_awaited(), [1, 2], 2))
+        self.assertEqual([False], parallel.run(
+            lambda _: patience.is_awaited(), [1], 1))
+
+    def test_answers_of_conductors(self):
+        """Methods of the conductors' interface know of it."""
+        self.assertTrue(rpc.answers_errors(patience.is_awaited)())
+        self.assertFalse(patience.is_awaited())
 
     def test_retry_after(self):
         for error in (nova_exc.RateLimit(429, retry_after='7'),
