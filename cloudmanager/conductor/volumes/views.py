@@ -6,9 +6,9 @@ from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.conductor.volumes import backends
-from cloudmanager.conductor.volumes.differences import Differences
 from cloudmanager.conductor.volumes import locks
 from cloudmanager.conductor.volumes import places
+from cloudmanager.conductor.volumes.differences import Differences
 from cloudmanager.domain import locks as domain_locks
 from cloudmanager.domain import lvm
 
