@@ -108,6 +108,14 @@ OPTS = [
     cfg.StrOpt('rsyslog_drop_in',
                default='/etc/rsyslog.d/90-cloudmanager.conf',
                help='File for the redirection of logs by rsyslog.'),
+    cfg.StrOpt('lvmlockd_drop_in',
+               default='/run/systemd/system/lvmlockd.service.d/'
+                       '90-cloudmanager.conf',
+               help='File for options of the unit of lvmlockd, which is to '
+                    'take over locks that it has left behind.'),
+    cfg.StrOpt('lvmlockd_adopt_file', default='/run/lvm/cloudmanager.adopt',
+               help='File for these locks. It must be in the file system of '
+                    '/run/lvm.'),
     cfg.PortOpt('log_port', default=514,
                 help='Port of the host that logs are redirected to.'),
     cfg.StrOpt('log_protocol', default='tcp', choices=('tcp', 'udp'),

@@ -37,12 +37,14 @@ class SharedGroup:
 
     :ivar kind: of the locks, such as sanlock or dlm
     :ivar volumes: by the names of their locks: name and place of the lease
+    :ivar arguments: of the group's locks, in LVM's form
     """
 
     name: str
     uuid: str
     kind: str
     volumes: Mapping[str, tuple[str, int]]
+    arguments: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +76,8 @@ def shared_groups(groups_text: str, volumes_text: str) -> list[SharedGroup]:
             {volume['lv_uuid']: (volume['lv_name'].strip('[]'),
                                  int(match[1]))
              for volume in volumes if volume['vg_uuid'] == row['vg_uuid']
-             and (match := _OFFSET.fullmatch(volume['lv_lockargs']))})
+             and (match := _OFFSET.fullmatch(volume['lv_lockargs']))},
+            row['vg_lock_args'])
             for row in _rows(groups_text, 'vg')
             if row['vg_lock_type'] not in ('', 'none')]
     except (TypeError, KeyError, AttributeError) as exc:
@@ -87,6 +90,29 @@ def _rows(text: str, name: str) -> list[JsonObject]:
     except (json.JSONDecodeError, TypeError, KeyError) as exc:
         raise ValueError('this is no report of LVM') from exc
     return [row for report in reports for row in report.get(name, ())]
+
+
+def adopt_text(groups: Iterable[SharedGroup],
+               wanted: Mapping[locks.Lockspace, Iterable[locks.Lock]]) -> str:
+    """Return the file that tells lvmlockd which locks to take over.
+
+    :param wanted: the locks of each lockspace that this host holds
+    """
+    known = {group.name: group for group in groups}
+    lines = ['lvmlockd adopt_version 1.0']
+    for space, those in wanted.items():
+        group = known[space.group]
+        lines.append(f'VG: {group.uuid} {group.name} {group.kind} '
+                     f'{group.arguments}')
+        version = group.arguments.partition(':')[0]
+        for lock in those:
+            is_exclusive = any(
+                holder.is_exclusive for holder in lock.holders
+                if holder.host_id == space.own_id)
+            lines.append(f'LV: {group.uuid} {lock.name} '
+                         f'{version}:{group.volumes[lock.name][1]} '
+                         f'{"ex" if is_exclusive else "sh"} 0')
+    return '\n'.join(lines) + '\n'
 
 
 def blocks(text: str) -> list[Block]:

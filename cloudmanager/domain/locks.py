@@ -193,6 +193,12 @@ class Lockspace:
         return [(lock, why) for lock in self.locks
                 if (why := self.why_unprotected(lock))]
 
+    @property
+    def adoptable(self) -> list[Lock]:
+        """Locks of active volumes that lvmlockd has left behind."""
+        return [lock for lock in self.locks
+                if lock.is_orphan and lock.is_active and lock.volume]
+
     def holders(self, lock: Lock) -> list[Holder]:
         """Return those holders of a lock that keep others from it."""
         return [holder for holder in lock.holders

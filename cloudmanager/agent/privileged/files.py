@@ -21,6 +21,8 @@ MARK = ('# Written by cloudmanager-agent, which replaces or removes it '
 #: The option that names each file.
 OPTIONS = {'nova': ('agent', 'nova_drop_in'),
            'rsyslog': ('agent', 'rsyslog_drop_in'),
+           'lvmlockd': ('agent', 'lvmlockd_drop_in'),
+           'lvmlockd_adopt': ('agent', 'lvmlockd_adopt_file'),
            'multipath': ('nas', 'multipath_drop_in')}
 MAX_SIZE = 64 * 1024
 MODE = 0o644

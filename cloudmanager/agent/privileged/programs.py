@@ -14,9 +14,9 @@ OFFERED = frozenset(('run',))
 #: The only programs that may be run.
 PROGRAMS = frozenset((
     'apt-get', 'dmidecode', 'dnf', 'dpkg', 'ip', 'iscsiadm', 'lsblk',
-    'lscpu', 'lspci', 'lvchange', 'lvconvert', 'lvs', 'multipath',
-    'multipathd', 'pvmove', 'pvs', 'sanlock', 'systemctl', 'systemd-run',
-    'udevadm', 'vgs', 'virsh'))
+    'lscpu', 'lspci', 'lvchange', 'lvconvert', 'lvmlockctl', 'lvs',
+    'multipath', 'multipathd', 'pvmove', 'pvs', 'sanlock', 'systemctl',
+    'systemd-run', 'udevadm', 'vgchange', 'vgs', 'virsh'))
 #: How many bytes of each output are kept. LVM writes about 300 bytes for each
 #: volume.
 MAX_OUTPUT = 8 * 1024 * 1024

@@ -52,6 +52,19 @@ class _Daemon:
                 and block.head.endswith(' ORPHAN')}
 
 
+def groups() -> list[lock_reports.SharedGroup]:
+    """Return the shared volume groups of the node.
+
+    :raises CommandFailed: LVM is not installed, or its report cannot be read
+    """
+    texts = [commands.run(*words).out for words in lock_reports.COMMANDS]
+    try:
+        return lock_reports.shared_groups(*texts)
+    except ValueError as exc:
+        raise exception.CommandFailed(program='vgs',
+                                      reason=f'{exc}') from exc
+
+
 def read(group: str | None = None,
          volume: str | None = None) -> list[locks.Lockspace]:
     """Return the locks of the shared volume groups of the node.
@@ -60,13 +73,7 @@ def read(group: str | None = None,
     :param volume: name of the volume whose lock to read; all when ``None``
     :raises CommandFailed: LVM is not installed, or its report cannot be read
     """
-    texts = [commands.run(*words).out for words in lock_reports.COMMANDS]
-    try:
-        groups = lock_reports.shared_groups(*texts)
-    except ValueError as exc:
-        raise exception.CommandFailed(program='vgs',
-                                      reason=f'{exc}') from exc
-    wanted = [found for found in groups if group in (None, found.name)]
+    wanted = [found for found in groups() if group in (None, found.name)]
     if not wanted:
         return []
     daemon = _ask()

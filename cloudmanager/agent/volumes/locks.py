@@ -3,6 +3,7 @@
 
 from cloudmanager.agent.operations import Json
 from cloudmanager.agent.operations import operation
+from cloudmanager.agent.volumes import lock_daemons
 from cloudmanager.agent.volumes import lock_state
 from cloudmanager.common import exception
 from cloudmanager.domain import locks
@@ -75,6 +76,17 @@ def release(agent: object, group: str, host_id: int, generation: int,
             group=group, reason=f'the lease of {member.name} (id {host_id}) '
                                 'was written by somebody else meanwhile')
     return {'released': True}
+
+
+@operation('locks.adopt', version=VERSION)
+def adopt(agent: object) -> Json:
+    """Have lvmlockd take over the locks that it left when it was killed.
+
+    :returns: ``adopted``: the locks, each as group and volume
+    :raises LocksHeld: lvmlockd or sanlock of the node are in another state
+    :raises CommandFailed: lvmlockd does not take them over
+    """
+    return {'adopted': list(lock_daemons.adopt())}
 
 
 def _look(group: str) -> locks.Lockspace:

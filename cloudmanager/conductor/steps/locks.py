@@ -30,9 +30,13 @@ class RepairLocks(AgentStep):
     a crash is found free after it.
     """
 
+    #: Why lvmlockd of the node has not taken over its locks.
+    _why_left = ''
+
     def do(self) -> None:
         self.run.checkpoint()
         host = checks.host_of(self._node())
+        self._put_in_order(host)
         spaces = self._await_silence(host)
         volume_locks.check_any(host, spaces)
         doubts: dict[tuple[str, int], str] = {}
@@ -43,6 +47,19 @@ class RepairLocks(AgentStep):
                 if why:
                     doubts[space.group, member.host_id] = why
         self._conclude(self._look(host), doubts)
+
+    def _put_in_order(self, host: str) -> None:
+        """Have the node take over the locks that its lvmlockd has left."""
+        if not any(space.adoptable for space in self._look(host)):
+            return
+        self.run.guard()
+        try:
+            self._ask(host, 'locks.adopt', {})
+        except (exception.Conflict, exception.CommandFailed) as exc:
+            # What is left is told of, lock by lock.
+            LOG.warning('Task %(task)s: %(why)s', {
+                'task': self.run.task_id, 'why': exc.message})
+            self._why_left = exc.message.rstrip('.')
 
     def _look(self, host: str) -> list[locks.Lockspace]:
         return self._patiently(lambda: volume_locks.read(
@@ -122,6 +139,8 @@ class RepairLocks(AgentStep):
             return
         self.run.result = '\n'.join([
             f'{len(free)} lock(s) are free, {len(kept)} are kept.',
+            *([f'Not taken over: {self._why_left}'] if self._why_left
+              else ()),
             *(f'Unprotected: {name}' for name in sorted({
                 guest for space in spaces for lock, _ in space.unprotected
                 for guest in lock.guests})),

@@ -119,6 +119,11 @@ def repair_locks(context: RequestContext, tools: Tools, node_id: int,
     locks.check_any(host, spaces)
     targets, steps = [], []
     for space in spaces:
+        if space.adoptable:
+            steps.append(
+                'have lvmlockd of this node take over, in group '
+                f'{space.group}: '
+                f'{", ".join(lock.volume for lock in space.adoptable)}')
         for member in locks.owners(space):
             owner = locks.find_node(context, member)
             # A node that was switched off a moment ago is not silent yet.

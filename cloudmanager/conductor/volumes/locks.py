@@ -150,8 +150,12 @@ def _finding(space: locks.Lockspace, lock: locks.Lock,
         doubt = doubts.get((space.group, holder.host_id))
         kept.append(f'{why}; {doubt}' if doubt else why)
     if lock.is_orphan:
-        kept.append('lvmlockd of this node is gone and left the lock behind; '
-                    'start it with --adopt 1')
+        kept.append('lvmlockd of this node was killed and left the lock '
+                    'behind; ' + (
+                        'repair-locks has it take the lock over'
+                        if lock.is_active else
+                        'the volume is not active, so it does not take it '
+                        'over'))
     exposed = space.why_unprotected(lock)
     if exposed:
         kept.append(f'the volume is active on this node, unprotected: '

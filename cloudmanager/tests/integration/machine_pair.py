@@ -31,6 +31,7 @@ sed -i "s/# *host_id = 0/host_id = {}/" /etc/lvm/lvmlocal.conf
 '''
 #: Starts what does not run.
 DAEMONS = f'''
+mkdir -p /run/systemd/system
 if ! sanlock client status >/dev/null 2>&1; then
     sanlock daemon -w 0 -U root -G root
     until sanlock client status >/dev/null 2>&1; do sleep 0.1; done
@@ -61,6 +62,38 @@ Domain: 'web'
   block.0.name=vda
   block.0.path=/dev/{GROUP}/alone
 END
+'''
+# Stands in the place of systemd, for the daemons of locks.
+_SYSTEMCTL = f'''\
+#!/bin/sh
+drop_in=/run/systemd/system/lvmlockd.service.d/90-cloudmanager.conf
+lvmlockd='/sbin/lvmlockd -o {IO_TIMEOUT} -g sanlock'
+end() {{
+    pid=$(pidof "$1") && kill $pid && while pidof "$1" >&2; do sleep 0.1; done
+}}
+begin() {{
+    case $1 in
+    sanlock)
+        sanlock daemon -w 0 -U root -G root
+        until sanlock client status >&2; do sleep 0.1; done ;;
+    lvmlockd)
+        if [ -f $drop_in ]; then
+            $(sed -n 's/^ExecStartPre=-//p' $drop_in)
+            lvmlockd=$(sed -n 's/^ExecStart=//p' $drop_in)
+        fi
+        $lvmlockd
+        until lvmlockctl --info >&2; do sleep 0.1; done ;;
+    esac
+}}
+unit=$(basename "$(eval echo \\$$#)" .service)
+case $1 in
+show) echo "ExecStart={{ path=/sbin/lvmlockd ; argv[]=$lvmlockd ; pid=0 }}"
+      echo LoadState=loaded ;;
+restart) end $unit; begin $unit ;;
+stop) end $unit ;;
+start) pidof $unit >&2 || begin $unit ;;
+esac
+exit 0
 '''
 
 
@@ -133,8 +166,9 @@ class Pair:
     def _boot(machine, host_id):
         machine.start()
         machine.run('sh', '-c', SET_UP.format(host_id) + DAEMONS)
-        machine.run('sh', '-c', f'cat >/usr/bin/virsh <<"E"\n{_VIRSH}E\n'
-                                'chmod 755 /usr/bin/virsh')
+        for name, text in (('virsh', _VIRSH), ('systemctl', _SYSTEMCTL)):
+            machine.run('sh', '-c', f'cat >/usr/bin/{name} <<"E"\n{text}E\n'
+                                    f'chmod 755 /usr/bin/{name}')
         machine.use(str(ROOT), *nodevmlib.site_directories())
 
     @staticmethod

@@ -142,9 +142,12 @@ class LocksTestCase(test_nodes.PowerCase):
         self.task('node.power', f'node:{key}', node_id=key, action=action,
                   type='hard')
 
-    def repair(self):
-        """Repair locks for the second one; return why some are kept."""
-        key = self.nodes[1]['id']
+    def repair(self, machine=None):
+        """Repair locks for a machine; return why some are kept.
+
+        :param machine: the second one when ``None``
+        """
+        key = self.nodes[self.pair.machines.index(machine or self.two)]['id']
         checked = actions.check('node.repair_locks')(
             self.context, self.tools, key, {})
         self.task('node.repair_locks', f'node:{key}', *checked['targets'],
@@ -241,3 +244,20 @@ class LocksTestCase(test_nodes.PowerCase):
         self.assertEqual('', self.activate(self.two))
         self.assertEqual([(*self.second, True)],
                          self.held(self.two)['alone'])
+
+    def test_lvmlockd_is_killed(self):
+        """LK5: what it has left is taken over, and can be given back."""
+        before = self.held(self.two)
+        self.one.run('sh', '-c', KILL.format('lvmlockd'))
+        self.assertIn('locked by other host', self.activate(self.two))
+        orphans = {lock['volume'] for lock in self.look(self.one)['locks']
+                   if lock['is_orphan']}
+        self.assertEqual({'alone', 'both'}, orphans)
+        self.assertIn('take over, in group shared-1: alone, both',
+                      self.plan(self.one)['steps'][0])
+        kept = self.repair(self.one)
+        self.assertNotIn('alone', kept)
+        self.assertEqual(before, self.held(self.two))
+        self.assertIn('locked by other host', self.activate(self.two))
+        self.one.run('lvchange', '--activate', 'n', f'{GROUP}/alone')
+        self.assertEqual('', self.activate(self.two))

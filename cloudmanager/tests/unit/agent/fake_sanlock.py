@@ -33,6 +33,8 @@ class FakeSanlock:
     :ivar held: volumes, each with who holds it: id, generation, exclusively
     :ivar active: volumes that are active on this node
     :ivar guests: names of running guests, each with its volume
+    :ivar runs_lvmlockd: whether it runs and has joined the group
+    :ivar takes_over: whether it takes over locks when it is started
     :ivar ran: commands that changed something
     :ivar on_run: called with the words of each command before it is run
     """
@@ -46,6 +48,7 @@ class FakeSanlock:
         self.is_away, self.is_joined = False, True
         self.active, self.guests = [], {}
         self.is_libvirt_away = False
+        self.runs_lvmlockd, self.takes_over = True, True
         self.space = {}
         self.kind = 'sanlock'
         self.on_run = lambda words: None
@@ -70,6 +73,8 @@ class FakeSanlock:
     def run(self, *words, timeout=None, codes=(0,)):
         self.on_run(words)
         program = '_'.join(words[:3] if words[0] == 'sanlock' else words[:1])
+        if program == 'lvmlockctl' and not self.runs_lvmlockd:
+            return commands.Result(255, '', 'Cannot connect to lvmlockd.')
         return commands.Result(0, getattr(self, f'_{program}')(*words), '')
 
     def devices(self):
@@ -89,15 +94,35 @@ class FakeSanlock:
                       f'  block.0.path=/dev/{GROUP}/{volume}']
         return '\n'.join(lines)
 
+    def kill_lvmlockd(self, *orphans):
+        self.runs_lvmlockd, self.orphans = False, list(orphans)
+
+    def _lvmlockctl(self, *words):
+        return (f'VG {GROUP} lock_type=sanlock {GROUP_UUID}\n'
+                f'LS sanlock lvm_{GROUP}\nLK VG un ver 0\n')
+
+    def _systemctl(self, *words):
+        if words[1] == 'show':
+            return ('ExecStart={ path=/sbin/lvmlockd ; argv[]=/sbin/lvmlockd '
+                    '--foreground -o 2 ; ignore_errors=no ; start_time=[n/a] '
+                    '; pid=0 ; code=(null) ; status=0/0 }')
+        self.ran.append(words)
+        if words[1] == 'restart' and self.takes_over:
+            self.runs_lvmlockd = True
+            self.orphans = [name for name in self.orphans
+                            if name not in self.active]
+        return ''
+
     @staticmethod
     def _json(name, rows):
         return json.dumps({'report': [{name: rows}]})
 
     def _vgs(self, *words):
         return self._json('vg', [
-            {'vg_name': 'local', 'vg_uuid': 'l', 'vg_lock_type': ''},
+            {'vg_name': 'local', 'vg_uuid': 'l', 'vg_lock_type': '',
+             'vg_lock_args': ''},
             {'vg_name': GROUP, 'vg_uuid': GROUP_UUID,
-             'vg_lock_type': self.kind}])
+             'vg_lock_type': self.kind, 'vg_lock_args': '1.0.0:lvmlock'}])
 
     def _lvs(self, *words):
         return self._json('lv', [

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent's operations on locks, on a fake sanlock."""
 
+import pathlib
 import types
 
 import fixtures
 
 from cloudmanager.agent import commands
 from cloudmanager.agent import operations
+from cloudmanager.agent.privileged import files
 from cloudmanager.agent.volumes import locks  # noqa: F401
 from cloudmanager.domain import locks as domain_locks
 from cloudmanager.tests import base
@@ -26,6 +28,12 @@ class LocksTestCase(base.TestCase):
         self.useFixture(fixtures.MonkeyPatch(
             'cloudmanager.agent.volumes.lock_state._active',
             self.sanlock.devices))
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.adopt_file = directory / 'adopt'
+        self.drop_in = directory / 'lvmlockd.service.d' / '90.conf'
+        self.config(group='agent', privileged='none',
+                    lvmlockd_adopt_file=str(self.adopt_file),
+                    lvmlockd_drop_in=str(self.drop_in))
         self.assertIs(commands.run.__self__, self.sanlock)
 
     def ask(self, name, **arguments):
@@ -194,6 +202,70 @@ class LocksTestCase(base.TestCase):
             ['/dev/mapper/vol-lvmlock:0:1048576',
              '/dev/mapper/vol-lvmlock:68157440:4194304'],
             [word for word in dumps if word.startswith('/dev')])
+
+    def test_adopt(self):
+        """LK5: lvmlockd gets the locks of active volumes from a file."""
+        self.sanlock.held['two'] = [(2, 1, False)]
+        self.sanlock.held['own'] = [(2, 1, True)]
+        self.sanlock.active = ['two', 'own']
+        self.sanlock.kill_lvmlockd('two', 'own')
+        self.assertEqual({'adopted': ['vol/own', 'vol/two']},
+                         self.ask('locks.adopt')['result'])
+        mark = files.MARK
+        group = fake_sanlock.GROUP_UUID
+        self.assertEqual(
+            f'{mark}lvmlockd adopt_version 1.0\n'
+            f'VG: {group} vol sanlock 1.0.0:lvmlock\n'
+            + ''.join(f'LV: {group} {self.sanlock.uuid(name)} '
+                      f'1.0.0:{self.sanlock.offset(name)} {mode} 0\n'
+                      for name, mode in (('own', 'ex'), ('two', 'sh'))),
+            self.adopt_file.read_text())
+        self.assertEqual(
+            f'{mark}[Service]\nExecStartPre=-/bin/mv -f {self.adopt_file} '
+            '/run/lvm/lvmlockd.adopt\nExecStart=\n'
+            'ExecStart=/sbin/lvmlockd --foreground -o 2 --adopt 1\n',
+            self.drop_in.read_text())
+        self.assertEqual(
+            [('systemctl', 'daemon-reload'),
+             ('systemctl', 'restart', '--', 'lvmlockd.service')],
+            self.sanlock.ran)
+        self.assertEqual({'adopted': []}, self.ask('locks.adopt')['result'])
+
+    def left(self):
+        """Check that nothing is taken over; return the error."""
+        error = self.ask('locks.adopt')['error']
+        self.assertFalse(self.adopt_file.exists())
+        self.assertEqual([], self.sanlock.ran)
+        self.assertEqual('LocksHeld', error['class'])
+        return error['text']
+
+    def test_adopt_without_proof(self):
+        """LK5: of a lease that may have run out nothing is taken over."""
+        self.sanlock.active = ['two']
+        self.sanlock.kill_lvmlockd('two')
+        self.sanlock.space = {'renew_fail': 1}
+        self.assertIn('io_timeout', self.left())
+
+    def test_adopt_while_lvmlockd_runs(self):
+        """LK5: its other locks would be lost by a restart."""
+        self.sanlock.active = self.sanlock.orphans = ['two']
+        self.assertIn('keeps other locks', self.left())
+
+    def test_adopt_nothing(self):
+        """LK5: lvmlockd does not take over what is not in use."""
+        self.sanlock.kill_lvmlockd('two')
+        self.assertEqual({'adopted': []}, self.ask('locks.adopt')['result'])
+        self.assertEqual([], self.sanlock.ran)
+
+    def test_not_adopted(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.agent.volumes.lock_daemons._PATIENCE', 0.0))
+        self.sanlock.active = ['two']
+        self.sanlock.kill_lvmlockd('two')
+        self.sanlock.takes_over = False
+        error = self.ask('locks.adopt')['error']
+        self.assertEqual('CommandFailed', error['class'])
+        self.assertIn('vol/two', error['text'])
 
     def test_hostile_names(self):
         for name in ('a b', '-x', 'vol;reboot', '../x', '$(id)', ''):

@@ -90,11 +90,21 @@ class ReportsTestCase(base.TestCase):
         (group,) = lock_reports.shared_groups(
             '{"report": [{"vg": [{"vg_name": "vgs", "vg_uuid": '
             '"2qL6Gp-GYeh-j4br-Na4B-BHOn-iUpW-14PFx4", '
-            '"vg_lock_type": "sanlock"}, {"vg_name": "own", '
-            '"vg_uuid": "x", "vg_lock_type": ""}]}]}',
+            '"vg_lock_type": "sanlock", "vg_lock_args": "1.0.0:lvmlock"}, '
+            '{"vg_name": "own", "vg_uuid": "x", "vg_lock_type": "", '
+            '"vg_lock_args": ""}]}]}',
             text('2.03.16-lvs.json'))
         self.assertEqual({ONE: ('one', 70254592), TWO: ('two', 71303168)},
                          group.volumes)
+
+    def test_orphans(self):
+        """LK5: lvmlockd was killed while it held a lock with others."""
+        heads = [block.head for block in lock_reports.blocks(
+            text('3.8.5-orphans-status.txt')) if block.head[0] in 'rs']
+        self.assertEqual(
+            ['s lvm_vgs:1:/dev/mapper/vgs-lvmlock:0',
+             'r lvm_vgs:AK2ZpV-6f8b-7MfV-bJeY-82SU-rHUL-vpOUZZ:/dev/mapper/'
+             'vgs-lvmlock:70254592:SH p 0 ORPHAN'], heads)
 
     def test_no_reports(self):
         for found in ('x', 'offset\nread error', '1 2 3 4 5'):

@@ -53,6 +53,10 @@ class RepairTestCase(test_nodes.NodeCase):
         self.useFixture(fixtures.MonkeyPatch(
             'cloudmanager.agent.volumes.lock_state._active',
             lambda: self.sanlock.devices()))
+        directory = self.useFixture(fixtures.TempDir()).path
+        self.config(group='agent', privileged='none',
+                    lvmlockd_adopt_file=f'{directory}/adopt',
+                    lvmlockd_drop_in=f'{directory}/drop-in')
         self.agents = SanlockAgents()
         self.tools = test_nodes.dataclasses.replace(self.tools,
                                                     agents=self.agents)
@@ -225,9 +229,29 @@ class RepairTestCase(test_nodes.NodeCase):
         self.sanlock.active = ['one']
         self.sanlock.guests = {'web': 'one'}
         found = self.repair()
-        self.assertIn('--adopt', found[SHARED])
+        self.assertIn('is not active', found[SHARED])
         self.assertIn('unprotected: no lock is held', found['vol/one'])
         self.assertIn('Unprotected: web', self.result)
+
+    def test_lvmlockd_was_killed(self):
+        """LK5: it takes over what it has left, and the rest is repaired."""
+        self.sanlock.active = ['two']
+        self.sanlock.kill_lvmlockd('two')
+        self.sanlock.silence(1, 20)
+        self.off = {'cmp1'}
+        self.assertIn('take over, in group vol: two',
+                      self.check_all()['plan']['steps'][0])
+        self.assertEqual({'vol/one': None, SHARED: None}, self.repair())
+        self.assertEqual(['daemon-reload', 'restart', 'direct'],
+                         [words[1] for words in self.sanlock.ran])
+
+    def test_lvmlockd_cannot_take_over(self):
+        """LK5: why not is in the result."""
+        self.sanlock.active = self.sanlock.orphans = ['two']
+        self.assertIn('left the lock behind', self.repair()[SHARED])
+        self.assertIn('Not taken over: ', self.result)
+        self.assertIn('keeps other locks', self.result)
+        self.assertEqual([], self.sanlock.ran)
 
     def test_sanlock_was_restarted(self):
         """LK6: it is told of, though nothing can be freed."""
