@@ -24,6 +24,7 @@ import secrets
 import threading
 from typing import Any
 
+import orjson
 from oslo_log import log as logging
 
 from cloudmanager.common import clock
@@ -153,6 +154,15 @@ def sign(key: Key, kind: Kind, sender: str, recipient: str, body: Json, *,
         'nonce': secrets.token_hex(16), 'answer_to': answer_to,
         'body': json.dumps(body)}
     return {**envelope, 'code': _code(key.secret, _fields(envelope))}
+
+
+def _parsed(body: str) -> Json:
+    """Return the value of a body."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # It does not take all that ``json`` writes, such as NaN.
+        return json.loads(body)
 
 
 def _well_formed(envelope: object) -> bool:
@@ -306,5 +316,4 @@ class Verifier:
                 Refusal.REDELIVERED if redelivered else Refusal.REPLAYED,
                 sender)
         return Message(sender, envelope['key_id'], envelope['time'],
-                       envelope['nonce'],
-                       json.loads(envelope['body']))
+                       envelope['nonce'], _parsed(envelope['body']))

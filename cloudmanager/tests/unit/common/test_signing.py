@@ -59,6 +59,11 @@ class VerifyTestCase(SigningCase):
         self.assertEqual((signing.CONTROL, self.key.id),
                          (found.sender, found.key_id))
 
+    def test_any_body(self):
+        """What only Python's own JSON writes arrives as well."""
+        body = {'far': float('inf'), 'name': 'broken \udc80 name'}
+        self.assertEqual(body, self.believed(self.sign(body)).body)
+
     def test_any_change_is_seen(self):
         """Whatever field is changed, and also with those beside it."""
         good = self.sign()
