@@ -23,6 +23,7 @@ SANLOCK = 'sanlock'
 #: Bytes of each lease, by default.
 ALIGN = 1024 ** 2
 _UNUSED = '#unused'
+_LEASES = '[lvmlock]'
 _OFFSET = re.compile(r'[0-9.]+:(\d+)')
 _HOST = re.compile(r'h (\d+) gen (\d+) timestamp (\d+) ([A-Z]+)')
 _BLOCK = re.compile(r'([a-z]) (.*)')
@@ -38,6 +39,7 @@ class SharedGroup:
     :ivar kind: of the locks, such as sanlock or dlm
     :ivar volumes: by the names of their locks: name and place of the lease
     :ivar arguments: of the group's locks, in LVM's form
+    :ivar leases: id of the volume that has the leases; empty if there is none
     """
 
     name: str
@@ -45,6 +47,7 @@ class SharedGroup:
     kind: str
     volumes: Mapping[str, tuple[str, int]]
     arguments: str = ''
+    leases: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +80,10 @@ def shared_groups(groups_text: str, volumes_text: str) -> list[SharedGroup]:
                                  int(match[1]))
              for volume in volumes if volume['vg_uuid'] == row['vg_uuid']
              and (match := _OFFSET.fullmatch(volume['lv_lockargs']))},
-            row['vg_lock_args'])
+            row['vg_lock_args'],
+            next((volume['lv_uuid'] for volume in volumes
+                  if volume['vg_uuid'] == row['vg_uuid']
+                  and volume['lv_name'] == _LEASES), ''))
             for row in _rows(groups_text, 'vg')
             if row['vg_lock_type'] not in ('', 'none')]
     except (TypeError, KeyError, AttributeError) as exc:

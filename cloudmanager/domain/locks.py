@@ -111,6 +111,8 @@ class Lockspace:
     :ivar own_id: id of the reporting host; ``None`` when it has none
     :ivar io_timeout: of sanlock, in seconds
     :ivar trouble: why its view of other hosts is not reliable; else empty
+    :ivar disorder: why the daemons of locks of the reporting host are to be
+        started anew; else empty
     :ivar guests_trouble: why it is not known which guests use unprotected
         volumes; else empty
     """
@@ -122,6 +124,7 @@ class Lockspace:
     io_timeout: int = 10
     trouble: str = ''
     guests_trouble: str = ''
+    disorder: str = ''
     members: tuple[Member, ...] = ()
     locks: tuple[Lock, ...] = ()
 
@@ -196,8 +199,9 @@ class Lockspace:
     @property
     def adoptable(self) -> list[Lock]:
         """Locks of active volumes that lvmlockd has left behind."""
-        return [lock for lock in self.locks
-                if lock.is_orphan and lock.is_active and lock.volume]
+        return sorted((lock for lock in self.locks if lock.is_orphan
+                       and lock.is_active and lock.volume),
+                      key=lambda lock: lock.volume)
 
     def holders(self, lock: Lock) -> list[Holder]:
         """Return those holders of a lock that keep others from it."""

@@ -8,23 +8,32 @@ sanlock keeps for it says the same, so the agent writes the file.
 
 import re
 
+from oslo_config import cfg
 from oslo_log import log as logging
 
 from cloudmanager.agent import commands
+from cloudmanager.agent import guests
 from cloudmanager.agent import privileged
+from cloudmanager.agent.drivers import units
 from cloudmanager.agent.privileged import files
 from cloudmanager.agent.volumes import lock_state
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.domain import guest_states
 from cloudmanager.domain import lock_reports
 from cloudmanager.domain import locks
 
+CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 LVMLOCKD = 'lvmlockd.service'
+SANLOCK = 'sanlock.service'
+WDMD = 'wdmd.service'
 _ADOPT_FILE = '/run/lvm/lvmlockd.adopt'
 _WORDS = re.compile(r'argv\[\]=(.+?) ;')
 #: Seconds that lvmlockd is given to take over locks, and between two looks.
 _PATIENCE = 10.0
+_LEAVE_SECONDS = 60.0
+_TRIES = 3
 _POLL_SECONDS = 0.5
 
 
@@ -48,7 +57,7 @@ def adopt() -> list[str]:
         if space.trouble:
             raise exception.LocksHeld(group=space.group,
                                       reason=space.trouble)
-    if keeps_locks():
+    if lock_state.joined():
         raise exception.LocksHeld(
             group=next(iter(wanted)).group,
             reason='lvmlockd of this node runs and keeps other locks')
@@ -72,18 +81,128 @@ def adopt() -> list[str]:
     return names
 
 
+def reset() -> bool:
+    """Stop the daemons of locks in order, start them, and join the groups.
+
+    Nothing is done unless there is disorder. The leases are given back first,
+    so that the watchdog does not reset the node.
+
+    :returns: whether they were started anew; the groups are not joined yet
+    :raises LocksHeld: something on the node may need the locks
+    :raises CommandFailed: that is not known, or a daemon does not do it
+    """
+    spaces = lock_state.read()
+    if not any(space.disorder for space in spaces):
+        return False
+    groups = lock_state.groups()
+    _check_unused(groups)
+    LOG.warning('The daemons of locks are started anew: %s.', '; '.join(
+        sorted({space.disorder for space in spaces if space.disorder})))
+    for space in spaces:
+        if space.own_id is None and lock_state.joined():
+            commands.run('lvmlockctl', '--drop', space.group, codes=None)
+    # Asked to end, it would wait for sanlock to leave, which waits for
+    # somebody to take over what was left. Killed, it changes nothing.
+    commands.run('systemctl', 'kill', '--signal=KILL', '--', LVMLOCKD,
+                 codes=None)
+    commands.run('systemctl', 'stop', '--', LVMLOCKD)
+    try:
+        # Without lvmlockd nothing becomes active any more.
+        _check_unused(groups)
+    except exception.CloudManagerException:
+        if not adopt():
+            commands.run('systemctl', 'start', '--', LVMLOCKD)
+        raise
+    _start_anew(spaces, groups)
+    return True
+
+
+def _start_anew(spaces: list[locks.Lockspace],
+                groups: list[lock_reports.SharedGroup]) -> None:
+    """Have sanlock leave, and start everything."""
+    for space in spaces:
+        if space.own_id is not None:
+            place = f'{space.name}:{space.own_id}:{space.path}:0'
+            # Otherwise it waits for somebody to take over what was left.
+            commands.run('sanlock', 'client', 'set_config', '-s', place,
+                         '-O', '0')
+            commands.run('sanlock', 'client', 'rem_lockspace', '-s', place,
+                         timeout=_LEAVE_SECONDS)
+    present = [unit for unit in (WDMD, SANLOCK) if _is_there(unit)]
+    for unit in reversed(present):
+        commands.run('systemctl', 'stop', '--', unit)
+    for unit in (*present, LVMLOCKD):
+        commands.run('systemctl', 'start', '--', unit)
+    for group in groups:
+        _join(group.name)
+
+
+def _is_there(unit: str) -> bool:
+    try:
+        units.show(unit)
+    except exception.Conflict:
+        return False
+    return True
+
+
+def _join(group: str) -> None:
+    """Begin to join the lockspace of a group.
+
+    The first try may come before udev has made the device of the leases.
+
+    :raises CommandFailed: no try has begun it
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            commands.run('vgchange', '--lockstart', '--lockopt', 'nowait',
+                         group)
+            return
+        except exception.CommandFailed:
+            if not left:
+                raise
+            commands.run('udevadm', 'settle')
+
+
+def _check_unused(groups: list[lock_reports.SharedGroup]) -> None:
+    """Check that nothing on the node needs the locks.
+
+    :raises LocksHeld: something may
+    :raises CommandFailed: libvirt does not tell which guests run
+    """
+    for group in groups:
+        if group.kind != lock_reports.SANLOCK:
+            raise exception.LocksHeld(
+                group=group.name,
+                reason=f'its locks are kept by {group.kind}')
+        number = lock_state.active_volumes(group)
+        if number:
+            raise exception.LocksHeld(
+                group=group.name,
+                reason=f'{number} of its volumes are active on this node')
+    if CONF.agent.libvirt_uri:
+        names = [guest.name for guest in guests.read() if guest.state
+                 not in (guest_states.STOPPED, guest_states.CRASHED)]
+        if names:
+            raise exception.LocksHeld(
+                group=groups[0].name,
+                reason=f'servers run on this node: {", ".join(names)}')
+    try:
+        others = {space.partition(':')[0] for space in lock_state.lockspaces()
+                  } - {f'lvm_{group.name}' for group in groups}
+    except exception.CommandFailed:
+        # It does not run, so nobody uses it.
+        return
+    if others:
+        raise exception.LocksHeld(
+            group=groups[0].name, reason='sanlock of this node is used for '
+            f'something else, too: {", ".join(sorted(others))}')
+
+
 def _orphans(spaces: list[locks.Lockspace]
              ) -> dict[locks.Lockspace, list[locks.Lock]]:
     """Return the locks to take over."""
     found = {space: space.adoptable for space in spaces}
     return {space: those for space, those in found.items() if those}
-
-
-def keeps_locks() -> bool:
-    """Tell whether lvmlockd runs and has joined a lockspace, or thinks so."""
-    found = commands.run('lvmlockctl', '--info', codes=None)
-    return found.code == 0 and any(line.startswith('LS ')
-                                   for line in found.out.splitlines())
 
 
 def _drop_in() -> str:

@@ -33,12 +33,15 @@ class _Daemon:
     :ivar blocks: objects of the report
     :ivar now: sanlock's clock, in seconds
     :ivar trouble: why there is no report; empty otherwise
+    :ivar joined: lockspaces that lvmlockd has joined, or thinks so; ``None``
+        when it cannot be asked
     """
 
     blocks: tuple[lock_reports.Block, ...] = ()
     statuses: str = ''
     now: int = 0
     trouble: str = ''
+    joined: frozenset[str] | None = None
 
     def space(self, name: str) -> lock_reports.Block | None:
         """Return the object of a lockspace that sanlock has joined, if any."""
@@ -92,7 +95,38 @@ def _ask() -> _Daemon:
         return _Daemon(trouble='sanlock of the node cannot be asked')
     now = next((block.number('monotime') for block in blocks
                 if block.head.startswith('daemon ')), None)
-    return _Daemon(tuple(blocks), told, now or 0)
+    return _Daemon(tuple(blocks), told, now or 0, joined=joined())
+
+
+def joined() -> frozenset[str] | None:
+    """Return the lockspaces that lvmlockd has joined, or thinks so.
+
+    :returns: ``None`` when it cannot be asked
+    """
+    try:
+        told = commands.run('lvmlockctl', '--info').out
+    except exception.CommandFailed:
+        return None
+    return frozenset(line.split()[-1].rpartition(':')[2]
+                     for line in told.splitlines() if line.startswith('LS '))
+
+
+def lockspaces() -> frozenset[str]:
+    """Return the lockspaces that sanlock has joined, whosesoever they are.
+
+    :raises CommandFailed: sanlock cannot be asked
+    """
+    told = commands.run('sanlock', 'client', 'status', '-D').out
+    return frozenset(block.head.split()[1] for block in
+                     lock_reports.blocks(told) if block.head.startswith('s '))
+
+
+def active_volumes(group: lock_reports.SharedGroup) -> int:
+    """Return how many volumes of a group are active, without its leases."""
+    first = _device(group.uuid, '')
+    return sum(device.startswith(first)
+               and not device.startswith(_device(group.uuid, group.leases))
+               for device in _active())
 
 
 def _active() -> dict[str, str]:
@@ -158,7 +192,7 @@ def _space(group: lock_reports.SharedGroup, daemon: _Daemon,
             group.name, name, path, trouble='; '.join(filter(None, (
                 trouble, f'its leases cannot be read: {exc}'))))
     orphans = daemon.orphans(name)
-    return locks.Lockspace(
+    space = locks.Lockspace(
         group.name, name, path, trouble=trouble,
         own_id=int(own.head.split(':')[1]) if own is not None else None,
         io_timeout=(own.number('io_timeout') if own else None) or 10,
@@ -168,6 +202,24 @@ def _space(group: lock_reports.SharedGroup, daemon: _Daemon,
             is_orphan=lock in orphans,
             is_active=_device(group.uuid, lock) in active)
             for lock, holders in sorted(held.items())))
+    return dataclasses.replace(space, disorder=_disorder(space, daemon))
+
+
+def _disorder(space: locks.Lockspace, daemon: _Daemon) -> str:
+    """Return why the daemons of locks are to be started anew, if so."""
+    if daemon.trouble:
+        return daemon.trouble
+    if daemon.joined is None:
+        # By taking over its locks it begins to run.
+        return ('' if space.adoptable else
+                'lvmlockd of the node cannot be asked')
+    if space.own_id is None and space.name in daemon.joined:
+        return ('lvmlockd of the node takes the group for joined, and '
+                'sanlock does not')
+    if any(lock.is_orphan and not lock.is_active for lock in space.locks):
+        return ('lvmlockd was killed and left locks of volumes behind that '
+                'are not active')
+    return ''
 
 
 def _trouble(own: lock_reports.Block | None) -> str:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations on locks of shared volume groups that conductors request."""
 
+import threading
+
 from cloudmanager.agent.operations import Json
 from cloudmanager.agent.operations import operation
 from cloudmanager.agent.volumes import lock_daemons
@@ -10,6 +12,8 @@ from cloudmanager.domain import locks
 from cloudmanager.domain import lvm
 
 VERSION = '1.0'
+# Who asks anew because the answer is late must not disturb what goes on.
+_one_at_a_time = threading.Lock()
 
 
 def _name(text: str, what: str) -> str:
@@ -86,7 +90,20 @@ def adopt(agent: object) -> Json:
     :raises LocksHeld: lvmlockd or sanlock of the node are in another state
     :raises CommandFailed: lvmlockd does not take them over
     """
-    return {'adopted': list(lock_daemons.adopt())}
+    with _one_at_a_time:
+        return {'adopted': list(lock_daemons.adopt())}
+
+
+@operation('locks.reset', version=VERSION)
+def reset(agent: object) -> Json:
+    """Start the daemons of locks of the node anew, if they are in disorder.
+
+    :returns: ``reset``: whether that was done; groups are being joined then
+    :raises LocksHeld: something on the node may need the locks
+    :raises CommandFailed: that is not known, or a daemon does not do it
+    """
+    with _one_at_a_time:
+        return {'reset': lock_daemons.reset()}
 
 
 def _look(group: str) -> locks.Lockspace:

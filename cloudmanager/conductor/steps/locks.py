@@ -8,8 +8,10 @@ from oslo_log import log as logging
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.agents import checks
+from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.records.item import Item
 from cloudmanager.conductor.steps.nodes import AgentStep
+from cloudmanager.conductor.tools import Tools
 from cloudmanager.conductor.volumes import locks as volume_locks
 from cloudmanager.domain import locks
 from cloudmanager.domain.task_states import ItemKind
@@ -19,6 +21,8 @@ LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0
 #: So many times as long as it takes a host to fall silent is waited for it.
 _PATIENCE = 2
+#: So many I/O timeouts are waited for a node to join its groups again.
+_JOIN_TIMEOUTS = 60
 #: What is kept of why a lock is not free.
 _MAX_TEXT = 1000
 
@@ -30,14 +34,15 @@ class RepairLocks(AgentStep):
     a crash is found free after it.
     """
 
-    #: Why lvmlockd of the node has not taken over its locks.
-    _why_left = ''
+    def __init__(self, run: engine_run.Run, tools: Tools) -> None:
+        super().__init__(run, tools)
+        #: Why the daemons of the node are not in order.
+        self._left: list[str] = []
 
     def do(self) -> None:
         self.run.checkpoint()
         host = checks.host_of(self._node())
-        self._put_in_order(host)
-        spaces = self._await_silence(host)
+        spaces = self._await_silence(host, self._put_in_order(host))
         volume_locks.check_any(host, spaces)
         doubts: dict[tuple[str, int], str] = {}
         self._note(volume_locks.findings(spaces, doubts))
@@ -48,30 +53,61 @@ class RepairLocks(AgentStep):
                     doubts[space.group, member.host_id] = why
         self._conclude(self._look(host), doubts)
 
-    def _put_in_order(self, host: str) -> None:
-        """Have the node take over the locks that its lvmlockd has left."""
-        if not any(space.adoptable for space in self._look(host)):
-            return
+    def _put_in_order(self, host: str) -> list[locks.Lockspace]:
+        """Put the daemons of locks of the node in order.
+
+        lvmlockd takes over what it has left. If that is not enough, all of
+        them are started anew, unless something on the node needs the locks.
+
+        :returns: the locks after that
+        """
+        self._left.clear()
+        spaces = self._look(host)
+        if any(space.adoptable for space in spaces):
+            self._order(host, 'adopt')
+            spaces = self._look(host)
+        if any(space.disorder for space in spaces):
+            self._order(host, 'reset')
+            spaces = self._await_joined(host)
+        return spaces
+
+    def _order(self, host: str, name: str) -> None:
         self.run.guard()
         try:
-            self._ask(host, 'locks.adopt', {})
+            self._ask(host, f'locks.{name}', {})
         except (exception.Conflict, exception.CommandFailed) as exc:
             # What is left is told of, lock by lock.
             LOG.warning('Task %(task)s: %(why)s', {
                 'task': self.run.task_id, 'why': exc.message})
-            self._why_left = exc.message.rstrip('.')
+            self._left.append(exc.message.rstrip('.'))
+
+    def _await_joined(self, host: str) -> list[locks.Lockspace]:
+        """Return the locks when the node has joined its groups again.
+
+        That takes long if its old leases were not given back.
+        """
+        spaces = self._look(host)
+        deadline = clock.monotonic() + max(
+            (_JOIN_TIMEOUTS * space.io_timeout for space in spaces),
+            default=0)
+        while (not self._left and clock.monotonic() < deadline
+               and any(space.trouble for space in spaces)):
+            self.run.checkpoint()
+            self.run.pause(_POLL_SECONDS)
+            spaces = self._look(host)
+        return spaces
 
     def _look(self, host: str) -> list[locks.Lockspace]:
         return self._patiently(lambda: volume_locks.read(
             self.run.context, self.tools.agents, host))
 
-    def _await_silence(self, host: str) -> list[locks.Lockspace]:
+    def _await_silence(self, host: str, spaces: list[locks.Lockspace]
+                       ) -> list[locks.Lockspace]:
         """Return the locks when hosts that are off have fallen silent.
 
         One that was switched off a moment ago has renewed its lease just
         before.
         """
-        spaces = self._look(host)
         deadline = clock.monotonic() + max(
             (_PATIENCE * locks.SILENT_TIMEOUTS * space.io_timeout
              for space in spaces), default=0)
@@ -134,13 +170,12 @@ class RepairLocks(AgentStep):
                 item.error = found.text[:_MAX_TEXT]
                 kept.append(f'{item.object_id}: {found.text}')
             self.run.save(item)
-        if not free and not kept:
+        if not free and not kept and not self._left:
             self.run.result = 'No lock is in the way.'
             return
         self.run.result = '\n'.join([
             f'{len(free)} lock(s) are free, {len(kept)} are kept.',
-            *([f'Not taken over: {self._why_left}'] if self._why_left
-              else ()),
+            *(f'Not put in order: {why}' for why in self._left),
             *(f'Unprotected: {name}' for name in sorted({
                 guest for space in spaces for lock, _ in space.unprotected
                 for guest in lock.guests})),

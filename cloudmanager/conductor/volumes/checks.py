@@ -124,6 +124,11 @@ def repair_locks(context: RequestContext, tools: Tools, node_id: int,
                 'have lvmlockd of this node take over, in group '
                 f'{space.group}: '
                 f'{", ".join(lock.volume for lock in space.adoptable)}')
+        if space.disorder:
+            steps.append(
+                'when no volume of a shared group is active on this node, '
+                'and no server runs: stop lvmlockd, sanlock and wdmd, start '
+                f'them, and join group {space.group}: {space.disorder}')
         for member in locks.owners(space):
             owner = locks.find_node(context, member)
             # A node that was switched off a moment ago is not silent yet.

@@ -190,13 +190,13 @@ def check_any(host: str, spaces: list[locks.Lockspace]) -> None:
     """Check that there is something to do or to tell about a host's locks.
 
     :raises Conflict: it has no shared volume group, or can judge the locks of
-        none, and no volume is unprotected
+        none, no volume is unprotected, and no daemon is in disorder
     """
     if not spaces:
         raise exception.Conflict(
             reason=f'Host {host} has no shared volume group.')
     if all(space.trouble for space in spaces) and not any(
-            space.unprotected for space in spaces):
+            space.unprotected or space.disorder for space in spaces):
         raise exception.Conflict(reason='; '.join(
             f'Volume group {space.group} of host {host}: {space.trouble}'
             for space in spaces) + '.')

@@ -25,7 +25,9 @@ NAMES = 'cmp1', 'cmp2'
 #: Volumes of the group, and their sizes in MiB.
 VOLUMES = {'alone': 64, 'both': 16, 'idle': 16}
 _LIFETIME = 1200
+# vgcreate writes all leases that there is room for, which takes long.
 SET_UP = '''
+sed -i "s/# *sanlock_lv_extend = 256/sanlock_lv_extend = 80/" /etc/lvm/lvm.conf
 sed -i "s/# *use_lvmlockd = 0/use_lvmlockd = 1/" /etc/lvm/lvm.conf
 sed -i "s/# *host_id = 0/host_id = {}/" /etc/lvm/lvmlocal.conf
 '''
@@ -49,9 +51,11 @@ for try in 1 2 3 4 5; do
 done
 exit 1
 '''
-#: Stands in the place of libvirt: one guest, which uses ``alone``.
+#: Stands in the place of libvirt: one guest, which runs while ``alone``, its
+#: disk, is active.
 _VIRSH = f'''\
 #!/bin/sh
+[ -e /dev/{GROUP}/alone ] || exit 0
 cat <<END
 17b15142-1123-409b-a645-64c739f7f506 web
 
@@ -91,6 +95,8 @@ show) echo "ExecStart={{ path=/sbin/lvmlockd ; argv[]=$lvmlockd ; pid=0 }}"
       echo LoadState=loaded ;;
 restart) end $unit; begin $unit ;;
 stop) end $unit ;;
+kill) pid=$(pidof $unit) && kill -9 $pid && while pidof $unit >&2; do
+          sleep 0.1; done ;;
 start) pidof $unit >&2 || begin $unit ;;
 esac
 exit 0

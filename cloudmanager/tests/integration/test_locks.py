@@ -150,8 +150,9 @@ class LocksTestCase(test_nodes.PowerCase):
         key = self.nodes[self.pair.machines.index(machine or self.two)]['id']
         checked = actions.check('node.repair_locks')(
             self.context, self.tools, key, {})
-        self.task('node.repair_locks', f'node:{key}', *checked['targets'],
-                  node_id=key)
+        self.result = self.task(
+            'node.repair_locks', f'node:{key}', *checked['targets'],
+            node_id=key)['result']
         return {item['name'].split()[1]: item['error']
                 for item in self.items().values()}
 
@@ -261,3 +262,28 @@ class LocksTestCase(test_nodes.PowerCase):
         self.assertIn('locked by other host', self.activate(self.two))
         self.one.run('lvchange', '--activate', 'n', f'{GROUP}/alone')
         self.assertEqual('', self.activate(self.two))
+
+    def test_locks_are_confused(self):
+        """LK4: the daemons are started anew when nothing needs them."""
+        self.one.run('sh', '-c', KILL.format('lvmlockd'))
+        self.one.run('dmsetup', 'remove', 'shared--1-both')
+        kept = self.repair(self.one)
+        self.assertIn('is not active', kept['both'])
+        self.assertNotIn('alone', kept)
+        self.assertEqual([(*self.first, True)],
+                         self.held(self.two)['alone'])
+        self.assertIn('1 of its volumes are active', self.result)
+
+        self.one.run('lvchange', '--activate', 'n', f'{GROUP}/alone')
+        self.assertIn('stop lvmlockd, sanlock and wdmd',
+                      self.plan(self.one)['steps'][0])
+        # Held by the other one, and by nobody else any more.
+        kept = self.repair(self.one)
+        self.assertIn('cmp2', kept['both'])
+        self.assertNotIn('lvmlockd', kept['both'])
+        self.assertEqual(self.first[1] + 1,
+                         self.member(self.two, 1)['generation'])
+        self.assertEqual('', self.look(self.one)['disorder'])
+        self.assertEqual('', self.activate(self.two))
+        self.assertEqual('', self.one.run(
+            'lvchange', '--activate', 'ey', f'{GROUP}/idle'))

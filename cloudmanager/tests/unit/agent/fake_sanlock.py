@@ -34,6 +34,8 @@ class FakeSanlock:
     :ivar active: volumes that are active on this node
     :ivar guests: names of running guests, each with its volume
     :ivar runs_lvmlockd: whether it runs and has joined the group
+    :ivar is_stale: whether it thinks so though sanlock has not joined
+    :ivar other_spaces: lockspaces of others that sanlock has joined
     :ivar takes_over: whether it takes over locks when it is started
     :ivar ran: commands that changed something
     :ivar on_run: called with the words of each command before it is run
@@ -49,6 +51,7 @@ class FakeSanlock:
         self.active, self.guests = [], {}
         self.is_libvirt_away = False
         self.runs_lvmlockd, self.takes_over = True, True
+        self.is_stale, self.other_spaces = False, []
         self.space = {}
         self.kind = 'sanlock'
         self.on_run = lambda words: None
@@ -74,7 +77,9 @@ class FakeSanlock:
         self.on_run(words)
         program = '_'.join(words[:3] if words[0] == 'sanlock' else words[:1])
         if program == 'lvmlockctl' and not self.runs_lvmlockd:
-            return commands.Result(255, '', 'Cannot connect to lvmlockd.')
+            raise exception.CommandFailed(
+                program='lvmlockctl',
+                reason='status 255: Cannot connect to lvmlockd.')
         return commands.Result(0, getattr(self, f'_{program}')(*words), '')
 
     def devices(self):
@@ -98,15 +103,42 @@ class FakeSanlock:
         self.runs_lvmlockd, self.orphans = False, list(orphans)
 
     def _lvmlockctl(self, *words):
+        if words[1] == '--drop':
+            self.ran.append(words)
+            self.is_stale = False
+            return ''
+        if not self.is_joined and not self.is_stale:
+            return ''
         return (f'VG {GROUP} lock_type=sanlock {GROUP_UUID}\n'
                 f'LS sanlock lvm_{GROUP}\nLK VG un ver 0\n')
 
+    def _sanlock_client_set_config(self, *words):
+        self.ran.append(words)
+        return 'set_config done 0'
+
+    def _sanlock_client_rem_lockspace(self, *words):
+        self.ran.append(words)
+        self.is_joined, self.orphans = False, []
+        return 'rem_lockspace done 0'
+
+    def _vgchange(self, *words):
+        self.ran.append(words)
+        self.is_joined = True
+        self.come_back(2)
+        return ''
+
     def _systemctl(self, *words):
         if words[1] == 'show':
-            return ('ExecStart={ path=/sbin/lvmlockd ; argv[]=/sbin/lvmlockd '
+            unit = 'not-found' if 'wdmd.service' in words else 'loaded'
+            return (f'LoadState={unit}\n'
+                    'ExecStart={ path=/sbin/lvmlockd ; argv[]=/sbin/lvmlockd '
                     '--foreground -o 2 ; ignore_errors=no ; start_time=[n/a] '
                     '; pid=0 ; code=(null) ; status=0/0 }')
         self.ran.append(words)
+        if words[-1] == 'lvmlockd.service':
+            self.runs_lvmlockd = words[1] not in ('kill', 'stop')
+        elif words[-1] == 'sanlock.service':
+            self.is_away = words[1] == 'stop'
         if words[1] == 'restart' and self.takes_over:
             self.runs_lvmlockd = True
             self.orphans = [name for name in self.orphans
@@ -147,6 +179,7 @@ class FakeSanlock:
                       'align_size': 1048576, 'renew_fail': 0,
                       'space_dead': 0, 'killing_pids': 0,
                       'renewal_last_result': 1, **self.space}
+            lines += [f's {name}:2:/x:0' for name in self.other_spaces]
             lines.append(f's lvm_{GROUP}:2:/dev/mapper/{GROUP}-lvmlock:0')
             lines += [f'    {name}={value}'
                       for name, value in fields.items()]

@@ -267,6 +267,85 @@ class LocksTestCase(base.TestCase):
         self.assertEqual('CommandFailed', error['class'])
         self.assertIn('vol/two', error['text'])
 
+    PLACE = 'lvm_vol:2:/dev/mapper/vol-lvmlock:0'
+
+    def reset(self):
+        self.assertEqual({'result': {'reset': True}},
+                         self.ask('locks.reset'))
+        self.assertEqual('', self.look().disorder)
+        self.assertEqual({'result': {'reset': False}},
+                         self.ask('locks.reset'))
+        return [' '.join(words) for words in self.sanlock.ran]
+
+    def test_reset(self):
+        """LK4: orphans of volumes that are not active; in order."""
+        self.sanlock.kill_lvmlockd('two')
+        self.assertEqual([
+            'systemctl kill --signal=KILL -- lvmlockd.service',
+            'systemctl stop -- lvmlockd.service',
+            f'sanlock client set_config -s {self.PLACE} -O 0',
+            f'sanlock client rem_lockspace -s {self.PLACE}',
+            'systemctl stop -- sanlock.service',
+            'systemctl start -- sanlock.service',
+            'systemctl start -- lvmlockd.service',
+            'vgchange --lockstart --lockopt nowait vol'], self.reset())
+
+    def test_reset_after_restart_of_sanlock(self):
+        """LK4: lvmlockd thinks that the group is still joined."""
+        self.sanlock.is_joined, self.sanlock.is_stale = False, True
+        ran = self.reset()
+        self.assertEqual('lvmlockctl --drop vol', ran[0])
+        self.assertNotIn('rem_lockspace', ' '.join(ran))
+
+    def test_reset_without_sanlock(self):
+        """LK4: it does not run."""
+        self.sanlock.is_away = True
+        self.sanlock.is_joined = False
+        self.assertIn('systemctl start -- sanlock.service', self.reset())
+
+    def test_no_disorder(self):
+        """LK4: what works is left alone, and what was left on purpose."""
+        for is_joined in (True, False):
+            self.sanlock.is_joined = is_joined
+            self.assertEqual({'result': {'reset': False}},
+                             self.ask('locks.reset'))
+        self.assertEqual([], self.sanlock.ran)
+
+    def no_reset(self):
+        error = self.ask('locks.reset')['error']
+        self.assertEqual([], self.sanlock.ran)
+        return error['text']
+
+    def test_no_reset_in_use(self):
+        """LK4: not while anything may need the locks."""
+        self.sanlock.kill_lvmlockd('two')
+        self.sanlock.active = ['one']
+        self.assertIn('1 of its volumes are active', self.no_reset())
+        self.sanlock.active = []
+        self.sanlock.guests = {'web': 'elsewhere'}
+        self.assertIn('servers run on this node: web', self.no_reset())
+        self.sanlock.is_libvirt_away = True
+        self.assertIn('virsh', self.no_reset())
+        self.sanlock.guests, self.sanlock.is_libvirt_away = {}, False
+        self.sanlock.other_spaces = ['__LIBVIRT__DISKS__']
+        self.assertIn('__LIBVIRT__DISKS__', self.no_reset())
+
+    def test_becomes_active_at_the_last_moment(self):
+        """LK4: before lvmlockd was killed; it begins again with it."""
+        for name, ending in (('one', ['start']),
+                             ('two', ['daemon-reload', 'restart'])):
+            self.sanlock.__init__()
+            self.sanlock.kill_lvmlockd('two')
+
+            def on_run(words, name=name):
+                if words[:2] == ('systemctl', 'stop'):
+                    self.sanlock.active = [name]
+            self.sanlock.on_run = on_run
+            self.assertIn('active',
+                          self.ask('locks.reset')['error']['text'])
+            self.assertEqual(['kill', 'stop', *ending],
+                             [words[1] for words in self.sanlock.ran])
+
     def test_hostile_names(self):
         for name in ('a b', '-x', 'vol;reboot', '../x', '$(id)', ''):
             for arguments in ({'group': name},

@@ -249,8 +249,27 @@ class RepairTestCase(test_nodes.NodeCase):
         """LK5: why not is in the result."""
         self.sanlock.active = self.sanlock.orphans = ['two']
         self.assertIn('left the lock behind', self.repair()[SHARED])
-        self.assertIn('Not taken over: ', self.result)
+        self.assertIn('Not put in order: ', self.result)
         self.assertIn('keeps other locks', self.result)
+        self.assertEqual([], self.sanlock.ran)
+
+    def test_locks_are_confused(self):
+        """LK4: all is started anew; what others hold is repaired then."""
+        self.sanlock.kill_lvmlockd('two')
+        self.sanlock.silence(1, 20)
+        self.off = {'cmp1'}
+        self.assertIn('stop lvmlockd, sanlock and wdmd',
+                      self.check_all()['plan']['steps'][0])
+        self.assertEqual({'vol/one': None, SHARED: None}, self.repair())
+        self.assertEqual('', self.result.partition('Not put')[1])
+        self.assertEqual(2, self.sanlock.hosts[2].generation)
+
+    def test_locks_stay_confused(self):
+        """LK4: a volume is active, so nothing is started anew."""
+        self.sanlock.kill_lvmlockd('two')
+        self.sanlock.active = ['one']
+        self.assertIn('is not active', self.repair()[SHARED])
+        self.assertIn('volumes are active on this node', self.result)
         self.assertEqual([], self.sanlock.ran)
 
     def test_sanlock_was_restarted(self):
@@ -308,8 +327,6 @@ class RepairTestCase(test_nodes.NodeCase):
     def test_refused(self):
         self.sanlock.is_joined = False
         self.assertIn('lockstart', self.refused('repair_locks'))
-        self.sanlock.is_away = True
-        self.assertIn('sanlock', self.refused('repair_locks'))
         self.sanlock.kind = ''
         self.assertIn('no shared volume group', self.refused('repair_locks'))
         self.set_node(name='cmp7')
