@@ -51,6 +51,8 @@ class BindingTestCase(base.IntegrationCase):
         agent.set_unit(NOVA, 'enabled', 'active')
         agent.put_key(self.installation.run('cloudmanager-manage', 'agent',
                                             'enrol', host))
+        self.addCleanup(self.installation.run, 'cloudmanager-manage',
+                        'agent', 'revoke', host)
         agent.start()
         return agent
 
