@@ -29,6 +29,9 @@ project_name = {OS_PROJECT_NAME}
 user_domain_name = {OS_USER_DOMAIN_NAME}
 project_domain_name = {OS_PROJECT_DOMAIN_NAME}
 region_name = {OS_REGION_NAME}
+# What is changed in Nova itself is soon seen.
+[inventory]
+sync_interval = 10
 # Servers of the mini cloud are small beside its hosts.
 [drs]
 threshold = 0.00001

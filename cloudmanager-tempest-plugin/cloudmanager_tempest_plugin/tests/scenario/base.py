@@ -102,9 +102,8 @@ class HostsScenarioCase(ScenarioCase):
 
     def setUp(self):
         super().setUp()
-        for host in CONF.cloudmanager.hosts:
-            self.bring_back(host)
-            self.addCleanup(self.bring_back, host)
+        self.bring_back()
+        self.addCleanup(self.bring_back)
 
     def compute_service(self, host):
         """Return what Nova says of the nova-compute of a host."""
@@ -113,13 +112,28 @@ class HostsScenarioCase(ScenarioCase):
         self.assertEqual(1, len(found), f'nova-compute of {host}')
         return found[0]
 
-    def bring_back(self, host):
-        """Switch a host on, and enable it."""
+    def bring_back(self):
+        """Switch all hosts on, and enable them; they start together."""
         begun = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-        node = self.nodes.show(host)
-        starts = node['power_state'] != 'power_on'
-        if starts:
-            self.finish(self.nodes.act(node['id'], 'power-on'))
+        nodes = {host: self.nodes.show(host)
+                 for host in CONF.cloudmanager.hosts}
+        starting = {host: self.nodes.act(node['id'], 'power-on')
+                    for host, node in nodes.items()
+                    if node['power_state'] != 'power_on'}
+        for task_id in starting.values():
+            self.finish(task_id)
+        for host in nodes:
+            self._enable(host, begun if host in starting else None)
+        for host, node in nodes.items():
+            self.until(lambda host=host, node=node:
+                       self._in_use(host, node['id']),
+                       f'{host} is in use again')
+
+    def _enable(self, host, begun):
+        """Have Nova use a host again.
+
+        :param begun: moment before its start, if it has just been started
+        """
         found = self.compute_service(host)
         if found['forced_down']:
             self.until(lambda: self._lift(found['id']),
@@ -127,12 +141,10 @@ class HostsScenarioCase(ScenarioCase):
         if found['status'] != 'enabled':
             # A nova-compute that is just starting would tell Placement that
             # it is disabled, and no server would come to it.
-            self.until(lambda: not starts or self._reports(host, begun),
+            self.until(lambda: begun is None or self._reports(host, begun),
                        f'nova-compute of {host} reports')
             self.compute_services.update_service(found['id'],
                                                  status='enabled')
-        self.until(lambda: self._in_use(host, node['id']),
-                   f'{host} is in use again')
 
     def _lift(self, service_id):
         # Nova refuses until the host has tidied up after an evacuation.
