@@ -19,6 +19,11 @@ GROUP_FIELDS = ('vg_name', 'vg_uuid', 'vg_attr', 'vg_size', 'vg_free',
                 'vg_extent_size')
 DEVICE_FIELDS = ('pv_name', 'vg_uuid', 'pv_uuid', 'pv_attr', 'pv_size',
                  'pv_free')
+#: What a program of LVM says when lvmlockd gives it no lock. It then ends with
+#: a report that has no rows, and with the status of one that is not complete.
+LOCK_FAILED = 'Global lock failed'
+#: The option to report without locks; LVM heeds it since 2.02.126.
+NO_LOCKS = '--nolocking'
 _PLACE = re.compile(r'(.+)\(\d+\)')
 Row = Mapping[str, Any]
 

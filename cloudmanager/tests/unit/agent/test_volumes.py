@@ -20,6 +20,20 @@ HOSTILE = ('', '-y', '--config=devices{}', 'vol/one', '../one', 'a b', 'a;b',
            '$(reboot)', '`id`', 'a\nb', 'a\x00b', 'x' * 200, None, 5, True,
            ['one'], {'a': 1})
 
+#: What 2.03.16 writes, with status 5, when lvmlockd answers that its lock
+#: manager fails: to standard output and to standard error.
+EMPTY = {program: (f'''\
+  {{
+      "report": [
+          {{
+              "{rows}": [
+              ]
+          }}
+      ]
+  }}
+''', '  Global lock failed: error -221.\n') for program, rows in (
+    ('vgs', 'vg'), ('lvs', 'seg'), ('pvs', 'pv'))}
+
 
 class VolumesCase(base.TestCase):
 
@@ -87,6 +101,32 @@ class ReportTestCase(VolumesCase):
 
         self.patch_run(partly)
         self.assertEqual(1, len(reports.read()))
+
+    def test_without_sanlock(self):
+        """Where locks fail LVM's report is empty, so it is made without."""
+        whole, run = reports.read(), self.lvm.run
+
+        def locked(*words, codes=(0,), **kwargs):
+            if words[-1] == '--nolocking':
+                return run(*words[:-1], **kwargs)
+            self.assertIn(5, codes)
+            return commands.Result(5, *EMPTY[words[0]])
+
+        self.patch_run(locked)
+        self.assertEqual(whole, reports.read())
+
+    def test_with_locks(self):
+        """What LVM reports with locks is not asked for again."""
+        asked, run = [], self.lvm.run
+
+        def incomplete(*words, **kwargs):
+            asked.append(words)
+            return commands.Result(5, run(*words).out,
+                                   '  Volume group "other" not found\n')
+
+        self.patch_run(incomplete)
+        reports.read()
+        self.assertEqual(list(lvm_reports.COMMANDS), asked)
 
     def patch_run(self, function):
         self.useFixture(lvm_case.fixtures.MockPatchObject(
