@@ -133,6 +133,11 @@ class Loads:
             for index in range(len(self.resources))
         ]
         self._known: dict[tuple[int, str], Vector] = {}
+        #: Hosts that are alike.
+        self._alike: dict[int, list[str]] = {}
+        for name, made in self._shares.items():
+            self._alike.setdefault(id(made), []).append(name)
+        self._lowest: list[tuple[str, Vector]] = []
 
     def _shares_of(self, host: model.Host, use_weight: float) -> Shares:
         allocated, used = [], []
@@ -158,8 +163,21 @@ class Loads:
             )
         return found
 
+    def lowest(self) -> list[tuple[str, Vector]]:
+        """Hosts of each kind, with the lowest loads of all hosts like them.
+
+        The lowest loads of two resources may be those of two hosts.
+        """
+        if not self._lowest:
+            self._lowest = [
+                (names[0], tuple(map(min, zip(*map(self.values.__getitem__,
+                                                   names), strict=True))))
+                for names in self._alike.values()]
+        return self._lowest
+
     def move(self, server: model.Server, source: str, target: str) -> None:
         """Take the load of a server from one host to another."""
+        self._lowest = []
         for host, sign in ((source, -1), (target, 1)):
             before = self.values[host]
             after = tuple(

@@ -29,6 +29,8 @@ STUCK_PAIRS = 8
 #: What lies within its threshold already counts this much of its weight.
 DONE_WEIGHT = 0.1
 _EPSILON = 1e-9
+#: More than sums of loads may differ by when they are added up differently.
+_ROUNDING = 1e-12
 
 #: Loads by host and resource that an earlier audit found.
 Earlier = collections.abc.Mapping[
@@ -58,12 +60,17 @@ class Step:
 
 
 class _Mover(typing.NamedTuple):
-    """A server that may leave its host."""
+    """A server that may leave its host.
+
+    :ivar share: of the load of its host
+    :ivar shares: of the loads of hosts of each kind, see ``load.lowest``
+    """
 
     server: model.Server
     way: movable.Way
     legal: frozenset[str]
     share: load.Vector
+    shares: tuple[load.Vector, ...]
     grouped: bool
 
 
@@ -99,6 +106,7 @@ class Search:
         self._ways = ways
         self._settings = settings
         self._movers: dict[str, dict[str, _Mover]] = {}
+        self._kinds: dict[str, list[_Mover]] = {}
         #: For how many earlier rounds in a row hosts were above the mean.
         self._rounds = {
             host: _rounds(host, loads.resources, earlier)
@@ -215,11 +223,18 @@ class Search:
         return True
 
     def _best(self, source: str) -> tuple[float, Step] | None:
-        """The move off a host that lowers the spread most, and how much."""
+        """The move off a host that lowers the spread most, and how much.
+
+        Of those that bring as much, it is one of the first server.
+        """
         loads, weights, room = self.loads, self._weights, self.room
         here, sums, size = loads.values[source], loads.sums, len(loads.values)
-        most, best = _EPSILON, None
-        for mover in self._different(source):
+        most, best, first = _EPSILON, None, 1
+        movers = self._different(source)
+        for bound, order in self._ranked(here, movers):
+            if bound < most:
+                break
+            mover = movers[-order]
             server, left = mover.server, TARGETS
             for target in self._cold:
                 if target == source or target not in mover.legal:
@@ -231,16 +246,43 @@ class Search:
                     fall *= 1.0 - max(0.0, room.penalty(
                         server, source, target))
                 # Room is looked for only where it may make a difference.
-                if fall > most:
+                if fall > most or (fall == most and order > first):
                     if not self._has_place(mover, target):
                         continue
                     step = self._step(mover, source, target)
                     if self._pays(step):
-                        most, best = fall, step
+                        most, best, first = fall, step, order
                 left -= 1
                 if not left:
                     break
         return (most, best) if best else None
+
+    def _ranked(self, here: load.Vector,
+                movers: list[_Mover]) -> list[tuple[float, int]]:
+        """Put those that may bring most first.
+
+        Most others need not be looked at then.
+
+        :param here: load of their host
+        :returns: what a move can bring at most, wherever it goes, and the
+            place in ``movers``, as a negative number
+        """
+        sums, weights = self.loads.sums, self._weights
+        size, kinds = len(self.loads.values), self.loads.lowest()
+        if len(kinds) > TARGETS:
+            # To look at so many kinds of hosts costs more than it saves.
+            return [(math.inf, -index) for index in range(len(movers))]
+        found = []
+        for index, mover in enumerate(movers):
+            bound = -math.inf
+            for (_, lowest), share in zip(kinds, mover.shares, strict=True):
+                fall = _fall(here, lowest, mover.share, share, sums, weights,
+                             size)
+                if fall > bound:
+                    bound = fall
+            found.append((bound + _ROUNDING, -index))
+        found.sort(reverse=True)
+        return found
 
     def _has_place(self, mover: _Mover, host: str) -> bool:
         return self.room.has_room(mover.server, host) and (
@@ -258,6 +300,7 @@ class Search:
         that bring as much.
         """
         if host not in self._movers:
+            kinds = [each for each, _ in self.loads.lowest()]
             ways = sorted(
                 ((self._ways.of(server), server)
                  for server in self.room.cloud.servers_on(host)),
@@ -266,6 +309,7 @@ class Search:
                 server.id: _Mover(
                     server, way, self.room.legal(server, way.action),
                     self.loads.share(server, host),
+                    tuple(self.loads.share(server, each) for each in kinds),
                     server.id in self.room.cloud.group_of)
                 for way, server in ways if way.action is not None}
         return self._movers[host]
@@ -282,6 +326,7 @@ class Search:
     def _take(self, step: Step) -> None:
         self._project(step)
         self._movers_on(step.source).pop(step.server.id)
+        self._kinds.pop(step.source, None)
         for host in (step.source, step.target):
             self._warmth[host] = self._warm(host)
         self._sort()
@@ -387,11 +432,13 @@ class Search:
 
     def _different(self, host: str) -> list[_Mover]:
         """Servers of a host, one of those that are alike."""
-        found: dict[object, _Mover] = {}
-        for mover in self._movers_on(host).values():
-            found.setdefault((mover.share, id(mover.legal),
-                              mover.grouped and mover.server.id), mover)
-        return list(found.values())
+        if host not in self._kinds:
+            found: dict[object, _Mover] = {}
+            for mover in self._movers_on(host).values():
+                found.setdefault((mover.share, id(mover.legal),
+                                  mover.grouped and mover.server.id), mover)
+            self._kinds[host] = list(found.values())
+        return self._kinds[host]
 
     def _swap(self, one: _Mover, source: str, other: _Mover,
               target: str) -> _Swap | None:
