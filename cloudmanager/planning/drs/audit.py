@@ -10,6 +10,7 @@ from cloudmanager.planning.drs import fit
 from cloudmanager.planning.drs import load
 from cloudmanager.planning.drs import movable
 from cloudmanager.planning.drs import ordering
+from cloudmanager.planning.drs import picture
 from cloudmanager.planning.drs import search
 from cloudmanager.planning.drs import settings as drs_settings
 from cloudmanager.planning.drs import why
@@ -113,7 +114,7 @@ def make(
     options: opts.Options = opts.DEFAULT,
     resting: collections.abc.Mapping[str, float] | None = None,
     busy: collections.abc.Container[str] = (),
-    earlier: collections.abc.Sequence[search.Earlier] = (),
+    earlier: collections.abc.Sequence[picture.Earlier] = (),
     held: collections.abc.Mapping[str, str] | None = None,
 ) -> Audit:
     """Find the moves that balance some hosts.

@@ -133,11 +133,11 @@ class Loads:
             for index in range(len(self.resources))
         ]
         self._known: dict[tuple[int, str], Vector] = {}
-        #: Hosts that are alike.
-        self._alike: dict[int, list[str]] = {}
+        alike: dict[int, list[str]] = {}
         for name, made in self._shares.items():
-            self._alike.setdefault(id(made), []).append(name)
-        self._lowest: list[tuple[str, Vector]] = []
+            alike.setdefault(id(made), []).append(name)
+        self._alike = tuple(alike.values())
+        self._lowest: list[Vector] = []
 
     def _shares_of(self, host: model.Host, use_weight: float) -> Shares:
         allocated, used = [], []
@@ -163,16 +163,22 @@ class Loads:
             )
         return found
 
-    def lowest(self) -> list[tuple[str, Vector]]:
-        """Hosts of each kind, with the lowest loads of all hosts like them.
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """One of the hosts of each kind: servers add as much to those alike.
+        """
+        return tuple(names[0] for names in self._alike)
+
+    def lowest(self) -> list[Vector]:
+        """The lowest loads of the hosts of each kind, in their order.
 
         The lowest loads of two resources may be those of two hosts.
         """
         if not self._lowest:
             self._lowest = [
-                (names[0], tuple(map(min, zip(*map(self.values.__getitem__,
-                                                   names), strict=True))))
-                for names in self._alike.values()]
+                tuple(map(min, zip(*map(self.values.__getitem__, names),
+                                   strict=True)))
+                for names in self._alike]
         return self._lowest
 
     def move(self, server: model.Server, source: str, target: str) -> None:

@@ -10,11 +10,11 @@ import collections
 import collections.abc
 
 from cloudmanager.planning.drs import fit
-from cloudmanager.planning.drs import search
+from cloudmanager.planning.drs import picture
 
 
 def stages(
-    room: fit.Fit, steps: collections.abc.Sequence[search.Step]
+    room: fit.Fit, steps: collections.abc.Sequence[picture.Step]
 ) -> list[int]:
     """Return the stage of each move, from 0 on.
 
@@ -41,7 +41,7 @@ def stages(
     return found
 
 
-_Numbered = list[tuple[int, search.Step]]
+_Numbered = list[tuple[int, picture.Step]]
 
 
 def _together(room: fit.Fit, left: _Numbered) -> tuple[_Numbered, _Numbered]:

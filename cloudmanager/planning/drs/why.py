@@ -8,6 +8,7 @@ from cloudmanager.planning.cloud import model
 from cloudmanager.planning.drs import fit
 from cloudmanager.planning.drs import load
 from cloudmanager.planning.drs import movable
+from cloudmanager.planning.drs import picture
 from cloudmanager.planning.drs import search
 from cloudmanager.planning.drs import settings as drs_settings
 
@@ -19,7 +20,7 @@ _SMALL = 'worth less than its move costs'
 _NOWHERE = 'without a host that can take it'
 
 
-def move(step: search.Step, resources: tuple[str, ...]) -> str:
+def move(step: picture.Step, resources: tuple[str, ...]) -> str:
     """Why a server is moved."""
     texts = []
     for index, name in enumerate(resources):

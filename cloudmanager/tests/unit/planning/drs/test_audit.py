@@ -3,10 +3,12 @@
 import dataclasses
 import random
 import unittest
+from unittest import mock
 
 from cloudmanager.planning.cloud import model
 from cloudmanager.planning.drs import audit
 from cloudmanager.planning.drs import load
+from cloudmanager.planning.drs import picture
 from cloudmanager.planning.drs import settings as drs_settings
 from cloudmanager.tests.unit.planning import factory
 from cloudmanager.tests.unit.planning.drs import validator
@@ -475,6 +477,27 @@ class AuditTestCase(unittest.TestCase):
         made = self.audit([factory.host('a')], servers('a', 12),
                           names=('a', 'gone'))
         self.assertIn('Nova has no such compute', made.warnings[0])
+
+    def test_ranked(self):
+        """Servers that cannot bring more are left out; moves are the same."""
+        moved = 0
+        for seed in range(40):
+            rng = random.Random(seed)  # noqa: S311
+            hosts = [factory.host(f'h{number}', vcpus=rng.choice((64, 96)),
+                                  memory=65536) for number in range(6)]
+            found = [factory.server(
+                f's{number}', f'h{rng.choice((0, 0, 0, 1, 2))}',
+                vcpus=rng.randint(1, 3), memory=rng.randint(256, 2048))
+                for number in range(30)]
+            cloud = factory.cloud(hosts, found, [])
+            made = []
+            for most in (picture.MOST_KINDS, 0):
+                with mock.patch.object(picture, 'MOST_KINDS', most):
+                    made.append(audit.make(cloud, cloud.hosts,
+                                           settings=SMALL).moves)
+            self.assertEqual(made[1], made[0], f'seed {seed}')
+            moved += len(made[0])
+        self.assertGreater(moved, 100)
 
     def test_random(self):
         """No host over capacity, no group broken, nothing made worse."""
