@@ -30,7 +30,7 @@ OURS = re.compile(r'openstack\s+(?:--[\w-]+\s+\S+\s+)*cloudmanager\s')
 PLAYED = re.compile(
     r'/v1/((hosts|servers|aggregates|audits|volumes|volume-backends|domains'
     r'|system_metadata)\b.*'
-    r'|nodes/actions/(attach|detach)'
+    r'|nodes/actions/(attach|detach|power-off|reset)'
     r'|nodes/[^/]+/(actions/(repair-locks|attach-targets|discovery-nas'
     r'|reserve)'
     r'|health)'
@@ -133,8 +133,11 @@ class PagesTestCase(DocumentsCase):
 
     def carried_out(self, words):
         """Return what went wrong with a command, or nothing."""
-        if 'power control set 7'.split() == words[:4]:
-            words = [*words[:3], str(self.control().id), *words[4:]]
+        for shown in ('power control set 7', 'power control output off pdu1'):
+            known = shown.split()
+            if words[:len(known)] == known:
+                words = [*known[:-1], str(self.control().id),
+                         *words[len(known):]]
         try:
             outcome = self.run_command(words, stdin='cmp1\n')
         except (AssertionError, SystemExit) as exc:
