@@ -23,7 +23,7 @@ SANLOCK = 'sanlock'
 #: Bytes of each lease, by default.
 ALIGN = 1024 ** 2
 _UNUSED = '#unused'
-_LEASES = '[lvmlock]'
+_LEASES = 'lvmlock'
 _OFFSET = re.compile(r'[0-9.]+:(\d+)')
 _HOST = re.compile(r'h (\d+) gen (\d+) timestamp (\d+) ([A-Z]+)')
 _BLOCK = re.compile(r'([a-z]) (.*)')
@@ -83,7 +83,8 @@ def shared_groups(groups_text: str, volumes_text: str) -> list[SharedGroup]:
             row['vg_lock_args'],
             next((volume['lv_uuid'] for volume in volumes
                   if volume['vg_uuid'] == row['vg_uuid']
-                  and volume['lv_name'] == _LEASES), ''))
+                  # Without brackets where lvm.conf says so.
+                  and volume['lv_name'].strip('[]') == _LEASES), ''))
             for row in _rows(groups_text, 'vg')
             if row['vg_lock_type'] not in ('', 'none')]
     except (TypeError, KeyError, AttributeError) as exc:

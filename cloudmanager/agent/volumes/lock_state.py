@@ -123,10 +123,13 @@ def lockspaces() -> frozenset[str]:
 
 def active_volumes(group: lock_reports.SharedGroup) -> int:
     """Return how many volumes of a group are active, without its leases."""
-    first = _device(group.uuid, '')
-    return sum(device.startswith(first)
-               and not device.startswith(_device(group.uuid, group.leases))
-               for device in _active())
+    devices = [device for device in _active()
+               if device.startswith(_device(group.uuid, ''))]
+    if not group.leases:
+        # Rather one too many than none: the id of no volume begins all ids.
+        return len(devices)
+    leases = _device(group.uuid, group.leases)
+    return sum(not device.startswith(leases) for device in devices)
 
 
 def _active() -> dict[str, str]:

@@ -76,6 +76,14 @@ class VolumesTestCase(base.IntegrationCase):
     def logical(self, number, volume_id):
         return f'{self.lvm.groups[number]}/volume-{volume_id}'
 
+    def change(self, column, volume_id, value, before):
+        """Change what Cinder has of a volume, until the test ends."""
+        statement = f'UPDATE volumes SET {column} = %s WHERE id = %s'
+        database = place.database('cinder')
+        self.addCleanup(processes.query, database, statement, before,
+                        volume_id)
+        processes.query(database, statement, value, volume_id)
+
     def test_join(self):
         """What Cinder made is found on the back end that has it."""
         ids = [self.create(0, 1), self.create(1, 2)]
@@ -117,6 +125,12 @@ class VolumesTestCase(base.IntegrationCase):
         self.lvm.run('lvcreate', '--name', 'others', '--size', '100m',
                      self.lvm.groups[0])
         self.addCleanup(self.lvm.run, 'lvremove', '--force', other)
+        (names,) = (
+            {item['lv_name'] for item in backend['logical_volumes']}
+            for backend in self.client.call('GET', '/v1/volume-backends')
+            if backend['volume_backend_name'] == self.service.names[0])
+        self.assertEqual(
+            {f'volume-{small}', f'volume-{whole}', 'others'}, names)
         found, (missing, size) = self.list()
         self.assertEqual({small, whole}, set(found))
         self.assertIn(f'no logical volume of {gone},', missing)
@@ -127,17 +141,15 @@ class VolumesTestCase(base.IntegrationCase):
 
     def test_after_a_migration(self):
         """Cinder keeps data under another id when it could not rename them.
+
+        It has deleted the volume that had this id by then, not its data.
         """
         volume_id, data = self.create(), self.create()
         self.lvm.run('lvremove', '--force', self.logical(0, volume_id))
-        processes.query(
-            place.database('cinder'),
-            'UPDATE volumes SET _name_id = %s WHERE id = %s', data,
-            volume_id)
-        self.addCleanup(
-            processes.query, place.database('cinder'),
-            'UPDATE volumes SET _name_id = NULL WHERE id = %s', volume_id)
-        found, _ = self.list()
+        self.change('_name_id', volume_id, data, None)
+        self.change('deleted', data, 1, 0)
+        found, warnings = self.list()
+        self.assertEqual(({volume_id}, []), (set(found), warnings))
         self.assertEqual(f'volume-{data}',
                          found[volume_id]['logical_volume']['lv_name'])
 

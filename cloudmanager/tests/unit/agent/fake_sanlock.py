@@ -7,6 +7,7 @@ from cloudmanager.agent import commands
 from cloudmanager.common import exception
 
 GROUP, GROUP_UUID = 'vol', 'OxwxI7-Y2wv-h6Gr-3Nr2-hGR4-Khqq-0dWsd3'
+LEASES_UUID = 'kVu0Mq-Tr2c-9bXe-UnXz-4vFd-QmLs-s1Yp7a'
 ID = '86f4f3c9-9e6a-49f1-9a67-71a835d077c'
 BASE = 67 * 1024 ** 2
 IO_TIMEOUT = 2
@@ -38,6 +39,7 @@ class FakeSanlock:
     :ivar other_spaces: lockspaces of others that sanlock has joined
     :ivar takes_over: whether it takes over locks when it is started
     :ivar ran: commands that changed something
+    :ivar leases: what LVM names the volume of leases, which is active, too
     :ivar on_run: called with the words of each command before it is run
     """
 
@@ -53,7 +55,7 @@ class FakeSanlock:
         self.runs_lvmlockd, self.takes_over = True, True
         self.is_stale, self.other_spaces = False, []
         self.space = {}
-        self.kind = 'sanlock'
+        self.kind, self.leases = 'sanlock', '[lvmlock]'
         self.on_run = lambda words: None
 
     def uuid(self, volume):
@@ -84,8 +86,9 @@ class FakeSanlock:
 
     def devices(self):
         """Return active devices, as ``lock_state`` reads them."""
-        return {'LVM-' + (GROUP_UUID + self.uuid(name)).replace('-', ''):
-                name for name in self.active}
+        ids = {name: self.uuid(name) for name in self.active}
+        return {'LVM-' + (GROUP_UUID + own_id).replace('-', ''): name
+                for name, own_id in {**ids, 'lvmlock': LEASES_UUID}.items()}
 
     def _virsh(self, *words):
         if self.is_libvirt_away:
@@ -158,8 +161,8 @@ class FakeSanlock:
 
     def _lvs(self, *words):
         return self._json('lv', [
-            {'vg_uuid': GROUP_UUID, 'lv_name': '[lvmlock]', 'lv_uuid': 'k',
-             'lv_lockargs': ''},
+            {'vg_uuid': GROUP_UUID, 'lv_name': self.leases,
+             'lv_uuid': LEASES_UUID, 'lv_lockargs': ''},
             *({'vg_uuid': GROUP_UUID, 'lv_name': name,
                'lv_uuid': self.uuid(name),
                'lv_lockargs': f'1.0.0:{self.offset(name)}'}

@@ -330,6 +330,14 @@ class LocksTestCase(base.TestCase):
         self.sanlock.other_spaces = ['__LIBVIRT__DISKS__']
         self.assertIn('__LIBVIRT__DISKS__', self.no_reset())
 
+    def test_no_reset_whatever_leases_are_called(self):
+        """LK4: volumes that are active are seen by any settings of LVM."""
+        self.sanlock.kill_lvmlockd('two')
+        self.sanlock.active = ['one']
+        for self.sanlock.leases, number in (('lvmlock', 1), ('others', 2)):
+            self.assertIn(f'{number} of its volumes are active',
+                          self.no_reset())
+
     def test_becomes_active_at_the_last_moment(self):
         """LK4: before lvmlockd was killed; it begins again with it."""
         for name, ending in (('one', ['start']),
