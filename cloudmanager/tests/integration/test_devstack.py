@@ -8,6 +8,7 @@ checkout of DevStack to take the real ones from.
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -227,6 +228,30 @@ class DevstackTestCase(testtools.TestCase):
     def wait_for_node(self, name, condition, what):
         cloud.wait(lambda: condition(self.node(name) or {}), 60,
                    f'{name}: {what}', 0.5)
+
+    def packages(self, directory, **variables):
+        """Return what a compute host gets before anything is installed."""
+        plugin = self.plugin('n-cpu', directory, **variables)
+        plugin.phase('stack', 'pre-install')
+        return set(re.findall('install_package (.+)', plugin.calls()))
+
+    def test_packages(self):
+        """The programs of the agent come with the host."""
+        common = {'dmidecode', 'pciutils', 'lvm2'}
+        debian = common | {'open-iscsi', 'multipath-tools'}
+        red_hat = common | {'iscsi-initiator-utils',
+                            'device-mapper-multipath'}
+        locks = {'sanlock', 'lvm2-lockd'}
+        self.assertEqual(debian | locks, self.packages('debian'))
+        self.assertEqual(debian, self.packages(
+            'without', CLOUDMANAGER_VOLUME_LOCKS='False'))
+        if DEVSTACK:
+            # It finds out by itself what distribution this is.
+            return
+        self.assertEqual(red_hat, self.packages(
+            'red-hat', DISTRIBUTION='rocky'))
+        self.assertEqual(red_hat | locks, self.packages(
+            'asked', DISTRIBUTION='rocky', CLOUDMANAGER_VOLUME_LOCKS='yes'))
 
     def check_files(self, plugin):
         for name in ('cloudmanager.conf', 'cloudmanager-agent.conf',

@@ -66,7 +66,16 @@ die() {
     exit 1
 }
 
-is_ubuntu() { return 0; }
+is_ubuntu() { [[ ${DISTRIBUTION:-debian} == debian ]]; }
+
+trueorfalse() {
+    local value=${!2:-}
+    case ${value,,} in
+        1 | true | yes) echo True ;;
+        0 | false | no) echo False ;;
+        *) echo "$1" ;;
+    esac
+}
 
 # For a terminal that systemd keeps the lines of.
 setup_logging() {
