@@ -7,6 +7,7 @@ from cloudmanager.conductor.hosts import reserve
 from cloudmanager.planning import open_resizes
 from cloudmanager.tests.integration import base
 from cloudmanager.tests.integration import cloud
+from cloudmanager.tests.integration import place
 
 OUT, ENABLED, DISABLED, ALARM, RESERVED = range(5)
 
@@ -55,7 +56,7 @@ class NodesTestCase(InventoryCase):
         for host in cloud.COMPUTES:
             node = self.nodes[host]
             self.assertEqual(
-                ('hypervisor', '', ['127.0.0.1'], None), (
+                ('hypervisor', '', [place.address()], None), (
                     node['node_class']['name'], node['node_type']['name'],
                     node['ip_addresses'], node['hypervisor_lost_at']))
         self.assertEqual(set(self.hypervisors()), {
