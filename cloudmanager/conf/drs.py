@@ -93,6 +93,11 @@ OPTS = [
     cfg.FloatOpt('policy_interval', default=5.0, min=0.1, max=3600,
                  help='Seconds between checks whether the policy of an '
                       'aggregate requires an audit.'),
+    cfg.FloatOpt('backtest_time', default=30.0, min=1,
+                 help='Seconds after which a backtest replays no further '
+                      'audit and answers what it has found so far. It must '
+                      'be less than [api] rpc_timeout, since the audit under '
+                      'way is ended first.'),
     cfg.FloatOpt('measure_after', default=1800.0, min=0,
                  help='Seconds between the end of the moves of an audit and '
                       'the measurement of their gain. Averages of use need '

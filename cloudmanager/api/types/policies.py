@@ -219,6 +219,8 @@ class Replayed(Resource):
     rounds = common.number('How many audits were replayed.')
     unknown = common.number('How many were not, since nothing was measured '
                             'then.')
+    unreached = common.number('How many of the latest were not, since the '
+                              'time was up.')
     deviation = Field(Number(), nullable=False, description='Mean standard '
                       'deviation of the loads without any moves.')
     present = Field(Object(), nullable=False, description='With the limits '

@@ -71,35 +71,27 @@ class Past:
 
         :param times: of the rounds, seconds since 1970, in order
         """
-        place: dict[str, str] = {}
-        cloud, deviations, unknown, made = self._cloud, [], 0, 0
-        moved: dict[str, list[datetime.datetime]] = (
-            collections.defaultdict(list))
+        course = self.course(settings, options, pauses)
         for time in times:
-            use = self._use(cloud, time)
-            if use is None:
-                unknown += 1
-                continue
-            now = datetime.datetime.fromtimestamp(
-                time, datetime.UTC).replace(tzinfo=None)
-            found = audit.make(
-                cloud, self._hosts, use, settings, options, {
-                    key: movable.cooldown(moves, now, pauses.base,
-                                          pauses.most)
-                    for key, moves in moved.items()})
-            deviations.append(_mean(found.before.deviations, settings))
-            for move in found.moves:
-                place[move.server_id] = move.target
-                moved[move.server_id].append(now)
-            if found.moves:
-                made += len(found.moves)
-                cloud = _moved(self._cloud, place)
-        return Replay(
-            made, max(map(len, moved.values()), default=0),
-            sum(deviations) / len(deviations) if deviations else None,
-            len(deviations), unknown)
+            course.step(time)
+        return course.result()
 
-    def _use(self, cloud: model.Cloud, time: float) -> load.Use | None:
+    def course(self, settings: drs_settings.Settings, options: opts.Options,
+               pauses: Pauses) -> 'Course':
+        """Begin a replay that is made round by round."""
+        return Course(self, settings, options, pauses)
+
+    @property
+    def cloud(self) -> model.Cloud:
+        """The cloud as it is now."""
+        return self._cloud
+
+    @property
+    def hosts(self) -> list[str]:
+        """Those of the aggregate, by name."""
+        return self._hosts
+
+    def use(self, cloud: model.Cloud, time: float) -> load.Use | None:
         """Return what was used at a time, with servers where they are.
 
         A server of which nothing is known uses what is allocated to it.
@@ -121,6 +113,60 @@ class Past:
                 use.peak_by(server, names)[name] for server in servers)
                 for name in names}
         return use
+
+
+class Course:
+    """A replay under way.
+
+    :param past: what is replayed
+    """
+
+    def __init__(self, past: Past, settings: drs_settings.Settings,
+                 options: opts.Options, pauses: Pauses) -> None:
+        self._past = past
+        self._settings = settings
+        self._options = options
+        self._pauses = pauses
+        self._cloud = past.cloud
+        self._place: dict[str, str] = {}
+        self._moved: dict[str, list[datetime.datetime]] = (
+            collections.defaultdict(list))
+        self._deviations: list[float] = []
+        self._unknown = 0
+
+    def step(self, time: float) -> None:
+        """Replay the next round.
+
+        :param time: of the round, seconds since 1970
+        """
+        use = self._past.use(self._cloud, time)
+        if use is None:
+            self._unknown += 1
+            return
+        now = datetime.datetime.fromtimestamp(
+            time, datetime.UTC).replace(tzinfo=None)
+        found = audit.make(
+            self._cloud, self._past.hosts, use, self._settings,
+            self._options, {
+                key: movable.cooldown(moves, now, self._pauses.base,
+                                      self._pauses.most)
+                for key, moves in self._moved.items()})
+        self._deviations.append(_mean(found.before.deviations,
+                                      self._settings))
+        for move in found.moves:
+            self._place[move.server_id] = move.target
+            self._moved[move.server_id].append(now)
+        if found.moves:
+            self._cloud = _moved(self._past.cloud, self._place)
+
+    def result(self) -> Replay:
+        """Return what came of the rounds so far."""
+        known = len(self._deviations)
+        moves = [len(times) for times in self._moved.values()]
+        return Replay(
+            sum(moves), max(moves, default=0),
+            sum(self._deviations) / known if known else None,
+            known, self._unknown)
 
 
 def _moved(cloud: model.Cloud,

@@ -178,7 +178,8 @@ class Conductor(fixtures.Fixture):
         replay = {'threshold': 0.05, 'minimum_gain': 0.01,
                   'source_floor': 0.2, 'max_load': 0.9, 'max_moves': 50,
                   'moves': 4, 'most_moved': 1, 'deviation': 0.1, 'gain': 0.1}
-        return {'rounds': 24, 'unknown': 0, 'deviation': 0.2,
+        return {'rounds': 24, 'unknown': 0, 'unreached': 0,
+                'deviation': 0.2,
                 'present': replay, 'asked': replay}
 
     def check_task_action(self, context: Any, action: str, task_id: str,

@@ -150,8 +150,8 @@ class BacktestTestCase(base.ApiTestCase):
 
     def test_answer(self):
         found = self.backtest({'threshold': 0.1}).json['backtest']
-        self.assertEqual({'rounds', 'unknown', 'deviation', 'present',
-                          'asked'}, set(found))
+        self.assertEqual({'rounds', 'unknown', 'unreached', 'deviation',
+                          'present', 'asked'}, set(found))
         self.assertEqual([('backtest', '7', {
             'hours': 24, 'interval': 3600, 'threshold': 0.1})],
             self.conductor.checked)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backtests of an aggregate, by what a source has kept."""
 
+import itertools
 from unittest import mock
 
 from cloudmanager.common import clock
@@ -56,6 +57,31 @@ class BacktestsTestCase(test_audits.AuditCase):
                                found['asked']['deviation'], 3)
         # Nothing was moved.
         self.assertEqual([], self.nova.arrived)
+
+    def test_time_is_up(self):
+        """All three replays are of the rounds for which there was time."""
+        self.config(group='drs', backtest_time=100.0)
+        self.assertEqual(
+            (5, 0), tuple(self.run_backtest(Source(8.0))[name]
+                          for name in ('rounds', 'unreached')))
+        moments = iter([0.0, 50.0, 99.0, 100.0])
+        with mock.patch.object(clock, 'monotonic',
+                               lambda: next(moments)):
+            found = self.run_backtest(Source(8.0))
+        self.assertEqual((3, 2), (found['rounds'], found['unreached']))
+        # In the first of three rounds all is moved that ever is.
+        self.assertEqual(3, found['asked']['moves'])
+        self.assertAlmostEqual(found['deviation'] / 3,
+                               found['asked']['deviation'], 3)
+
+    def test_no_time(self):
+        """The first round is replayed however long the rest takes."""
+        self.config(group='drs', backtest_time=1.0)
+        moments = itertools.count(step=1000.0)
+        with mock.patch.object(clock, 'monotonic',
+                               lambda: next(moments)):
+            found = self.run_backtest(Source(8.0))
+        self.assertEqual((1, 4), (found['rounds'], found['unreached']))
 
     def test_nothing_known(self):
         error = self.assertRaises(
