@@ -6,10 +6,13 @@ later that it was not made. So the moves of a conductor that died count, and
 two tasks cannot both use the last move of a budget.
 """
 
+import collections
+from collections.abc import Collection
 import dataclasses
 import datetime
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 
 from cloudmanager.common import clock
 from cloudmanager.db import api
@@ -90,6 +93,32 @@ def of_servers(context: api.Context) -> dict[str, int]:
         sa.select(_MOVE.server_id, sa.func.count()).select_from(_MOVES)
         .where(*_conditions()).group_by(_MOVE.server_id))
     return {server: int(number) for server, number in found}
+
+
+@api.reader
+def times_of_servers(context: api.Context, servers: Collection[str]
+                     ) -> dict[str, list[datetime.datetime]]:
+    """Return when the moves of the last day were counted, by server."""
+    return _times(context, _MOVE.server_id, servers)
+
+
+@api.reader
+def times_of_projects(context: api.Context, projects: Collection[str]
+                      ) -> dict[str, list[datetime.datetime]]:
+    """Return when the moves of the last day were counted, by project."""
+    return _times(context, _MOVE.project_id, projects)
+
+
+def _times(context: api.Context, column: orm.InstrumentedAttribute[str],
+           keys: Collection[str]) -> dict[str, list[datetime.datetime]]:
+    found: dict[str, list[datetime.datetime]] = (
+        collections.defaultdict(list))
+    if keys:
+        for key, time in context.session.execute(
+                sa.select(column, _MOVE.counted_at).select_from(_MOVES)
+                .where(column.in_(keys), *_conditions())):
+            found[key].append(time)
+    return dict(found)
 
 
 def _conditions() -> tuple[sa.ColumnElement[bool], ...]:

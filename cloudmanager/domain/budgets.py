@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How often a server, or the servers of a project, may be moved in a day."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping
+import datetime
 
 #: Hours of such a day.
 HOURS = 24
@@ -34,6 +36,26 @@ def why_spent(most: int | None, moves: int, project: str,
         return (f'the budget of its project {project} of {project_most} '
                 'moves a day is used up')
     return ''
+
+
+def spent_until(found: Iterable[tuple[int | None,
+                                     Iterable[datetime.datetime]]]
+                ) -> datetime.datetime | None:
+    """Return when none of some budgets is used up any more.
+
+    :param found: budgets, ``None`` for no limit, and the moves of the last
+        day that count against each
+    :returns: ``None`` if none is used up, or one never lets a move be made
+    """
+    ends = []
+    for most, moves in found:
+        times = sorted(moves)
+        if most is None or len(times) < most:
+            continue
+        if not most:
+            return None
+        ends.append(times[-most] + datetime.timedelta(hours=HOURS))
+    return max(ends, default=None)
 
 
 def left(most: Mapping[str, int], moves: Mapping[str, int]

@@ -142,7 +142,9 @@ class RollingRestart:
         return {
             'action': 'restart',
             'hosts': [host for wave in self.waves for host in wave.hosts],
-            'feasible': not (self.blocked or self.left),
+            'feasible': not (self.blocked or self.left) and all(
+                entry.fits for wave in self.waves
+                for entry in wave.plan.servers),
             'waves': [{'hosts': list(wave.hosts),
                        'plan': wave.plan.to_dict()} for wave in self.waves],
             'blocked': [{'host': choice.host,

@@ -31,6 +31,7 @@ class Blocker:
     :ivar host: the host that comes nearest, if room is lacking
     :ivar short: how much is lacking, by resource class
     :ivar servers: ids of the servers that it concerns
+    :ivar until: when it ends by itself, in UTC as the API writes times
     """
 
     code: str
@@ -38,6 +39,7 @@ class Blocker:
     host: str = ''
     short: tuple[tuple[str, float], ...] = ()
     servers: tuple[str, ...] = ()
+    until: str = ''
 
     def to_dict(self) -> dict[str, object]:
         """JSON-safe form; empty details are left out."""
@@ -48,4 +50,6 @@ class Blocker:
             found['short'] = dict(self.short)
         if self.servers:
             found['servers'] = list(self.servers)
+        if self.until:
+            found['until'] = self.until
         return found

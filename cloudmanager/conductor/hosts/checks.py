@@ -18,6 +18,7 @@ from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.hosts import fencing
 from cloudmanager.conductor.hosts import liveness
 from cloudmanager.conductor.hosts import unavailable
+from cloudmanager.conductor.moves import forecast
 from cloudmanager.conductor.moves import migrations
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.tools import Tools
@@ -42,6 +43,7 @@ def _drain(context: RequestContext, tools: Tools, action: str, host: str,
     """
     plan = plans.make_plan(tools, action, host, params)
     if params.get('dry_run'):
+        plan = forecast.of_plan(tools, plan, params.get('force') is True)
         try:
             volume_checks.check_no_volume_work(context, host)
         except exception.TaskConflict as exc:
@@ -145,7 +147,9 @@ def _check_forced(context: RequestContext, tools: Tools, host: str,
 def _plan_of_evacuation(tools: Tools, host: str, service: nova_records.Service,
                         params: JsonObject) -> JsonObject:
     """Plan an evacuation; first of all, say if the host is up."""
-    plan = plans.make_plan(tools, 'evacuate', host, params)
+    # A dead host is evacuated whatever budgets say.
+    plan = forecast.of_plan(
+        tools, plans.make_plan(tools, 'evacuate', host, params), force=True)
     if not _is_up(tools, service):
         return plan.to_dict()
     running = _running(tools, host)
@@ -217,7 +221,7 @@ def restart(context: RequestContext, tools: Tools, host: str | None,
         params, cannot_fence=plans.cannot_fence(tools, params['hosts']))
     try:
         if params.get('dry_run'):
-            return {'plan': _restart_plan(cloud, params, flags)}
+            return {'plan': _restart_plan(tools, cloud, params, flags)}
         _check_room(context, cloud, params)
         choice = rolling_restart.choose(cloud, params['hosts'], flags=flags)
     except model.UnknownHost as exc:
@@ -228,11 +232,17 @@ def restart(context: RequestContext, tools: Tools, host: str | None,
     return {}
 
 
-def _restart_plan(cloud: model.Cloud, params: JsonObject,
+def _restart_plan(tools: Tools, cloud: model.Cloud, params: JsonObject,
                   flags: options.Options) -> JsonObject:
     found = rolling_restart.simulate(
         cloud, params['hosts'], flags, limit=unavailable.limits(params)[0],
         max_failures=params.get('max_failures') or 0)
+    spent = forecast.Forecast(
+        tools, (entry for wave in found.waves for entry in wave.plan.servers),
+        params.get('force') is True)
+    found = dataclasses.replace(found, waves=tuple(
+        dataclasses.replace(wave, plan=spent.mark(wave.plan))
+        for wave in found.waves))
     return {**found.to_dict(),
             'out_of_use': rolling_restart.unavailable(cloud)}
 

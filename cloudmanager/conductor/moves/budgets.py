@@ -104,11 +104,17 @@ class Budgets:
 
 def seen(nova: protocols.Nova, server_id: str) -> int:
     """Return how often a server was moved today, by Nova's records."""
+    return len(seen_at(nova, server_id))
+
+
+def seen_at(nova: protocols.Nova,
+            server_id: str) -> list[datetime.datetime]:
+    """Return when a server was moved today, by Nova's records."""
     since = clock.utcnow() - DAY
-    return sum(record.type in MOVES and record.status not in NOT_MOVED
-               and record.updated_at is not None
-               and record.updated_at >= since
-               for record in nova.migrations_of(server_id))
+    return [record.updated_at for record in nova.migrations_of(server_id)
+            if record.type in MOVES and record.status not in NOT_MOVED
+            and record.updated_at is not None
+            and record.updated_at >= since]
 
 
 def told(items: Iterable[MoveItem]) -> str:

@@ -21,6 +21,7 @@ _WAYS_OUT = {
     'local-disk': 'save its data, or --allow-data-loss',
     'cold-not-allowed': 'start it, or --allow-evacuate',
     'never-evacuate': 'migrate or delete it',
+    'budget-spent': 'wait, or --force',
     'not-fenced': 'assign a power control, or --fenced if the host is off',
     'no-capacity': 'make room, or enable a host',
     'no-legal-host': 'enable a host that may take it',

@@ -39,6 +39,21 @@ class HostCase(base.ClientCase):
 
 class DryRunTestCase(HostCase):
 
+    def test_budget(self):
+        """A row says until when a budget is used up, and what helps."""
+        text = ('its budget of 1 moves a day is used up until '
+                '2026-11-02T10:00:00')
+        self.play('POST', '/hosts/cmp1/actions/shutdown', [{'plan': {
+            **plans.EMPTY, 'feasible': False, 'servers': [plans.entry(
+                'web1', fits=False, blockers=[{
+                    'code': 'budget-spent', 'text': text,
+                    'until': '2026-11-02T10:00:00'}])]}}])
+        outcome = self.run_command('host shutdown cmp1 --dry-run -f json')
+        row, = json.loads(outcome.stdout.getvalue())
+        self.assertEqual((text, 'wait, or --force'),
+                         (row['Blockers'], row['Way Out']))
+        self.assertEqual(1, outcome.code)
+
     def test_rows(self):
         self.play('POST', '/hosts/cmp1/actions/shutdown',
                   [{'plan': plans.SHUTDOWN}])

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the API asks a conductor before it accepts a request."""
 
+import dataclasses
+import datetime
 import types
 
 import oslo_messaging as messaging
 
+from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor import manager
 from cloudmanager.conductor import tools as conductor_tools
@@ -53,6 +56,77 @@ class ManagerTestCase(fakes_case.ConductorCase):
                          {item['id'] for item in plan['servers']})
         self.assertFalse(plan['feasible'])
         self.assertEqual([], self.nova.sent)
+
+    def spent(self, plan, kind='blockers'):
+        """Return which servers wait for budgets, and until when."""
+        return {item['id']: blocker.get('until')
+                for item in plan['servers'] for blocker in item[kind]
+                if blocker['code'] == 'budget-spent'}
+
+    def move_twice(self, key):
+        """Let others move a server off its host and back again.
+
+        :returns: when the second move can be made once more
+        """
+        times = []
+        for host in ('dst1', 'src'):
+            self.nova.live_migrate(key, host)
+            self.clock.sleep(60)
+            self.nova.on(host)
+            times.append(self.nova.migrations_of(key)[0].updated_at)
+        return clock.isoformat(times[0] + datetime.timedelta(days=1))
+
+    def test_dry_run_budget_of_server(self):
+        """Moves of others count, and the oldest is the first to end."""
+        self.nova.add('vm1', metadata={'max_moves_per_day': '2'})
+        self.nova.add('vm2', metadata={'max_moves_per_day': '0'})
+        self.nova.add('vm3', metadata={'max_moves_per_day': '1'})
+        until = self.move_twice('vm1')
+        sent = list(self.nova.sent)
+        plan = self.check('shutdown', dry_run=True)['plan']
+        # A budget of none never ends.
+        self.assertEqual({'vm1': until, 'vm2': None}, self.spent(plan))
+        self.assertFalse(plan['feasible'])
+        self.assertEqual(sent, self.nova.sent)
+        plan = self.check('shutdown', dry_run=True, force=True)['plan']
+        self.assertEqual({}, self.spent(plan))
+        self.assertEqual({'vm1': until, 'vm2': None},
+                         self.spent(plan, 'warnings'))
+        self.assertTrue(plan['feasible'])
+        self.clock.sleep(86400)
+        plan = self.check('shutdown', dry_run=True)['plan']
+        self.assertEqual({'vm2': None}, self.spent(plan))
+
+    def test_dry_run_budget_of_project(self):
+        """What the plan moves first uses the budget up."""
+        self.tools = dataclasses.replace(
+            self.tools, project_budgets=lambda: {'mine': 2})
+        self.nova.add('vm1', 'vm2', 'vm3', project_id='mine')
+        self.nova.add('vm4', project_id='other')
+        plan = self.check('shutdown', dry_run=True)['plan']
+        last = [item['id'] for item in plan['servers']
+                if item['id'] != 'vm4'][-1]
+        self.assertEqual({last: clock.isoformat(
+            clock.utcnow() + datetime.timedelta(days=1))}, self.spent(plan))
+
+    def test_dry_run_budget_and_evacuation(self):
+        """A dead host is evacuated all the same, which is told."""
+        self.nova.add('vm1', metadata={'max_moves_per_day': '0'})
+        plan = self.check(dry_run=True)['plan']
+        self.assertEqual(({}, {'vm1': None}), (
+            self.spent(plan), self.spent(plan, 'warnings')))
+
+    def test_dry_run_budget_and_restart(self):
+        """A restart whose servers may move but once says so."""
+        self.add_power()
+        self.nova.add('vm1', metadata={'max_moves_per_day': '0'})
+        plan = self.check('restart', None, hosts=['src'],
+                          dry_run=True)['plan']
+        self.assertEqual({'vm1': None}, self.spent(plan['waves'][0]['plan']))
+        self.assertFalse(plan['feasible'])
+        plan = self.check('restart', None, hosts=['src'], dry_run=True,
+                          force=True)['plan']
+        self.assertTrue(plan['feasible'])
 
     def test_dry_run_of_a_host_that_cannot_be_fenced(self):
         """A plan is only a plan."""
