@@ -305,7 +305,8 @@ class List(Lister):
             parser.add_argument('--sort', metavar='<field>[:<asc|desc>]',
                                 help='Fields to sort by, with commas '
                                      'between them')
-            parser.add_argument('--limit', type=int, metavar='<count>',
+            parser.add_argument('--limit', type=opts.positive,
+                                metavar='<count>',
                                 help='Most objects to list (default: all)')
         return parser
 

@@ -15,6 +15,13 @@ _BY_CODE = {
     'cloudmanager.cloud_not_configured':
         'Configure the cloud in [cloud] of cloudmanager.conf; nodes and '
         'power controls work without it.',
+    'cloudmanager.node.no_power_control':
+        f'Assign one: {_PROGRAM} node power control add <node> '
+        '<power-control> <output>',
+    'cloudmanager.server.not_found':
+        'Give its UUID: openstack server list --all-projects',
+    'cloudmanager.aggregate.not_found':
+        'Give its id: openstack aggregate list',
     'cloudmanager.task.finished':
         f'See what came of it: {_PROGRAM} task show <task>.'}
 _BY_STATUS = {
@@ -30,7 +37,8 @@ _BY_STATUS = {
 _LISTS = {'node': 'node list', 'power_control': 'power control list',
           'task': 'task list', 'node_class': 'node class list',
           'node_image': 'node image list', 'image': 'node image list',
-          'availability_storage': 'storage list', 'volume': 'volume list'}
+          'availability_storage': 'storage list', 'volume': 'volume list',
+          'audit': 'audit list'}
 
 
 def explained(exc: Exception) -> osc_exc.CommandError:
@@ -49,11 +57,14 @@ def _hint(exc: Exception) -> str:
                 f'Or cancel it: {_PROGRAM} task cancel {exc.task_id}')
     if isinstance(exc, exceptions.CloudManagerError):
         return _of_service(exc)
+    if isinstance(exc, exceptions.NoSuchObject):
+        return _where(exc.kind)
     if isinstance(exc, ksa_exc.EndpointNotFound | sdk_exc.ConfigException):
         return ('Is the service in the catalog? "openstack catalog show '
                 'cloudmanager" says so. Without Keystone give --os-auth-type '
                 'none and --os-endpoint.')
-    if isinstance(exc, ksa_exc.ConnectFailure):
+    if isinstance(exc, ksa_exc.ConnectFailure
+                  | ksa_exc.DiscoveryFailure):
         return ('Is the service running, and is the URL right? "openstack '
                 'endpoint list --service cloudmanager" shows it.')
     return ''
@@ -64,5 +75,11 @@ def _of_service(exc: exceptions.CloudManagerError) -> str:
         return _BY_CODE[exc.code]
     parts = exc.code.split('.')
     if exc.status_code == 404 and len(parts) > 2 and parts[1] in _LISTS:
-        return f'See what there is: {_PROGRAM} {_LISTS[parts[1]]}'
+        return _where(parts[1])
     return _BY_STATUS.get(exc.status_code or 0, '')
+
+
+def _where(kind: str) -> str:
+    """Return where objects of a kind are listed."""
+    listed = _LISTS.get(kind)
+    return f'See what there is: {_PROGRAM} {listed}' if listed else ''

@@ -23,6 +23,15 @@ def json_object(text: str) -> dict[str, Any]:
     return found
 
 
+def positive(text: str) -> int:
+    """Read a number of at least one from the command line."""
+    # The service takes 0 for no limit, which nobody means who types it.
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            f'not a whole number of at least 1: {text}')
+    return int(text)
+
+
 @dataclasses.dataclass(frozen=True)
 class Option:
     """An option for a field.

@@ -53,6 +53,18 @@ class NotFound(CloudManagerError, exceptions.NotFoundException):
     """404: there is no such object."""
 
 
+class NoSuchObject(exceptions.NotFoundException):
+    """No object has such an id or name.
+
+    :ivar kind: what was looked for, such as ``power_control``
+    """
+
+    def __init__(self, kind: str, name_or_id: str) -> None:
+        self.kind = kind
+        super().__init__(
+            f'There is no {kind.replace("_", " ")} {name_or_id}.')
+
+
 class Conflict(CloudManagerError, exceptions.ConflictException):
     """409: the state of something does not allow it."""
 

@@ -12,8 +12,10 @@ import sys
 from unittest import mock
 
 import fixtures
+from keystoneauth1 import exceptions as ksa_exc
 import requests_mock
 
+from cloudmanagerclient.osc import errors
 from cloudmanagerclient.tests import base
 
 
@@ -413,3 +415,59 @@ class NotYetTestCase(base.ClientCase):
         self.assertIn('It cannot do that', str(outcome.error))
         self.assertIn('openstack cloudmanager info show',
                       str(outcome.error))
+
+
+class NextStepTestCase(base.ClientCase):
+    """What a user is told to do next."""
+
+    def test_no_such_object(self):
+        for line, noun, listed in (
+                ('power control show nope', 'power control',
+                 'power control list'),
+                ('node class show nope', 'node class', 'node class list'),
+                ('storage show nope', 'availability storage',
+                 'storage list')):
+            told = str(self.run_command(line).error)
+            self.assertEqual(
+                f'There is no {noun} nope.\nSee what there is: openstack '
+                f'cloudmanager {listed}', told)
+
+    def test_no_power_control(self):
+        told = str(self.run_command(
+            f'node power on {self.node().name}').error)
+        self.assertIn('node power control add', told)
+
+    def test_no_server(self):
+        told = str(self.run_command('server repair web1').error)
+        self.assertIn('openstack server list', told)
+
+    def test_nobody_answers(self):
+        told = str(errors.explained(ksa_exc.DiscoveryFailure('Nothing.')))
+        self.assertIn('Is the service running', told)
+
+    def test_nothing_to_change(self):
+        node, control = self.node(), self.control()
+        self.client.add_node_power_control(node, control, '1')
+        outcome = self.run_command(
+            f'node power control set {node.name} {control.id}')
+        self.assertIn('at least one option', str(outcome.error))
+
+    def test_limit_of_none(self):
+        command, _ = base.command_of(['node', 'list'])
+        parser = command.load()(None, None).get_parser('node list')
+        with mock.patch('sys.stderr', io.StringIO()) as told:
+            for text in ('0', '-1', 'x'):
+                self.assertRaises(SystemExit, parser.parse_args,
+                                  [f'--limit={text}'])
+        self.assertIn('at least 1: 0', told.getvalue())
+        self.assertEqual(7, parser.parse_args(['--limit=7']).limit)
+
+    def test_cancel_several(self):
+        """One that cannot be cancelled does not save the others."""
+        node = self.powered()
+        task = self.client.power_off_node(node, type='soft', soft_timeout=60)
+        logs = self.useFixture(fixtures.FakeLogger())
+        outcome = self.run_command(f'task cancel nope {task.id}')
+        self.assertIn('1 of 2 were not cancelled', str(outcome.error))
+        self.assertIn('nope', logs.output)
+        self.assertIsNotNone(self.client.get_task(task.id).cancel)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 from typing import ClassVar
 
+from osc_lib import exceptions as osc_exc
+
 from cloudmanagerclient.osc import base
 from cloudmanagerclient.osc import confirm
 from cloudmanagerclient.osc import options as opts
@@ -208,6 +210,9 @@ class SetNodePowerControl(_OnePowerControl, base.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
+        if parsed_args.output is None and parsed_args.default is None:
+            raise osc_exc.CommandError(
+                'Nothing to change: give at least one option.')
         self.client.update_node_power_control(
             parsed_args.target, self.control(parsed_args),
             port=parsed_args.output, is_default=parsed_args.default)

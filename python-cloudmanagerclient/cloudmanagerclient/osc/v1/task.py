@@ -4,6 +4,8 @@
 import argparse
 from typing import Any
 
+from osc_lib import exceptions as osc_exc
+
 from cloudmanagerclient.osc import base
 from cloudmanagerclient.osc import tasks
 from cloudmanagerclient.osc.options import Option
@@ -75,8 +77,22 @@ class CancelTask(base.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
+        # Costly to import, and the help of a command does without.
+        from cloudmanagerclient.osc import errors
+
+        wrong = 0
         for task in parsed_args.tasks:
-            self.client.cancel_task(task, running=parsed_args.running)
+            try:
+                self.client.cancel_task(task, running=parsed_args.running)
+            except errors.EXPECTED as exc:
+                if len(parsed_args.tasks) == 1:
+                    raise
+                # The others are to stop all the same.
+                wrong += 1
+                self.log.error('task %s: %s', task, errors.explained(exc))
+        if wrong:
+            raise osc_exc.CommandError(
+                f'{wrong} of {len(parsed_args.tasks)} were not cancelled.')
 
 
 class UndoTask(tasks.Start):

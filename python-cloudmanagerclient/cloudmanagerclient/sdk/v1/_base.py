@@ -11,6 +11,7 @@ from openstack import exceptions
 from openstack import resource
 import requests
 
+from cloudmanagerclient.sdk import exceptions as errors
 from cloudmanagerclient.sdk import filters
 
 #: Parameters of lists that are no filters.
@@ -48,7 +49,7 @@ class Resource(resource.Resource):
         :param session: a proxy
         :param name_or_id: an id, or a name in full
         :param ignore_missing: whether to return ``None`` when there is none
-        :raises openstack.exceptions.NotFoundException: there is none
+        :raises cloudmanagerclient.sdk.exceptions.NoSuchObject: there is none
         :raises openstack.exceptions.DuplicateResource: several have the name
         """
         text = str(name_or_id)
@@ -67,8 +68,7 @@ class Resource(resource.Resource):
             return found[0]
         if ignore_missing:
             return None
-        raise exceptions.NotFoundException(
-            f'There is no {cls.resource_key} {text}.')
+        raise errors.NoSuchObject(cls.resource_key or '', text)
 
 
 def id_of(value: Any) -> Any:
