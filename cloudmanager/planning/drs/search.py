@@ -7,15 +7,11 @@ the move that lowers the spread of the loads most. Where no single move
 helps, two servers change places. A server is moved once at most.
 """
 
-import collections.abc
 import heapq
 import math
 
-from cloudmanager.planning.drs import fit
 from cloudmanager.planning.drs import load
-from cloudmanager.planning.drs import movable
 from cloudmanager.planning.drs import picture
-from cloudmanager.planning.drs import settings as drs_settings
 from cloudmanager.planning.drs import swaps
 
 #: Of the hosts that may take a server so many are weighed, the coldest ones.
@@ -27,26 +23,16 @@ _ROUNDING = 1e-12
 class Search(picture.Picture):
     """Chooses moves, single ones first."""
 
-    def __init__(
-        self,
-        room: fit.Fit,
-        loads: load.Loads,
-        ways: movable.Ways,
-        settings: drs_settings.Settings = drs_settings.DEFAULT,
-        earlier: collections.abc.Sequence[picture.Earlier] = (),
-    ) -> None:
-        super().__init__(room, loads, ways, settings, earlier)
-        self._swaps = swaps.Swaps(self)
+    def run(self) -> None:
+        """Choose moves until all is balanced or nothing helps any more."""
+        exchange = swaps.Swaps(self)
         #: Hosts by the most that a move off them can bring, the best first.
         self._queue: list[tuple[float, str]] = []
         self._queued_at = 0
-
-    def run(self) -> None:
-        """Choose moves until all is balanced or nothing helps any more."""
         while not self.balanced and not self.full:
             if self.weigh():
                 self._fill()
-            if not self._move_one() and not self._swaps.take_one():
+            if not self._move_one() and not exchange.take_one():
                 return
 
     def _fill(self) -> None:
