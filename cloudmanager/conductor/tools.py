@@ -12,6 +12,7 @@ from cloudmanager.clients import protocols
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
+from cloudmanager.conductor.checked_plans import CheckedPlans
 from cloudmanager.conductor.engine.run import Run
 from cloudmanager.db.models import Row
 from cloudmanager.power import confirm
@@ -98,6 +99,7 @@ class Tools:
     :ivar in_project: returns clients in a project; raises ProjectClosed
     :ivar project_budgets: returns how often the servers of projects may be
         moved in a day, by project
+    :ivar checked_plans: what requests were checked with a moment ago
     """
 
     power: Power
@@ -110,3 +112,5 @@ class Tools:
     glance: protocols.Glance = _NONE
     in_project: Callable[[str], ProjectClients] = _NONE
     project_budgets: Callable[[], Mapping[str, int]] = dict
+    checked_plans: CheckedPlans = dataclasses.field(
+        default_factory=CheckedPlans)

@@ -3,7 +3,7 @@
 """Drain a host beside a bare script that fires the same live migrations.
 
 Run it in an environment that has CloudManager and its test requirements; it
-starts tools/minicloud if need be. Target: at most 1.15 times the bare
+starts tools/minicloud if need be. Target: at most 1.05 times the bare
 script.
 """
 

@@ -41,6 +41,7 @@ def _drain(context: RequestContext, tools: Tools, action: str, host: str,
     :raises TaskConflict: one of its volumes is being mirrored or moved; not
         raised for a dry run
     """
+    premises = plans.premises(tools, host, params)
     plan = plans.make_plan(tools, action, host, params)
     if params.get('dry_run'):
         plan = forecast.of_plan(tools, plan, params.get('force') is True)
@@ -53,6 +54,7 @@ def _drain(context: RequestContext, tools: Tools, action: str, host: str,
         return {'plan': plan.to_dict()}
     volume_checks.check_no_volume_work(context, host)
     plans.check_places(plan, host, params)
+    tools.checked_plans.keep(host, premises, plan)
     return {}
 
 

@@ -44,8 +44,7 @@ class EarlyPlan:
         self._begun_at = clock.monotonic()
         self._since = clock.utcnow() - migrations.CLOCK_SKEW
         pool = futures.ThreadPoolExecutor(1, thread_name_prefix='plan')
-        self._plan = pool.submit(plans.make_plan, tools, action, host, params,
-                                 task_id)
+        self._plan = pool.submit(_make, tools, action, host, params, task_id)
         pool.shutdown(wait=False)
 
     def take(self, tools: Tools, host: str) -> planning_plan.Plan | None:
@@ -75,3 +74,13 @@ class EarlyPlan:
         except exception.CloudManagerException as exc:
             LOG.info('It has to be planned again: %s', exc)
             return None
+
+
+def _make(tools: Tools, action: str, host: str, params: JsonObject,
+          task_id: str | None) -> planning_plan.Plan:
+    """Make a plan, unless the request of the task was checked just now."""
+    kept = None
+    if action != 'evacuate':
+        kept = tools.checked_plans.take(
+            host, plans.premises(tools, host, params, task_id))
+    return kept or plans.make_plan(tools, action, host, params, task_id)

@@ -164,12 +164,46 @@ def make_plan(tools: Tools, action: str, host: str, params: JsonObject,
     cloud = (load_cloud(tools, [host]) if dead
              else load_beside(tools, [host], task_id))
     try:
-        return make(cloud, host, plan_options(
-            params, avoid_hosts=params.get('avoid_hosts', ()),
-            cannot_fence=cannot_fence(tools, [host]), **more))
+        return make(cloud, host, _options_of(tools, host, params, **more))
     except model.UnknownHost:
         # It has a service, but no hypervisor.
         raise exception.HostNotFound(host=host) from None
+
+
+@dataclasses.dataclass(frozen=True)
+class Premises:
+    """What a plan to empty a host that is up rests on, besides the cloud.
+
+    :ivar flags: the options of the planner
+    :ivar drains: ids of the tasks that it makes room for
+    :ivar hosts: names of hosts that are reserved or that tasks work on
+    """
+
+    flags: options.Options
+    drains: tuple[str, ...]
+    hosts: frozenset[str]
+
+
+def premises(tools: Tools, host: str, params: JsonObject,
+             task_id: str | None = None) -> Premises:
+    """Read what a plan made by ``make_plan`` would rest on now.
+
+    :param tools: ``cloudmanager.conductor.tools.Tools``
+    :param task_id: of the task that plans, if there is one yet
+    """
+    context = cm_context.admin_context()
+    in_work = db_tasks.hosts_in_work(context, clock.utcnow())
+    return Premises(
+        _options_of(tools, host, params),
+        tuple(row['id'] for row in db_tasks.drains(context, task_id)
+              if row['host'] != host),
+        frozenset(db_nodes.reserved_hosts(context)).union(in_work) - {host})
+
+
+def _options_of(tools: Tools, host: str, params: JsonObject,
+                **more: object) -> options.Options:
+    return plan_options(params, avoid_hosts=params.get('avoid_hosts', ()),
+                        cannot_fence=cannot_fence(tools, [host]), **more)
 
 
 def stay_for_data(

@@ -4,10 +4,12 @@
 import fixtures
 
 from cloudmanager.common import exception
+from cloudmanager.conductor.hosts import checks
 from cloudmanager.conductor.moves import early_plan
 from cloudmanager.conductor.moves import plans
 from cloudmanager.conductor.records.hosts import Proof
 from cloudmanager.conductor.steps import hosts as steps
+from cloudmanager.db import nodes as db_nodes
 from cloudmanager.tests.unit.conductor import fakes_case
 
 
@@ -128,3 +130,49 @@ class DrainTestCase(fakes_case.ConductorCase):
         """Nova was away for a while when the host was to be disabled."""
         self.assertEqual(2, self.disable_and_plan(
             lambda: self.clock.sleep(31)))
+
+
+class CheckedPlanTestCase(DrainTestCase):
+    """The request was checked a moment ago, by this conductor.
+
+    All that holds of a plan made while a host is disabled holds of it, too.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.check()
+
+    def check(self, **params):
+        checks.shutdown(self.context, self.tools, 'src',
+                        {**self.run_of().params, **params})
+
+    def test_taken_once(self):
+        self.disable_and_plan()
+        self.assertEqual(2, self.disable_and_plan())
+
+    def test_long_ago(self):
+        """The task had to wait, for another one of its host."""
+        self.clock.sleep(6)
+        self.assertEqual(2, self.disable_and_plan())
+
+    def test_other_flags(self):
+        self.check(avoid_hosts=['dst1'])
+        self.assertEqual(3, self.disable_and_plan())
+
+    def test_dry_run(self):
+        """Its plan is an answer, and nothing that a task may rely on."""
+        self.disable_and_plan()
+        self.check(dry_run=True)
+        self.assertEqual(3, self.disable_and_plan())
+
+    def test_another_host_is_emptied(self):
+        """What was checked at the same time may be a destination here."""
+        own = self.task_id, self.token
+        self.create(host='dst1')
+        self.task_id, self.token = own
+        self.assertEqual(2, self.disable_and_plan())
+
+    def test_a_host_was_reserved(self):
+        db_nodes.create_node(self.context, {'name': 'dst1',
+                                            'is_reserved': True})
+        self.assertEqual(2, self.disable_and_plan())
