@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hosts of a real OpenStack are emptied and switched off over IPMI."""
 
+import datetime
+
 from cloudmanager.tests.integration import base
 from cloudmanager.tests.integration import cloud
 
@@ -59,6 +61,47 @@ class ShutdownCase(base.IntegrationCase):
         self.assertEqual(
             {item['id']: item['destination'] for item in plan['servers']},
             {item['id']: item['destination'] for item in task['items']})
+
+    def test_budget_that_is_used_up(self):
+        """A dry run tells of it and until when, as the real one meets it.
+
+        The move that counts is one that somebody asked Nova for.
+        """
+        tired, = self.cloud.boot('cmp2', 1,
+                                 meta={'max_moves_per_day': '1'})
+        self.cloud.nova.servers.live_migrate(tired, 'cmp1', 'auto')
+        cloud.wait(lambda: [move.status for move in self.cloud.migrations(
+            tired)] == ['completed'], 60, 'the server is on cmp1')
+        fresh, = self.cloud.boot('cmp1', 1,
+                                 meta={'max_moves_per_day': '1'})
+
+        def plan(**flags):
+            answer = self.client.call(
+                'POST', '/v1/hosts/cmp1/actions/shutdown',
+                {'dry_run': True, **flags})['plan']
+            return answer['feasible'], self.items(
+                {'items': answer['servers']})
+
+        feasible, servers = plan()
+        self.assertFalse(feasible)
+        spent, = servers[tired]['blockers']
+        self.assertEqual('budget-spent', spent['code'])
+        moved, = self.cloud.migrations(tired)
+        until = (datetime.datetime.fromisoformat(moved.updated_at)
+                 + datetime.timedelta(days=1))
+        told = datetime.datetime.fromisoformat(spent['until'])
+        self.assertEqual(until, told.replace(tzinfo=None))
+        self.assertEqual([], servers[fresh]['blockers'])
+        feasible, servers = plan(force=True)
+        self.assertTrue(feasible)
+        self.assertIn('budget-spent', [
+            warning['code'] for warning in servers[tired]['warnings']])
+
+        items = self.items(self.finish(self.shutdown('cmp1'), 'FAILURE'))
+        self.assertEqual('DONE', items[fresh]['state'])
+        self.assertEqual('FAILED', items[tired]['state'])
+        self.assertEqual([tired], self.cloud.servers_on('cmp1'))
+        self.assertEqual('Chassis Power is on', self.ipmitool(self.bmc))
 
     def mixed(self):
         """Boot a server of each kind; return their ids by kind (DR4)."""
