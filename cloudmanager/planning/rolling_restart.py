@@ -123,15 +123,19 @@ class RollingRestart:
 
     :ivar blocked: hosts that cannot be emptied
     :ivar left: hosts that are not begun because too many are blocked
+    :ivar and_back: servers are moved back to their host after its restart
+    :ivar away: ids of servers that are not, all the same
     """
 
     waves: tuple[Wave, ...]
     blocked: tuple[NextHost, ...]
     left: tuple[str, ...]
+    and_back: bool = False
+    away: frozenset[str] = frozenset()
 
     @property
     def moves(self) -> collections.Counter[str]:
-        """How often each server moves."""
+        """How often each server is moved off a host."""
         return collections.Counter(
             server for wave in self.waves
             for server in wave.plan.destinations)
@@ -139,6 +143,8 @@ class RollingRestart:
     def to_dict(self) -> dict[str, object]:
         """JSON-safe form, the answer to a dry run."""
         moves = self.moves
+        returned = (sorted(moves.keys() - self.away) if self.and_back
+                    else [])
         return {
             'action': 'restart',
             'hosts': [host for wave in self.waves for host in wave.hosts],
@@ -151,14 +157,16 @@ class RollingRestart:
                          'plan': choice.plan.to_dict()}
                         for choice in self.blocked],
             'left': list(self.left),
-            'moves': moves.total(),
+            'moves': moves.total() + len(returned),
+            'returned': returned,
             'moved_again': sorted(server for server, count in moves.items()
                                   if count > 1)}
 
 
 def simulate(cloud: model.Cloud, hosts: Iterable[str],
              flags: opts.Options = opts.DEFAULT, *, limit: int = 1,
-             max_failures: int = 0) -> RollingRestart:
+             max_failures: int = 0,
+             and_back: bool = False) -> RollingRestart:
     """Plan a whole rolling restart.
 
     The plan has waves of hosts. In reality the next host begins as soon as
@@ -166,6 +174,7 @@ def simulate(cloud: model.Cloud, hosts: Iterable[str],
 
     :param limit: how many hosts may be out of use at a time
     :param max_failures: how many hosts may fail before no more are begun
+    :param and_back: servers are moved back to their host after its restart
     :raises UnknownHost: if there is no host of exactly that name
     """
     pending = [cloud.host(name).name for name in dict.fromkeys(hosts)]
@@ -187,5 +196,7 @@ def simulate(cloud: model.Cloud, hosts: Iterable[str],
         made = drain.plan_drain(cloud, wave, dataclasses.replace(
             flags, avoid_hosts=set(pending)))
         waves.append(Wave(tuple(wave), made))
-        cloud = projection.apply(cloud, made)
-    return RollingRestart(tuple(waves), tuple(blocked), tuple(pending))
+        if not and_back:
+            cloud = projection.apply(cloud, made)
+    return RollingRestart(tuple(waves), tuple(blocked), tuple(pending),
+                          and_back)

@@ -236,15 +236,17 @@ def restart(context: RequestContext, tools: Tools, host: str | None,
 
 def _restart_plan(tools: Tools, cloud: model.Cloud, params: JsonObject,
                   flags: options.Options) -> JsonObject:
+    and_back = params.get('return_servers') is True
     found = rolling_restart.simulate(
         cloud, params['hosts'], flags, limit=unavailable.limits(params)[0],
-        max_failures=params.get('max_failures') or 0)
+        max_failures=params.get('max_failures') or 0, and_back=and_back)
     spent = forecast.Forecast(
         tools, (entry for wave in found.waves for entry in wave.plan.servers),
         params.get('force') is True)
     found = dataclasses.replace(found, waves=tuple(
-        dataclasses.replace(wave, plan=spent.mark(wave.plan))
+        dataclasses.replace(wave, plan=spent.mark(wave.plan, and_back))
         for wave in found.waves))
+    found = dataclasses.replace(found, away=frozenset(spent.away))
     return {**found.to_dict(),
             'out_of_use': rolling_restart.unavailable(cloud)}
 

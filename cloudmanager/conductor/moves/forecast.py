@@ -26,11 +26,13 @@ class Forecast:
 
     :param entries: the servers of all plans
     :param force: the moves are made all the same
+    :ivar away: ids of servers that could move back, but for a budget
     """
 
     def __init__(self, tools: Tools, entries: Iterable[planning_plan.Entry],
                  force: bool) -> None:
         moved = [entry for entry in entries if _is_moved(entry)]
+        self.away: set[str] = set()
         self._force = force
         self._now = clock.utcnow()
         self._most = move_budgets.of_projects(tools) if moved else {}
@@ -44,17 +46,51 @@ class Forecast:
         self._again: collections.Counter[str] = collections.Counter()
         self._planned: collections.Counter[str] = collections.Counter()
 
-    def mark(self, plan: planning_plan.Plan) -> planning_plan.Plan:
+    def mark(self, plan: planning_plan.Plan,
+             and_back: bool = False) -> planning_plan.Plan:
         """Return a plan that says which moves budgets stand against.
 
         Plans are to be given in the order in which they are carried out:
         moves of earlier ones count.
+
+        :param and_back: the servers are moved back before the next plan
         """
-        return dataclasses.replace(plan, servers=tuple(
-            self._mark(entry) if _is_moved(entry) else entry
-            for entry in plan.servers))
+        servers = [self._mark(entry) if _is_moved(entry) else entry
+                   for entry in plan.servers]
+        if and_back:
+            servers = [self._mark_way_back(entry)
+                       if entry.fits and entry.destination
+                       and _is_moved(entry) else entry for entry in servers]
+        return dataclasses.replace(plan, servers=tuple(servers))
 
     def _mark(self, entry: planning_plan.Entry) -> planning_plan.Entry:
+        why, until = self._spent(entry)
+        if not why or self._force:
+            self._count(entry)
+        if not why:
+            return entry
+        found = planning_plan.Blocker(
+            SPENT, f'{why} until {until}' if until else why, until=until)
+        if self._force:
+            return dataclasses.replace(
+                entry, warnings=(*entry.warnings, found))
+        return dataclasses.replace(
+            entry, fits=False, blockers=(*entry.blockers, found))
+
+    def _mark_way_back(self,
+                       entry: planning_plan.Entry) -> planning_plan.Entry:
+        why, until = self._spent(entry)
+        if not why or self._force:
+            self._count(entry)
+            return entry
+        self.away.add(entry.id)
+        found = planning_plan.Blocker(
+            SPENT, 'it does not come back after the restart: '
+                   + (f'{why} until {until}' if until else why), until=until)
+        return dataclasses.replace(entry, warnings=(*entry.warnings, found))
+
+    def _spent(self, entry: planning_plan.Entry) -> tuple[str, str]:
+        """Return which budget is used up and until when, or '' for each."""
         again = [self._now] * self._again[entry.id]
         lists = [(entry.per_day, [*times.get(entry.id, ()), *again])
                  for times in (self._servers, self._seen)]
@@ -64,20 +100,14 @@ class Forecast:
                       *[self._now] * self._planned[entry.project_id]]
         why = budgets.why_spent(entry.per_day, len(of_server),
                                 entry.project_id, most, len(of_project))
-        if not why or self._force:
-            self._again[entry.id] += 1
-            self._planned[entry.project_id] += 1
         if not why:
-            return entry
+            return '', ''
         until = budgets.spent_until([*lists, (most, of_project)])
-        told = clock.isoformat(until) or ''
-        found = planning_plan.Blocker(
-            SPENT, f'{why} until {told}' if told else why, until=told)
-        if self._force:
-            return dataclasses.replace(
-                entry, warnings=(*entry.warnings, found))
-        return dataclasses.replace(
-            entry, fits=False, blockers=(*entry.blockers, found))
+        return why, clock.isoformat(until) or ''
+
+    def _count(self, entry: planning_plan.Entry) -> None:
+        self._again[entry.id] += 1
+        self._planned[entry.project_id] += 1
 
 
 def of_plan(tools: Tools, plan: planning_plan.Plan,

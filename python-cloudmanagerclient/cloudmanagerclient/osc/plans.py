@@ -86,6 +86,8 @@ def _of_restart(plan: '_task.Plan') -> Iterator[str]:
         yield f'Blocked: {choice["host"]}'
     if plan.left:
         yield f'Not begun: {", ".join(plan.left)}'
+    if plan.returned:
+        yield f'{len(plan.returned)} servers are moved back afterwards.'
     if plan.moved_again:
         yield f'{len(plan.moved_again)} servers move more than once.'
     for name, why in (plan.out_of_use or {}).items():

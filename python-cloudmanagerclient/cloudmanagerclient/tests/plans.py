@@ -35,7 +35,7 @@ RESTART: dict[str, Any] = {
     'action': 'restart', 'hosts': ['cmp1', 'cmp2'], 'feasible': False,
     'waves': [{'hosts': ['cmp1'], 'plan': EMPTY}],
     'blocked': [{'host': 'cmp3', 'plan': SHUTDOWN}], 'left': ['cmp4'],
-    'moves': 1, 'moved_again': ['id-of-web1'],
+    'moves': 1, 'returned': ['id-of-web1'], 'moved_again': ['id-of-web1'],
     'out_of_use': {'cmp5': 'it is disabled'}}
 
 

@@ -128,6 +128,23 @@ class ManagerTestCase(fakes_case.ConductorCase):
                           force=True)['plan']
         self.assertTrue(plan['feasible'])
 
+    def test_dry_run_budget_and_way_back(self):
+        """Who may move but once does not come back, which is told."""
+        self.add_power()
+        self.nova.add('vm1', metadata={'max_moves_per_day': '1'})
+        self.nova.add('vm2', metadata={'max_moves_per_day': '2'})
+        flags = {'hosts': ['src'], 'dry_run': True, 'return_servers': True}
+        plan = self.check('restart', None, **flags)['plan']
+        wave = plan['waves'][0]['plan']
+        self.assertEqual((True, {}), (plan['feasible'], self.spent(wave)))
+        until = clock.isoformat(clock.utcnow() + datetime.timedelta(days=1))
+        self.assertEqual({'vm1': until}, self.spent(wave, 'warnings'))
+        self.assertEqual((['vm2'], 3), (plan['returned'], plan['moves']))
+        plan = self.check('restart', None, force=True, **flags)['plan']
+        self.assertEqual(['vm1', 'vm2'], plan['returned'])
+        self.assertEqual({}, self.spent(plan['waves'][0]['plan'],
+                                        'warnings'))
+
     def test_dry_run_of_a_host_that_cannot_be_fenced(self):
         """A plan is only a plan."""
         self.nova.add('vm1')

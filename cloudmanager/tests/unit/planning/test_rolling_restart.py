@@ -154,8 +154,21 @@ class SimulateTestCase(base.TestCase):
             {'action': 'restart', 'hosts': ['h0'], 'feasible': True,
              'waves': [{'hosts': ['h0'],
                         'plan': found.waves[0].plan.to_dict()}],
-             'blocked': [], 'left': [], 'moves': 1, 'moved_again': []},
+             'blocked': [], 'left': [], 'moves': 1, 'returned': [],
+             'moved_again': []},
             found.to_dict())
+
+    def test_servers_come_back(self):
+        """No wave finds servers of an earlier one on its hosts."""
+        hosts = ['h0', 'h1', 'h2']
+        found = rolling_restart.simulate(even(3, 2), hosts, and_back=True)
+        self.assertEqual([2, 2, 2], [
+            len(wave.plan.servers) for wave in found.waves])
+        answer = found.to_dict()
+        self.assertEqual((12, []), (answer['moves'], answer['moved_again']))
+        self.assertEqual(sorted(server for wave in found.waves
+                                for server in wave.plan.destinations),
+                         answer['returned'])
 
     def test_skips_a_blocked_one(self):
         found = self.blocked(max_failures=1)

@@ -79,7 +79,9 @@ class Plan(_base.Resource):
     left: list[str] = resource.Body('left')
     #: Number of moves of a restart.
     moves: int | None = resource.Body('moves', type=int)
-    #: Ids of servers that move more than once.
+    #: Ids of servers that are moved back after a restart.
+    returned: list[str] = resource.Body('returned')
+    #: Ids of servers that are moved away more than once.
     moved_again: list[str] = resource.Body('moved_again')
     #: Other hosts that take no servers now, and why.
     out_of_use: dict[str, str] = resource.Body('out_of_use')
