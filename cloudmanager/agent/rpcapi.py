@@ -22,6 +22,7 @@ from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.common import rpc
 from cloudmanager.common import signing
+from cloudmanager.common import texts
 from cloudmanager.common.context import RequestContext
 
 CONF = cfg.CONF
@@ -29,6 +30,13 @@ LOG = logging.getLogger(__name__)
 TOPIC = 'cloudmanager-agent'
 RPC_API_VERSION = '1.0'
 Json = signing.Json
+#: The errors that operations of agents raise.
+_ERRORS = (exception.AgentOperationUnknown, exception.CommandFailed,
+           exception.Conflict, exception.Invalid, exception.LocksHeld,
+           exception.LogicalVolumeNotFound, exception.LogicalVolumeState,
+           exception.Misconfigured, exception.NotFound,
+           exception.Unavailable, exception.VolumeGroupNotFound)
+_MAX_TEXT = 4000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +113,7 @@ class AgentAPI:
                                       answer_to=request['nonce'])
         except signing.Refused as exc:
             raise unreachable(contact, _why_refused(answer, exc)) from exc
-        return _result(message.body)
+        return _result(host, message.body)
 
     def tell(self, context: RequestContext, host: str, operation: str,
              arguments: dict[str, Json]) -> None:
@@ -195,21 +203,39 @@ def _why_refused(answer: Any, refused: signing.Refused) -> str:
     if said == signing.Refusal.OLD:
         return ('it seems to find requests too old: compare the clocks of '
                 'both machines')
-    if said in set(map(str, signing.Refusal)):
+    if isinstance(said, str) and said in set(map(str, signing.Refusal)):
         return f'it seems to refuse requests: {said}; enrol it again'
     return f'its answer is refused: {refused.refusal}'
 
 
-def _result(body: Json) -> Json:
+def _result(host: str, body: Json) -> Json:
     """Return what an operation returned.
 
     :raises CloudManagerException: the error of the operation
+    :raises Unavailable: the answer is neither a result nor an error
     """
-    error = body.get('error')
-    if error is None:
-        return body['result']
-    kind = getattr(exception, error['class'], None)
-    if (isinstance(kind, type)
-            and issubclass(kind, exception.CloudManagerException)):
-        raise kind(error['text'], **error['arguments'])
-    raise exception.Unavailable(reason=error['text'])
+    if isinstance(body, dict):
+        error, result = body.get('error'), body.get('result')
+        if error is None and isinstance(result, (dict, list)):
+            return result
+        if isinstance(error, dict) and isinstance(error.get('text'), str):
+            raise _error(error)
+    raise exception.Unavailable(
+        reason=f'The agent on host {host} did not answer as agents do.')
+
+
+def _error(told: dict[str, Json]) -> exception.CloudManagerException:
+    """Return the error that an agent has told of.
+
+    An agent must not have a conductor act on errors that only the conductor
+    itself can find, such as the loss of a task.
+    """
+    text = texts.printable(told['text'], _MAX_TEXT).strip()
+    kind = next((kind for kind in _ERRORS
+                 if kind.__name__ == told.get('class')),
+                exception.Unavailable)
+    values = told.get('arguments')
+    return kind(text or 'The agent tells no reason.', **{
+        name: value for name, value in values.items()
+        if name not in ('self', 'message')}
+        if isinstance(values, dict) else {})

@@ -157,7 +157,11 @@ def sign(key: Key, kind: Kind, sender: str, recipient: str, body: Json, *,
 
 
 def _parsed(body: str) -> Json:
-    """Return the value of a body."""
+    """Return the value of a body.
+
+    :raises ValueError: it is no JSON
+    :raises RecursionError: it has too many levels
+    """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -173,6 +177,8 @@ def _well_formed(envelope: object) -> bool:
     return (envelope.get('version') == VERSION
             and type(envelope.get('time')) is float
             and isinstance(envelope.get('body'), str)
+            # As ``sign`` makes it; other text may have no bytes to sign.
+            and envelope['body'].isascii()
             and len(envelope['body']) <= MAX_BODY
             and all(isinstance(envelope.get(word), str)
                     and len(envelope[word]) <= _MAX_WORD
@@ -238,7 +244,8 @@ class Nonces:
         if self._path is None:
             return
         with self._path.open('a', encoding='ascii') as stream:
-            stream.write(f'{nonce} {self._until[nonce]}\n')
+            # On a full disk the last line may have been written in part.
+            stream.write(f'\n{nonce} {self._until[nonce]}\n')
             stream.flush()
             os.fsync(stream.fileno())
 
@@ -315,5 +322,10 @@ class Verifier:
             raise self._refusals.add(
                 Refusal.REDELIVERED if redelivered else Refusal.REPLAYED,
                 sender)
+        try:
+            body = _parsed(envelope['body'])
+        except (ValueError, RecursionError):
+            # Whoever has a key can sign anything.
+            raise self._refusals.add(Refusal.MALFORMED, sender) from None
         return Message(sender, envelope['key_id'], envelope['time'],
-                       envelope['nonce'], _parsed(envelope['body']))
+                       envelope['nonce'], body)

@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import enum
 
+from oslo_config import cfg
 from oslo_log import log as logging
 import sqlalchemy as sa
 
@@ -19,6 +20,7 @@ from cloudmanager.db import models
 from cloudmanager.db import query as db_query
 from cloudmanager.db import table
 
+CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 _AGENT = models.Agent
 #: Columns that a report updates if their values have changed.
@@ -150,12 +152,21 @@ _NEWS = (sa.update(_AGENT).where(_AGENT.id == sa.bindparam('of_agent'))
 _INSERT_SAMPLE = sa.insert(_SAMPLE)
 
 
-def _outcome(report: Report, last: sa.RowMapping | None) -> Outcome:
+def _outcome(report: Report, last: sa.RowMapping | None,
+             newest: float) -> Outcome:
+    """Return what becomes of a report.
+
+    :param newest: when a report may have been made at most, in seconds since
+        1970
+    """
     if last is None or report.key_id not in (last['key_id'],
                                              last['next_key_id']):
         return Outcome.UNKNOWN
     reported_at = last['reported_at']
-    if reported_at is None or reported_at < report.sent_at:
+    # What was made later was made while the clocks were wrong; whatever
+    # follows would be older.
+    if (reported_at is None or reported_at < report.sent_at
+            or reported_at > newest):
         return Outcome.KEPT
     return (Outcome.REPEATED if reported_at == report.sent_at
             else Outcome.LATE)
@@ -198,7 +209,8 @@ def record(context: api.Context,
     connection = context.session.connection()
     last = {row['id']: row for row in connection.execute(_LAST, {
         'agents': [report.agent_id for report in reports]}).mappings()}
-    outcomes = [_outcome(report, last.get(report.agent_id))
+    newest = clock.timestamp() + CONF.agent.message_window
+    outcomes = [_outcome(report, last.get(report.agent_id), newest)
                 for report in reports]
     kept = [report for report, outcome in zip(reports, outcomes, strict=True)
             if outcome is Outcome.KEPT]

@@ -13,6 +13,10 @@ from cloudmanager.db import table
 
 _SETTINGS = models.NodeSettings
 _COLUMNS = sa.select(_SETTINGS.generation, _SETTINGS.settings)
+# The desired state that the agent of a node has.
+_REPORTED = (sa.select(models.Agent.generation)
+             .join(models.Node, models.Node.name == models.Agent.host)
+             .where(models.Node.id == sa.bindparam('node')))
 
 
 def nothing() -> models.Row:
@@ -61,8 +65,12 @@ def change(context: api.Context, node_id: int,
     settings = {**old['settings'], **changes}
     if before is not None and settings == old['settings']:
         return old
-    values = {'generation': old['generation'] + 1, 'settings': settings,
-              'updated_at': clock.utcnow()}
+    # The agent may have a later one than we: from an earlier node of this
+    # name, or from before the database was restored from a backup.
+    reported = context.session.execute(
+        _REPORTED, {'node': node_id}).scalars().first() or 0
+    values = {'generation': max(old['generation'], reported) + 1,
+              'settings': settings, 'updated_at': clock.utcnow()}
     if before is None:
         context.session.execute(sa.insert(_SETTINGS).values(
             node_id=node_id, **values))

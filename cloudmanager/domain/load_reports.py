@@ -8,6 +8,8 @@ read is ``None``, and a reason is given.
 from collections.abc import Mapping
 import re
 
+from cloudmanager.common import texts
+
 CPUS, MEMORY_MB, DISK_GB = 'cpus', 'memory_mb', 'disk_gb'
 CPU_PRESSURE, MEMORY_PRESSURE, IO_PRESSURE = (
     'cpu_pressure', 'memory_pressure', 'io_pressure')
@@ -88,5 +90,5 @@ def check(found: object) -> tuple[Values, dict[str, Values],
             kept[key] = {name: one for name, one in values.items()
                          if one is not None}
     return host, kept, {
-        name: str(reasons[name])[:_MAX_REASON]
+        name: texts.printable(str(reasons[name]), _MAX_REASON)
         for name in (*HOST, 'guests') if name in reasons}

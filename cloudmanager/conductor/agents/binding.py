@@ -12,6 +12,7 @@ from cloudmanager.clients import nova_records
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
+from cloudmanager.conductor.agents import answers
 from cloudmanager.conductor.agents import checks
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.tools import Tools
@@ -139,9 +140,11 @@ def _plan(context: RequestContext, tools: Tools, nodes: list[Bound],
     """
     plans = {}
     for found in nodes:
-        steps = tools.agents.call(
-            context, checks.host_of(found.node), 'modes.plan',
-            {'settings': {node_modes.CONTROLLER: wanted}})
+        host = checks.host_of(found.node)
+        steps = answers.lists(host, tools.agents.call(
+            context, host, 'modes.plan',
+            {'settings': {node_modes.CONTROLLER: wanted}}),
+            (node_modes.CONTROLLER,))
         plans[found.name] = steps[node_modes.CONTROLLER]
     return {'params': {'node_ids': [found.node['id'] for found in nodes]},
             'plan': {'controller': wanted, 'hosts': plans}}

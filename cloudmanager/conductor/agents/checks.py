@@ -13,6 +13,7 @@ from typing import Any
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
+from cloudmanager.conductor.agents import answers
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.tools import Tools
@@ -93,8 +94,8 @@ def set_mode(context: RequestContext, tools: Tools, node_id: int,
     host = host_of(node)
     changes = node_modes.check(params['changes'])
     # First the agent, so that one that is away is told of as that.
-    plan = tools.agents.call(context, host, 'modes.plan',
-                             {'settings': changes})
+    plan = answers.lists(host, tools.agents.call(
+        context, host, 'modes.plan', {'settings': changes}))
     check_dcc(context, node, changes)
     if changes.get(node_modes.SSH) is False and not params.get('force'):
         _check_last_way(context, node)
@@ -145,10 +146,11 @@ def update_system(context: RequestContext, tools: Tools, node_id: int,
     """
     node = db_nodes.get_columns(context, node_id)
     host = host_of(node)
-    plan = tools.agents.call(context, host, 'packages.plan', {})
+    plan = answers.lists(host, tools.agents.call(
+        context, host, 'packages.plan', {}), ('commands', 'packages'))
     if not params.get('force'):
         check_unused(context, tools, node)
-    return {'plan': {'host': host, **plan,
+    return {'plan': {**plan, 'host': host,
                      'steps': [f'run: {words}'
                                for words in plan['commands']]}}
 
@@ -162,7 +164,8 @@ def attach_targets(context: RequestContext, tools: Tools, node_id: int,
     node = db_nodes.get_columns(context, node_id)
     host = host_of(node)
     # First the agent, so that one that is away is told of as that.
-    plan = tools.agents.call(context, host, 'nas.plan', dict(params))
+    plan = answers.lists(host, tools.agents.call(
+        context, host, 'nas.plan', dict(params)))
     if params.get('vendor') is not None:
         check_components(context, node, 'name vendor and product')
-    return {'plan': {'host': host, **plan}}
+    return {'plan': {**plan, 'host': host}}

@@ -4,6 +4,7 @@
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
+from cloudmanager.conductor.agents import answers
 from cloudmanager.conductor.agents import checks
 from cloudmanager.conductor.tools import Agents
 from cloudmanager.db import node_addresses
@@ -21,21 +22,28 @@ def discover(context: RequestContext, agents: Agents, node_id: int,
         raise exception.Conflict(
             reason=f'Storage {storage["name"] or storage_id} has no IP '
                    'address.')
-    found = agents.call(context, host, 'nas.discover',
-                        {'portals': portals})
+    found = answers.objects(host, agents.call(
+        context, host, 'nas.discover', {'portals': portals}),
+        ('targets', 'errors'))
     warnings = [f'{portal}: {why}'
                 for portal, why in sorted(found['errors'].items())]
     if len(warnings) == len(portals):
         raise exception.Unavailable(
             reason=f'The storage does not answer. {" ".join(warnings)}')
-    return {'targets': found['targets'], 'warnings': warnings}
+    return {'targets': answers.lists(host, found['targets']),
+            'warnings': warnings}
 
 
 def attached(context: RequestContext, agents: Agents,
              host: str) -> dict[str, list[str]]:
     """Return the targets that are attached on a host; see rpcapi."""
-    portals = agents.call(context, host, 'nas.sessions', {})['targets']
-    addresses = {portal: iscsi.portal(portal).host for portal in portals}
+    answer = answers.objects(host, agents.call(
+        context, host, 'nas.sessions', {}), ('targets',))
+    portals = answers.lists(host, answer['targets'])
+    try:
+        addresses = {portal: iscsi.portal(portal).host for portal in portals}
+    except ValueError as exc:
+        raise answers.malformed(host) from exc
     names = node_addresses.names(context, list(addresses.values()))
     found: dict[str, set[str]] = {}
     for portal, address in addresses.items():

@@ -27,12 +27,11 @@ from cloudmanager.conductor.tools import Agents
 from cloudmanager.db import agents as db_agents
 from cloudmanager.db import node_settings as db_settings
 from cloudmanager.db.models import Row
+from cloudmanager.domain import agent_reports
 from cloudmanager.domain import load_reports
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-_TEXTS = {'version': 64, 'interface': 16}
-_OBJECTS = ('operations', 'capabilities', 'modes', 'refused')
 _MAX_TIME = 32
 # Seconds that a sample may be early and still be stored, since the threads of
 # agents are not punctual.
@@ -48,36 +47,6 @@ _REFUSALS = {db_agents.Outcome.REPEATED: signing.Refusal.REPLAYED,
              db_agents.Outcome.UNKNOWN: signing.Refusal.UNKNOWN_KEY}
 
 
-def _columns(body: JsonObject) -> Row | None:
-    """Return the values of a report for the columns of an agent.
-
-    :returns: ``None`` if it is not a valid report
-    """
-    found: Row = {}
-    for name, most in _TEXTS.items():
-        value = body.get(name)
-        if not isinstance(value, str):
-            return None
-        found[name] = value[:most]
-    for name in _OBJECTS:
-        if not isinstance(body.get(name), dict):
-            return None
-        found[name] = body[name]
-    if type(body.get('generation')) is not int:
-        return None
-    # Agents of the first version report no facts.
-    facts = body.get('facts', {})
-    if not isinstance(facts, dict):
-        return None
-    guests = facts.get('guests')
-    return {**found, 'generation': body['generation'],
-            'capabilities': {**found['capabilities'],
-                             'types': body.get('types')},
-            'guests': guests if isinstance(guests, list) else None,
-            'facts': {name: value for name, value in facts.items()
-                      if name != 'guests'}}
-
-
 def _take_times(modes: Row) -> str | None:
     """Remove from modes the times at which they were checked.
 
@@ -86,9 +55,8 @@ def _take_times(modes: Row) -> str | None:
 
     :returns: the earliest time
     """
-    times = [mode.pop('checked_at', None) for mode in modes.values()
-             if isinstance(mode, dict)]
-    return min((time[:_MAX_TIME] for time in times if isinstance(time, str)),
+    times = [mode.pop('checked_at', None) for mode in modes.values()]
+    return min((time[:_MAX_TIME] for time in times if time is not None),
                default=None)
 
 
@@ -191,8 +159,7 @@ class Reports:
 
         :raises Refused: it is not a valid report
         """
-        body = message.body if isinstance(message.body, dict) else {}
-        values = _columns(body)
+        values = agent_reports.check(message.body)
         if values is None:
             raise self._refusals.add(signing.Refusal.MALFORMED,
                                      message.sender)
@@ -285,7 +252,8 @@ class Reports:
         """
         load = _load(report.body)
         before = self._loads.get(report.sender)
-        if load is None or (before is not None and report.sent_at - before
+        # A clock that was set back makes the last one younger than this.
+        if load is None or (before is not None and 0 <= report.sent_at - before
                             < CONF.agent.load_interval * _EARLY):
             return None
         self._loads[report.sender] = report.sent_at

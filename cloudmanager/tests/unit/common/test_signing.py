@@ -64,6 +64,17 @@ class VerifyTestCase(SigningCase):
         body = {'far': float('inf'), 'name': 'broken \udc80 name'}
         self.assertEqual(body, self.believed(self.sign(body)).body)
 
+    def test_text_without_bytes(self):
+        """No code can be made of half a surrogate pair."""
+        self.refused({**self.sign(), 'body': '\udc80'}, Refusal.MALFORMED)
+
+    def test_signed_nonsense(self):
+        """Whoever has a key may sign what is no JSON."""
+        for body in ('{', '[' * 10 ** 5, '9' * 10 ** 5):
+            good = {**self.sign(), 'body': body}
+            self.refused({**good, 'code': signing._code(
+                self.key.secret, signing._fields(good))}, Refusal.MALFORMED)
+
     def test_any_change_is_seen(self):
         """Whatever field is changed, and also with those beside it."""
         good = self.sign()
@@ -167,6 +178,17 @@ class ReplayTestCase(SigningCase):
         path.write_bytes(path.read_bytes() + b'\nxy\xff')
         self.refused(good, Refusal.REPLAYED, self.make_verifier(path))
 
+    def test_full_disk(self):
+        """A message after one that was written in part is remembered."""
+        path = self.directory / 'nonces'
+        verifier = self.make_verifier(path)
+        self.believed(self.sign(), verifier)
+        with path.open('a') as stream:
+            stream.write('abc 17')
+        good = self.sign()
+        self.believed(good, verifier)
+        self.refused(good, Refusal.REPLAYED, self.make_verifier(path))
+
     def test_forgetting(self):
         """What is too old to be believed is not remembered either."""
         path = self.directory / 'nonces'
@@ -175,7 +197,7 @@ class ReplayTestCase(SigningCase):
         self.believed(good, verifier)
         with self.at(3 * WINDOW):
             self.believed(self.sign(), verifier)
-            self.assertEqual(1, len(path.read_text().splitlines()))
+            self.assertEqual(2, len(path.read_text().split()))
             self.refused(good, Refusal.OLD, verifier)
 
     def test_strangers_fill_nothing(self):

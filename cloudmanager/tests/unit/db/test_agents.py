@@ -215,6 +215,15 @@ class SettingsTestCase(base.DbTestCase):
         self.assertEqual(0, node_settings.get(self.context,
                                               self.node_id)['generation'])
 
+    def test_agent_has_a_later_one(self):
+        """From an earlier node of this name, or from before a restore."""
+        secrets.create_key()
+        key = signing.new_key()
+        agents.enrol(self.context, 'cmp1', key)
+        agent_reports.record(self.context, 'cmp1', key.id, 1.0, generation=7)
+        self.assertEqual(8, self.change(snmp=True)['generation'])
+        self.assertEqual(9, self.change(ssh=True)['generation'])
+
     def test_at_once(self):
         """No change is lost, and no two have the same generation."""
         modes = ('snmp', 'ssh', 'nodesafe', 'dcc')

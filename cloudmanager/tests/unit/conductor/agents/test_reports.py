@@ -11,6 +11,7 @@ from cloudmanager.db import agents
 from cloudmanager.db import load_samples
 from cloudmanager.domain import load_reports
 from cloudmanager.tests import base
+from cloudmanager.tests import clocks
 
 BODY = {'version': '1', 'interface': '1.0', 'operations': {},
         'capabilities': {}, 'modes': {}, 'refused': {}, 'types': []}
@@ -53,6 +54,58 @@ class ReportsTestCase(base.DbTestCase):
                                                     ['cmp1'])))
         # The second time, all of it had been stored.
         self.assertEqual(1, self.reports.refused['replayed'])
+
+    def test_hostile(self):
+        """Whoever has the key of an agent signs what he likes."""
+        given = [{name: value} for name, values in {
+            'version': (None, 7, ['x']), 'interface': (None, 7, {}),
+            'operations': (None, 'x', ['x'], {'x': 1}, {'x': {}}),
+            'capabilities': (None, 'x', ['x'], {'x': ['x']}, {'x': {}}),
+            'types': ('x', 7, {}, [7], [None]),
+            'refused': (None, 'x', ['x'], {'x': 'x'}, {'x': -1}),
+            'generation': (None, True, 1.5, -1, 2 ** 31, 2 ** 80),
+            'modes': (None, 'x', ['x'], *({'snmp': state} for state in (
+                'x', ['x'], 7, None, {'reason': 7}, {'checked_at': ['x']},
+                {'actual': ['x']}, {'actual': {'mode': {}}}))),
+            'facts': (None, 'x', ['x'], *({name: value} for name in (
+                'guests', 'storages') for value in (
+                    'x', ['x'], {'x': 1}, [{}], [{'id': {}}])),
+                {'reasons': ['x']}, {'reasons': {'guests': 7}}),
+        }.items() for value in values]
+        for number, more in enumerate(given, 1):
+            self.take(signing.sign(
+                self.keys['cmp1'], signing.Kind.REPORT, 'cmp1',
+                signing.CONTROL, {**BODY, 'generation': 1, **more}))
+            self.assertEqual(number, self.reports.refused['malformed'], more)
+        self.reports.store(self.context)
+        self.assertIsNone(self.generations()['cmp1'])
+
+    def test_texts(self):
+        """What a report tells can be printed and stored."""
+        bad = '\x1b[2J\nroot\x00 \udc80'
+        self.take(signing.sign(
+            self.keys['cmp1'], signing.Kind.REPORT, 'cmp1', signing.CONTROL,
+            {**BODY, 'version': bad, 'generation': 1, 'facts': {
+                'guests': [{'id': bad, 'name': bad, 'state': bad}],
+                'storages': [], 'reasons': {bad: bad}}}))
+        self.reports.store(self.context)
+        (found, _) = agents.list_agents(self.context)
+        good = ' [2J root   '
+        self.assertEqual(
+            (good, [{'id': good, 'name': good, 'state': 'unknown'}],
+             {'storages': [], 'reasons': {good: good}}),
+            (found['version'], found['guests'], found['facts']))
+
+    def test_clock_set_back(self):
+        """Clocks that were wrong for a while make nobody silent for long."""
+        with clocks.set_wrong(86400):
+            self.take(self.sign(1, load=LOAD))
+            self.reports.store(self.context)
+        self.take(self.sign(2, load=LOAD))
+        self.reports.store(self.context)
+        self.assertEqual({'cmp1': 2, 'cmp2': None}, self.generations())
+        self.assertEqual(2, len(load_samples.window(
+            self.context, ['cmp1'], 0, 1e12)['cmp1']))
 
     def failing(self, error, *, when):
         record = agents.record
