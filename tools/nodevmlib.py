@@ -62,6 +62,9 @@ exec python3 -I /inside.py
 
 #: The program that is spoken to.
 INSIDE = Path(__file__).with_name('nodevm_inside.py')
+#: What the kernel needs on processors with AMX, and what it becomes.
+REGISTERS = Path(__file__).with_name('nodevm_registers.c')
+_LIBRARY = 'registers.so'
 
 
 class MachineError(Exception):
@@ -70,8 +73,13 @@ class MachineError(Exception):
 
 def missing() -> list[str]:
     """Return the packages that are needed to make a machine, and lacking."""
-    return sorted({package for program, package in NEEDED.items()
+    needed = {**NEEDED, **({'gcc': 'gcc'} if _has_amx() else {})}
+    return sorted({package for program, package in needed.items()
                    if shutil.which(program, path=_path()) is None})
+
+
+def _has_amx() -> bool:
+    return ' amx_tile' in Path('/proc/cpuinfo').read_text('utf-8')
 
 
 def _path() -> str:
@@ -128,6 +136,10 @@ def build(directory: Path | None = None) -> Path:
                                    f'{", ".join(missing())}.')
             with tempfile.TemporaryDirectory(dir=base) as work:
                 _build(found, Path(work))
+        if _has_amx():
+            made = base / _LIBRARY
+            _run('gcc', '-O2', '-shared', '-fPIC', '-o', made, REGISTERS)
+            os.replace(made, found / _LIBRARY)
     return found
 
 
@@ -234,9 +246,7 @@ class Machine:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=log, start_new_session=True,
-                env={**os.environ, 'HOME': str(self._state),
-                     'TMPDIR': '/dev/shm' if os.path.isdir('/dev/shm')
-                     else tempfile.gettempdir()})
+                env=self._environment())
         self._buffer = b''
         if self._receive(BOOT_SECONDS) != {'ready': True}:
             raise MachineError(f'It did not come up: {self.log[-2000:]}')
@@ -244,6 +254,13 @@ class Machine:
             self._ask({'path': self._path}, 60)
         self._connect(ours)
         return time.monotonic() - began
+
+    def _environment(self) -> dict[str, str]:
+        library = self._directory / _LIBRARY
+        return {**os.environ, 'HOME': str(self._state),
+                'TMPDIR': '/dev/shm' if os.path.isdir('/dev/shm')
+                else tempfile.gettempdir(),
+                **({'LD_PRELOAD': str(library)} if library.exists() else {})}
 
     def _connect(self, line: socket.socket) -> None:
         """Let the machine reach what it shall reach, over a line."""
