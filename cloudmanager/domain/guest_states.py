@@ -5,3 +5,5 @@ RUNNING, PAUSED, SUSPENDED = 'running', 'paused', 'suspended'
 STOPPING, STOPPED = 'stopping', 'stopped'
 CRASHED, UNKNOWN = 'crashed', 'unknown'
 ALL = (RUNNING, PAUSED, SUSPENDED, STOPPING, STOPPED, CRASHED, UNKNOWN)
+#: Those in which no process of a guest has its disks open.
+ENDED = frozenset((STOPPED, CRASHED))

@@ -10,14 +10,12 @@ import re
 from cloudmanager.common.json_types import JsonObject
 from cloudmanager.domain import locks
 
-#: The commands of the two texts that ``shared_groups`` reads. They take no
-#: locks, so they work without lvmlockd, and without sanlock below it. Then
-#: ``--readonly`` alone fails.
-COMMANDS = (
-    ('vgs', '--readonly', '--nolocking', '--reportformat', 'json',
-     '--options', 'vg_name,vg_uuid,vg_lock_type,vg_lock_args'),
-    ('lvs', '--readonly', '--nolocking', '--reportformat', 'json', '--all',
-     '--options', 'vg_uuid,lv_name,lv_uuid,lv_lockargs'))
+#: The command whose text ``shared_groups`` reads. It takes no locks, so it
+#: works without lvmlockd, and without sanlock below it. Then ``--readonly``
+#: alone fails.
+COMMAND = ('lvs', '--readonly', '--nolocking', '--reportformat', 'json',
+           '--all', '--options', 'vg_name,vg_uuid,vg_lock_type,vg_lock_args,'
+           'lv_name,lv_uuid,lv_lockargs')
 #: Kinds of locks that LVM knows, of which ``SANLOCK`` is read here.
 SANLOCK = 'sanlock'
 #: Bytes of each lease, by default.
@@ -67,36 +65,35 @@ class Block:
         return int(text) if text.isdigit() else None
 
 
-def shared_groups(groups_text: str, volumes_text: str) -> list[SharedGroup]:
-    """Return the shared volume groups of two reports of LVM.
+def shared_groups(text: str) -> list[SharedGroup]:
+    """Return the shared volume groups of a report of LVM on volumes.
 
-    :raises ValueError: they are not what LVM writes
+    A group without any volume has no locks, and is left out.
+
+    :raises ValueError: it is not what LVM writes
     """
     try:
-        volumes = _rows(volumes_text, 'lv')
-        return [SharedGroup(
-            row['vg_name'], row['vg_uuid'], row['vg_lock_type'],
-            {volume['lv_uuid']: (volume['lv_name'].strip('[]'),
-                                 int(match[1]))
-             for volume in volumes if volume['vg_uuid'] == row['vg_uuid']
-             and (match := _OFFSET.fullmatch(volume['lv_lockargs']))},
-            row['vg_lock_args'],
-            next((volume['lv_uuid'] for volume in volumes
-                  if volume['vg_uuid'] == row['vg_uuid']
-                  # Without brackets where lvm.conf says so.
-                  and volume['lv_name'].strip('[]') == _LEASES), ''))
-            for row in _rows(groups_text, 'vg')
-            if row['vg_lock_type'] not in ('', 'none')]
-    except (TypeError, KeyError, AttributeError) as exc:
+        parts: dict[str, list[JsonObject]] = {}
+        for report in json.loads(text)['report']:
+            for row in report.get('lv', ()):
+                if row['vg_lock_type'] not in ('', 'none'):
+                    parts.setdefault(row['vg_uuid'], []).append(row)
+        return [_group(rows) for rows in parts.values()]
+    except (json.JSONDecodeError, TypeError, KeyError,
+            AttributeError) as exc:
         raise ValueError('this is no report of LVM') from exc
 
 
-def _rows(text: str, name: str) -> list[JsonObject]:
-    try:
-        reports = json.loads(text)['report']
-    except (json.JSONDecodeError, TypeError, KeyError) as exc:
-        raise ValueError('this is no report of LVM') from exc
-    return [row for report in reports for row in report.get(name, ())]
+def _group(rows: list[JsonObject]) -> SharedGroup:
+    # Parts have brackets around their names unless lvm.conf forbids it.
+    names = {row['lv_uuid']: row['lv_name'].strip('[]') for row in rows}
+    return SharedGroup(
+        rows[0]['vg_name'], rows[0]['vg_uuid'], rows[0]['vg_lock_type'],
+        {row['lv_uuid']: (names[row['lv_uuid']], int(match[1]))
+         for row in rows
+         if (match := _OFFSET.fullmatch(row['lv_lockargs']))},
+        rows[0]['vg_lock_args'],
+        next((key for key, name in names.items() if name == _LEASES), ''))
 
 
 def adopt_text(groups: Iterable[SharedGroup],

@@ -37,7 +37,10 @@ def command(program: str, fields: tuple[str, ...],
 
 #: What makes the three texts that ``groups`` reads.
 COMMANDS = (command('vgs', GROUP_FIELDS),
-            command('lvs', VOLUME_FIELDS, '--all', '--segments'),
+            # By the brackets parts are told from volumes; lvm.conf of the
+            # node may leave them out.
+            command('lvs', VOLUME_FIELDS, '--all', '--segments', '--config',
+                    'report{mark_hidden_devices=1}'),
             command('pvs', DEVICE_FIELDS))
 
 

@@ -30,6 +30,7 @@ SANLOCK = 'sanlock.service'
 WDMD = 'wdmd.service'
 _ADOPT_FILE = '/run/lvm/lvmlockd.adopt'
 _WORDS = re.compile(r'argv\[\]=(.+?) ;')
+_ADOPT = re.compile(r' (?:--adopt[ =]|-A ?)\d+')
 #: Seconds that lvmlockd is given to take over locks, and between two looks.
 _PATIENCE = 10.0
 _LEAVE_SECONDS = 60.0
@@ -50,7 +51,7 @@ def adopt() -> list[str]:
     :raises CommandFailed: lvmlockd cannot be started, or does not take them
     """
     groups = lock_state.groups()
-    wanted = _orphans(lock_state.read())
+    wanted = _orphans(lock_state.spaces(groups))
     if not wanted:
         return []
     for space in wanted:
@@ -81,25 +82,28 @@ def adopt() -> list[str]:
     return names
 
 
-def reset() -> bool:
+def reset() -> list[str] | None:
     """Stop the daemons of locks in order, start them, and join the groups.
 
     Nothing is done unless there is disorder. The leases are given back first,
     so that the watchdog does not reset the node.
 
-    :returns: whether they were started anew; the groups are not joined yet
+    :returns: the groups that are being joined; ``None`` when there was no
+        disorder
     :raises LocksHeld: something on the node may need the locks
     :raises CommandFailed: that is not known, or a daemon does not do it
     """
-    spaces = lock_state.read()
-    if not any(space.disorder for space in spaces):
-        return False
     groups = lock_state.groups()
+    spaces = lock_state.spaces(groups)
+    if not any(space.disorder for space in spaces):
+        return None
     _check_unused(groups)
     LOG.warning('The daemons of locks are started anew: %s.', '; '.join(
         sorted({space.disorder for space in spaces if space.disorder})))
+    joined = lock_state.joined()
+    to_join = _joined(spaces, joined)
     for space in spaces:
-        if space.own_id is None and lock_state.joined():
+        if space.own_id is None and joined:
             commands.run('lvmlockctl', '--drop', space.group, codes=None)
     # Asked to end, it would wait for sanlock to leave, which waits for
     # somebody to take over what was left. Killed, it changes nothing.
@@ -113,13 +117,26 @@ def reset() -> bool:
         if not adopt():
             commands.run('systemctl', 'start', '--', LVMLOCKD)
         raise
-    _start_anew(spaces, groups)
-    return True
+    _start_anew(spaces, to_join)
+    return to_join
 
 
-def _start_anew(spaces: list[locks.Lockspace],
-                groups: list[lock_reports.SharedGroup]) -> None:
-    """Have sanlock leave, and start everything."""
+def _joined(spaces: list[locks.Lockspace],
+            known: frozenset[str] | None) -> list[str]:
+    """Return the groups that the node has joined, as far as daemons know.
+
+    :param known: lockspaces that lvmlockd has joined; ``None`` when it cannot
+        be asked
+    :returns: all groups when no daemon can tell
+    """
+    if known is None and all(space.own_id is None for space in spaces):
+        return [space.group for space in spaces]
+    return [space.group for space in spaces
+            if space.own_id is not None or space.name in (known or ())]
+
+
+def _start_anew(spaces: list[locks.Lockspace], to_join: list[str]) -> None:
+    """Have sanlock leave, start everything, and join groups."""
     for space in spaces:
         if space.own_id is not None:
             place = f'{space.name}:{space.own_id}:{space.path}:0'
@@ -133,8 +150,8 @@ def _start_anew(spaces: list[locks.Lockspace],
         commands.run('systemctl', 'stop', '--', unit)
     for unit in (*present, LVMLOCKD):
         commands.run('systemctl', 'start', '--', unit)
-    for group in groups:
-        _join(group.name)
+    for group in to_join:
+        _join(group)
 
 
 def _is_there(unit: str) -> bool:
@@ -180,8 +197,8 @@ def _check_unused(groups: list[lock_reports.SharedGroup]) -> None:
                 group=group.name,
                 reason=f'{number} of its volumes are active on this node')
     if CONF.agent.libvirt_uri:
-        names = [guest.name for guest in guests.read() if guest.state
-                 not in (guest_states.STOPPED, guest_states.CRASHED)]
+        names = [guest.name for guest in guests.read()
+                 if guest.state not in guest_states.ENDED]
         if names:
             raise exception.LocksHeld(
                 group=groups[0].name,
@@ -216,9 +233,7 @@ def _drop_in() -> str:
     if match is None:
         raise exception.CommandFailed(
             program='systemctl', reason=f'it knows no {LVMLOCKD}')
-    words = match[1]
-    if '--adopt' not in words:
-        words += ' --adopt 1'
+    words = f'{_ADOPT.sub("", match[1])} --adopt 1'
     # Moved, so that a later start does not read it again.
     return ('[Service]\n'
             f'ExecStartPre=-/bin/mv -f {files.path_of("lvmlockd_adopt")} '

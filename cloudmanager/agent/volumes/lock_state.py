@@ -60,11 +60,11 @@ def groups() -> list[lock_reports.SharedGroup]:
 
     :raises CommandFailed: LVM is not installed, or its report cannot be read
     """
-    texts = [commands.run(*words).out for words in lock_reports.COMMANDS]
+    text = commands.run(*lock_reports.COMMAND).out
     try:
-        return lock_reports.shared_groups(*texts)
+        return lock_reports.shared_groups(text)
     except ValueError as exc:
-        raise exception.CommandFailed(program='vgs',
+        raise exception.CommandFailed(program='lvs',
                                       reason=f'{exc}') from exc
 
 
@@ -76,7 +76,16 @@ def read(group: str | None = None,
     :param volume: name of the volume whose lock to read; all when ``None``
     :raises CommandFailed: LVM is not installed, or its report cannot be read
     """
-    wanted = [found for found in groups() if group in (None, found.name)]
+    return spaces([found for found in groups()
+                   if group in (None, found.name)], volume)
+
+
+def spaces(wanted: list[lock_reports.SharedGroup],
+           volume: str | None = None) -> list[locks.Lockspace]:
+    """Return the locks of shared volume groups of the node.
+
+    :param volume: name of the volume whose lock to read; all when ``None``
+    """
     if not wanted:
         return []
     daemon = _ask()
@@ -161,7 +170,7 @@ def _with_guests(spaces: list[locks.Lockspace], uuids: Mapping[str, str],
     users: dict[str, list[str]] = {}
     try:
         for guest in guests.read():
-            if guest.state == guest_states.STOPPED:
+            if guest.state in guest_states.ENDED:
                 continue
             for disk in guest.disks:
                 users.setdefault(os.path.basename(os.path.realpath(disk)),

@@ -98,12 +98,14 @@ def adopt(agent: object) -> Json:
 def reset(agent: object) -> Json:
     """Start the daemons of locks of the node anew, if they are in disorder.
 
-    :returns: ``reset``: whether that was done; groups are being joined then
+    :returns: ``reset``: whether that was done; ``joining``: the groups that
+        are being joined then
     :raises LocksHeld: something on the node may need the locks
     :raises CommandFailed: that is not known, or a daemon does not do it
     """
     with _one_at_a_time:
-        return {'reset': lock_daemons.reset()}
+        joining = lock_daemons.reset()
+        return {'reset': joining is not None, 'joining': joining or []}
 
 
 def _look(group: str) -> locks.Lockspace:

@@ -7,6 +7,7 @@ from oslo_log import log as logging
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.agents import checks
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.records.item import Item
@@ -25,6 +26,8 @@ _PATIENCE = 2
 _JOIN_TIMEOUTS = 60
 #: What is kept of why a lock is not free.
 _MAX_TEXT = 1000
+#: The action of items that are groups, which the node joins again.
+_JOIN = 'join'
 
 
 class RepairLocks(AgentStep):
@@ -67,35 +70,75 @@ class RepairLocks(AgentStep):
             self._order(host, 'adopt')
             spaces = self._look(host)
         if any(space.disorder for space in spaces):
-            self._order(host, 'reset')
-            spaces = self._await_joined(host)
-        return spaces
+            done = self._order(host, 'reset')
+            spaces = self._look(host)
+            if done.get('reset'):
+                # An agent that is not upgraded yet joins all groups.
+                self._note_joining(done.get(
+                    'joining', [space.group for space in spaces]))
+        return self._await_joined(host, spaces)
 
-    def _order(self, host: str, name: str) -> None:
+    def _order(self, host: str, name: str) -> JsonObject:
+        """Have the agent do something; return its answer, empty if not."""
         self.run.guard()
         try:
-            self._ask(host, f'locks.{name}', {})
+            found: JsonObject = self._ask(host, f'locks.{name}', {})
+            return found
         except (exception.Conflict, exception.CommandFailed) as exc:
             # What is left is told of, lock by lock.
             LOG.warning('Task %(task)s: %(why)s', {
                 'task': self.run.task_id, 'why': exc.message})
             self._left.append(exc.message.rstrip('.'))
+            return {}
 
-    def _await_joined(self, host: str) -> list[locks.Lockspace]:
+    def _note_joining(self, groups: list[str]) -> None:
+        """Have an item for each group that the node joins again."""
+        self.run.add_items([Item(kind=ItemKind.LOCK, object_id=group,
+                                 name=f'group {group}', action=_JOIN)
+                            for group in groups])
+
+    def _await_joined(self, host: str, spaces: list[locks.Lockspace]
+                      ) -> list[locks.Lockspace]:
         """Return the locks when the node has joined its groups again.
 
-        That takes long if its old leases were not given back.
+        That takes long if its old leases were not given back. Items tell
+        what is waited for.
         """
-        spaces = self._look(host)
         deadline = clock.monotonic() + max(
             (_JOIN_TIMEOUTS * space.io_timeout for space in spaces),
             default=0)
-        while (not self._left and clock.monotonic() < deadline
-               and any(space.trouble for space in spaces)):
+        while self._is_joining(spaces, clock.monotonic() >= deadline):
             self.run.checkpoint()
             self.run.pause(_POLL_SECONDS)
             spaces = self._look(host)
         return spaces
+
+    def _is_joining(self, spaces: list[locks.Lockspace],
+                    is_over: bool) -> bool:
+        """Say of each group that is being joined what it waits for.
+
+        :param is_over: whether it is not waited for any longer
+        :returns: whether something is waited for
+        """
+        troubles = {space.group: space.trouble for space in spaces}
+        goes_on = False
+        for item in self.run.items(Item):
+            if item.action != _JOIN or item.state not in (
+                    ItemState.PENDING, ItemState.RUNNING):
+                continue
+            known = item.state, item.error
+            trouble = troubles.get(item.object_id)
+            if not trouble:
+                item.state, item.error = ItemState.DONE, None
+            elif is_over:
+                item.state, item.error = ItemState.SKIPPED, trouble
+            else:
+                goes_on = True
+                item.state = ItemState.RUNNING
+                item.error = f'waiting until the node has joined: {trouble}'
+            if (item.state, item.error) != known:
+                self.run.save(item)
+        return goes_on
 
     def _look(self, host: str) -> list[locks.Lockspace]:
         return self._patiently(lambda: volume_locks.read(
@@ -160,6 +203,8 @@ class RepairLocks(AgentStep):
         now = {found.key: found for found in findings}
         free, kept = [], []
         for item in self.run.items(Item):
+            if item.action == _JOIN:
+                continue
             found = now.get(item.object_id)
             # One that is not told of any more was taken by the node.
             if found is None or found.is_free:

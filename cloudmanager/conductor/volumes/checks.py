@@ -128,7 +128,8 @@ def repair_locks(context: RequestContext, tools: Tools, node_id: int,
             steps.append(
                 'when no volume of a shared group is active on this node, '
                 'and no server runs: stop lvmlockd, sanlock and wdmd, start '
-                f'them, and join group {space.group}: {space.disorder}')
+                f'them, and join group {space.group} if it was joined: '
+                f'{space.disorder}')
         for member in locks.owners(space):
             owner = locks.find_node(context, member)
             # A node that was switched off a moment ago is not silent yet.

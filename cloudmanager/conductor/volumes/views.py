@@ -88,19 +88,23 @@ def _lock(context: RequestContext, tools: Tools,
                                          for member in members),
                     'lock_exclusive': any(holder.is_exclusive
                                           for holder in holders),
-                    'lock_reason': _reason(space, lock)}
-    return {**unknown, 'lock_reason': '; '.join(
-        space.trouble for space in spaces if space.trouble)
-        or 'The volume has no lock.'}
+                    'lock_reason': _reason(place.backend.host, space, lock)}
+    trouble = '; '.join(space.trouble for space in spaces if space.trouble)
+    return {**unknown, 'lock_reason': (
+        f'Host {place.backend.host}: {trouble}.' if trouble
+        else 'The volume has no lock.')}
 
 
-def _reason(space: domain_locks.Lockspace,
+def _reason(host: str, space: domain_locks.Lockspace,
             lock: domain_locks.Lock) -> str | None:
-    """Return what is wrong with the lock of a volume, if anything is."""
+    """Return what is wrong with the lock of a volume, if anything is.
+
+    :param host: the host that reports it
+    """
     why = space.why_unprotected(lock)
     if why:
-        return f'The volume is unprotected on this host: {why}.'
-    return space.trouble or None
+        return f'The volume is unprotected on host {host}: {why}.'
+    return f'Host {host}: {space.trouble}.' if space.trouble else None
 
 
 def _gigabytes(size: int) -> str:

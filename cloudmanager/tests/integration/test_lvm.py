@@ -78,11 +78,24 @@ class VolumesCase(testtools.TestCase):
 
 class VolumesTestCase(VolumesCase):
 
+    def check_parts(self):
+        """Parts are told from volumes, even if LVM names them the same."""
+        self.machine.run('sh', '-c', 'echo "report/mark_hidden_devices=0"'
+                         ' >>/etc/lvm/lvmlocal.conf')
+        self.assertNotIn('[', self.machine.run('lvs', '--all', 'vol'))
+        (group,) = self.ask('report')
+        self.assertEqual(
+            {'one': False, 'one_rimage_0': True, 'one_rimage_1': True,
+             'one_rmeta_0': True, 'one_rmeta_1': True},
+            {volume['name']: volume['is_internal']
+             for volume in group['volumes']})
+
     def test_written_to_meanwhile(self):
         """Mirrored, moved and un-mirrored; no block is lost or old."""
         path = self.add('one', 128)
         self.machine.call(f'{INSIDE}:begin_writing', path=path)
         self.assertEqual(2, len(self.mirror(2)['devices']))
+        self.check_parts()
         move = {'vg': 'vol', 'lv': 'one', 'source': FIRST}
         self.ask('migrate.begin', **move)
         status = self.wait(

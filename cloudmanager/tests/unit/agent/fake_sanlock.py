@@ -33,7 +33,9 @@ class FakeSanlock:
     :ivar hosts: by id
     :ivar held: volumes, each with who holds it: id, generation, exclusively
     :ivar active: volumes that are active on this node
-    :ivar guests: names of running guests, each with its volume
+    :ivar guests: names of guests, each with its volume
+    :ivar guest_state: of all of them, as libvirt numbers it
+    :ivar options: with which lvmlockd is started
     :ivar runs_lvmlockd: whether it runs and has joined the group
     :ivar is_stale: whether it thinks so though sanlock has not joined
     :ivar other_spaces: lockspaces of others that sanlock has joined
@@ -50,7 +52,8 @@ class FakeSanlock:
         self.orphans = []
         self.ran = []
         self.is_away, self.is_joined = False, True
-        self.active, self.guests = [], {}
+        self.active, self.guests, self.guest_state = [], {}, 1
+        self.options = '-o 2'
         self.is_libvirt_away = False
         self.runs_lvmlockd, self.takes_over = True, True
         self.is_stale, self.other_spaces = False, []
@@ -97,10 +100,15 @@ class FakeSanlock:
         lines = [f'{number:08}-1123-409b-a645-64c739f7f506 {name}'
                  for number, name in enumerate(self.guests)]
         for name, volume in self.guests.items():
-            lines += [f"Domain: '{name}'", '  state.state=1',
+            lines += [f"Domain: '{name}'",
+                      f'  state.state={self.guest_state}',
                       '  block.count=1', '  block.0.name=vda',
                       f'  block.0.path=/dev/{GROUP}/{volume}']
         return '\n'.join(lines)
+
+    def space_is_fine(self):
+        """Have this node renew its lease as it should."""
+        self.space = {}
 
     def kill_lvmlockd(self, *orphans):
         self.runs_lvmlockd, self.orphans = False, list(orphans)
@@ -135,8 +143,8 @@ class FakeSanlock:
             unit = 'not-found' if 'wdmd.service' in words else 'loaded'
             return (f'LoadState={unit}\n'
                     'ExecStart={ path=/sbin/lvmlockd ; argv[]=/sbin/lvmlockd '
-                    '--foreground -o 2 ; ignore_errors=no ; start_time=[n/a] '
-                    '; pid=0 ; code=(null) ; status=0/0 }')
+                    f'--foreground {self.options} ; ignore_errors=no ; '
+                    'start_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }')
         self.ran.append(words)
         if words[-1] == 'lvmlockd.service':
             self.runs_lvmlockd = words[1] not in ('kill', 'stop')
@@ -152,19 +160,16 @@ class FakeSanlock:
     def _json(name, rows):
         return json.dumps({'report': [{name: rows}]})
 
-    def _vgs(self, *words):
-        return self._json('vg', [
-            {'vg_name': 'local', 'vg_uuid': 'l', 'vg_lock_type': '',
-             'vg_lock_args': ''},
-            {'vg_name': GROUP, 'vg_uuid': GROUP_UUID,
-             'vg_lock_type': self.kind, 'vg_lock_args': '1.0.0:lvmlock'}])
-
     def _lvs(self, *words):
+        group = {'vg_name': GROUP, 'vg_uuid': GROUP_UUID,
+                 'vg_lock_type': self.kind, 'vg_lock_args': '1.0.0:lvmlock'}
         return self._json('lv', [
-            {'vg_uuid': GROUP_UUID, 'lv_name': self.leases,
-             'lv_uuid': LEASES_UUID, 'lv_lockargs': ''},
-            *({'vg_uuid': GROUP_UUID, 'lv_name': name,
-               'lv_uuid': self.uuid(name),
+            {'vg_name': 'local', 'vg_uuid': 'l', 'vg_lock_type': '',
+             'vg_lock_args': '', 'lv_name': 'root', 'lv_uuid': 'r',
+             'lv_lockargs': ''},
+            {**group, 'lv_name': self.leases, 'lv_uuid': LEASES_UUID,
+             'lv_lockargs': ''},
+            *({**group, 'lv_name': name, 'lv_uuid': self.uuid(name),
                'lv_lockargs': f'1.0.0:{self.offset(name)}'}
               for name in self.held)])
 

@@ -186,6 +186,19 @@ class LocksTestCase(base.TestCase):
         self.assertEqual([('one', (), 'no lock is held for it')],
                          self.unprotected())
 
+    def test_guests_that_have_ended(self):
+        """Neither uses its disks nor forbids to start daemons anew."""
+        self.sanlock.guests = {'web': 'one'}
+        for self.sanlock.guest_state, users in (
+                (3, ('web',)), (5, ()), (6, ()), (0, ('web',))):
+            self.sanlock.active = ['one']
+            self.assertEqual([users],
+                             [found[1] for found in self.unprotected()])
+            self.sanlock.active = []
+            self.sanlock.kill_lvmlockd('two')
+            self.assertEqual(bool(users),
+                             'error' in self.ask('locks.reset'))
+
     def test_guests_are_not_known(self):
         self.sanlock.active = ['one']
         self.sanlock.is_libvirt_away = True
@@ -231,6 +244,38 @@ class LocksTestCase(base.TestCase):
             self.sanlock.ran)
         self.assertEqual({'adopted': []}, self.ask('locks.adopt')['result'])
 
+    def test_adopt_whatever_lvmlockd_is_told(self):
+        """LK5: ``--adopt 0`` would have it take over nothing."""
+        for options in ('--adopt 0 -o 2', '-o 2 -A 0', '-o 2 --adopt=0',
+                        '-A0 -o 2', '-o 2 --adopt 1'):
+            self.sanlock.options = options
+            self.sanlock.active = ['two']
+            self.sanlock.kill_lvmlockd('two')
+            self.assertEqual({'adopted': ['vol/two']},
+                             self.ask('locks.adopt')['result'])
+            self.assertIn('ExecStart=/sbin/lvmlockd --foreground -o 2 '
+                          '--adopt 1\n', self.drop_in.read_text())
+
+    def test_a_volume_appears(self):
+        """LK5: what is made after the report of LVM is left for later."""
+        self.sanlock.active = ['two']
+        self.sanlock.kill_lvmlockd('two')
+
+        def on_run(words):
+            if words[:3] == ('sanlock', 'client', 'status'):
+                self.sanlock.held['zero'] = [(2, 1, True)]
+                self.sanlock.active = ['two', 'zero']
+                self.sanlock.orphans = ['two', 'zero']
+                self.sanlock.on_run = lambda words: None
+
+        self.sanlock.on_run = on_run
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.agent.volumes.lock_daemons._PATIENCE', 0.0))
+        self.ask('locks.adopt')
+        self.assertNotIn(self.sanlock.uuid('zero'),
+                         self.adopt_file.read_text())
+        self.assertIn(self.sanlock.uuid('two'), self.adopt_file.read_text())
+
     def left(self):
         """Check that nothing is taken over; return the error."""
         error = self.ask('locks.adopt')['error']
@@ -269,11 +314,12 @@ class LocksTestCase(base.TestCase):
 
     PLACE = 'lvm_vol:2:/dev/mapper/vol-lvmlock:0'
 
-    def reset(self):
-        self.assertEqual({'result': {'reset': True}},
+    def reset(self, *joining):
+        joining = list(joining)
+        self.assertEqual({'result': {'reset': True, 'joining': joining}},
                          self.ask('locks.reset'))
         self.assertEqual('', self.look().disorder)
-        self.assertEqual({'result': {'reset': False}},
+        self.assertEqual({'result': {'reset': False, 'joining': []}},
                          self.ask('locks.reset'))
         return [' '.join(words) for words in self.sanlock.ran]
 
@@ -288,26 +334,36 @@ class LocksTestCase(base.TestCase):
             'systemctl stop -- sanlock.service',
             'systemctl start -- sanlock.service',
             'systemctl start -- lvmlockd.service',
-            'vgchange --lockstart --lockopt nowait vol'], self.reset())
+            'vgchange --lockstart --lockopt nowait vol'], self.reset('vol'))
 
     def test_reset_after_restart_of_sanlock(self):
         """LK4: lvmlockd thinks that the group is still joined."""
         self.sanlock.is_joined, self.sanlock.is_stale = False, True
-        ran = self.reset()
+        ran = self.reset('vol')
         self.assertEqual('lvmlockctl --drop vol', ran[0])
         self.assertNotIn('rem_lockspace', ' '.join(ran))
 
     def test_reset_without_sanlock(self):
-        """LK4: it does not run."""
+        """LK4: it does not run, and nothing was joined before."""
         self.sanlock.is_away = True
         self.sanlock.is_joined = False
-        self.assertIn('systemctl start -- sanlock.service', self.reset())
+        ran = self.reset()
+        self.assertIn('systemctl start -- sanlock.service', ran)
+        self.assertNotIn('vgchange', ' '.join(ran))
+
+    def test_reset_after_both_were_killed(self):
+        """LK4: no daemon knows any more what was joined."""
+        self.sanlock.is_away = True
+        self.sanlock.is_joined = False
+        self.sanlock.kill_lvmlockd()
+        self.assertIn('vgchange --lockstart --lockopt nowait vol',
+                      self.reset('vol'))
 
     def test_no_disorder(self):
         """LK4: what works is left alone, and what was left on purpose."""
         for is_joined in (True, False):
             self.sanlock.is_joined = is_joined
-            self.assertEqual({'result': {'reset': False}},
+            self.assertEqual({'result': {'reset': False, 'joining': []}},
                              self.ask('locks.reset'))
         self.assertEqual([], self.sanlock.ran)
 

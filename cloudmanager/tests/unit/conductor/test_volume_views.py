@@ -177,16 +177,7 @@ class VolumesTestCase(volume_case.VolumeCase):
         name = f'volume-{ONE}'
         sanlock = fake_sanlock.FakeSanlock()
         sanlock.held = {name: [(1, 1, True)]}
-        call = self.agents.call
-
-        def ask(context, host, operation, arguments, **kwargs):
-            if operation != 'locks.report':
-                return call(context, host, operation, arguments, **kwargs)
-            with fixtures.MonkeyPatch('cloudmanager.agent.commands.run',
-                                      sanlock.run):
-                return locks.report(None, **arguments)
-
-        self.agents.call = ask
+        self.lock_with(sanlock)
         self.assertEqual((['cmp1'], True, None), self.lock())
         sanlock.held[name] = [(2, 1, False), (1, 1, False)]
         self.assertEqual((['cmp1', 'stor1'], False, None), self.lock())
@@ -197,11 +188,39 @@ class VolumesTestCase(volume_case.VolumeCase):
         sanlock.is_away = True
         hosts, _, reason = self.lock()
         self.assertEqual([], hosts)
-        self.assertIn('sanlock', reason)
+        self.assertIn('Host stor1: sanlock', reason)
         sanlock.kind = 'dlm'
         hosts, exclusive, reason = self.lock()
         self.assertEqual((None, None), (hosts, exclusive))
+        self.assertIn('Host stor1: ', reason)
         self.assertIn('dlm', reason)
+
+    def test_unprotected(self):
+        """LK6: the answer says on which host."""
+        self.lvm.shared = True
+        name = f'volume-{ONE}'
+        sanlock = fake_sanlock.FakeSanlock()
+        sanlock.held, sanlock.active = {name: []}, [name]
+        self.lock_with(sanlock)
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.agent.volumes.lock_state._active',
+            sanlock.devices))
+        self.assertEqual(
+            'The volume is unprotected on host stor1: no lock is held for '
+            'it.', self.lock()[2])
+
+    def lock_with(self, sanlock):
+        """Have the agent read the locks of a fake."""
+        call = self.agents.call
+
+        def ask(context, host, operation, arguments, **kwargs):
+            if operation != 'locks.report':
+                return call(context, host, operation, arguments, **kwargs)
+            with fixtures.MonkeyPatch('cloudmanager.agent.commands.run',
+                                      sanlock.run):
+                return locks.report(None, **arguments)
+
+        self.agents.call = ask
 
     def lock(self):
         found = self.show()

@@ -87,13 +87,9 @@ class ReportsTestCase(base.TestCase):
                 'h 1 gen 1 timestamp 66 FAIL\nh 2 gen 1 timestamp 80 LIVE'))
 
     def test_groups(self):
-        (group,) = lock_reports.shared_groups(
-            '{"report": [{"vg": [{"vg_name": "vgs", "vg_uuid": '
-            '"2qL6Gp-GYeh-j4br-Na4B-BHOn-iUpW-14PFx4", '
-            '"vg_lock_type": "sanlock", "vg_lock_args": "1.0.0:lvmlock"}, '
-            '{"vg_name": "own", "vg_uuid": "x", "vg_lock_type": "", '
-            '"vg_lock_args": ""}]}]}',
-            text('2.03.16-lvs.json'))
+        (group,) = lock_reports.shared_groups(text('2.03.16-lvs.json'))
+        self.assertEqual(('vgs', 'sanlock', '1.0.0:lvmlock'), (
+            group.name, group.kind, group.arguments))
         self.assertEqual({ONE: ('one', 70254592), TWO: ('two', 71303168)},
                          group.volumes)
 
@@ -111,8 +107,7 @@ class ReportsTestCase(base.TestCase):
             for read in (lock_reports.members, lock_reports.lock_holders):
                 self.assertRaises(ValueError, read, found)
         for found in ('', '{}', '[]', '{"report": 5}'):
-            self.assertRaises(ValueError, lock_reports.shared_groups, found,
-                              text('2.03.16-lvs.json'))
+            self.assertRaises(ValueError, lock_reports.shared_groups, found)
 
     def test_records(self):
         space = locks.Lockspace(

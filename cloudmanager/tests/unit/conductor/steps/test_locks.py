@@ -260,9 +260,64 @@ class RepairTestCase(test_nodes.NodeCase):
         self.off = {'cmp1'}
         self.assertIn('stop lvmlockd, sanlock and wdmd',
                       self.check_all()['plan']['steps'][0])
-        self.assertEqual({'vol/one': None, SHARED: None}, self.repair())
+        self.assertEqual({'vol': None, 'vol/one': None, SHARED: None},
+                         self.repair())
+        self.assertIn('2 lock(s) are free, 0 are kept.', self.result)
         self.assertEqual('', self.result.partition('Not put')[1])
         self.assertEqual(2, self.sanlock.hosts[2].generation)
+
+    def confuse(self):
+        """Begin a repair after which the node joins for some time."""
+        self.sanlock.kill_lvmlockd('two')
+        self.start()
+        self.states = []
+
+        def on_run(words):
+            if words[0] == 'vgchange':
+                self.sanlock.space = {'renewal_last_result': 0}
+            elif words[0] == 'lvs':
+                self.states += [
+                    (item['state'], item['error']) for item in
+                    db_tasks.items(self.context, [self.task_id]).get(
+                        self.task_id, ()) if item['object_id'] == 'vol']
+
+        self.sanlock.on_run = on_run
+
+    def test_joining_takes_its_time(self):
+        """LK4: the task says what it waits for."""
+        self.confuse()
+        self.clock.at(20, self.sanlock.space_is_fine)
+        self.assertIsNone(self.end()['vol'])
+        waiting = [why for state, why in self.states if state == 'RUNNING']
+        self.assertIn('waiting until the node has joined: ', waiting[0])
+        self.assertEqual(('DONE', None), self.states[-1])
+
+    def test_joining_hangs(self):
+        """LK4: in the end the task says that the node has not joined."""
+        self.confuse()
+        row = self.run_flow(self.run_of())
+        self.assertEqual('FAILURE', row['status'])
+        self.assertIn('cannot renew', row['result'])
+        (item,) = db_tasks.items(self.context, [self.task_id])[self.task_id]
+        self.assertEqual(('vol', 'SKIPPED'), (item['object_id'],
+                                              item['state']))
+
+    def test_killed_while_a_node_joins(self):
+        """LK4: the next conductor goes on waiting."""
+        self.confuse()
+        self.clock.at(20, self.sanlock.space_is_fine)
+
+        def die(run, seconds):
+            raise engine_run.HandOver()
+
+        with fixtures.MonkeyPatch(
+                'cloudmanager.conductor.engine.run.Run.pause', die):
+            self.assertRaises(engine_run.HandOver, self.run_flow,
+                              self.run_of())
+        (item,) = db_tasks.items(self.context, [self.task_id])[self.task_id]
+        self.assertEqual('RUNNING', item['state'])
+        self.assertIsNone(self.end()['vol'])
+        self.assertEqual(('DONE', None), self.states[-1])
 
     def test_locks_stay_confused(self):
         """LK4: a volume is active, so nothing is started anew."""
