@@ -35,7 +35,7 @@ function verify_noapi {
 }
 
 function destroy {
-    openstack cloudmanager node delete "$(resource_get cloudmanager node_id)"
+    openstack cloudmanager node delete --yes "$(resource_get cloudmanager node_id)"
 }
 
 case $1 in

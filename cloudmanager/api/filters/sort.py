@@ -20,8 +20,14 @@ def read(resource: type[fields.Resource], text: str) -> Order:
     for part in text.split(','):
         name, _, direction = part.partition(':')
         direction = direction or _DIRECTIONS[0]
-        if name not in known or direction not in _DIRECTIONS:
-            raise modifiers.invalid(SORT, f'does not support {part[:255]}')
+        if name not in known:
+            raise modifiers.invalid(
+                SORT, f'does not support {part[:255]}. Fields to sort by '
+                      f'are {", ".join(sorted(known))}')
+        if direction not in _DIRECTIONS:
+            raise modifiers.invalid(
+                SORT, f'does not support {part[:255]}. After the colon stands '
+                      f'{" or ".join(_DIRECTIONS)}')
         found.setdefault(known[name].attribute, direction)
     return tuple(found.items())
 

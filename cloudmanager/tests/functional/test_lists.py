@@ -233,6 +233,15 @@ class RefusedTestCase(base.ApiTestCase):
                 'GET', f'/v1/nodes/?{query}')['detail'], query)
             self.error('GET', f'/v1/nodes/count?{query}')
 
+    def test_order_is_explained(self):
+        """What sorts is told to who asks for something else."""
+        told = self.error('GET', '/v1/nodes?sort=Name')['detail']
+        self.assertIn('does not support Name. Fields to sort by are', told)
+        for name in ('name', 'rack_number', 'ram_mb'):
+            self.assertIn(f' {name}', told)
+        self.assertIn('asc or desc', self.error(
+            'GET', '/v1/nodes?sort=name:up')['detail'])
+
     def test_counts_have_no_pages(self):
         for name in ('limit', 'offset', 'marker', 'sort'):
             for path in ('/v1/nodes/count', '/v1/power-controls/count'):

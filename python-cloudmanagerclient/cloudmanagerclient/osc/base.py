@@ -14,6 +14,9 @@ from osc_lib import exceptions as osc_exc
 from osc_lib.cli import format_columns
 from osc_lib.command import command
 
+from cloudmanagerclient.osc import confirm
+from cloudmanagerclient.osc import formats
+from cloudmanagerclient.osc import names
 from cloudmanagerclient.osc import options as opts
 from cloudmanagerclient.osc import plugin
 
@@ -24,24 +27,39 @@ Shown = tuple[Sequence[str], Sequence[Any]]
 Listed = tuple[Sequence[str], Iterable[Sequence[Any]]]
 _CAPITALS = {'id': 'ID', 'cpu': 'CPU', 'ram': 'RAM', 'mb': 'MB', 'gb': 'GB',
              'hdd': 'HDD', 'ip': 'IP', 'mac': 'MAC', 'dtc': 'DTC', 'q': 'Q',
-             'vg': 'VG'}
+             'vg': 'VG', 'uuid': 'UUID', 'pv': 'PV', 'lv': 'LV'}
 
 
 class Common(command.Command):
     """A command of CloudManager.
 
     :ivar exit_code: what the program ends with when nothing is raised
+    :cvar question: what is asked before something that is hard to take back,
+        as the beginning of a sentence; empty if nothing is asked
+    :cvar asked: argument that has to be typed again as the answer
     """
 
     exit_code = 0
+    question: ClassVar[str] = ''
+    asked: ClassVar[str] = 'target'
+
+    @property
+    def manager(self) -> Any:
+        """The clients of all services."""
+        return self.app.client_manager
 
     @property
     def client(self) -> '_proxy.Proxy':
         """The operations of the service."""
         # The attribute comes with the plugin.
-        found: _proxy.Proxy = getattr(self.app.client_manager,
-                                      plugin.API_NAME)
+        found: _proxy.Proxy = getattr(self.manager, plugin.API_NAME)
         return found
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        if self.question:
+            confirm.add_yes(parser)
+        return parser
 
     def get_epilog(self) -> str:
         """Return what stands at the end of the help.
@@ -57,18 +75,34 @@ class Common(command.Command):
         # Costly to import, and the help of a command does without.
         from cloudmanagerclient.osc import errors
 
+        if self.needs_confirmation(parsed_args):
+            found = getattr(parsed_args, self.asked)
+            confirm.ask(self.question,
+                        [found] if isinstance(found, str) else found)
         try:
             code = super().run(parsed_args)
         except errors.EXPECTED as exc:
             raise errors.explained(exc) from exc
         return code or self.exit_code
 
+    def needs_confirmation(self, parsed_args: argparse.Namespace) -> bool:
+        """Return whether the user is asked before it is done."""
+        return bool(self.question) and not (
+            parsed_args.yes or getattr(parsed_args, 'dry_run', False))
+
+    def id_of(self, find: opts.Finder, name_or_id: str) -> Any:
+        """Return the id of what is named.
+
+        :param find: one of :mod:`names`
+        """
+        return find(self.manager, name_or_id, {})[0]
+
     def node_id(self, name_or_id: str) -> int:
         """Return the id of a node.
 
         :param name_or_id: its name or id
         """
-        return int(self.client.get_node(name_or_id, fields='id').id)
+        return int(self.id_of(names.node, name_or_id))
 
     def tell(self, text: str) -> None:
         """Say something that is not the result."""
@@ -82,9 +116,23 @@ class Command(Common):
 class ShowOne(Common, command.ShowOne):
     """A command whose result is one object."""
 
+    def produce_output(self, parsed_args: argparse.Namespace,
+                       column_names: Sequence[str],
+                       data: Sequence[Any]) -> int:
+        self.formatter = formats.Telling(self.formatter,
+                                         parsed_args.formatter)
+        return super().produce_output(parsed_args, column_names, data)
+
 
 class Lister(Common, command.Lister):
     """A command whose result is a list."""
+
+    def produce_output(self, parsed_args: argparse.Namespace,
+                       column_names: Sequence[str],
+                       data: Iterable[Sequence[Any]]) -> int:
+        self.formatter = formats.Telling(self.formatter,
+                                         parsed_args.formatter)
+        return super().produce_output(parsed_args, column_names, data)
 
 
 class ValuesColumn(cliff_columns.FormattableColumn[list[Any]]):
@@ -123,7 +171,9 @@ def fields_of(resource: Any) -> dict[str, Any]:
     for name in ('location', 'name'):
         if found.get(name, '') is None:
             del found[name]
-    return found
+    # What it is comes first.
+    return {**{name: found[name] for name in ('id', 'name', 'title')
+               if name in found}, **found}
 
 
 def shown(fields: dict[str, Any]) -> Shown:
@@ -185,12 +235,16 @@ class Create(ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Shown:
         made = getattr(self.client, self.method)(**self.values(parsed_args))
-        return shown(fields_of(made))
+        return shown(self.fields(made))
+
+    def fields(self, made: Any) -> dict[str, Any]:
+        """Return what is shown of the new object."""
+        return fields_of(made)
 
     def values(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
         """Return the fields of the new object."""
-        return {self.name_field: parsed_args.name,
-                **opts.values(parsed_args, self.options)}
+        return {self.name_field: parsed_args.name, **opts.found_values(
+            self.manager, parsed_args, self.options)}
 
 
 class Set(Command):
@@ -225,7 +279,7 @@ class Set(Command):
 
     def values(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
         """Return the fields to change."""
-        return opts.values(parsed_args, self.options)
+        return opts.found_values(self.manager, parsed_args, self.options)
 
 
 class Unset(Set):
@@ -250,6 +304,8 @@ class Delete(Command):
     :cvar method: method of the client that deletes it
     """
 
+    question = 'To delete'
+    asked = 'targets'
     noun: ClassVar[str]
     find: ClassVar[str]
     method: ClassVar[str]
@@ -257,7 +313,8 @@ class Delete(Command):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument('targets', nargs='+', metavar=f'<{self.noun}>',
-                            help=f'{self.noun} to delete: name or id')
+                            help=f'{self.noun.replace("-", " ")} to '
+                                 'delete: name or id')
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
@@ -314,9 +371,9 @@ class List(Lister):
         chosen = self.columns
         if getattr(parsed_args, 'long', False):
             chosen += self.long_columns
-        query = opts.values(parsed_args, self.filters)
+        query = opts.found_query(self.manager, parsed_args, self.filters)
         if self.paged:
-            query |= opts.given({'sort': parsed_args.sort,
+            query |= opts.given({'sort': _sorted_by(parsed_args.sort),
                                  'max_items': parsed_args.limit})
         found = self.listed(parsed_args, query)
         rows = (self.row(fields_of(each), chosen) for each in found)
@@ -337,6 +394,11 @@ class List(Lister):
         return tuple(cell(fields.get(field)) for field in chosen)
 
 
+def _sorted_by(text: str | None) -> str | None:
+    """Return an order with the headings of columns as names of fields."""
+    return text and text.lower().replace(' ', '_')
+
+
 class Count(ShowOne):
     """Count objects.
 
@@ -353,14 +415,14 @@ class Count(ShowOne):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Shown:
-        query = opts.values(parsed_args, self.filters)
+        query = opts.found_query(self.manager, parsed_args, self.filters)
         return ('count',), (getattr(self.client, self.method)(**query),)
 
 
 def add_target(parser: argparse.ArgumentParser, noun: str) -> None:
     """Add the argument that names an object."""
     parser.add_argument('target', metavar=f'<{noun}>',
-                        help=f'{noun}: name or id')
+                        help=f'{noun.replace("-", " ")}: name or id')
 
 
 def add_filters(parser: argparse.ArgumentParser,

@@ -11,7 +11,7 @@ from osc_lib import exceptions as osc_exc
 def add_yes(parser: argparse.ArgumentParser) -> None:
     """Add the option that answers the question."""
     parser.add_argument('--yes', action='store_true',
-                        help='Do not ask for the name as a confirmation')
+                        help='Do not ask for the name again as a confirmation')
 
 
 def ask(what: str, names: Sequence[str]) -> None:
@@ -29,5 +29,10 @@ def ask(what: str, names: Sequence[str]) -> None:
             f'to ask at. Give --yes if you mean it.')
     print(f'{what} {wanted}.\nType the name{"s" if len(names) > 1 else ""} '
           f'to go on: ', end='', file=sys.stderr, flush=True)
-    if sys.stdin.readline().split() != list(names):
+    try:
+        answer = sys.stdin.readline().split()
+    except KeyboardInterrupt:
+        answer = []
+        print(file=sys.stderr)
+    if answer != wanted.split():
         raise osc_exc.CommandError('Not confirmed; nothing was done.')

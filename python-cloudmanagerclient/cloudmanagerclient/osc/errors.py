@@ -19,9 +19,9 @@ _BY_CODE = {
         f'Assign one: {_PROGRAM} node power control add <node> '
         '<power-control> <output>',
     'cloudmanager.server.not_found':
-        'Give its UUID: openstack server list --all-projects',
+        'See what there is: openstack server list --all-projects',
     'cloudmanager.aggregate.not_found':
-        'Give its id: openstack aggregate list',
+        'See what there is: openstack aggregate list',
     'cloudmanager.task.finished':
         f'See what came of it: {_PROGRAM} task show <task>.'}
 _BY_STATUS = {

@@ -9,7 +9,19 @@ import dataclasses
 import json
 from typing import Any
 
+from osc_lib import exceptions as osc_exc
+
 _PREFIX = 'field_'
+# What may stand before the values of a filter. Those of the first kind take
+# several with commas between them.
+_SEVERAL = {'in': 'in', 'nin': 'nin', 'eq': 'in', 'neq': 'nin'}
+_SINGLE = {'in': 'eq', 'nin': 'neq', 'eq': 'eq', 'neq': 'neq'}
+# These compare numbers or texts, and are no names.
+_OTHERS = ('gt', 'gte', 'lt', 'lte', 'like', 'ilike')
+_NO_VALUES = ('null', 'not:null')
+#: Returns the values in the API that a text stands for: one at least. It is
+#: called with the client manager, the text, and the fields known before.
+Finder = Callable[[Any, str, Mapping[str, Any]], tuple[Any, ...]]
 
 
 def json_object(text: str) -> dict[str, Any]:
@@ -44,6 +56,7 @@ class Option:
     :ivar metavar: what stands for the value
     :ivar multiple: whether the field is a list, and the option is repeated
     :ivar choices: what the value may be
+    :ivar find: what the value is looked up with, when it is a name
     """
 
     field: str
@@ -53,6 +66,7 @@ class Option:
     metavar: str = ''
     multiple: bool = False
     choices: tuple[str, ...] = ()
+    find: Finder | None = None
 
     @property
     def dest(self) -> str:
@@ -101,6 +115,64 @@ def values(parsed: argparse.Namespace,
     found = {option.field: getattr(parsed, option.dest, None)
              for option in options}
     return given(found)
+
+
+def found_values(manager: Any, parsed: argparse.Namespace,
+                 options: Iterable[Option]) -> dict[str, Any]:
+    """Return the fields that were given, with ids in place of names.
+
+    :param manager: the client manager
+    :param parsed: the command line
+    :param options: the options that stand for fields
+    :raises osc_lib.exceptions.CommandError: several objects have a name
+    """
+    options = tuple(options)
+    result = values(parsed, options)
+    for option in options:
+        if option.find is not None and option.field in result:
+            text = result[option.field]
+            ids = option.find(manager, text, result)
+            if len(ids) > 1:
+                raise osc_exc.CommandError(
+                    f'{len(ids)} are named {text}: '
+                    f'{", ".join(map(str, ids))}. Give an id instead.')
+            result[option.field], = ids
+    return result
+
+
+def found_query(manager: Any, parsed: argparse.Namespace,
+                options: Iterable[Option]) -> dict[str, Any]:
+    """Return the filters that were given, with ids in place of names.
+
+    :param manager: the client manager
+    :param parsed: the command line
+    :param options: the options that stand for filters
+    """
+    options = tuple(options)
+    result = values(parsed, options)
+    for option in options:
+        if option.find is not None and option.field in result:
+            result[option.field] = _found_filter(
+                manager, result[option.field], option.find, result)
+    return result
+
+
+def _found_filter(manager: Any, text: str, find: Finder,
+                  known: Mapping[str, Any]) -> Any:
+    """Return a filter with the ids of what it names."""
+    if text in _NO_VALUES:
+        return text
+    operator, separator, rest = text.partition(':')
+    if not separator or operator not in (*_SEVERAL, *_OTHERS):
+        operator, rest = 'eq', text
+    if operator in _OTHERS:
+        return text
+    names = rest.split(',') if operator in ('in', 'nin') else [rest]
+    ids = [found for name in names for found in find(manager, name, known)]
+    if len(ids) > 1:
+        return f'{_SEVERAL[operator]}:{",".join(map(str, ids))}'
+    operator = _SINGLE[operator]
+    return ids[0] if operator == 'eq' else f'{operator}:{ids[0]}'
 
 
 def given(found: Mapping[str, Any]) -> dict[str, Any]:

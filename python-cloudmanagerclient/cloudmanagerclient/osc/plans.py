@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A plan of an action on hosts, for people."""
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 COLUMNS = ('Server', 'Host', 'Action', 'Destination', 'Loses', 'Blockers',
            'Way Out')
 LONG_COLUMNS = ('ID', 'Status', 'Priority', 'Reason')
+
+BACK = ('Server', 'Host', 'Action', 'Destination', 'Reason')
+LONG_BACK = ('ID', 'Stage')
 
 # What helps against a blocker, by its code.
 _WAYS_OUT = {
@@ -54,6 +58,23 @@ def rows(plan: '_task.Plan', long: bool) -> Iterator[tuple[Any, ...]]:
                 found += (entry['id'], entry.get('status'),
                           entry.get('priority'), entry.get('reason'))
             yield found
+
+
+def ways_back(back: Iterable[dict[str, Any]], left: Iterable[dict[str, Any]],
+              long: bool) -> Iterator[tuple[Any, ...]]:
+    """Return a row for each server that a task has moved.
+
+    :param back: those that would come back
+    :param left: those that would stay, and why
+    :param long: whether to fill the long columns too
+    """
+    for entry in (*back, *left):
+        found: tuple[Any, ...] = (
+            entry.get('name') or entry['server_id'], entry.get('source'),
+            entry.get('action', 'stay'), entry.get('destination'),
+            entry.get('reason'))
+        yield found + ((entry['server_id'], entry.get('stage'))
+                       if long else ())
 
 
 def ways_out(blockers: Any) -> list[str]:

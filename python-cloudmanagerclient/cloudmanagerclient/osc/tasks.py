@@ -68,14 +68,9 @@ class Act(Start):
     required: ClassVar[tuple[str, ...]] = ()
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument('target', metavar=f'<{self.noun}>',
-                            help=self.target_help())
+        base.add_target(parser, self.noun)
         for option in self.options:
             option.add_value(parser, option.field in self.required)
-
-    def target_help(self) -> str:
-        """Return what the help says of the object."""
-        return f'{self.noun}: name or id'
 
     def start(self, parsed_args: argparse.Namespace) -> Any:
         return getattr(self.client, self.method)(

@@ -6,6 +6,7 @@ process: everything is real but the devices that switch the nodes.
 """
 
 import atexit
+import functools
 import importlib.metadata
 import io
 import json
@@ -172,7 +173,8 @@ class ClientCase(testtools.TestCase):
         outcome = Outcome()
         app = types.SimpleNamespace(
             stdout=outcome.stdout,
-            client_manager=types.SimpleNamespace(cloudmanager=self.client))
+            client_manager=types.SimpleNamespace(
+                cloudmanager=self.client, sdk_connection=self.conn))
         # Without a name cliff looks for no hooks.
         command = entry.load()(app, None)
         keyboard = Terminal(stdin) if stdin is not None else io.StringIO()
@@ -218,6 +220,7 @@ class Outcome:
                 + str(self.error or ''))
 
 
+@functools.cache
 def commands() -> dict[str, importlib.metadata.EntryPoint]:
     """Return the commands by their words."""
     return {entry.name.replace('_', ' ').removeprefix('cloudmanager '): entry

@@ -42,15 +42,16 @@ _NODE_FIELDS = (
     '--mac-address 02:00:00:{hex} --inventory-code c{number} --owner o '
     '--hypervisor-id {uuid} --controller-id ' + SERVER +
     ' --controller-type ctl --reserved --no-controller --active '
-    '--class-id 1 --type-id 1 --image-id 1 --condition 0 '
+    '--class hypervisor --type KVM --image default '
+    '--condition out-of-service '
     '--power-state power_off')
 _NODE_FILTERS = (
     '--name like:n%% --id gt:0 --title t --description d --dtc 1 --row 1 '
     '--rack 1 --unit 1 --cpus 1 --ram gt:1 --disk 1 --ip-address 10.0.0.1 '
     '--mac-address 02:00:00:00:00:01 --inventory-code c --owner o '
     '--hypervisor-id null --controller-id null --controller-type x '
-    '--reserved --no-controller --active --class-id 1 --type-id 1 '
-    '--image-id 1 --condition 1 --power-state power_on --power-status on '
+    '--reserved --no-controller --active --class 1 --type 1 '
+    '--image 1 --condition alarm --power-state power_on --power-status on '
     '--created-at gt:2020-01-01T00:00:00 --search x').replace('%%', '%')
 _LISTED = {name: 'pages are followed' for name in ('offset', 'marker')} | {
     'fields': 'columns are chosen with -c', 'limit': 'see --limit'}
@@ -83,7 +84,7 @@ OPERATIONS: dict[str, Called] = {
         f'{_NODE_FIELDS} --metadata \'{{"cpu_benchmark": "1"}}\' --force',
         {'title': 'x'}, _BY_SERVICE),
     'nodes.delete_node': Called(
-        'delete_node', ('{old}',), 'node delete {old2}'),
+        'delete_node', ('{old}',), 'node delete {old2} --yes'),
     'nodes.list_controls': Called(
         'node_power_controls', ('{node}',), 'node power control list {node}'),
     'nodes.assign_control': Called(
@@ -119,7 +120,7 @@ OPERATIONS: dict[str, Called] = {
         'node_power_actions', ('{node}',),
         'node power action list {node} --action power-on --id gt:0 '
         '--start-time gt:2020-01-01T00:00:00 --user admin '
-        '--power-control-id gt:0 --result success --task ' + SERVER +
+        '--power-control gt:0 --result success --task ' + SERVER +
         ' --sort id:desc --limit 1', unsent={**_LISTED, **_ALIAS}),
     'node_power.show_action': Called(
         'get_node_power_action', ('{node}', '{action}'),
@@ -170,7 +171,7 @@ OPERATIONS: dict[str, Called] = {
         'node target attach {node} --target 10.0.0.1=iqn.x --vendor v '
         '--product p --dry-run'),
     'node_targets.repair_locks': Called(
-        'repair_node_locks', ('{node}',), 'node lock repair {node}'),
+        'repair_node_locks', ('{node}',), 'node lock repair {node} --yes'),
 
     'node_classes.list_classes': Called(
         'node_classes', (), 'node class list --id gt:0 --name like:h% '
@@ -187,7 +188,7 @@ OPERATIONS: dict[str, Called] = {
         '--name {new} --type a', {'name': '{new2}'}),
     'node_classes.delete_class': Called(
         'delete_node_class', ('{oldclass}',),
-        'node class delete {oldclass2}'),
+        'node class delete {oldclass2} --yes'),
     'node_classes.list_types': Called(
         'node_types', (1,), 'node type list hypervisor'),
     'node_classes.create_type': Called(
@@ -199,7 +200,7 @@ OPERATIONS: dict[str, Called] = {
         {'name': '{new2}'}, {'type_id': 'the path says it'}),
     'node_classes.delete_type': Called(
         'delete_node_type', ('{typeclass}', '{oldtype}'),
-        'node type delete {typeclass} {oldtype2}'),
+        'node type delete {typeclass} {oldtype2} --yes'),
 
     'node_images.list_images': Called(
         'node_images', (), 'node image list --id gt:0 --name like:d% '
@@ -215,7 +216,7 @@ OPERATIONS: dict[str, Called] = {
         'get_node_image', (1,), 'node image show default'),
     'node_images.delete_image': Called(
         'delete_node_image', ('{oldimage}',),
-        'node image delete {oldimage2}'),
+        'node image delete {oldimage2} --yes'),
 
     'availability_storages.list_storages': Called(
         'storages', (), 'storage list --id gt:0 --name x --sort id '
@@ -236,7 +237,8 @@ OPERATIONS: dict[str, Called] = {
         '{new} --compute-path /{new} --controller-path /{new}',
         {'compute_path': '/{new2}'}),
     'availability_storages.delete_storage': Called(
-        'delete_storage', ('{oldstorage}',), 'storage delete {oldstorage2}'),
+        'delete_storage', ('{oldstorage}',),
+        'storage delete {oldstorage2} --yes'),
     'availability_storages.add_nodes': Called(
         'add_storage_nodes', ('{storage}', ['{id}']),
         'storage node add {storage} {node}'),
@@ -272,7 +274,7 @@ OPERATIONS: dict[str, Called] = {
         '--password-file {file} --ssh-key-file {key}', {'login': None}),
     'power_controls.delete_control': Called(
         'delete_power_control', ('{oldcontrol}',),
-        'power control delete {oldcontrol2}'),
+        'power control delete {oldcontrol2} --yes'),
     'power_controls.list_types': Called(
         'power_control_types', (), 'power control type list'),
     'power_controls.list_protocols': Called(
@@ -285,12 +287,12 @@ OPERATIONS: dict[str, Called] = {
         'power control output on {control} 1'),
     'power_outputs.power_off': Called(
         'power_off_output', ('{free}', '1'),
-        'power control output off {control} 1'),
+        'power control output off {control} 1 --yes'),
     'power_fleet.show_health': Called(
         'get_fleet_health', (), 'power health show'),
     'power_fleet.list_events': Called(
         'power_events', (), 'power event list --id gt:0 --kind x '
-        '--node-id gt:0 --power-control-id gt:0 '
+        '--node gt:0 --power-control gt:0 '
         '--created-at gt:2020-01-01T00:00:00 --sort id --limit 5',
         unsent=_LISTED),
 
@@ -311,12 +313,12 @@ OPERATIONS: dict[str, Called] = {
         'balance_server', (SERVER,), f'server balance {SERVER}'),
     'servers.recover': Called(
         'recover_server', (SERVER,),
-        f'server recover {SERVER} --fenced --allow-data-loss'),
+        f'server recover {SERVER} --fenced --allow-data-loss --yes'),
     'servers.repair': Called(
         'repair_server', (SERVER,),
-        f'server repair {SERVER} --fenced --allow-data-loss'),
+        f'server repair {SERVER} --fenced --allow-data-loss --yes'),
     'servers.reset_reboot': Called(
-        'reset_server', (SERVER,), f'server reset {SERVER} --reboot'),
+        'reset_server', (SERVER,), f'server reset {SERVER} --reboot --yes'),
     'servers.wakeup': Called(
         'wake_up_server', (SERVER,), f'server wakeup {SERVER}'),
     'servers.clone': Called(
@@ -330,11 +332,11 @@ OPERATIONS: dict[str, Called] = {
         f'server system metadata set {SERVER} --property a=b'),
     'system_metadata.remove': Called(
         'delete_server_system_metadata', (SERVER, 'a'),
-        f'server system metadata unset {SERVER} --property a'),
+        f'server system metadata unset {SERVER} --property a --yes'),
 
     'tasks.list_tasks': Called(
         'tasks', (), 'task list --name x --status SUCCESS --host x --server '
-        + SERVER + ' --node 1 --parent ' + SERVER + ' --id ' + SERVER +
+        + SERVER + ' --node {node} --parent ' + SERVER + ' --id ' + SERVER +
         ' --created-at gt:2020-01-01T00:00:00 '
         '--started-at gt:2020-01-01T00:00:00 '
         '--finished-at gt:2020-01-01T00:00:00 --sort created_at --limit 5',
@@ -342,14 +344,16 @@ OPERATIONS: dict[str, Called] = {
     'tasks.show_task': Called('get_task', ('{task}',), 'task show {task}'),
     'tasks.cancel_task': Called(
         'cancel_task', ('{task}',), 'task cancel {task} --running abort'),
-    'tasks.undo_task': Called('undo_task', ('{task}',), 'task undo {task}'),
+    'tasks.undo_task': Called(
+        'undo_task', ('{task}',), 'task undo {task} --yes'),
 
     'aggregates.execute_audit': Called(
         'create_audit', (1,), 'aggregate balance 1 --yes'),
     'aggregates.get_audit_status': Called(
         'get_audit_status', (1, 1), 'audit status 1 1', missing=True),
     'aggregates.apply_audit': Called(
-        'apply_audit', (1, 1), f'audit apply 1 1 --server {SERVER} --force',
+        'apply_audit', (1, 1),
+        f'audit apply 1 1 --server {SERVER} --force --yes',
         missing=True),
     'aggregates.backtest': Called(
         'backtest_aggregate', (1,), 'aggregate backtest 1 --hours 2 '
@@ -390,7 +394,7 @@ OPERATIONS: dict[str, Called] = {
     'domains.get_store.2': Called(
         'get_domain_store', (), 'domain store show'),
     'domains.configure': Called(
-        'configure_domain', ('d' * 32,), f'domain configure {"d" * 32}'),
+        'configure_domain', ('d' * 32,), f'domain configure {"d" * 32} --yes'),
     'domains.totp_allowed': Called(
         'is_totp_allowed', (), 'domain totp show'),
 }
@@ -401,6 +405,11 @@ for _what, _words in (('snmp', 'snmp'), ('ssh', 'ssh'),
             f'{_verb}_node_{_what}', ('{node}',),
             f'node {_words} {_verb} {{node}}'
             + (' --force' if (_verb, _what) == ('disable', 'ssh') else ''))
+
+#: Verbs of commands that do what is hard to take back.
+DANGEROUS = frozenset((
+    'delete', 'off', 'reset', 'decommission', 'evacuate', 'shutdown',
+    'restart', 'undo', 'repair', 'recover', 'apply', 'update', 'fence'))
 
 #: Operations of the document that are another one under another path.
 SAME = {'domains.get_store': 'domains.get_store.2'}

@@ -39,6 +39,19 @@ RESTART: dict[str, Any] = {
     'out_of_use': {'cmp5': 'it is disabled'}}
 
 
+UNDO: dict[str, Any] = {
+    'task_id': '37e8fdf3-8d1b-4c12-ad58-d9e5a8a897a8',
+    'moves': [{'server_id': 'id-of-web1', 'name': 'web1', 'source': 'cmp2',
+               'destination': 'cmp1', 'action': 'live-migrate', 'stage': 0}],
+    'left': [{'server_id': 'id-of-web2', 'name': 'web2',
+              'reason': 'it was deleted'}]}
+MIRROR: dict[str, Any] = {
+    'host': 'cmp1', 'vg_name': 'cinder-volumes', 'lv_name': 'volume-1',
+    'size': '1.00g', 'command': ['lvconvert', '--mirrors', '1',
+                                 'cinder-volumes/volume-1'],
+    'copies': 2, 'copies_before': 1}
+
+
 def task(status: str, items: list[dict[str, Any]] | None = None,
          **more: Any) -> dict[str, Any]:
     """Return a task of a shutdown."""

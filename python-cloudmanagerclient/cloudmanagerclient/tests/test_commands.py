@@ -129,7 +129,7 @@ class NodesTestCase(base.ClientCase):
         first, second = self.node(), self.node()
         logs = self.useFixture(fixtures.FakeLogger())
         outcome = self.run_command(
-            ['node', 'delete', first.name, 'nope', str(second.id)])
+            ['node', 'delete', first.name, 'nope', str(second.id), '--yes'])
         self.assertIn('1 of 3', str(outcome.error))
         self.assertIn('nope', logs.output)
         self.assertEqual(0, self.client.count_nodes(
@@ -157,8 +157,8 @@ class FilesTestCase(base.ClientCase):
             path = pathlib.Path(self.useFixture(
                 fixtures.TempDir()).path) / f'nodes.{kind}'
             self.assertIsNone(self.run_command([
-                'node', 'export', '--type', kind, '--title', title, '--file',
-                str(path)]).error)
+                'node', 'export', '--file-type', kind, '--title', title,
+                '--file', str(path)]).error)
             self.client.delete_node(node)
             row, = self.result(['node', 'import', str(path)])
             self.assertEqual(node.name, row['Name'])
@@ -338,10 +338,10 @@ class InventoryTestCase(base.ClientCase):
         self.assertIsNone(self.run_command(
             f'node type set {name} c --name d').error)
         self.assertIsNone(self.run_command(
-            f'node type delete {name} a').error)
+            f'node type delete {name} a --yes').error)
         self.assertEqual(['b', 'd'], sorted(
             row['Name'] for row in self.result(f'node type list {name}')))
-        outcome = self.run_command(f'node type delete {name} nope')
+        outcome = self.run_command(f'node type delete {name} nope --yes')
         self.assertIn(f'node type list {name}', str(outcome.error))
 
     def test_storage(self):
@@ -411,7 +411,7 @@ class NotYetTestCase(base.ClientCase):
         with requests_mock.Mocker(real_http=True) as played:
             played.post(re.compile('/actions/repair-locks$'),
                         status_code=501, json=answer)
-            outcome = self.run_command(f'node lock repair {node}')
+            outcome = self.run_command(f'node lock repair {node} --yes')
         self.assertIn('It cannot do that', str(outcome.error))
         self.assertIn('openstack cloudmanager info show',
                       str(outcome.error))
@@ -438,7 +438,7 @@ class NextStepTestCase(base.ClientCase):
         self.assertIn('node power control add', told)
 
     def test_no_server(self):
-        told = str(self.run_command('server repair web1').error)
+        told = str(self.run_command('server repair web1 --yes').error)
         self.assertIn('openstack server list', told)
 
     def test_nobody_answers(self):

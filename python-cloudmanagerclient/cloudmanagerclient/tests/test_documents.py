@@ -35,9 +35,37 @@ PLAYED = re.compile(
     r'|reserve)'
     r'|health)'
     rf'|tasks/{TASK}.*|tasks/[^/]+/actions/undo)$')
+VOLUME = {
+    'volume_id': SERVER, 'volume_backend_name': 'lvm', 'host': 'cmp1',
+    'thin_enabled': False, 'logical_volume': {
+        'lv_name': 'volume-1', 'mirror_count': '1', 'lv_status': None}}
 AUDIT = {'id': 99, 'aggregate_id': 7, 'status': 'DONE', 'conclusion': None,
          'before': None, 'after': None, 'reached': None, 'moves': []}
+# What is answered, by the end of the path.
+ANSWERS = {
+    '/backtest': {'backtest': {'rounds': 24}},
+    '/get-store': {'store': 'file'},
+    '/discovery-nas': {'targets': {'10.40.38.2': ['volume-1']}},
+    '/policy': {'policy': {'mode': 'automatic'}},
+    '/health': {'health': {'power_supplies': []}},
+    '/volumes': {'volumes': [VOLUME]},
+    f'/volumes/{SERVER}': {'volume': {
+        **VOLUME, 'lock_hosts': ['cmp1'], 'lock_exclusive': True}},
+    '/volume-backends': [{
+        'volume_backend_name': 'lvm', 'host': 'cmp1', 'vg_name': 'vol',
+        'protocol': 'iSCSI', 'free_size': '9.00g', 'total_size': '10.00g',
+        'physical_volumes': [{'pv_name': '/dev/a'}],
+        'logical_volumes': []}]}
 COMMANDS = 100
+
+
+def planned(path):
+    """Return the plan of the action of a path."""
+    if path.endswith('/undo'):
+        return plans.UNDO
+    if '/volumes/' in path:
+        return plans.MIRROR
+    return plans.RESTART if 'restart' in path else plans.EMPTY
 
 
 def commands(text):
@@ -80,21 +108,13 @@ class DocumentsCase(test_hosts.HostCase):
         if '/audits' in path or path.endswith('/execute-audit'):
             return ({'audits': [AUDIT]} if path.rstrip('/').endswith('audits')
                     else {'audit': AUDIT})
-        if path.endswith('/backtest'):
-            return {'backtest': {'rounds': 24}}
-        if path.endswith('/get-store'):
-            return {'store': 'file'}
+        for ending, found in ANSWERS.items():
+            if path.rstrip('/').endswith(ending):
+                return found
         if 'system_metadata' in path:
             return {'metadata': {'image_min_ram': '1'}}
-        if path.endswith('/discovery-nas'):
-            return {'targets': {'10.40.38.2': ['volume-1']}}
-        if path.endswith('/policy'):
-            return {'policy': {'mode': 'automatic'}}
-        if path.endswith('/health'):
-            return {'health': {'power_supplies': []}}
         if body.get('dry_run'):
-            return {'plan': plans.RESTART if 'restart' in path
-                    else plans.EMPTY}
+            return {'plan': planned(path)}
         context.status_code = 202
         return {'task_id': TASK}
 
@@ -139,7 +159,7 @@ class PagesTestCase(DocumentsCase):
                 words = [*known[:-1], str(self.control().id),
                          *words[len(known):]]
         try:
-            outcome = self.run_command(words, stdin='cmp1\n')
+            outcome = self.run_command(words, stdin=self.answer_of(words))
         except (AssertionError, SystemExit) as exc:
             return f'no such command or option: {exc}'
         # A plan that does not work out says so by the exit code.
@@ -147,6 +167,17 @@ class PagesTestCase(DocumentsCase):
                                          and '--dry-run' not in words):
             return outcome.text
         return None
+
+    @staticmethod
+    def answer_of(words):
+        """Return what the user types to confirm a command."""
+        entry, rest = base.command_of(words)
+        command = entry.load()(None, None)
+        if not command.question:
+            return ''
+        asked = getattr(command.get_parser('').parse_args(rest),
+                        command.asked)
+        return (asked if isinstance(asked, str) else ' '.join(asked)) + '\n'
 
     def test_paths(self):
         """What the README names in the repository is there."""

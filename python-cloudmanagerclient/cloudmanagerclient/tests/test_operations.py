@@ -5,6 +5,7 @@ import json
 import pathlib
 import random
 import re
+import shlex
 import string
 from typing import Any
 import uuid
@@ -54,6 +55,41 @@ class OperationsTestCase(base.ClientCase):
                 'power_control_unset', 'audit_create', 'rack_show')}
         self.assertEqual({entry.name for entry in base.commands().values()},
                          used | others)
+
+    def test_confirmations(self):
+        """What is hard to take back asks first, and does nothing till then.
+
+        The answer is what the command line names.
+        """
+        asking = {words for words, entry in base.commands().items()
+                  if entry.load().question}
+        self.assertEqual(set(), {
+            words for words in base.commands()
+            if words.split()[-1] in operations.DANGEROUS} - asking)
+        words, asked = Words(self), set()
+        for called in operations.OPERATIONS.values():
+            if '--yes' not in called.command:
+                continue
+            line = self.filled(called.command, words).replace(' --yes', '')
+            entry, rest = base.command_of(shlex.split(line))
+            asked.add(entry.name.replace('_', ' ').removeprefix(
+                'cloudmanager '))
+            for typed, told in ((None, '--yes'), ('no\n', 'nothing was'),
+                                ('\n', 'nothing was')):
+                with base.Recorder() as recorder:
+                    outcome = self.run_command(line, stdin=typed)
+                self.assertIn(told, str(outcome.error), line)
+                self.assertEqual([], recorder.requests, line)
+            command = entry.load()(None, None)
+            name = getattr(command.get_parser('').parse_args(rest),
+                           command.asked)
+            with base.Recorder() as recorder:
+                self.run_command(line, stdin=(
+                    name if isinstance(name, str) else ' '.join(name))
+                    + '\n')
+            self.assertNotEqual([], recorder.requests, line)
+            words.forget()
+        self.assertEqual(asking, asked)
 
     def test_methods(self):
         self.for_each(self.call_method)

@@ -61,7 +61,7 @@ class ShowPolicy(base.ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
         return _shown(self.client.get_aggregate_policy(
-            parsed_args.aggregate))
+            audit.aggregate_of(self, parsed_args)))
 
 
 class SetPolicy(base.ShowOne):
@@ -88,7 +88,7 @@ class SetPolicy(base.ShowOne):
         given = {option.field: getattr(parsed_args, option.dest)
                  for option in OPTIONS}
         return _shown(self.client.set_aggregate_policy(
-            parsed_args.aggregate, parsed_args.mode,
+            audit.aggregate_of(self, parsed_args), parsed_args.mode,
             **{name: value for name, value in given.items()
                if value is not None}))
 
@@ -120,7 +120,7 @@ class Backtest(base.ShowOne):
         given = {option.field: getattr(parsed_args, option.dest)
                  for option in BACKTEST}
         return base.shown(self.client.backtest_aggregate(
-            parsed_args.aggregate, **{
+            audit.aggregate_of(self, parsed_args), **{
                 name: value for name, value in given.items()
                 if value is not None}))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cloudmanagerclient.osc import base
-from cloudmanagerclient.osc import confirm
+from cloudmanagerclient.osc import names
 from cloudmanagerclient.osc import tasks
 from cloudmanagerclient.osc.options import Option
 
@@ -14,7 +14,13 @@ from cloudmanagerclient.osc.options import Option
 def add_aggregate(parser: argparse.ArgumentParser) -> None:
     """Add the argument that names an aggregate."""
     parser.add_argument('aggregate', metavar='<aggregate>',
-                        help='id of the aggregate in Nova')
+                        help='aggregate of Nova: name or id')
+
+
+def aggregate_of(command: base.Common,
+                 parsed_args: argparse.Namespace) -> str:
+    """Return the id of the aggregate that was named."""
+    return str(command.id_of(names.aggregate, parsed_args.aggregate))
 
 
 def _add_audit(parser: argparse.ArgumentParser) -> None:
@@ -43,24 +49,24 @@ class CreateAudit(base.ShowOne):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
-        return _status(self.client.create_audit(parsed_args.aggregate))
+        return _status(self.client.create_audit(
+            aggregate_of(self, parsed_args)))
 
 
 class BalanceAggregate(base.ShowOne):
     """Even out the load of the hosts of an aggregate: audit, and carry out"""
 
+    question = 'To move servers within aggregate'
+    asked = 'aggregate'
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         add_aggregate(parser)
-        confirm.add_yes(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
-        if not parsed_args.yes:
-            confirm.ask('To move servers within aggregate',
-                        [parsed_args.aggregate])
-        return _status(self.client.create_audit(parsed_args.aggregate,
-                                                auto_apply=True))
+        return _status(self.client.create_audit(
+            aggregate_of(self, parsed_args), auto_apply=True))
 
 
 class ListAudit(base.List):
@@ -72,8 +78,8 @@ class ListAudit(base.List):
                     'finished_at', 'task_id', 'apply_task_id', 'source')
     filters = (
         Option('id', '--id', 'id', metavar='<id>'),
-        Option('aggregate_id', '--aggregate', 'id of the aggregate in Nova',
-               metavar='<id>'),
+        Option('aggregate_id', '--aggregate', 'aggregate of Nova: name or id',
+               find=names.aggregate),
         Option('status', '--status', 'PENDING, ONGOING, DONE, FAILED, '
                'APPLYING, APPLIED or STALE'),
         Option('task_id', '--task', 'task that made it', metavar='<id>'),
@@ -101,8 +107,7 @@ class ShowAudit(base.ShowOne):
         audit = self.client.get_audit(parsed_args.audit)
         for line in loads(audit.before, audit.reached or audit.after):
             self.tell(line)
-        fields = base.fields_of(audit)
-        return base.shown({'id': fields.pop('id'), **fields})
+        return base.shown(base.fields_of(audit))
 
 
 def loads(before: dict[str, Any] | None,
@@ -132,24 +137,29 @@ class ShowAuditStatus(base.ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
         return _status(self.client.get_audit_status(
-            parsed_args.aggregate, parsed_args.audit))
+            aggregate_of(self, parsed_args), parsed_args.audit))
 
 
 class ApplyAudit(tasks.Start):
     """Carry out what an audit found"""
 
+    question = 'To move the servers of audit'
+    asked = 'audit'
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         _add_audit(parser)
         parser.add_argument(
-            '--server', dest='servers', action='append', metavar='<uuid>',
-            help='Server to move now; repeat it for several (default: all '
-                 'of the audit)')
+            '--server', dest='servers', action='append', metavar='<server>',
+            help='Server to move now: name or UUID; repeat it for several '
+                 '(default: all of the audit)')
         parser.add_argument(
             '--force', action='store_true', default=None,
             help='Apply it although the cloud has changed, if all moves '
                  'still fit')
 
     def start(self, parsed_args: argparse.Namespace) -> Any:
+        servers = parsed_args.servers and [
+            self.id_of(names.server, name) for name in parsed_args.servers]
         return self.client.apply_audit(
-            parsed_args.aggregate, parsed_args.audit,
-            servers=parsed_args.servers, force=parsed_args.force)
+            aggregate_of(self, parsed_args), parsed_args.audit,
+            servers=servers, force=parsed_args.force)

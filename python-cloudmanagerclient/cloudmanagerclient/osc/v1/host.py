@@ -6,7 +6,6 @@ from typing import Any
 from typing import ClassVar
 
 from cloudmanagerclient.osc import base
-from cloudmanagerclient.osc import confirm
 from cloudmanagerclient.osc import options as opts
 from cloudmanagerclient.osc import tasks
 from cloudmanagerclient.osc.options import Option
@@ -39,7 +38,9 @@ class HostAct(base.Lister):
 
     action: ClassVar[str]
     plan: ClassVar[str]
-    question: ClassVar[str]
+    asked = 'host'
+    #: What a plan comes to that does not work out.
+    infeasible: ClassVar[str] = 'the hosts would not end up empty'
     options: ClassVar[tuple[Option, ...]]
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -50,11 +51,10 @@ class HostAct(base.Lister):
         parser.add_argument(
             '--dry-run', action='store_true',
             help='Say what would be done to each server, and touch nothing; '
-                 'the exit code is 1 if the hosts would not end up empty')
+                 f'the exit code is 1 if {self.infeasible}')
         parser.add_argument('--long', action='store_true',
                             help='List more of the plan')
         tasks.add_wait(parser)
-        confirm.add_yes(parser)
         return parser
 
     def add_hosts(self, parser: argparse.ArgumentParser) -> None:
@@ -70,12 +70,9 @@ class HostAct(base.Lister):
         target = self.target(parsed_args)
         values = opts.values(parsed_args, self.options)
         if parsed_args.dry_run:
-            return self._planned(
+            return self.planned(
                 getattr(self.client, self.plan)(target, **values),
                 parsed_args.long)
-        if not parsed_args.yes:
-            confirm.ask(self.question,
-                        [target] if isinstance(target, str) else target)
         task = getattr(self.client, self.action)(target, **values)
         if parsed_args.wait:
             return self._waited(task.id)
@@ -85,7 +82,8 @@ class HostAct(base.Lister):
         return (('Task', 'Action', 'Host', 'Status'),
                 [(found.id, found.name, found.host, found.status)])
 
-    def _planned(self, plan: Any, long: bool) -> base.Listed:
+    def planned(self, plan: Any, long: bool) -> base.Listed:
+        """Show a plan."""
         # Only --dry-run needs it.
         from cloudmanagerclient.osc import plans
 
@@ -147,6 +145,7 @@ class RestartHost(HostAct):
     action = 'restart_hosts'
     plan = 'plan_hosts_restart'
     question = 'To empty and restart'
+    asked = 'hosts'
     options = (
         _OFF, _EVACUATE, _LOSS, _SLOW, _MOVES,
         Option('in_sequence', '--in-sequence', 'one host after the other',

@@ -152,6 +152,9 @@ class SetNodeType(_OneType, base.Command):
 class DeleteNodeType(_OneType, base.Command):
     """Delete a type of a class of nodes"""
 
+    question = 'To delete type'
+    asked = 'type'
+
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         node_class = self.class_of(parsed_args)
         self.client.delete_node_type(

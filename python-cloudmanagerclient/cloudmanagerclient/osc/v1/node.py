@@ -9,6 +9,7 @@ from cliff import columns as cliff_columns
 from osc_lib import exceptions as osc_exc
 
 from cloudmanagerclient.osc import base
+from cloudmanagerclient.osc import names
 from cloudmanagerclient.osc import options as opts
 from cloudmanagerclient.osc.options import Option
 
@@ -46,14 +47,15 @@ _FLAGS = (
     Option('is_controller', '--controller', 'the node is a controller', bool),
     Option('active', '--active', 'the node is active', bool))
 _IDS = (
-    Option('node_class_id', '--class-id', 'id of the class', int, '<id>'),
-    Option('node_type_id', '--type-id', 'id of the type, one of the class',
-           int, '<id>'),
-    Option('image_id', '--image-id', 'id of the image', int, '<id>'))
+    Option('node_class_id', '--class', 'class: name or id',
+           find=names.node_class),
+    Option('node_type_id', '--type', 'type, one of the class: name or id',
+           find=names.node_type),
+    Option('image_id', '--image', 'image: name or id', find=names.image))
 _STATES = (
     Option('condition', '--condition',
-           '0 out of service, 1 enabled, 2 disabled, 3 alarm, 4 reserved',
-           int, '<number>'),
+           'enabled, disabled, alarm, reserved or out-of-service; or its '
+           'number in the API', find=names.condition),
     Option('power_state', '--power-state', 'power_on or power_off',
            metavar='<state>'))
 _METADATA = Option('metadata', '--metadata',
@@ -88,13 +90,21 @@ class ListNode(base.List):
 
     def row(self, fields: dict[str, Any],
             chosen: Sequence[str]) -> tuple[Any, ...]:
-        # It imports openstacksdk, which the help of a command does without.
-        from cloudmanagerclient.sdk.v1 import node
-
+        fields = _for_users(fields)
         fields['node_class'] = (fields.get('node_class') or {}).get('name')
-        fields['condition'] = node.CONDITIONS.get(
-            fields.get('condition', -1), fields.get('condition'))
         return super().row(fields, chosen)
+
+
+def _for_users(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a node as users see them.
+
+    Its condition is a word, as in options. Ids of class, type and image are
+    of requests only: an answer has the objects themselves.
+    """
+    found = {name: value for name, value in fields.items()
+             if name not in ('node_class_id', 'node_type_id', 'image_id')}
+    number = fields.get('condition', -1)
+    return found | {'condition': names.CONDITIONS.get(number, number)}
 
 
 class CountNode(base.Count):
@@ -130,10 +140,10 @@ class ShowNode(base.Show):
         return parser
 
     def fields(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
-        fields = base.fields_of(self.client.get_node(
+        fields = _for_users(base.fields_of(self.client.get_node(
             parsed_args.target, **opts.given({
                 'with_os_object': parsed_args.hypervisor or None,
-                'with_hwinfo': parsed_args.hardware or None})))
+                'with_hwinfo': parsed_args.hardware or None}))))
         # A node may have very many, so they have a row of their own.
         agent = dict(fields.get('agent') or {})
         if 'guests' in agent:
@@ -159,6 +169,9 @@ class CreateNode(base.Create):
     def values(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
         return {**super().values(parsed_args),
                 'force': parsed_args.force or None}
+
+    def fields(self, made: Any) -> dict[str, Any]:
+        return _for_users(super().fields(made))
 
 
 class SetNode(base.Set):

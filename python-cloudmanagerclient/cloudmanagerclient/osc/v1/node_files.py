@@ -38,7 +38,7 @@ class ImportNode(base.Lister):
         parser.add_argument('file', metavar='<file>',
                             help='File to read; - is the standard input')
         parser.add_argument(
-            '--type', choices=sorted(_TYPES),
+            '--file-type', choices=sorted(_TYPES),
             help='What the file is (default: csv if its name ends so, jsonl '
                  'otherwise)')
         parser.add_argument('--dry-run', action='store_true',
@@ -49,7 +49,7 @@ class ImportNode(base.Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Listed:
-        kind = parsed_args.type or (
+        kind = parsed_args.file_type or (
             'csv' if parsed_args.file.lower().endswith('.csv') else 'jsonl')
         made = self.client.import_nodes(
             _read(parsed_args.file), content_type=_TYPES[kind],
@@ -66,7 +66,7 @@ class ExportNode(base.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument('--type', choices=sorted(_TYPES),
+        parser.add_argument('--file-type', choices=sorted(_TYPES),
                             default='jsonl', help='What to write (default: '
                                                   'jsonl)')
         parser.add_argument('--file', metavar='<file>',
@@ -76,9 +76,9 @@ class ExportNode(base.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        query = opts.values(parsed_args, node.FILTERS)
+        query = opts.found_query(self.manager, parsed_args, node.FILTERS)
         rows = (self._row(found) for found in self.client.nodes(**query))
-        write = _write_csv if parsed_args.type == 'csv' else _write_lines
+        write = _write_csv if parsed_args.file_type == 'csv' else _write_lines
         if parsed_args.file is None:
             write(rows, self.app.stdout)
             return

@@ -8,10 +8,20 @@ from typing import ClassVar
 from osc_lib import exceptions as osc_exc
 
 from cloudmanagerclient.osc import base
-from cloudmanagerclient.osc import confirm
+from cloudmanagerclient.osc import names
 from cloudmanagerclient.osc import options as opts
 from cloudmanagerclient.osc import tasks
 from cloudmanagerclient.osc.options import Option
+
+
+def planned(command: base.Common, plan: dict[str, Any]) -> base.Shown:
+    """Show what an agent would do, a step on a line."""
+    # Only --dry-run needs it.
+    from cloudmanagerclient.osc import steps
+
+    if steps.nothing(plan):
+        command.tell('Nothing would be done.')
+    return tuple(plan), tuple(map(steps.told, plan.values()))
 
 
 class NodeAct(tasks.Start):
@@ -40,7 +50,7 @@ class NodeAct(tasks.Start):
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
         if not parsed_args.dry_run:
             return super().take_action(parsed_args)
-        return base.shown(self.client.plan_node_action(
+        return planned(self, self.client.plan_node_action(
             parsed_args.target, self.action, **self.body(parsed_args)))
 
     def start(self, parsed_args: argparse.Namespace) -> Any:
@@ -160,24 +170,17 @@ class UnsetLogRedirection(NodeAct):
 class UpdateSystem(NodeAct):
     """Upgrade the packages of a node"""
 
+    question = 'To upgrade the packages of'
     method = 'update_node_system'
     action = 'update-system'
     options = (Option('force', '--force', 'do so though the node is in use',
                       bool),)
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        super().add_arguments(parser)
-        confirm.add_yes(parser)
-
-    def start(self, parsed_args: argparse.Namespace) -> Any:
-        if not parsed_args.yes:
-            confirm.ask('To upgrade the packages of', [parsed_args.target])
-        return super().start(parsed_args)
-
 
 class RepairLocks(NodeAct):
     """Release the locks that dead hosts hold, which a node needs"""
 
+    question = 'To release locks that dead hosts hold, for'
     method = 'repair_node_locks'
     action = 'repair-locks'
 
@@ -239,7 +242,8 @@ class AttachNode(tasks.Start):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument('controller', metavar='<controller>',
-                            help='UUID of the server that is the controller')
+                            help='server that is the controller: name or '
+                                 'UUID')
         parser.add_argument('nodes', nargs='+', metavar='<node>',
                             help='name of a node')
         parser.add_argument('--dry-run', action='store_true',
@@ -248,12 +252,14 @@ class AttachNode(tasks.Start):
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
         if not parsed_args.dry_run:
             return super().take_action(parsed_args)
-        return base.shown(self.client.plan_nodes_action(
-            self.action, parsed_args.controller, parsed_args.nodes))
+        return planned(self, self.client.plan_nodes_action(
+            self.action, self.id_of(names.server, parsed_args.controller),
+            parsed_args.nodes))
 
     def start(self, parsed_args: argparse.Namespace) -> Any:
-        return getattr(self.client, self.method)(parsed_args.controller,
-                                                 parsed_args.nodes)
+        return getattr(self.client, self.method)(
+            self.id_of(names.server, parsed_args.controller),
+            parsed_args.nodes)
 
 
 class DetachNode(AttachNode):

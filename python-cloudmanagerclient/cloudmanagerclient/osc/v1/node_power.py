@@ -9,7 +9,7 @@ from typing import ClassVar
 from osc_lib import exceptions as osc_exc
 
 from cloudmanagerclient.osc import base
-from cloudmanagerclient.osc import confirm
+from cloudmanagerclient.osc import names
 from cloudmanagerclient.osc import options as opts
 from cloudmanagerclient.osc import tasks
 from cloudmanagerclient.osc.options import Option
@@ -26,8 +26,7 @@ class PowerOnNode(tasks.Start):
 
     one: ClassVar[str] = 'power_on_node'
     many: ClassVar[str] = 'power_on_nodes'
-    #: What the user is asked to confirm; empty if nothing.
-    question: ClassVar[str] = ''
+    asked = 'nodes'
     options: ClassVar[tuple[Option, ...]] = ()
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -35,12 +34,8 @@ class PowerOnNode(tasks.Start):
                             help='node: name or id')
         for option in self.options:
             option.add_value(parser)
-        if self.question:
-            confirm.add_yes(parser)
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
-        if self.question and not parsed_args.yes:
-            confirm.ask(self.question, parsed_args.nodes)
         if len(parsed_args.nodes) == 1:
             return super().take_action(parsed_args)
         return self._several(parsed_args)
@@ -97,8 +92,8 @@ class ListPowerAction(base.List):
         Option('start_time', '--start-time', 'when it began',
                metavar='<time>'),
         Option('user_name', '--user', 'name of the user who asked for it'),
-        Option('power_control_id', '--power-control-id',
-               'id of the power control', metavar='<id>'),
+        Option('power_control_id', '--power-control',
+               'power control: title or id', find=names.power_control),
         Option('result', '--result',
                'success, failure, cancelled or running'),
         Option('task_id', '--task', 'id of the task that did it'))

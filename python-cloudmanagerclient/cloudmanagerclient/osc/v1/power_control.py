@@ -16,6 +16,7 @@ from typing import Any
 from osc_lib import exceptions as osc_exc
 
 from cloudmanagerclient.osc import base
+from cloudmanagerclient.osc import names
 from cloudmanagerclient.osc import options as opts
 from cloudmanagerclient.osc import tasks
 from cloudmanagerclient.osc.options import Option
@@ -196,6 +197,7 @@ class PowerOnOutput(tasks.Start):
 class PowerOffOutput(PowerOnOutput):
     """Switch an output of a power control off"""
 
+    question = 'To switch off an output of'
     method = 'power_off_output'
 
 
@@ -217,9 +219,9 @@ class ListPowerEvent(base.List):
     filters = (
         Option('id', '--id', 'id', metavar='<id>'),
         Option('kind', '--kind', 'what happened'),
-        Option('node_id', '--node-id', 'id of the node', metavar='<id>'),
-        Option('power_control_id', '--power-control-id',
-               'id of the power control', metavar='<id>'),
+        Option('node_id', '--node', 'node: name or id', find=names.node),
+        Option('power_control_id', '--power-control',
+               'power control: title or id', find=names.power_control),
         Option('created_at', '--created-at', 'when it happened',
                metavar='<time>'))
 

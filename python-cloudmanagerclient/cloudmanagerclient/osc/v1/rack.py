@@ -9,6 +9,7 @@ from typing import Any
 from osc_lib import exceptions as osc_exc
 
 from cloudmanagerclient.osc import base
+from cloudmanagerclient.osc import names
 from cloudmanagerclient.osc import options as opts
 from cloudmanagerclient.osc.options import Option
 
@@ -106,11 +107,8 @@ def _unit(label: str, nodes: list[Any]) -> Iterator[list[Segment]]:
 
 
 def _node(node: Any) -> list[Segment]:
-    # It imports openstacksdk, which the help of a command does without.
-    from cloudmanagerclient.sdk.v1 import node as _nodes
-
     sign, colour = _POWER.get(node.power_status, ('?', 'dim'))
-    condition = _nodes.CONDITIONS.get(node.condition, str(node.condition))
+    condition = names.CONDITIONS.get(node.condition, str(node.condition))
     name = node.name or node.title or f'node {node.id}'
     space = _WIDTH - 4 - len(condition) - 1
     if len(name) > space:

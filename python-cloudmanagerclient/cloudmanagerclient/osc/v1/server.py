@@ -7,6 +7,7 @@ from typing import Any
 from osc_lib.cli import parseractions
 
 from cloudmanagerclient.osc import base
+from cloudmanagerclient.osc import names
 from cloudmanagerclient.osc import tasks
 from cloudmanagerclient.osc.options import Option
 
@@ -20,8 +21,8 @@ class ServerAct(tasks.Act):
 
     noun = 'server'
 
-    def target_help(self) -> str:
-        return 'server: UUID'
+    def target(self, name_or_id: str) -> Any:
+        return self.id_of(names.server, name_or_id)
 
 
 class BalanceServer(ServerAct):
@@ -33,6 +34,7 @@ class BalanceServer(ServerAct):
 class RecoverServer(ServerAct):
     """Reset the state of a server, and bring it back"""
 
+    question = 'To reset and reboot, or rebuild elsewhere,'
     method = 'recover_server'
     options = _FENCED
 
@@ -40,6 +42,7 @@ class RecoverServer(ServerAct):
 class RepairServer(ServerAct):
     """Find out what is wrong with a server, and do the mildest that helps"""
 
+    question = 'To repair, if need be by a reboot or a rebuild elsewhere,'
     method = 'repair_server'
     options = _FENCED
 
@@ -47,6 +50,7 @@ class RepairServer(ServerAct):
 class ResetServer(ServerAct):
     """Reset the state of a server to active"""
 
+    question = 'To reset the state of'
     method = 'reset_server'
     options = (Option('reboot', '--reboot', 'reboot it too, hard', bool),)
 
@@ -72,8 +76,12 @@ class _Metadata(base.Common):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument('server', metavar='<server>',
-                            help='server: UUID')
+                            help='server: name or UUID')
         return parser
+
+    def server(self, parsed_args: argparse.Namespace) -> str:
+        """Return the UUID of the server."""
+        return str(self.id_of(names.server, parsed_args.server))
 
 
 class ShowSystemMetadata(_Metadata, base.ShowOne):
@@ -81,7 +89,7 @@ class ShowSystemMetadata(_Metadata, base.ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
         return base.shown(self.client.get_server_system_metadata(
-            parsed_args.server))
+            self.server(parsed_args)))
 
 
 class SetSystemMetadata(_Metadata, base.Command):
@@ -96,12 +104,15 @@ class SetSystemMetadata(_Metadata, base.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        self.client.set_server_system_metadata(parsed_args.server,
-                                               parsed_args.properties)
+        self.client.set_server_system_metadata(
+            self.server(parsed_args), parsed_args.properties)
 
 
 class UnsetSystemMetadata(_Metadata, base.Command):
     """Delete keys of the system metadata of a server"""
+
+    question = 'To delete system metadata of'
+    asked = 'server'
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -111,6 +122,6 @@ class UnsetSystemMetadata(_Metadata, base.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
+        server = self.server(parsed_args)
         for key in parsed_args.properties:
-            self.client.delete_server_system_metadata(parsed_args.server,
-                                                      key)
+            self.client.delete_server_system_metadata(server, key)

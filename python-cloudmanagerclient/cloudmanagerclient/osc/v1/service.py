@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from cloudmanagerclient.osc import base
+from cloudmanagerclient.osc import names
 
 
 class ShowInfo(base.ShowOne):
@@ -65,14 +66,18 @@ class ShowDomainStore(base.ShowOne):
 class ConfigureDomain(base.Command):
     """Load the configuration of a domain from its file to Keystone"""
 
+    question = 'To replace in Keystone the configuration of domain'
+    asked = 'domain'
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument('domain', metavar='<domain>',
-                            help='id of the domain')
+                            help='domain: name or id')
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        self.client.configure_domain(parsed_args.domain)
+        self.client.configure_domain(
+            self.id_of(names.domain, parsed_args.domain))
 
 
 class ShowDomainTOTP(base.ShowOne):

@@ -7,8 +7,9 @@ from typing import Any
 from osc_lib import exceptions as osc_exc
 
 from cloudmanagerclient.osc import base
-from cloudmanagerclient.osc import tasks
+from cloudmanagerclient.osc import names
 from cloudmanagerclient.osc.options import Option
+from cloudmanagerclient.osc.v1 import host
 
 
 class ListTask(base.List):
@@ -23,10 +24,10 @@ class ListTask(base.List):
         Option('status', '--status',
                'PENDING, STARTED, RETRY, SUCCESS, FAILURE or REVOKED'),
         Option('host', '--host', 'host that it acts on'),
-        Option('server_id', '--server', 'UUID of the server that it acts '
-               'on', metavar='<uuid>'),
-        Option('node_id', '--node', 'id of the node that it acts on',
-               metavar='<id>'),
+        Option('server_id', '--server', 'server that it acts on: name or '
+               'UUID', find=names.server),
+        Option('node_id', '--node', 'node that it acts on: name or id',
+               find=names.node),
         Option('parent_id', '--parent', 'task that it is a part of',
                metavar='<id>'),
         Option('id', '--id', 'id', metavar='<id>'),
@@ -59,8 +60,7 @@ class ShowTask(base.ShowOne):
                                                  parsed_args.task)
         else:
             task = self.client.get_task(parsed_args.task)
-        fields = base.fields_of(task)
-        return base.shown({'id': fields.pop('id'), **fields})
+        return base.shown(base.fields_of(task))
 
 
 class CancelTask(base.Command):
@@ -95,22 +95,32 @@ class CancelTask(base.Command):
                 f'{wrong} of {len(parsed_args.tasks)} were not cancelled.')
 
 
-class UndoTask(tasks.Start):
+class UndoTask(host.HostAct):
     """Bring back the servers that a task has moved
 
     Servers that have moved since, were deleted, or whose former hosts cannot
     take them are left where they are, and named.
     """
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+    action = 'undo_task'
+    plan = 'plan_undo'
+    question = 'To bring back the servers of task'
+    asked = 'task'
+    infeasible = 'no server would come back'
+    options = ()
+
+    def add_hosts(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument('task', metavar='<task>', help='id of the task')
-        parser.add_argument('--dry-run', action='store_true',
-                            help='Say what would be done, and touch nothing')
 
-    def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
-        if parsed_args.dry_run:
-            return base.shown(self.client.plan_undo(parsed_args.task))
-        return super().take_action(parsed_args)
+    def target(self, parsed_args: argparse.Namespace) -> Any:
+        return parsed_args.task
 
-    def start(self, parsed_args: argparse.Namespace) -> Any:
-        return self.client.undo_task(parsed_args.task)
+    def planned(self, plan: Any, long: bool) -> base.Listed:
+        # Only --dry-run needs it.
+        from cloudmanagerclient.osc import plans
+
+        back, left = plan['moves'], plan['left']
+        self.tell(f'{len(back)} would come back, {len(left)} would stay.')
+        self.exit_code = 0 if back else 1
+        columns = plans.BACK + (plans.LONG_BACK if long else ())
+        return columns, plans.ways_back(back, left, long)

@@ -6,10 +6,16 @@ from typing import Any
 from typing import ClassVar
 
 from cloudmanagerclient.osc import base
+from cloudmanagerclient.osc import names
 from cloudmanagerclient.osc import tasks
 from cloudmanagerclient.osc.options import Option
 
 _BACKEND = Option('volume_backend_name', '--backend', 'name of the backend')
+# Fields of a plan, and what they are shown as.
+_PLANNED = {'lv_name': 'logical_volume', 'vg_name': 'volume_group',
+            'host': 'host', 'size': 'size', 'copies_before': 'copies_now',
+            'copies': 'copies_then', 'source_pv': 'source',
+            'dest_pv': 'destination'}
 _HOST = Option('host', '--host', 'host of the backend')
 
 
@@ -29,12 +35,12 @@ class ShowVolume(base.ShowOne):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument('volume', metavar='<volume>',
-                            help='volume: UUID')
+                            help='volume: name or UUID')
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
         return base.shown(base.fields_of(self.client.get_volume(
-            parsed_args.volume)))
+            self.id_of(names.volume, parsed_args.volume))))
 
 
 class _VolumeAct(tasks.Start):
@@ -47,7 +53,7 @@ class _VolumeAct(tasks.Start):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument('volume', metavar='<volume>',
-                            help='volume: UUID')
+                            help='volume: name or UUID')
         parser.add_argument('--dry-run', action='store_true',
                             help='Say what would be done, and touch nothing')
 
@@ -58,8 +64,21 @@ class _VolumeAct(tasks.Start):
     def take_action(self, parsed_args: argparse.Namespace) -> base.Shown:
         if not parsed_args.dry_run:
             return super().take_action(parsed_args)
-        return base.shown(self.client.plan_volume_action(
-            parsed_args.volume, self.action, **self.body(parsed_args)))
+        # Only --dry-run needs it.
+        from cloudmanagerclient.osc import steps
+
+        plan = self.client.plan_volume_action(
+            self.volume(parsed_args), self.action, **self.body(parsed_args))
+        if not plan['command']:
+            self.tell('Nothing would be done.')
+        found = {title: plan[name] for name, title in _PLANNED.items()
+                 if name in plan}
+        found['command'] = steps.CommandColumn(plan['command'])
+        return base.shown(found)
+
+    def volume(self, parsed_args: argparse.Namespace) -> str:
+        """Return the UUID of the volume."""
+        return str(self.id_of(names.volume, parsed_args.volume))
 
 
 class MirrorVolume(_VolumeAct):
@@ -76,7 +95,7 @@ class MirrorVolume(_VolumeAct):
         return {'mirror_count': parsed_args.count}
 
     def start(self, parsed_args: argparse.Namespace) -> Any:
-        return self.client.mirror_volume(parsed_args.volume,
+        return self.client.mirror_volume(self.volume(parsed_args),
                                          parsed_args.count)
 
 
@@ -101,7 +120,8 @@ class MigrateVolume(_VolumeAct):
 
     def start(self, parsed_args: argparse.Namespace) -> Any:
         return self.client.migrate_volume(
-            parsed_args.volume, parsed_args.source, parsed_args.destination)
+            self.volume(parsed_args), parsed_args.source,
+            parsed_args.destination)
 
 
 class ListVolumeBackend(base.List):
