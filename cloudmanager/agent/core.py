@@ -74,6 +74,8 @@ class Agent:
         self.wants_look = threading.Event()
         self.storages = Storages(host, self.store, self.report_soon)
         self._capabilities: JsonObject = {}
+        # The id of the key that signed the last report.
+        self._reported_key = ''
 
     def _keys_of(self, sender: str) -> dict[str, bytes]:
         return self._keys.all if sender == signing.CONTROL else {}
@@ -95,7 +97,8 @@ class Agent:
         """Look at the guests, and have their states written to storages."""
         changed = self.observer.look()
         self.storages.write(self._keys.newest, *self.observer.guests())
-        if changed:
+        # Conductors use a new key only when a report was signed with it.
+        if changed or self._keys.newest.id != self._reported_key:
             self.report_soon()
 
     def observe_soon(self) -> None:
@@ -117,8 +120,10 @@ class Agent:
 
     def report(self) -> signing.Envelope:
         """Return a signed report on this agent and its node."""
+        key = self._keys.newest
+        self._reported_key = key.id
         return signing.sign(
-            self._keys.newest, signing.Kind.REPORT, self.host,
+            key, signing.Kind.REPORT, self.host,
             signing.CONTROL, {
                 'version': version.version_info.version_string(),
                 'interface': RPC_API_VERSION,

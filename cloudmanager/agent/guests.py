@@ -71,7 +71,8 @@ def parse(text: str) -> list[Guest]:
     ids: dict[str, str] = {}
     found: dict[str, dict[str, str]] = {}
     values: dict[str, str] | None = None
-    for line in text.splitlines():
+    # A name may have other characters that end a line elsewhere.
+    for line in text.split('\n'):
         title = _TITLE.fullmatch(line)
         if title:
             values = found.setdefault(title[1], {})

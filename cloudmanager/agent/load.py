@@ -29,6 +29,8 @@ _PRESSURES = {load_reports.CPU_PRESSURE: 'cpu',
 #: Reading one of these file systems may hang when its server is away.
 _REMOTE = ('nfs', 'ceph', 'cifs', 'smb', 'gluster', 'fuse', '9p', 'afs',
            'lustre', 'gpfs', 'beegfs')
+# Parts of a path with those of links on its way.
+_MAX_PARTS = 400
 #: Times in which the CPU was idle, or not available to this machine, or that
 #: are counted twice: the time of guests is also in that of users.
 _NOT_BUSY = ('idle', 'iowait', 'steal', 'guest', 'guest_nice')
@@ -125,16 +127,39 @@ def file_system(path: str) -> str:
     return kind
 
 
+def _resolve(path: str) -> str:
+    """Return a path without links, and touch no network share for it.
+
+    :param path: an absolute path
+    :raises Unknown: it leads to a network share
+    """
+    done, left = '/', path.split('/')
+    for _ in range(_MAX_PARTS):
+        if not left:
+            return done
+        part, *left = left
+        here = os.path.normpath(os.path.join(done, part))
+        kind = file_system(here)
+        if kind.startswith(_REMOTE):
+            raise Unknown(f'{path} is on a network share ({kind})')
+        try:
+            target = os.readlink(here)
+        except OSError:
+            # It is no link, or not there.
+            done = here
+        else:
+            left = [*target.split('/'), *left]
+            done = '/' if target.startswith('/') else done
+    raise Unknown(f'{path} has too many links')
+
+
 def _space() -> Counters:
     """Return GiB in use of the file system with the disks of guests."""
     path = CONF.agent.instances_path
     if not path:
         raise Unknown('instances_path is empty')
-    kind = file_system(path)
-    if kind.startswith(_REMOTE):
-        raise Unknown(f'{path} is on a network share ({kind})')
     try:
-        found = psutil.disk_usage(path)
+        found = psutil.disk_usage(_resolve(path))
     except OSError as exc:
         raise Unknown(f'{path}: {exc.strerror}') from exc
     return {load_reports.DISK_GB: found.used / GIB}

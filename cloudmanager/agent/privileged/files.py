@@ -24,7 +24,8 @@ OPTIONS = {'nova': ('agent', 'nova_drop_in'),
            'lvmlockd': ('agent', 'lvmlockd_drop_in'),
            'lvmlockd_adopt': ('agent', 'lvmlockd_adopt_file'),
            'multipath': ('nas', 'multipath_drop_in')}
-MAX_SIZE = 64 * 1024
+# Of the locks of a node with thousands of volumes.
+MAX_SIZE = 1024 * 1024
 MODE = 0o644
 
 
@@ -72,10 +73,14 @@ def write(purpose: str, content: str) -> None:
     """Write a file as a whole.
 
     :raises Conflict: there is such a file that is not ours
-    :raises Unavailable: it cannot be written
+    :raises Unavailable: it cannot be written, or would be too long
     """
     read(purpose)
     path = path_of(purpose)
+    if len(MARK + content) > MAX_SIZE:
+        raise exception.Unavailable(
+            reason=f'File {path} would be longer than {MAX_SIZE} '
+                   'characters.')
     try:
         # Only the last directory is created. The directory above belongs
         # to the program; without it, the program is not installed.

@@ -45,7 +45,8 @@ MAX_KEPT = 20
 MAX_TOLD = 64 * 1024
 _ID = re.compile(r'[0-9a-f-]{1,36}')
 # Addresses of repositories may contain credentials.
-_CREDENTIALS = re.compile(r'://[^/\s@]+@')
+# They end at the last @ before the path.
+_CREDENTIALS = re.compile(r'://[^/\s]+@')
 # A process that starts a program has no words in /proc for an instant, between
 # the end of what it was before and the time that the kernel has written them.
 # Whoever has started it may go on already by then.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs that the agent runs."""
 
+import contextlib
 import os
 import pathlib
 import time
@@ -91,6 +92,28 @@ class CommandsTestCase(base.TestCase):
         child = int((self.directory / 'child').read_text())
         base.wait_for(lambda: not _runs(child), what='the end of the child')
 
+    def test_cannot_be_ended(self):
+        """It is left to itself, and not run again until it has ended."""
+        self.useFixture(fixtures.MonkeyPatch('os.killpg', lambda *_: None))
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.agent.privileged.programs._END_SECONDS', 0.1))
+        self.program(f'echo $$ > {self.directory}/child; exec sleep 60')
+        error = self.assertRaises(exception.CommandFailed, commands.run,
+                                  'virsh', timeout=0.5)
+        self.assertIn('within 0.5 s', str(error))
+        child = int((self.directory / 'child').read_text())
+        self.addCleanup(_end, child)
+        self.assertTrue(_runs(child))
+        self.program('echo again')
+        error = self.assertRaises(exception.CommandFailed, commands.run,
+                                  'virsh')
+        self.assertIn(f'process {child},', str(error))
+        self.program('echo another', 'lsblk')
+        self.assertEqual('another\n', commands.run('lsblk').out)
+        _end(child)
+        base.wait_for(lambda: not _runs(child), what='its end')
+        self.assertEqual('again\n', commands.run('virsh').out)
+
     def test_daemon_left_behind(self):
         """A program whose child keeps the outputs open ends all the same."""
         self.program(f'sleep 20 & echo $! > {self.directory}/child')
@@ -110,6 +133,11 @@ class CommandsTestCase(base.TestCase):
     def test_no_input(self):
         self.program('cat; echo end')
         self.assertEqual('end\n', commands.run('virsh').out)
+
+
+def _end(process):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, 9)
 
 
 def _runs(process):

@@ -166,6 +166,22 @@ class DropInTestCase(base.TestCase):
         self.assertRaises(exception.Unavailable, self.call, 'write', 'x')
         self.assertEqual([], os.listdir(self.directory))
 
+    def test_size(self):
+        """What is written can be read again, and nothing longer is."""
+        content = 'x' * (files.MAX_SIZE - len(files.MARK))
+        self.call('write', content)
+        self.assertEqual(content, self.call('read'))
+        self.assertRaises(exception.Unavailable, self.call, 'write',
+                          content + 'x')
+        self.assertEqual(content, self.call('read'))
+
+    def test_many_locks(self):
+        """lvmlockd of a node with thousands of volumes takes its locks over.
+        """
+        content = 'LVM_LOCK ' * 50_000
+        self.call('write', content)
+        self.assertEqual(content, self.call('read'))
+
     def test_left_by_a_kill(self):
         self.call('write', 'a')
         left = self.path.parent / f'.{self.path.name}.abc.new'

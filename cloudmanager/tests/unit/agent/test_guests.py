@@ -85,6 +85,13 @@ class GuestsTestCase(base.TestCase):
                       TEXT.replace('state.state=5', 'state.state=on')):
             self.assertRaises(ValueError, guests.parse, wrong)
 
+    def test_names(self):
+        """Whatever a guest is called, the others are known."""
+        for name in ('a\x0bb', 'a\x1cb', 'a\u2028b', 'a\x85b'):
+            found = guests.parse(TEXT.replace("facts-it's", name))
+            self.assertEqual([name, 'instance-00000002'],
+                             [guest.name for guest in found])
+
     def test_read_only(self):
         self.virsh(TEXT)
         self.assertEqual([ONE, TWO], [guest.id for guest in guests.read()])

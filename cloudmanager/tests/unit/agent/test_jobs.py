@@ -46,3 +46,11 @@ class StatusTestCase(base.TestCase):
         for code, state in ((0, 'done'), (100, 'failed')):
             (self.directory / 'outcome').write_text(f'{{"code": {code}}}')
             self.assertEqual(state, self.states(False))
+
+    def test_credentials(self):
+        """Nothing of a password is told, whatever characters it has."""
+        (self.directory / 'output').write_text(
+            'Get:1 http://me:p@ss:w@rd@repo.example/x/a@b.deb 1 kB\n')
+        self.assertEqual(
+            'Get:1 http://***@repo.example/x/a@b.deb 1 kB\n',
+            jobs._tail(self.directory))

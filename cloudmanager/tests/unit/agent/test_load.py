@@ -89,6 +89,26 @@ class HostLoadTestCase(base.TestCase):
         self.assertIn('network share (nfs4)', reasons['disk_gb'])
 
 
+    def test_link_to_a_share(self):
+        """The share behind a link is not touched either."""
+        share = self.directory / 'share'
+        (share / 'vms').mkdir(parents=True)
+        table = self.directory / 'mounts'
+        table.write_text(MOUNTS + f'33 21 0:48 / {share} rw - nfs4 x:/ rw\n')
+        self.patch('_MOUNTS', table)
+        (self.directory / 'lib').symlink_to('share/../share/vms')
+        (self.directory / 'first').symlink_to(self.directory / 'lib')
+        (self.directory / 'loop').symlink_to('loop')
+        (self.directory / 'near').symlink_to('../' + self.directory.name)
+        for name, why in (('first', 'network share (nfs4)'),
+                          ('loop', 'too many links'), ('near', None)):
+            self.config(group='agent',
+                        instances_path=str(self.directory / name))
+            values, reasons = load.HostLoad().take()
+            self.assertEqual(why is None, values['disk_gb'] is not None)
+            self.assertIn(why or '', reasons.get('disk_gb', ''))
+
+
 class CheckTestCase(base.TestCase):
     """Reports are input from outside."""
 
