@@ -187,10 +187,13 @@ class LocksTestCase(base.TestCase):
                          self.unprotected())
 
     def test_guests_that_have_ended(self):
-        """Neither uses its disks nor forbids to start daemons anew."""
+        """It neither uses its disks nor forbids to start daemons anew.
+
+        One that libvirt calls crashed is preserved, with its disks open.
+        """
         self.sanlock.guests = {'web': 'one'}
         for self.sanlock.guest_state, users in (
-                (3, ('web',)), (5, ()), (6, ()), (0, ('web',))):
+                (3, ('web',)), (5, ()), (6, ('web',)), (0, ('web',))):
             self.sanlock.active = ['one']
             self.assertEqual([users],
                              [found[1] for found in self.unprotected()])
