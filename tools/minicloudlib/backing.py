@@ -21,6 +21,14 @@ def ensure_running(settings):
         [_service('rabbitmq-server'), _rabbitmq_directly()])
 
 
+def missing(settings):
+    """Return the names of the servers that do not accept connections."""
+    return [
+        title for title, server in (
+            ('MariaDB', settings.database), ('RabbitMQ', settings.rabbit))
+        if not waiting.listening(server.host, server.port)]
+
+
 def _service(name):
     """Return the command that starts a service the distribution's way."""
     return [commands.find('service'), name, 'start']

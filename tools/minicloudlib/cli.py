@@ -4,8 +4,10 @@
 import argparse
 import signal
 
+from minicloudlib import backing
 from minicloudlib import cloud
 from minicloudlib import faults
+from minicloudlib import interrupts
 from minicloudlib import locks
 from minicloudlib import packages
 from minicloudlib import processes
@@ -14,6 +16,9 @@ from minicloudlib.console import last_lines
 from minicloudlib.console import say
 from minicloudlib.console import warn
 from minicloudlib.errors import MinicloudError
+
+# What a shell answers for a program that Ctrl-C has ended.
+INTERRUPTED = 130
 
 DESCRIPTION = """\
 A small real OpenStack on this machine: Keystone, Placement, Glance, Nova
@@ -41,7 +46,15 @@ Use it:  eval "$(minicloud env)"; $HOME/.minicloud/venv/bin/openstack ...
 
 def install(settings, options):
     """Install what is missing, and start nothing."""
-    packages.ensure(settings)
+    packages.ensure(settings, options.also)
+    return 0
+
+
+def missing(settings, options):
+    """Print what only root can add: packages, or servers to start."""
+    for name in (packages.missing(settings) if options.what == 'packages'
+                 else backing.missing(settings)):
+        print(name)
     return 0
 
 
@@ -65,7 +78,13 @@ def start(settings, options):
         say('already running')
         return 0
     packages.ensure(settings)
-    wanted.start(fresh=options.fresh)
+    try:
+        wanted.start(fresh=options.fresh)
+    except interrupts.Interrupted:
+        if not running:
+            interrupts.ignore()
+            wanted.stop()
+        raise
     return 0
 
 
@@ -246,7 +265,15 @@ def _parser():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     _add_start(commands)
-    for function in (install, stop, purge):
+    command = commands.add_parser('install', help=install.__doc__)
+    command.set_defaults(function=install, lock=True)
+    command.add_argument(
+        '--also', nargs='*', default=(), metavar='PACKAGE',
+        help='Debian packages to install beside what is missing')
+    command = commands.add_parser('missing', help=missing.__doc__)
+    command.set_defaults(function=missing, lock=False)
+    command.add_argument('what', choices=('packages', 'servers'))
+    for function in (stop, purge):
         command = commands.add_parser(
             function.__name__, help=function.__doc__)
         command.set_defaults(function=function, lock=True)
@@ -263,12 +290,16 @@ def _parser():
 def main(argv=None):
     """Carry out one command; return the exit code."""
     options = _parser().parse_args(argv)
+    interrupts.heed()
     try:
         settings = config.Settings.from_environment()
         if not options.lock:
             return options.function(settings, options)
         with locks.locked(settings.home / 'lock'):
             return options.function(settings, options)
+    except interrupts.Interrupted as exc:
+        warn(str(exc))
+        return INTERRUPTED
     except MinicloudError as exc:
         warn(str(exc))
         for line in last_lines(exc.log) if exc.log else ():

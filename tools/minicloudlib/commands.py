@@ -1,39 +1,77 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run external programs: bounded, with their output in a log file."""
 
+import contextlib
+import functools
 import os
 import shutil
+import signal
 import subprocess
+import time
 
+from minicloudlib import interrupts
 from minicloudlib.errors import MinicloudError
 
 
-def run(argv, log, seconds=300, env=None, stdin=None, stdout=None):
-    """Run a program to its end, or fail naming its log file."""
+# How soon an interrupt is seen.
+INTERVAL = 0.2
+
+
+def run(argv, log, seconds=300, env=None, stdin=None, stdout=None,
+        whole=False):
+    """Run a program to its end, or fail naming its log file.
+
+    :param whole: what would be half done is not interrupted
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
+    interrupts.check()
     with log.open('ab') as output:
         try:
-            subprocess.run(
-                argv, check=True, timeout=seconds,
-                env={**os.environ, **(env or {})},
+            # In a group of its own, which Ctrl-C does not reach.
+            process = subprocess.Popen(
+                argv, env={**os.environ, **(env or {})},
                 stdin=stdin or subprocess.DEVNULL,
-                stdout=stdout or output, stderr=output)
-        except subprocess.TimeoutExpired:
-            raise MinicloudError(
-                f'{argv[0]} did not end within {seconds} seconds.',
-                log=log) from None
-        except subprocess.CalledProcessError as exc:
-            raise MinicloudError(
-                f'{argv[0]} failed with code {exc.returncode}.',
-                log=log) from None
+                stdout=stdout or output, stderr=output, process_group=0)
         except OSError as exc:
             raise MinicloudError(f'{argv[0]}: {exc.strerror}.') from None
+    with process:
+        try:
+            code = _wait(process, seconds, whole)
+        except BaseException:
+            _kill(process)
+            raise
+    if code is None:
+        raise MinicloudError(
+            f'{argv[0]} did not end within {seconds} seconds.', log=log)
+    if code:
+        raise MinicloudError(f'{argv[0]} failed with code {code}.', log=log)
+
+
+def _wait(process, seconds, whole):
+    """Return the exit code, or None if it had to be killed."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            return process.wait(INTERVAL)
+        except subprocess.TimeoutExpired:
+            if not whole:
+                interrupts.check()
+    _kill(process)
+    return None
+
+
+def _kill(process):
+    """End a program and all that it has started; not what root runs."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def succeeds(argv, log, seconds=60, env=None):
     """Run a program and tell whether it ended well."""
     try:
         run(argv, log, seconds=seconds, env=env)
+    except interrupts.Interrupted:
+        raise
     except MinicloudError:
         return False
     return True
@@ -49,9 +87,19 @@ def find(*names):
     return None
 
 
+@functools.cache
+def _sudo():
+    """Return the path of sudo if it does not ask for a password."""
+    sudo = find('sudo')
+    quiet = {'stdin': subprocess.DEVNULL, 'stdout': subprocess.DEVNULL,
+             'stderr': subprocess.DEVNULL}
+    allowed = sudo and not subprocess.run(
+        [sudo, '-n', 'true'], **quiet).returncode
+    return sudo if allowed else None
+
+
 def as_root(argv):
     """Return argv to run as root, or None if that is not possible."""
     if os.geteuid() == 0:
         return argv
-    sudo = find('sudo')
-    return [sudo, '-n', *argv] if sudo else None
+    return [_sudo(), '-n', *argv] if _sudo() else None

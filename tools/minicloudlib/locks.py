@@ -3,15 +3,21 @@
 
 import contextlib
 import fcntl
+import os
 
 from minicloudlib import waiting
+from minicloudlib.console import say
 
 SECONDS = 300
+PID_BYTES = 32
 
 
 @contextlib.contextmanager
-def locked(path):
-    """Hold the lock of a file, whose directory is made if need be."""
+def locked(path, doing='runs another minicloud command'):
+    """Hold the lock of a file, whose directory is made if need be.
+
+    :param doing: what another one does that holds it
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
 
     def acquire():
@@ -21,7 +27,14 @@ def locked(path):
             return False
         return True
 
-    with path.open('w') as lock:
-        waiting.until(
-            acquire, SECONDS, 'Another minicloud command is at work')
+    # Not emptied, as it names the process that has it.
+    with path.open('a+') as lock:
+        if not acquire():
+            lock.seek(0)
+            other = f'process {lock.read(PID_BYTES).strip()}, which {doing}'
+            say(f'waiting for {other}')
+            waiting.until(acquire, SECONDS, f'Not at an end: {other}')
+        lock.truncate(0)
+        lock.write(f'{os.getpid()}\n')
+        lock.flush()
         yield

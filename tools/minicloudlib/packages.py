@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Install what is missing: system packages and OpenStack itself."""
 
+from concurrent import futures
 import hashlib
 import importlib.util
 import sys
+import time
 
 from minicloudlib import commands
 from minicloudlib import locks
@@ -20,20 +22,32 @@ FROM_SOURCE = ('ovs', 'simplegeneric')
 INSTALLER = 'uv>=0.9'
 APT_SECONDS = 900
 PIP_SECONDS = 1800
+VENV_PACKAGE = f'python{sys.version_info.major}-venv'
 APT_OPTIONS = ('-o', 'DPkg::Lock::Timeout=400')
 
 
-def ensure(settings):
-    """Install everything that is not there yet."""
-    with locks.locked(settings.base / 'install.lock'):
-        _ensure_system_packages(settings)
-        _ensure_venv(settings)
+def ensure(settings, also=()):
+    """Install everything that is not there yet.
+
+    :param also: further Debian packages to install
+    """
+    with (locks.locked(settings.base / 'install.lock', 'installs what is missing'),
+            futures.ThreadPoolExecutor(1) as beside):
+        names = [*missing(settings), *also]
+        installing = beside.submit(_install_packages, settings, names)
+        try:
+            if VENV_PACKAGE in names:
+                installing.result()
+            _ensure_venv(settings)
+        finally:
+            if not installing.done():
+                say('waiting for apt-get, which nothing interrupts')
+        installing.result()
 
 
-def _missing_system_packages(settings):
+def missing(settings):
     """Return the Debian packages to install, nothing if all is there."""
     database, rabbit = settings.database, settings.rabbit
-    version = f'python{sys.version_info.major}'
     present = {
         'mariadb-server': (
             waiting.listening(database.host, database.port)
@@ -45,30 +59,32 @@ def _missing_system_packages(settings):
         'qemu-utils': commands.find('qemu-img'),
     }
     if not _venv_complete(settings):
-        present[f'{version}-venv'] = importlib.util.find_spec('ensurepip')
+        present[VENV_PACKAGE] = importlib.util.find_spec('ensurepip')
     return [package for package, there in present.items() if not there]
 
 
-def _ensure_system_packages(settings):
-    missing = _missing_system_packages(settings)
-    if not missing:
+def _install_packages(settings, packages):
+    if not packages:
         return
-    names = ' '.join(missing)
+    names = ' '.join(packages)
     apt = commands.find('apt-get')
     if not apt:
         raise MinicloudError(f'Please install (Debian names): {names}')
     if not commands.as_root([apt]):
         raise MinicloudError(
-            'Neither root nor sudo. As root, run: '
+            'Neither root, nor sudo without a password. As root, run: '
             f'apt-get install --no-install-recommends {names}')
     say(f'installing {names}')
+    begun = time.monotonic()
     log = settings.base / 'apt.log'
     environment = ['env', 'DEBIAN_FRONTEND=noninteractive']
     for arguments in (
             ['update'],
-            ['install', '--yes', '--no-install-recommends', *missing]):
+            ['install', '--yes', '--no-install-recommends', *packages]):
         argv = [*environment, apt, *APT_OPTIONS, *arguments]
-        commands.run(commands.as_root(argv), log, seconds=APT_SECONDS)
+        commands.run(commands.as_root(argv), log, seconds=APT_SECONDS,
+                     whole=True)
+    say(f'packages are installed, in {time.monotonic() - begun:.0f} s')
 
 
 def _digest():
@@ -93,10 +109,16 @@ def _ensure_venv(settings):
     if _venv_complete(settings):
         return
     say(f'installing OpenStack into {settings.venv} (once)')
+    begun = time.monotonic()
     log = settings.base / 'pip.log'
     python = settings.program('python')
+    # What was left half done begins anew. A complete one is brought up to
+    # date, since a cloud may run from it.
+    half = settings.base / 'venv-half-done'
+    anew = ['--clear'] if half.exists() else []
+    half.touch()
     commands.run(
-        [sys.executable, '-m', 'venv', str(settings.venv)], log)
+        [sys.executable, '-m', 'venv', *anew, str(settings.venv)], log)
     commands.run(
         [python, '-m', 'pip', 'install', '--only-binary', ':all:',
          INSTALLER], log, seconds=PIP_SECONDS)
@@ -106,4 +128,5 @@ def _ensure_venv(settings):
          '--no-deps', '--require-hashes', '--only-binary=:all:', *sources,
          '--requirement', str(LOCK)], log, seconds=PIP_SECONDS)
     _marker(settings).write_text(_digest())
-    say('OpenStack is installed')
+    half.unlink()
+    say(f'OpenStack is installed, in {time.monotonic() - begun:.0f} s')

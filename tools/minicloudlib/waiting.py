@@ -4,6 +4,7 @@
 import socket
 import time
 
+from minicloudlib import interrupts
 from minicloudlib.errors import MinicloudError
 
 FREE_SECONDS = 20
@@ -13,6 +14,7 @@ def poll(condition, seconds, interval=0.2):
     """Call condition until it is true; return its last value."""
     deadline = time.monotonic() + seconds
     while True:
+        interrupts.check()
         value = condition()
         if value or time.monotonic() >= deadline:
             return value

@@ -10,13 +10,17 @@ import warnings
 
 warnings.filterwarnings('ignore')
 
-from quickstartlib import with_cloud  # noqa: E402  warnings come first
+from quickstartlib import interrupts  # noqa: E402  warnings come first
+from quickstartlib import with_cloud  # noqa: E402
 from quickstartlib import without_cloud  # noqa: E402
 from quickstartlib.console import note  # noqa: E402
 from quickstartlib.console import QuickstartError  # noqa: E402
 from quickstartlib.console import say  # noqa: E402
 from quickstartlib.service import Service  # noqa: E402
 from quickstartlib.session import PROGRAM  # noqa: E402
+
+# What a shell answers for a program that Ctrl-C has ended.
+INTERRUPTED = 130
 
 
 def _arguments() -> argparse.Namespace:
@@ -46,6 +50,7 @@ def _how_to_reach(service: Service, directory: Path, cloud: bool) -> None:
 def main() -> int:
     """Run; 0 only if everything went as it should."""
     options = _arguments()
+    interrupts.heed()
     directory = Path(os.environ['QUICKSTART_DIR']).absolute()
     directory.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
@@ -56,23 +61,26 @@ def main() -> int:
     if options.stop:
         demonstration.stop()
         return 0
-    well = False
+    well = interrupted = False
     try:
         well = (without_cloud.run(service) if options.no_cloud
                 else demonstration.run())
     except (QuickstartError, OSError) as exc:
         print(f'quickstart: {exc}', file=sys.stderr)
-    finally:
-        if options.keep:
-            _how_to_reach(service, directory, not options.no_cloud)
-        else:
-            say('stopping what was started')
-            service.stop()
-            if not options.no_cloud:
-                demonstration.stop()
-    say(f'{"done" if well else "FAILED"} after '
-        f'{time.monotonic() - begun:.0f} s')
-    return 0 if well else 1
+    except KeyboardInterrupt:
+        interrupted = True
+    interrupts.ignore()
+    if options.keep and not interrupted:
+        _how_to_reach(service, directory, not options.no_cloud)
+    else:
+        say('stopping what was started')
+        service.stop()
+        if not options.no_cloud:
+            demonstration.stop()
+    outcome = ('done' if well else 'interrupted' if interrupted
+               else 'FAILED')
+    say(f'{outcome} after {time.monotonic() - begun:.0f} s')
+    return 0 if well else INTERRUPTED if interrupted else 1
 
 
 if __name__ == '__main__':

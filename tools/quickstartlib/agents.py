@@ -16,6 +16,7 @@ from minicloudlib import broker
 from minicloudlib import settings
 
 from cloudmanagerclient.sdk.v1 import _proxy
+from quickstartlib import interrupts
 from quickstartlib.console import note
 from quickstartlib.console import QuickstartError
 from quickstartlib.console import say
@@ -89,13 +90,13 @@ class Agents:
         key.touch(0o600)
         key.write_text(self._service.manage('agent', 'enrol', host))
         log = directory / 'log'
-        with log.open('wb') as output:
+        with interrupts.later(), log.open('wb') as output:
             process = subprocess.Popen(
                 [str(Path(sys.executable).parent / PROGRAM),
                  '--config-file', str(configuration)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True)
-        (directory / 'pid').write_text(str(process.pid))
+            (directory / 'pid').write_text(str(process.pid))
         if process.poll() is not None:
             raise QuickstartError(f'{PROGRAM} has ended: see {log}')
 

@@ -13,6 +13,7 @@ import urllib.request
 
 from minicloudlib import waiting
 
+from quickstartlib import interrupts
 from quickstartlib.console import QuickstartError
 from quickstartlib.console import wait
 
@@ -72,14 +73,14 @@ class Service:
         shutil.rmtree(self._state, ignore_errors=True)
         self._configure(credentials, bus)
         program = Path(sys.executable).parent / 'cloudmanager-standalone'
-        with self.log.open('wb') as output:
+        with interrupts.later(), self.log.open('wb') as output:
             process = subprocess.Popen(
                 [str(program), '--state-dir', str(self._state), '--listen',
                  self.address, '--port', str(self.port), '--auth',
                  'keystone' if credentials else 'noauth'],
                 env={**os.environ, **credentials}, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, start_new_session=True)
-        self._pid_file.write_text(str(process.pid))
+            self._pid_file.write_text(str(process.pid))
 
         def ready() -> bool:
             if process.poll() is not None:

@@ -28,17 +28,27 @@ ADDRESS = settings.ADDRESS
 
 
 def tool(name: str, *arguments: str, show: bool = True) -> str:
-    """Run one of our tools; show its lines while it runs."""
+    """Run one of our tools; show its lines while it runs.
+
+    Ctrl-C reaches it only through us: minicloud ends what it has begun, the
+    others are soon done.
+    """
     process = subprocess.Popen(
         [sys.executable, str(TOOLS / name), *arguments], text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT)
+        stderr=subprocess.STDOUT, process_group=0)
     assert process.stdout is not None
     lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if show:
-            note(line.rstrip())
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            if show:
+                note(line.rstrip())
+    except KeyboardInterrupt:
+        if name == 'minicloud':
+            process.terminate()
+        process.communicate()
+        raise
     if process.wait():
         raise QuickstartError(f'{name} {" ".join(arguments)} failed: '
                               + ''.join(lines[-5:]))

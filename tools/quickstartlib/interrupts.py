@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ctrl-C, and requests to end, raise KeyboardInterrupt where they may."""
+
+from collections.abc import Iterator
+import contextlib
+import signal
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def heed() -> None:
+    """Raise KeyboardInterrupt from now on."""
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
+
+
+def ignore() -> None:
+    """Let what has to be done before the end not be interrupted."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def later() -> Iterator[None]:
+    """Put an interrupt off until what begins here is done.
+
+    A process that was started is noted down, or nobody would end it.
+    """
+    asked = []
+    before = [signal.signal(number, lambda *_: asked.append(True))
+              for number in SIGNALS]
+    try:
+        yield
+    finally:
+        for number, handler in zip(SIGNALS, before, strict=True):
+            signal.signal(number, handler)
+    if asked:
+        raise KeyboardInterrupt
