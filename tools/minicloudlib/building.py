@@ -27,6 +27,7 @@ class Builder:
 
     def build(self, transport_url):
         """Build a cloud that has all but its daemons."""
+        say('making the tables of all services (once)')
         self._databases.create_all()
         with futures.ThreadPoolExecutor(3) as pool:
             jobs = [

@@ -12,7 +12,6 @@ import time
 from minicloudlib import interrupts
 from minicloudlib.errors import MinicloudError
 
-
 # How soon an interrupt is seen.
 INTERVAL = 0.2
 

@@ -31,7 +31,8 @@ def ensure(settings, also=()):
 
     :param also: further Debian packages to install
     """
-    with (locks.locked(settings.base / 'install.lock', 'installs what is missing'),
+    lock = settings.base / 'install.lock'
+    with (locks.locked(lock, 'installs what is missing'),
             futures.ThreadPoolExecutor(1) as beside):
         names = [*missing(settings), *also]
         installing = beside.submit(_install_packages, settings, names)
@@ -41,7 +42,7 @@ def ensure(settings, also=()):
             _ensure_venv(settings)
         finally:
             if not installing.done():
-                say('waiting for apt-get, which nothing interrupts')
+                say('waiting for apt-get to finish')
         installing.result()
 
 
