@@ -4,7 +4,6 @@
 import argparse
 import signal
 
-from minicloudlib import backing
 from minicloudlib import cloud
 from minicloudlib import faults
 from minicloudlib import interrupts
@@ -12,13 +11,9 @@ from minicloudlib import locks
 from minicloudlib import packages
 from minicloudlib import processes
 from minicloudlib import settings as config
-from minicloudlib.console import last_lines
+from minicloudlib.console import report
 from minicloudlib.console import say
-from minicloudlib.console import warn
 from minicloudlib.errors import MinicloudError
-
-# What a shell answers for a program that Ctrl-C has ended.
-INTERRUPTED = 130
 
 DESCRIPTION = """\
 A small real OpenStack on this machine: Keystone, Placement, Glance, Nova
@@ -46,15 +41,7 @@ Use it:  eval "$(minicloud env)"; $HOME/.minicloud/venv/bin/openstack ...
 
 def install(settings, options):
     """Install what is missing, and start nothing."""
-    packages.ensure(settings, options.also)
-    return 0
-
-
-def missing(settings, options):
-    """Print what only root can add: packages, or servers to start."""
-    for name in (packages.missing(settings) if options.what == 'packages'
-                 else backing.missing(settings)):
-        print(name)
+    packages.ensure(settings)
     return 0
 
 
@@ -265,15 +252,7 @@ def _parser():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     _add_start(commands)
-    command = commands.add_parser('install', help=install.__doc__)
-    command.set_defaults(function=install, lock=True)
-    command.add_argument(
-        '--also', nargs='*', default=(), metavar='PACKAGE',
-        help='Debian packages to install beside what is missing')
-    command = commands.add_parser('missing', help=missing.__doc__)
-    command.set_defaults(function=missing, lock=False)
-    command.add_argument('what', choices=('packages', 'servers'))
-    for function in (stop, purge):
+    for function in (install, stop, purge):
         command = commands.add_parser(
             function.__name__, help=function.__doc__)
         command.set_defaults(function=function, lock=True)
@@ -297,11 +276,5 @@ def main(argv=None):
             return options.function(settings, options)
         with locks.locked(settings.home / 'lock'):
             return options.function(settings, options)
-    except interrupts.Interrupted as exc:
-        warn(str(exc))
-        return INTERRUPTED
     except MinicloudError as exc:
-        warn(str(exc))
-        for line in last_lines(exc.log) if exc.log else ():
-            warn(f'  {line}')
-        return 1
+        return report(exc)

@@ -2,7 +2,6 @@
 """Run external programs: bounded, with their output in a log file."""
 
 import contextlib
-import functools
 import os
 import shutil
 import signal
@@ -86,7 +85,6 @@ def find(*names):
     return None
 
 
-@functools.cache
 def _sudo():
     """Return the path of sudo if it does not ask for a password."""
     sudo = find('sudo')
@@ -101,4 +99,5 @@ def as_root(argv):
     """Return argv to run as root, or None if that is not possible."""
     if os.geteuid() == 0:
         return argv
-    return [_sudo(), '-n', *argv] if _sudo() else None
+    sudo = _sudo()
+    return [sudo, '-n', *argv] if sudo else None

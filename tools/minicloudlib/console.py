@@ -13,9 +13,20 @@ def say(message):
     print(f'[{passed:6.1f}s] {message}', flush=True)
 
 
-def warn(message):
+def warn(message, program='minicloud'):
     """Print one line to the standard error stream."""
-    print(f'minicloud: {message}', file=sys.stderr, flush=True)
+    print(f'{program}: {message}', file=sys.stderr, flush=True)
+
+
+def report(error, program='minicloud'):
+    """Print an error with the end of its log; return the exit code.
+
+    :param program: who says so
+    """
+    warn(str(error), program)
+    for line in last_lines(error.log) if error.log else ():
+        warn(f'  {line}', program)
+    return error.code
 
 
 def last_lines(path, count=15):

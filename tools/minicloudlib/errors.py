@@ -5,6 +5,9 @@
 class MinicloudError(Exception):
     """What went wrong, in words for the user, and the log to look at."""
 
+    # The exit code.
+    code = 1
+
     def __init__(self, message, log=None):
         super().__init__(message)
         self.log = log

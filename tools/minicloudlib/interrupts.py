@@ -17,6 +17,9 @@ _asked = threading.Event()
 class Interrupted(MinicloudError):
     """Somebody wants this to end."""
 
+    # What a shell answers for a program that Ctrl-C has ended.
+    code = 130
+
 
 def heed():
     """Take note of Ctrl-C and of requests to end, from now on."""

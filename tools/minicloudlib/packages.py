@@ -34,8 +34,8 @@ def ensure(settings, also=()):
     lock = settings.base / 'install.lock'
     with (locks.locked(lock, 'installs what is missing'),
             futures.ThreadPoolExecutor(1) as beside):
-        names = [*missing(settings), *also]
-        installing = beside.submit(_install_packages, settings, names)
+        names = list(dict.fromkeys([*missing(settings), *also]))
+        installing = beside.submit(install, settings, names)
         try:
             if VENV_PACKAGE in names:
                 installing.result()
@@ -64,7 +64,11 @@ def missing(settings):
     return [package for package, there in present.items() if not there]
 
 
-def _install_packages(settings, packages):
+def install(settings, packages):
+    """Install Debian packages, which an interrupt does not leave half done.
+
+    :param packages: their names; may be none
+    """
     if not packages:
         return
     names = ' '.join(packages)
