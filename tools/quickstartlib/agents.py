@@ -39,6 +39,14 @@ heartbeat_interval = 2
 PROGRAM = 'cloudmanager-agent'
 
 
+def shown(value: object) -> str:
+    """Return a mode as a reader wants it."""
+    if isinstance(value, dict):
+        return ', '.join(f'{name} {shown(part)}'
+                         for name, part in value.items())
+    return '-' if value is None else str(value)
+
+
 def bus() -> str:
     """Return the URL of the broker of the cloud, which agents reach, too."""
     return str(broker.Broker(settings.Settings.from_environment()).url())
@@ -70,7 +78,7 @@ class Agents:
             if host == hosts[0]:
                 note(f'modes of {host}:')
                 table(('MODE', 'DESIRED', 'ACTUAL', 'CHECKED', 'WHY'), [
-                    (mode, state['desired'], state['actual'],
+                    (mode, shown(state['desired']), shown(state['actual']),
                      state['checked_at'], state['reason'] or '')
                     for mode, state in sorted(node['modes'].items())])
         table(('NODE', 'LAST CONTACT', 'VERSION', 'PACKAGES'), [
