@@ -42,9 +42,7 @@ def _how_to_reach(service: Service, directory: Path, cloud: bool) -> None:
     if cloud:
         note(f'BMCs:  tools/ipmisim status --dir {directory / "bmcs"}')
         note(f'agents: {directory / "agents"}, a directory each')
-        note('end:   tools/quickstart.sh --stop')
-    else:
-        note(f'end:   kill {service.pid()}')
+    note('end:   tools/quickstart.sh --stop')
 
 
 def main() -> int:

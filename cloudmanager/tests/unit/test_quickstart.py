@@ -103,8 +103,9 @@ class InterruptTestCase(base.TestCase):
         process.stdout.readline()
         sleeping = int(self.wait_for(directory / 'pipe'))
         process.send_signal(signal.SIGTERM)
-        self.assertEqual('Interrupted.\n', process.stdout.read())
-        self.assertEqual(130, process.wait(SECONDS))
+        self.assertEqual(('Interrupted.\n', None),
+                         process.communicate(timeout=SECONDS))
+        self.assertEqual(130, process.returncode)
         try:
             state = pathlib.Path(f'/proc/{sleeping}/stat').read_text()
         except FileNotFoundError:
@@ -127,8 +128,9 @@ class InterruptTestCase(base.TestCase):
         self.wait_for(directory / 'pipe')
         os.killpg(process.pid, signal.SIGINT)
         (directory / 'go').write_text('\n')
-        self.assertEqual('Interrupted.\n', process.stdout.read())
-        self.assertEqual(130, process.wait(SECONDS))
+        self.assertEqual(('Interrupted.\n', None),
+                         process.communicate(timeout=SECONDS))
+        self.assertEqual(130, process.returncode)
         self.assertTrue((directory / 'done').exists())
         self.assertFalse((directory / 'next').exists())
 
