@@ -14,17 +14,34 @@ import tempfile
 
 MAX_SIZE = 8 * 1024 * 1024
 MODE = 0o644
+#: What the first process has mounted, which in a container with the
+#: processes of its host is what the host has.
+MOUNTS = '/proc/1/mountinfo'
+
+
+def _roots() -> set[int]:
+    """Return the devices of our root and of that of the first process."""
+    found = {os.stat('/').st_dev}
+    try:
+        with open(MOUNTS, encoding='utf-8', errors='replace') as stream:
+            rows = [line.split() for line in stream]
+    except OSError:
+        # Where /proc shows nobody the processes of others.
+        return found
+    return found | {os.makedev(*map(int, row[2].split(':')))
+                    for row in rows if row[4] == '/'}
 
 
 def check_mounted(directory: str) -> None:
     """Check that a directory is not on the root's own file system.
 
     A file that is written there while the share is not mounted reaches
-    nobody, and hides below the share later.
+    nobody, and hides below the share later. In a container it is a mount of
+    its own all the same, so the root of the host counts, too.
 
     :raises OSError: it is
     """
-    if os.stat(directory).st_dev == os.stat('/').st_dev:
+    if os.stat(directory).st_dev in _roots():
         raise OSError('it is not mounted: it is on the file system of /')
 
 

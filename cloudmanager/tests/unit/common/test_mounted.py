@@ -3,8 +3,11 @@
 
 import os
 
+import fixtures
+
 from cloudmanager.common import exception
 from cloudmanager.common import mounted
+from cloudmanager.common import mounted_file
 from cloudmanager.tests import base
 from cloudmanager.tests import hung_mount
 
@@ -55,6 +58,21 @@ class DirectoryTestCase(base.TestCase):
     def test_not_mounted(self):
         found = self.directory_of('/', must_be_mounted=True)
         self.assertIn('not mounted', self.refused(found.write, 'a', b'x'))
+
+    def test_not_mounted_on_host(self):
+        """In a container the root of the host is not a share either."""
+        device = os.stat('/proc').st_dev
+        line = '30 1 {}:{} / {} rw,relatime shared:1 - ext4 /dev/vda1 rw\n'
+        mounts = self.directory / 'mountinfo'
+        self.useFixture(fixtures.MonkeyPatch(
+            'cloudmanager.common.mounted_file.MOUNTS', str(mounts)))
+        place = os.major(device), os.minor(device)
+        mounts.write_text(line.format(0, 0, '/')
+                          + line.format(*place, '/mnt'))
+        mounted_file.check_mounted('/proc')
+        mounts.write_text(line.format(*place, '/'))
+        self.assertIn('not mounted', str(self.assertRaises(
+            OSError, mounted_file.check_mounted, '/proc')))
 
     def test_hung(self):
         """One process waits there, and no second one joins it."""
