@@ -350,6 +350,14 @@ class KollaTestCase(testtools.TestCase):
     def test_prechecks(self):
         """What would fail later is told at once."""
         ansible = self.ansible()
+        # First, while there are no facts of it yet.
+        said = ansible.refusal('upgrade', '-e', json.dumps({
+            'ansible_connection': "{{ 'ssh' if inventory_hostname == 'ctl2'"
+                                  " else 'local' }}",
+            'ansible_host': '127.0.0.1', 'ansible_port': 1}))
+        self.assertIn('Not reached: ctl2', said)
+        self.assertEqual([], kolla_role.containers(
+            ansible.calls(), 'stop_container', 'start_container'))
         for arguments, reason in (
                 ({'cloudmanager_encryption_keys': ['short']},
                  'URL-safe Base64'),
