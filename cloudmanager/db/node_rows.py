@@ -6,9 +6,11 @@ a node can have several of. A single node takes only one statement: sending a
 second one would take longer than carrying it out.
 """
 
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
 import functools
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -35,6 +37,18 @@ CONTROLS, STORAGES = 'controls', 'availability_storages'
 _Column = sa.ColumnElement[object]
 
 
+class Kinds(NamedTuple):
+    """What a node has one of: rows with its ids and names.
+
+    Nodes of a list that are of the same kinds share them, so nobody may
+    change them.
+    """
+
+    node_class: models.Row
+    node_type: models.Row
+    image: models.Row
+
+
 def _columns(model: db_query.Model, *names: str) -> list[_Column]:
     return [model.__table__.c[name] for name in names]
 
@@ -45,17 +59,18 @@ ASSIGNMENT = [
               'is_initialized'),
     *_columns(_CONTROL, 'control_type', 'protocol_type'),
     _CONTROL.__table__.c.title.label('power_control_title')]
-# What a node may have some of, by the name that it has in a node's row. Each
-# list begins with what tells two of them apart. Of an agent it is what answers
-# show, which its keys are not.
-_BELONGINGS = {
-    CONTROLS: [*_columns(_LINK, 'id'), *ASSIGNMENT],
-    STORAGES: _columns(
-        _STORAGE, 'id', 'name', 'compute_path', 'controller_path'),
-    'settings': _columns(_SETTINGS, 'node_id', 'generation', 'settings'),
-    'agents': _columns(_AGENT, 'host', 'contact_at', 'reported_at',
-                       'version', 'capabilities', 'generation', 'modes',
-                       'checked_at', 'guests', 'facts')}
+# What a node has one of, and what it may have several of. Each list begins
+# with what tells two of them apart. Of an agent it is what answers show, which
+# its keys are not.
+_KINDS = [_columns(_CLASS, 'id', 'name', 'is_default'),
+          _columns(_TYPE, 'id', 'name'), _columns(_IMAGE, 'id', 'name')]
+_SEVERAL = [
+    [*_columns(_LINK, 'id'), *ASSIGNMENT],
+    _columns(_STORAGE, 'id', 'name', 'compute_path', 'controller_path')]
+_SETTING = _columns(_SETTINGS, 'node_id', 'generation', 'settings')
+_REPORT = _columns(
+    _AGENT, 'host', 'contact_at', 'reported_at', 'version', 'capabilities',
+    'generation', 'modes', 'checked_at', 'guests', 'facts')
 
 
 # Callers choose columns, in any number of ways.
@@ -70,11 +85,7 @@ def statement(columns: Columns = COLUMNS) -> db_query.Statement:
     :param columns: those to read, with the names that rows give them
     """
     return (sa.select(*(_NODE.__table__.c[column].label(name)
-                        for name, column in columns),
-                      _CLASS.name.label('class_name'),
-                      _CLASS.is_default.label('class_is_default'),
-                      _TYPE.name.label('type_name'),
-                      _IMAGE.name.label('image_name'))
+                        for name, column in columns), *sum(_KINDS, []))
             .outerjoin(_CLASS, _CLASS.id == _NODE.node_class_id)
             .outerjoin(_TYPE, _TYPE.id == _NODE.node_type_id)
             .outerjoin(_IMAGE, _IMAGE.id == _NODE.image_id))
@@ -86,6 +97,35 @@ def _assignments() -> db_query.Statement:
     return (sa.select(_LINK.node_id, *ASSIGNMENT)
             .join(_CONTROL, _CONTROL.id == _LINK.power_control_id)
             .order_by(_LINK.id))
+
+
+def _kinds_maker() -> Callable[[tuple[object, ...]], Kinds]:
+    """Return what makes kinds of their columns, alike ones only once."""
+    names = [[str(column.key) for column in columns] for columns in _KINDS]
+
+    @functools.cache
+    def make(found: tuple[object, ...]) -> Kinds:
+        values = iter(found)
+        return Kinds(*({name: next(values) for name in some}
+                       for some in names))
+    return make
+
+
+def nodes_of(found: Sequence[db_query.Found],
+             columns: Columns = COLUMNS) -> list[models.Row]:
+    """Return nodes with their ``kinds``.
+
+    :param found: what ``statement`` has selected
+    :param columns: what it was asked for
+    """
+    names = [name for name, _ in columns]
+    start, kinds, nodes = len(names), _kinds_maker(), []
+    for row in found:
+        # It ends with the names: what follows are the columns of kinds.
+        node: models.Row = dict(zip(names, row))
+        node['kinds'] = kinds(row[start:])
+        nodes.append(node)
+    return nodes
 
 
 def attach(context: api.Context, nodes: list[models.Row],
@@ -132,11 +172,13 @@ class _Whole:
     def __init__(self) -> None:
         base = statement()
         columns: list[_Column] = list(base.selected_columns)
-        self._node = _Part(columns, 0)
-        self._belongings = {}
-        for name, some in _BELONGINGS.items():
-            self._belongings[name] = _Part(some, len(columns))
-            columns += some
+        self._node = _Part(columns[:len(COLUMNS)], 0)
+        start = len(COLUMNS)
+        self._parts = []
+        for some in _KINDS + _SEVERAL + [_SETTING, _REPORT]:
+            self._parts.append(_Part(some, start))
+            start += len(some)
+        columns += sum(_SEVERAL, []) + _SETTING + _REPORT
         self.statement = (
             base.with_only_columns(*columns, maintain_column_froms=True)
             .outerjoin(_LINK, _LINK.node_id == _NODE.id)
@@ -152,15 +194,15 @@ class _Whole:
     def of(self, found: Sequence[db_query.Found]) -> models.Row:
         """Return the node with all that belongs to it."""
         (node,) = self._node.of(found)
-        node.update((name, part.of(found))
-                    for name, part in self._belongings.items())
+        (classes, types, images, node[CONTROLS], node[STORAGES], settings,
+         agents) = (part.of(found) for part in self._parts)
         for control in node[CONTROLS]:
             del control['id']
-        (node['settings'],) = node['settings'] or [None]
+        node['kinds'] = Kinds(classes[0], types[0], images[0])
+        node['settings'] = settings[0] if settings else None
         # Some collations find more than was asked for.
-        node['agent'] = next((
-            agent for agent in node.pop('agents')
-            if agent['host'] == node['name']), None)
+        node['agent'] = next((agent for agent in agents
+                              if agent['host'] == node['name']), None)
         return node
 
 

@@ -19,6 +19,7 @@ from cloudmanager.db import table
 from cloudmanager.db import task_targets
 from cloudmanager.domain import query as common_query
 
+Kinds = node_rows.Kinds
 Columns = node_rows.Columns
 #: What a node may have several of, by the names of rows.
 CONTROLS, STORAGES = node_rows.CONTROLS, node_rows.STORAGES
@@ -53,8 +54,9 @@ def list_nodes(context: api.Context, query: common_query.Query,
     :param attached: which of ``CONTROLS`` and ``STORAGES`` to read; nodes
         get an empty list of the other
     """
-    nodes = db_query.fetch(context, node_rows.statement(columns),
-                           models.Node, query)
+    nodes = node_rows.nodes_of(
+        db_query.fetch_plain(context, node_rows.statement(columns),
+                             models.Node, query), columns)
     node_rows.attach(context, nodes, attached)
     return nodes
 
@@ -69,11 +71,11 @@ def list_by_control(context: api.Context,
     table.require(
         context, _CONTROL, power_control_id,
         exception.PowerControlNotFound(power_control=power_control_id))
-    nodes = db_query.rows(
-        context, node_rows.statement().where(models.Node.id.in_(
+    nodes = node_rows.nodes_of(context.session.connection().execute(
+        node_rows.statement().where(models.Node.id.in_(
             sa.select(_LINK.node_id)
             .where(_LINK.power_control_id == power_control_id)))
-        .order_by(models.Node.id))
+        .order_by(models.Node.id)).all())
     node_rows.attach(context, nodes)
     return nodes
 
@@ -88,9 +90,10 @@ def count_nodes(context: api.Context, query: common_query.Query) -> int:
 def get_node(context: api.Context, node_id: int) -> models.Row:
     """Return a node, ready to be shown.
 
-    Beside its columns it has ``controls`` and ``availability_storages``; its
-    ``agent``, and ``settings`` with what is desired of it and the
-    ``generation`` of that, both ``None`` if there is nothing.
+    Beside its columns it has its ``kinds``, ``controls`` and
+    ``availability_storages``; its ``agent``, and ``settings`` with what is
+    desired of it and the ``generation`` of that, both ``None`` if there is
+    nothing.
 
     :raises NodeNotFound: there is none with this id
     """

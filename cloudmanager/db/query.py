@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
+from collections.abc import Sequence
 import dataclasses
 import functools
 from typing import Any
@@ -166,6 +167,16 @@ def fetch(context: api.Context, base: Statement, model: Model,
     """
     return rows(context, _prepared(base, model, _shape(query), True),
                 **_values(query), **values)
+
+
+def fetch_plain(context: api.Context, base: Statement, model: Model,
+                query: common_query.Query) -> Sequence[Found]:
+    """Return the rows that a query asks for, as they are found.
+
+    :param base: selects from the model; one statement that is kept
+    """
+    return context.session.connection().execute(
+        _prepared(base, model, _shape(query), True), _values(query)).all()
 
 
 def count(context: api.Context, model: Model,

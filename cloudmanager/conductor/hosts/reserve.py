@@ -71,7 +71,8 @@ def _service(tools: Callable[[], Tools], node: Row,
              host: str | None) -> tuple[protocols.Nova,
                                         nova_records.Service] | None:
     """Return Nova and the nova-compute of a node, if it has one."""
-    if node['class_name'] != conditions.HYPERVISOR or not host:
+    kind = node['kinds'].node_class['name']
+    if kind != conditions.HYPERVISOR or not host:
         return None
     try:
         made = tools()

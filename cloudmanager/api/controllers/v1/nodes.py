@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes and the power controls assigned to them."""
 
-from collections.abc import Callable
 import functools
 
 from cloudmanager.api import boot_files
@@ -30,8 +29,8 @@ _CONTROLS = f'{_ONE}/power-controls'
 # What lists read of each node in any case: what links, extensions and what is
 # made of several columns need.
 _NEEDED = dict.fromkeys((
-    'id', 'name', 'node_class_id', 'node_type_id', 'image_id',
-    'hypervisor_id', 'power_state', 'power_state_reason', 'power_state_at'))
+    'id', 'name', 'image_id', 'hypervisor_id', 'power_state',
+    'power_state_reason', 'power_state_at'))
 # Fields that are made of what a node may have several of.
 _ATTACHED = {'node_controls': db_nodes.CONTROLS,
              'power_status': db_nodes.CONTROLS,
@@ -59,26 +58,24 @@ def control_key(control_id: str) -> int:
         power_control=control_id))
 
 
-def _belongings(row: models.Row,
-                take: Callable[[str], object]) -> models.Row:
-    """Return what is answered with a node and is no column of it.
+def _complete(node: models.Row, kinds: db_nodes.Kinds,
+              controls: listing.Rows, storages: listing.Rows) -> None:
+    """Add to a node what is answered with it and is no column of it.
 
-    :param take: gives what the row has for it, which answers do not show
+    :param node: its columns; changed in place
     """
-    return {'power_status': _power_status(row),
-            'node_class': {'id': take('node_class_id'),
-                           'name': take('class_name'),
-                           'is_default': take('class_is_default')},
-            'node_type': {'id': take('node_type_id'),
-                          'name': take('type_name')},
-            'image': {'id': row['image_id'], 'name': take('image_name')},
-            'node_controls': take('controls'),
-            'availability_storages': take('availability_storages')}
+    node['power_status'] = _power_status(node, controls)
+    node['node_class'], node['node_type'], node['image'] = kinds
+    node['node_controls'] = controls
+    node['availability_storages'] = storages
 
 
 def render(row: models.Row) -> models.Row:
     """Return a node as it is answered."""
-    return Node.render(row) | _belongings(row, row.__getitem__)
+    node = Node.render(row)
+    _complete(node, row['kinds'], row['controls'],
+              row['availability_storages'])
+    return node
 
 
 def _render_list(rows: listing.Rows) -> listing.Rows:
@@ -87,7 +84,8 @@ def _render_list(rows: listing.Rows) -> listing.Rows:
     Lists are long, so the rows themselves are made that.
     """
     for row in rows:
-        row.update(_belongings(row, row.pop))
+        _complete(row, row.pop('kinds'), row.pop('controls'),
+                  row.pop('availability_storages'))
     return rows
 
 
@@ -107,9 +105,9 @@ def _wanted(chosen: parameters.Chosen | None
         if chosen is None or name in chosen)
 
 
-def _power_status(row: models.Row) -> str:
+def _power_status(row: models.Row, controls: listing.Rows) -> str:
     """Return the power state of a node in one word."""
-    if not row['controls']:
+    if not controls:
         return 'no-config'
     if row['power_state'] == power_states.POWER_OFF:
         return 'off'
@@ -200,7 +198,7 @@ def set_reserved(call: routing.Call, row: models.Row,
     :param row: of the node
     :raises Conflict: it is not possible now
     """
-    if row['class_name'] == conditions.HYPERVISOR:
+    if row['kinds'].node_class['name'] == conditions.HYPERVISOR:
         rpcapi.ConductorAPI().reserve_node(call.context, row['id'],
                                            reserved)
     else:

@@ -200,6 +200,7 @@ def _with_managers(row: models.Row,
                    classes: dict[int, listing.Rows]) -> models.Row:
     """Return a node with what only this list shows of it."""
     node = nodes.render(row)
-    node['node_class']['node_types'] = classes[row['node_class_id']]
+    node['node_class'] = node['node_class'] | {
+        'node_types': classes[row['node_class_id']]}
     return node | {'cloud_managers': node['node_controls'],
                    'controller_login': None, 'controller_password': None}

@@ -25,6 +25,11 @@ class ClassesCase(base.DbTestCase):
     def node(self, **values):
         return nodes.create_node(self.context, values)
 
+    def type_of(self, node):
+        """Return the name of a node's type, as it is now."""
+        return nodes.get_node(self.context, node['id'])[
+            'kinds'].node_type['name']
+
     @staticmethod
     def names(row):
         return [kind['name'] for kind in row['types']]
@@ -56,13 +61,13 @@ class ClassesTestCase(ClassesCase):
         row = self.create()
         self.assertEqual([''], self.names(row))
         node = self.node(node_class_id=row['id'])
-        self.assertEqual(('new', ''), (node['class_name'],
-                                       node['type_name']))
+        self.assertEqual(('new', ''), (
+            node['kinds'].node_class['name'], self.type_of(node)))
 
     def test_node_gets_the_first_type(self):
         row = self.create('new', 'b', 'a')
-        self.assertEqual('b', self.node(
-            node_class_id=row['id'])['type_name'])
+        self.assertEqual('b', self.type_of(
+            self.node(node_class_id=row['id'])))
 
     def test_name_is_unique(self):
         self.create()
@@ -82,8 +87,7 @@ class ClassesTestCase(ClassesCase):
         changed = self.update(row, type_names=['d', 'b'])
         self.assertEqual(['b', 'd'], self.names(changed))
         self.assertEqual(self.ids(row)['b'], self.ids(changed)['b'])
-        self.assertEqual('b', nodes.get_node(self.context,
-                                             node['id'])['type_name'])
+        self.assertEqual('b', self.type_of(node))
         self.assertEqual(['a', 'b'], self.names(
             self.create('other', 'a', 'b')))
 
@@ -189,8 +193,7 @@ class TypesTestCase(ClassesCase):
         self.assertEqual(
             {'id': added['id'], 'name': 'c'}, node_classes.rename_type(
                 self.context, row['id'], added['id'], 'c'))
-        self.assertEqual('c', nodes.get_node(self.context,
-                                             node['id'])['type_name'])
+        self.assertEqual('c', self.type_of(node))
         error = self.assertRaises(
             exception.InUse, node_classes.delete_type, self.context,
             row['id'], added['id'])

@@ -91,25 +91,28 @@ class NodesTestCase(base.DbTestCase):
             nodes.get_node(self.context, node)
         self.assertEqual(1, len(sent), sent)
 
+    def names(self, node):
+        """Return the names of what a node belongs to."""
+        return tuple(row['name'] for row in node['kinds'])
+
     def test_defaults(self):
         node = self.create()
         self.assertEqual(
-            ('hypervisor', '', 'default', True, False, False, 0, None, []),
+            ('hypervisor', '', 'default'), self.names(node))
+        self.assertEqual(
+            (True, False, False, 0, None, []),
             tuple(node[key] for key in (
-                'class_name', 'type_name', 'image_name', 'active',
-                'is_reserved', 'is_controller', 'condition', 'power_state',
-                'controls')))
+                'active', 'is_reserved', 'is_controller', 'condition',
+                'power_state', 'controls')))
         self.assertIsNotNone(node['created_at'])
 
     def test_type_names_the_class(self):
         node = self.create(node_type_id=9)
-        self.assertEqual(('Storage host', 'Ceph'),
-                         (node['class_name'], node['type_name']))
+        self.assertEqual(('Storage host', 'Ceph'), self.names(node)[:2])
 
     def test_class_alone_gets_its_nameless_type(self):
         node = self.create(node_class_id=4)
-        self.assertEqual(('Server', ''),
-                         (node['class_name'], node['type_name']))
+        self.assertEqual(('Server', ''), self.names(node)[:2])
 
     def test_type_of_another_class(self):
         self.assertIn('node_type_id', self.invalid(node_class_id=1,
@@ -124,14 +127,13 @@ class NodesTestCase(base.DbTestCase):
         node = self.create(node_type_id=3)
         changed = nodes.update_node(self.context, node['id'],
                                     {'node_class_id': 2})
-        self.assertEqual(('Storage host', ''),
-                         (changed['class_name'], changed['type_name']))
+        self.assertEqual(('Storage host', ''), self.names(changed)[:2])
 
     def test_update_to_the_same_class_keeps_the_type(self):
         node = self.create(node_type_id=3)
         changed = nodes.update_node(
             self.context, node['id'], {'node_class_id': 1, 'ram_mb': 5})
-        self.assertEqual(('KVM', 5), (changed['type_name'],
+        self.assertEqual(('KVM', 5), (self.names(changed)[1],
                                       changed['ram_mb']))
 
     def test_update_nothing(self):

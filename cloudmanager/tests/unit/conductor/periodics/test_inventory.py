@@ -45,7 +45,8 @@ class InventoryTestCase(base.DbTestCase):
     def test_from_nova_to_nodes(self):
         nodes = self.round()
         self.assertEqual({'cmp1': 1, 'cmp2': 1}, self.conditions(nodes))
-        self.assertEqual('QEMU', nodes['cmp1']['type_name'])
+        self.assertEqual('QEMU', nodes['cmp1'][
+            'kinds'].node_type['name'])
         self.nova.computes['cmp1'].status = 'disabled'
         self.nova.computes['cmp2'].alive = False
         nodes = self.round()

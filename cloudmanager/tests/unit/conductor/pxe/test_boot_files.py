@@ -282,7 +282,8 @@ class RoundsTestCase(BootFilesCase):
         calls = base.Together(6, act)
 
         self.assertEqual([], calls.raised)
-        last = nodes.get_node(self.context, node)['image_name']
+        last = nodes.get_node(
+            self.context, node)['kinds'].image['name']
         self.assertEqual({0: f'kernel {last}'}, self.found())
 
 
