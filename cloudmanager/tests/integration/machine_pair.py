@@ -27,7 +27,7 @@ VOLUMES = {'alone': 64, 'both': 16, 'idle': 16}
 _LIFETIME = 1200
 # vgcreate writes all leases that there is room for, which takes long.
 SET_UP = '''
-sed -i "s/# *sanlock_lv_extend = 256/sanlock_lv_extend = 80/" /etc/lvm/lvm.conf
+sed -i "s/# *sanlock_lv_extend = 256/sanlock_lv_extend = 72/" /etc/lvm/lvm.conf
 sed -i "s/# *use_lvmlockd = 0/use_lvmlockd = 1/" /etc/lvm/lvm.conf
 sed -i "s/# *host_id = 0/host_id = {}/" /etc/lvm/lvmlocal.conf
 '''
@@ -46,10 +46,14 @@ fi
 # The first try may come before udev has made the device of the leases.
 _JOIN = f'''
 for try in 1 2 3 4 5; do
-    vgchange --quiet --lockstart {GROUP} && exit 0
+    vgchange --quiet --lockstart {GROUP} && break
     udevadm settle
-done
-exit 1
+done || exit 1
+'''
+#: Gives up what the machine holds, if it can, and tells if it has left.
+_DEACTIVATE = f'''{DAEMONS}
+lvchange --activate n {GROUP} && sanlock client status | grep -q {SPACE}: &&
+    vgchange --quiet --lockstart {GROUP} || echo left
 '''
 #: Stands in the place of libvirt: one guest, which runs while ``alone``, its
 #: disk, is active.
@@ -154,15 +158,35 @@ class Pair:
         self._kill()
         with self._disk.open('wb') as stream:
             stream.truncate(512 * MIB)
+        self._both(self._boot, (1, 2))
+        self._both(lambda machine, make: make(machine),
+                   (self._make_group, self._load))
+        # The second one joins meanwhile, which takes long, too.
+        self._both(lambda machine, make: make(machine),
+                   (self._make_volumes, self.join))
+
+    def _both(self, function, *arguments):
+        """Call a function for both machines at once; return the results."""
         with futures.ThreadPoolExecutor() as pool:
-            list(pool.map(self._boot, self.machines, (1, 2)))
-        one, _ = self.machines
-        one.run('vgcreate', '--shared', '--quiet', GROUP, '/dev/ubdb',
-                timeout=SECONDS)
+            return list(pool.map(function, self.machines, *arguments))
+
+    @staticmethod
+    def _make_group(machine):
+        machine.run('vgcreate', '--shared', '--quiet', GROUP, '/dev/ubdb',
+                    timeout=SECONDS)
+
+    @staticmethod
+    def _make_volumes(machine):
         for name, size in VOLUMES.items():
-            one.run('lvcreate', '--quiet', '--yes', '--wipesignatures', 'n',
-                    '--activate', 'n', '--size', f'{size}m', '--name', name,
-                    GROUP)
+            machine.run('lvcreate', '--quiet', '--yes', '--wipesignatures',
+                        'n', '--activate', 'n', '--size', f'{size}m',
+                        '--name', name, GROUP)
+
+    @staticmethod
+    def _load(machine):
+        """Have the agent's modules loaded, which takes long."""
+        machine.call(f'{INSIDE}:operation', name='locks.report',
+                     arguments={'group': GROUP})
 
     def _kill(self):
         for machine in self.machines:
@@ -184,16 +208,22 @@ class Pair:
 
     def _activate(self):
         one, two = self.machines
-        for machine in self.machines:
-            if not machine.is_on:
-                machine.start()
-            machine.run('sh', '-c', DAEMONS)
-            machine.run('lvchange', '--activate', 'n', GROUP, check=False)
+        left = self._both(self._deactivate)
         for host_id, machine, other in ((1, one, two), (2, two, one)):
-            if SPACE not in machine.run('sanlock', 'client', 'status'):
+            if left[host_id - 1]:
                 forget(host_id, machine, other)
-            self.join(machine)
-            machine.run('lvchange', '--activate', 'n', GROUP)
-        one.run('lvchange', '--activate', 'ey', f'{GROUP}/alone')
-        for machine in self.machines:
-            machine.run('lvchange', '--activate', 'sy', f'{GROUP}/both')
+                self.join(machine)
+                machine.run('lvchange', '--activate', 'n', GROUP)
+        self._both(lambda machine, volumes: machine.run(
+            'sh', '-ec', '\n'.join(
+                f'lvchange --activate {how} {GROUP}/{name}'
+                for name, how in volumes.items())),
+            ({'alone': 'ey', 'both': 'sy'}, {'both': 'sy'}))
+
+    @staticmethod
+    def _deactivate(machine):
+        """Have a machine hold nothing; tell whether it is to join."""
+        if not machine.is_on:
+            machine.start()
+        return 'left' in machine.run('sh', '-c', _DEACTIVATE,
+                                     check=False).split()
