@@ -25,6 +25,8 @@ DISABLED_TRAIT = 'COMPUTE_STATUS_DISABLED'
 BOOT_TRIES = 3
 # Computes of the mini cloud report so often.
 HEARTBEAT_SECONDS = 3
+# More than Nova waits for a heartbeat.
+SILENT_SECONDS = 60
 COMPUTES = ('cmp1', 'cmp2', 'cmp3', 'cmp4')
 
 
@@ -118,27 +120,43 @@ class Cloud:
              flavor: str = 'm1.nano', **options: Any) -> list[str]:
         """Boot servers on a host and wait until they are active.
 
+        :returns: their ids
+        """
+        return self.boot_each({host: count}, name, flavor, **options)[host]
+
+    def boot_each(self, counts: dict[str, int], name: str = 'vm',
+                  flavor: str = 'm1.nano', **options: Any
+                  ) -> dict[str, list[str]]:
+        """Boot servers on several hosts at once; wait until all are active.
+
         On a machine that is busy a heartbeat may be late, and Nova's
         scheduler leaves the host out until the next one.
 
-        :returns: their ids
+        :param counts: how many, by host
+        :returns: their ids, by host
         """
-        for _ in range(BOOT_TRIES - 1):
-            try:
-                return self._boot(host, count, name, flavor, options)
-            except NoPlaceError as exc:
-                for server_id in exc.servers:
-                    self.nova.servers.force_delete(server_id)
-                time.sleep(HEARTBEAT_SECONDS)
-        return self._boot(host, count, name, flavor, options)
+        found: dict[str, list[str]] = {}
+        for tries in range(1, BOOT_TRIES + 1):
+            asked = {host: self.nova.servers.create(
+                name, self.image, self.flavors[flavor], nics='none',
+                host=host, min_count=count, max_count=count,
+                reservation_id=True, **options)
+                for host, count in counts.items() if host not in found}
+            for host, reservation in asked.items():
+                try:
+                    found[host] = self._booted(host, counts[host],
+                                               reservation)
+                except NoPlaceError as exc:
+                    if tries == BOOT_TRIES:
+                        raise
+                    for server_id in exc.servers:
+                        self.nova.servers.force_delete(server_id)
+            if len(found) == len(counts):
+                break
+            time.sleep(HEARTBEAT_SECONDS)
+        return {host: found[host] for host in counts}
 
-    def _boot(self, host: str, count: int, name: str, flavor: str,
-              options: dict[str, Any]) -> list[str]:
-        options = {**options, 'reservation_id': True}
-        reservation = self.nova.servers.create(
-            name, self.image, self.flavors[flavor], nics='none',
-            host=host, min_count=count, max_count=count, **options)
-
+    def _booted(self, host: str, count: int, reservation: str) -> list[str]:
         def ready() -> list[str] | None:
             failed = self._ids(reservation_id=reservation, status='ERROR')
             if failed:
@@ -252,6 +270,23 @@ class Cloud:
             f'/os-services/{service.id}', json={'forced_down': False},
             raise_exc=False)
         return answer.status_code == 200
+
+    def lose(self, host: str) -> None:
+        """Kill a nova-compute that has not been heard of for long.
+
+        Its last heartbeat is dated back, instead of the wait for the time
+        after which Nova takes a host for down.
+        """
+        minicloud('kill', host)
+
+        def missed() -> bool:
+            if self.service(host).state == 'down':
+                return True
+            nova_db.silence(host, SILENT_SECONDS)
+            return False
+
+        # A heartbeat that was on its way may arrive until the next look.
+        wait(missed, 60, f'Nova misses {host}', 1)
 
     def actions(self, server_id: str, name: str) -> list[Any]:
         """Return a server's instance actions of a name."""

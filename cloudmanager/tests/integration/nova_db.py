@@ -38,6 +38,18 @@ def archive_services() -> None:
     execute('DELETE FROM services WHERE deleted != 0')
 
 
+def silence(host: str, seconds: float) -> None:
+    """Date the last heartbeat of a nova-compute back.
+
+    :param seconds: before now
+    """
+    execute('UPDATE services SET '
+            'last_seen_up = UTC_TIMESTAMP() - INTERVAL %s SECOND, '
+            'updated_at = UTC_TIMESTAMP() - INTERVAL %s SECOND '
+            "WHERE host = %s AND `binary` = 'nova-compute'",
+            seconds, seconds, host)
+
+
 def enable_service(host: str) -> None:
     """Enable the nova-compute of a host that is dead.
 

@@ -51,8 +51,8 @@ class DrsTestCase(base.IntegrationCase):
 
     def test_balances(self) -> None:
         """Two aggregates are balanced, and no server leaves its own."""
-        servers = [self.cloud.boot(pair[0], FULL, pair[0])
-                   for pair in PAIRS]
+        servers = list(self.cloud.boot_each(
+            {pair[0]: FULL for pair in PAIRS}).values())
 
         audit = self.audit(0)
         self.assertEqual('DONE', audit['status'], audit)

@@ -106,8 +106,7 @@ class KillsCase(base.IntegrationCase):
     def test_kills(self):
         """Nothing lost, nothing twice, goes on within 10 s (CC11, EV4,
         EV15)."""
-        for host in cloud.COMPUTES:
-            self.cloud.boot(host, 4)
+        self.cloud.boot_each(dict.fromkeys(cloud.COMPUTES, 4))
         rounds = 0
         while wanting := [what for what, count in self.wanted.items()
                           if self.kills[what] < count]:

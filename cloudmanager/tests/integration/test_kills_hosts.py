@@ -34,9 +34,10 @@ class RestartKillsTestCase(test_restart.RestartCase):
         seed = test_kills.seed_of(self)
         done = 0
         while done < test_kills.KILLS:
-            servers = []
-            for number, host in enumerate(cloud.COMPUTES, 1):
-                servers += self.cloud.boot(host, number)
+            booted = self.cloud.boot_each({
+                host: number
+                for number, host in enumerate(cloud.COMPUTES, 1)})
+            servers = [server for ids in booted.values() for server in ids]
             task_id = self.restart(*cloud.COMPUTES)
             with harasser_of(self, seed + done,
                              test_kills.KILLS - done) as harasser:

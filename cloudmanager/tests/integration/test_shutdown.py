@@ -197,7 +197,8 @@ class ShutdownCase(base.IntegrationCase):
         """FD18: the second is refused; no more hosts are disabled."""
         for host in ('cmp3', 'cmp4'):
             self.cloud.nova.services.disable(self.cloud.service(host).id)
-        servers = self.cloud.boot('cmp1', 3) + self.cloud.boot('cmp2', 2)
+        booted = self.cloud.boot_each({'cmp1': 3, 'cmp2': 2})
+        servers = booted['cmp1'] + booted['cmp2']
         task_id = self.shutdown('cmp1')
         # The second operator's request comes while the first task runs.
         answer = self.client.request(
@@ -241,13 +242,12 @@ class ShutdownCase(base.IntegrationCase):
         """Members of a group never meet on one host (DR19)."""
         group = self.cloud.nova.server_groups.create(
             'pair', 'anti-affinity')
-        servers = []
-        for host in ('cmp1', 'cmp2', 'cmp3'):
-            servers += self.cloud.boot(
-                host, 1, scheduler_hints={'group': group.id})
+        booted = self.cloud.boot_each(
+            dict.fromkeys(('cmp1', 'cmp2', 'cmp3'), 1),
+            scheduler_hints={'group': group.id})
         self.finish(self.shutdown('cmp1'))
         hosts = {self.cloud.host_of(self.cloud.server(server))
-                 for server in servers}
+                 for server, in booted.values()}
         self.assertEqual({'cmp2', 'cmp3', 'cmp4'}, hosts)
 
     def test_disabled_hosts_are_no_targets(self):
