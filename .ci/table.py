@@ -20,13 +20,13 @@ def output_of(directory: Path, step: str) -> Path:
     return directory / f'{step.replace(" ", "-")}.log'
 
 
-def tests(path: Path) -> list[tuple[str, float, str]]:
-    """Return class, seconds and outcome of each test in an output."""
+def tests(path: Path) -> list[tuple[str, str, float]]:
+    """Return worker, class and seconds of each test in an output."""
     if not path.exists():
         return []
     found = (TEST.match(line) for line in
              path.read_text('utf-8', 'replace').splitlines())
-    return [(match[2].rpartition('.')[0], float(match[3]), match[4])
+    return [(match[1], match[2].rpartition('.')[0], float(match[3]))
             for match in found if match]
 
 
@@ -39,15 +39,26 @@ def main(directory: Path) -> None:
         count = len(tests(output_of(directory, name)))
         print(f'{name:<28} {seconds:>8} {count or "":>6}  {outcome}')
     print(f'{"all":<28} {total:>8}\n')
+    found = tests(output_of(directory, BY_CLASS))
+    # The worker that ends last is the one to take a module from.
+    show('INTEGRATION BY WORKER', [
+        (f'worker {worker}', seconds) for worker, _, seconds in found])
+    show('INTEGRATION BY CLASS', [
+        (name.removeprefix('cloudmanager.tests.integration.'), seconds)
+        for _, name, seconds in found])
+
+
+def show(title: str, found: list[tuple[str, float]]) -> None:
+    """Print sums of seconds and counts by name, the largest first."""
     seconds_of: dict[str, float] = collections.defaultdict(float)
     count_of: collections.Counter[str] = collections.Counter()
-    for name, seconds, _ in tests(output_of(directory, BY_CLASS)):
+    for name, seconds in found:
         seconds_of[name] += seconds
         count_of[name] += 1
-    print(f'{"INTEGRATION BY CLASS":<60} {"SECONDS":>8} {"TESTS":>6}')
+    print(f'{title:<60} {"SECONDS":>8} {"TESTS":>6}')
     for name in sorted(seconds_of, key=lambda name: -seconds_of[name]):
-        print(f'{name.removeprefix("cloudmanager.tests.integration."):<60} '
-              f'{seconds_of[name]:>8.0f} {count_of[name]:>6}')
+        print(f'{name:<60} {seconds_of[name]:>8.0f} {count_of[name]:>6}')
+    print()
 
 
 if __name__ == '__main__':
