@@ -40,7 +40,7 @@ def main(directory: Path) -> None:
         print(f'{name:<28} {seconds:>8} {count or "":>6}  {outcome}')
     print(f'{"all":<28} {total:>8}\n')
     found = tests(output_of(directory, BY_CLASS))
-    # The worker that ends last is the one to take a module from.
+    # One that takes much longer than the others should be divided.
     show('INTEGRATION BY WORKER', [
         (f'worker {worker}', seconds) for worker, _, seconds in found])
     show('INTEGRATION BY CLASS', [
