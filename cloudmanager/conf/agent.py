@@ -18,8 +18,9 @@ OPTS = [
     cfg.StrOpt('key_file', default='/etc/cloudmanager/agent.key',
                help='File with the key that the agent shares with the '
                     'conductors. cloudmanager-manage agent enrol prints its '
-                    'content. The agent does not start if anybody but its '
-                    'owner can read the file.'),
+                    'content. The agent does not start if others than the '
+                    'owner and the group of the file can read it, or if '
+                    'the group can change it.'),
     cfg.StrOpt('user', default='',
                help='User that an agent started as root changes to once its '
                     'privileged helpers run. If empty, the agent keeps '
@@ -78,7 +79,9 @@ OPTS = [
                       'end of an upgrade of packages.'),
     cfg.FloatOpt('message_window', default=60.0, min=1.0,
                  help='Seconds by which the clocks of a node and of a '
-                      'conductor may differ. An older message is refused.'),
+                      'conductor may differ, together with the time that a '
+                      'message takes. Messages with times that are further '
+                      'away are refused.'),
     cfg.FloatOpt('command_timeout', default=15.0, min=0.5,
                  help='Seconds after which a program that the agent runs is '
                       'ended, unless it is known to take longer.'),

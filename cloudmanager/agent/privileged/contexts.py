@@ -6,6 +6,7 @@ its own modules.
 """
 
 import os
+import pathlib
 import pwd
 from typing import Any
 
@@ -94,9 +95,30 @@ def _become(name: str) -> None:
         raise exception.Misconfigured(
             setting='[agent] user',
             reason=f'there is no user {name!r}') from exc
+    _hand_over(pathlib.Path(CONF.state_path) / 'agent', user)
     os.initgroups(name, user.pw_gid)
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
+
+
+def _hand_over(directory: pathlib.Path, user: pwd.struct_passwd) -> None:
+    """Give the agent's own directory to the user that it becomes.
+
+    Whoever has the directory already could have put links to files of others
+    there, so its files go along only if it was root's.
+
+    :raises Misconfigured: that cannot be done
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if directory.lstat().st_uid != os.geteuid():
+            return
+        for path in (*directory.iterdir(), directory):
+            os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+    except OSError as exc:
+        raise exception.Misconfigured(
+            setting=f'[DEFAULT] state_path ({directory})',
+            reason=str(exc.strerror)) from exc
 
 
 def is_alive() -> bool:
