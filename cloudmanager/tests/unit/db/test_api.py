@@ -188,6 +188,47 @@ class ConnectionsTestCase(base.DbTestCase):
         self.assertEqual({'one', 'two'}, {row[0] for row in self.execute(
             sa.select(models.Service.host))})
 
+    def test_rollbacks(self):
+        """A transaction ends once; the pool does not end it again."""
+        if self.backend != 'mysql':
+            return
+
+        @db_api.reader
+        def ended(context):
+            rows = context.session.execute(sa.text(
+                "SHOW SESSION STATUS WHERE Variable_name IN "
+                "('Com_commit', 'Com_rollback')"))
+            return (self._number(context),
+                    sum(int(row.Value) for row in rows))
+
+        before, after = ended(self.context), ended(self.context)
+        self.assertEqual((before[0], before[1] + 1), after)
+        writing = db_api.writer(lambda context: self._number(context))
+        self.assertEqual(before[0], writing(self.context))
+        self.assertEqual((before[0], before[1] + 3), ended(self.context))
+
+    def _add(self, connection, name):
+        connection.exec_driver_sql(
+            'INSERT INTO node_images (name, file_data, created_at) VALUES '
+            f"('{name}', '', '2026-01-01')")
+
+    def test_what_was_not_committed_is_gone(self):
+        """Whatever the connection did before."""
+        engine = db_api.get_engine()
+        with engine.connect() as connection:
+            self._add(connection, 'kept')
+            connection.commit()
+            self._add(connection, 'undone')
+            connection.rollback()
+            self._add(connection, 'left')
+        raw = engine.raw_connection()
+        cursor = raw.cursor()
+        cursor.execute('DELETE FROM node_images')
+        raw.close()
+        with engine.connect() as connection:
+            self.assertEqual(['default', 'kept'], sorted(
+                connection.scalars(sa.select(models.NodeImage.name))))
+
     def test_cut_while_idle(self):
         @db_api.reader
         def number(context):
