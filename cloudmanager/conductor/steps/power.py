@@ -21,6 +21,7 @@ from cloudmanager.power import confirm
 
 CONF = cfg.CONF
 SOFT = 'soft'
+_CANCELLED = 'The task was cancelled.'
 _OPEN = (ItemState.PENDING, ItemState.RUNNING)
 
 
@@ -120,7 +121,7 @@ class SwitchNodes(Step):
         """Switch one node. If it fails, the others go on."""
         run = self.run
         if run.guard() and item.state == ItemState.PENDING:
-            self._end(item, ItemState.SKIPPED, 'The task was cancelled.')
+            self._end(item, ItemState.SKIPPED, _CANCELLED)
             return
         item.state = ItemState.RUNNING
         item.attempts += 1
@@ -131,6 +132,8 @@ class SwitchNodes(Step):
                    self._action, journal)
         except exception.LeaseLost:
             raise
+        except exception.TaskCancelled:
+            self._end(item, ItemState.SKIPPED, _CANCELLED)
         except exception.CloudManagerException as exc:
             self._end(item, ItemState.FAILED, str(exc))
         else:

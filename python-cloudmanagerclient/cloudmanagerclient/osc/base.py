@@ -16,6 +16,7 @@ from osc_lib.command import command
 
 from cloudmanagerclient.osc import confirm
 from cloudmanagerclient.osc import formats
+from cloudmanagerclient.osc import lines
 from cloudmanagerclient.osc import names
 from cloudmanagerclient.osc import options as opts
 from cloudmanagerclient.osc import plugin
@@ -168,7 +169,7 @@ def fields_of(resource: Any) -> dict[str, Any]:
     """Return the fields of an object, by their names in the API."""
     found: dict[str, Any] = resource.to_dict(
         computed=False, original_names=True)
-    for name in ('location', 'name'):
+    for name in ('location', 'id', 'name'):
         if found.get(name, '') is None:
             del found[name]
     # What it is comes first.
@@ -178,7 +179,9 @@ def fields_of(resource: Any) -> dict[str, Any]:
 
 def shown(fields: dict[str, Any]) -> Shown:
     """Return fields as the result of a command that shows one object."""
-    return tuple(fields), tuple(map(cell, fields.values()))
+    return tuple(fields), tuple(
+        lines.LinesColumn(value) if isinstance(value, dict | list)
+        else value for value in fields.values())
 
 
 class Show(ShowOne):

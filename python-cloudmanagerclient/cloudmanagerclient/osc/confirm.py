@@ -27,9 +27,10 @@ def ask(what: str, names: Sequence[str]) -> None:
         raise osc_exc.CommandError(
             f'{what} {wanted} needs a confirmation, and there is no terminal '
             f'to ask at. Give --yes if you mean it.')
-    print(f'{what} {wanted}.\nType the name{"s" if len(names) > 1 else ""} '
-          f'to go on: ', end='', file=sys.stderr, flush=True)
     try:
+        print(f'{what} {wanted}.\n'
+              f'Type the name{"s" if len(names) > 1 else ""} to go on: ',
+              end='', file=sys.stderr, flush=True)
         answer = sys.stdin.readline().split()
     except KeyboardInterrupt:
         answer = []

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a user is told when something goes wrong, and what to do next."""
 
+from collections.abc import Iterator
+import re
+
 from keystoneauth1 import exceptions as ksa_exc
 from openstack import exceptions as sdk_exc
 from osc_lib import exceptions as osc_exc
@@ -20,6 +23,11 @@ _BY_CODE = {
         '<power-control> <output>',
     'cloudmanager.server.not_found':
         'See what there is: openstack server list --all-projects',
+    'cloudmanager.host.not_found':
+        'See what there is: openstack compute service list '
+        '--service nova-compute',
+    'cloudmanager.domain.not_found':
+        'See what there is: openstack domain list',
     'cloudmanager.aggregate.not_found':
         'See what there is: openstack aggregate list',
     'cloudmanager.task.finished':
@@ -33,6 +41,9 @@ _BY_STATUS = {
          'able to.',
     503: f'Try again in a moment. "{_PROGRAM} health show" says how the '
          'service itself does.'}
+# What an error of the API tells its caller to send.
+_FIELD = re.compile(r'(?:send "|say `)(\w+)["`]')
+_OPTIONS = {'wait': '--wait-for-operations'}
 # Plural of what may be missing, by the second part of the code.
 _LISTS = {'node': 'node list', 'power_control': 'power control list',
           'task': 'task list', 'node_class': 'node class list',
@@ -47,8 +58,15 @@ def explained(exc: Exception) -> osc_exc.CommandError:
     :param exc: one of :data:`EXPECTED`
     """
     text = str(exc) or type(exc).__name__
-    hint = _hint(exc)
-    return osc_exc.CommandError(f'{text}\n{hint}' if hint else text)
+    return osc_exc.CommandError('\n'.join(
+        part for part in (text, _hint(exc), *_options(text)) if part))
+
+
+def _options(text: str) -> Iterator[str]:
+    """Return what fields that a text of the API advises are called here."""
+    for field in _FIELD.findall(text):
+        option = _OPTIONS.get(field, f'--{field}')
+        yield f'As an option of the command that is {option}.'
 
 
 def _hint(exc: Exception) -> str:

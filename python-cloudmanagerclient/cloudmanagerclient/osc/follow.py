@@ -49,9 +49,9 @@ def _go_on(client: '_proxy.Proxy', task_id: str) -> bool:
     """Ask what Ctrl-C meant; return whether to follow the task further."""
     answer = 'l'
     if sys.stdin.isatty() and sys.stderr.isatty():
-        print('\n[c]ancel the task, [l]eave it running, or go on '
-              'following (Enter)? ', end='', file=sys.stderr, flush=True)
         try:
+            print('\n[c]ancel the task, [l]eave it running, or go on '
+                  'following (Enter)? ', end='', file=sys.stderr, flush=True)
             answer = sys.stdin.readline().strip().lower()[:1]
         except KeyboardInterrupt:
             answer = 'l'

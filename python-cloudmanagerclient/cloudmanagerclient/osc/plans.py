@@ -27,6 +27,7 @@ _WAYS_OUT = {
     'never-evacuate': 'migrate or delete it',
     'budget-spent': 'wait, or --force',
     'not-fenced': 'assign a power control, or --fenced if the host is off',
+    'host-up': 'host shutdown, or --force',
     'no-capacity': 'make room, or enable a host',
     'no-legal-host': 'enable a host that may take it',
     'affinity': 'make room for its whole group',

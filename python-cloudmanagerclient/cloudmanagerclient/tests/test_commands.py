@@ -441,6 +441,26 @@ class NextStepTestCase(base.ClientCase):
         told = str(self.run_command('server repair web1 --yes').error)
         self.assertIn('openstack server list', told)
 
+    def test_fields_are_options(self):
+        """What an error tells callers of the API to send has an option."""
+        node = self.node().name
+        for detail, option in (
+                ('Empty it first, or send "force": true.', '--force'),
+                ('Switch it off and send "fenced": true.', '--fenced'),
+                ('Shut it down, or say `force`: it is up.', '--force'),
+                ('Await them, or send "wait": true.',
+                 '--wait-for-operations')):
+            answer = {'errors': [{'status': 409, 'detail': detail,
+                                  'code': 'cloudmanager.conflict'}]}
+            with requests_mock.Mocker(real_http=True) as played:
+                played.post(re.compile('/actions/update-system$'),
+                            status_code=409, json=answer)
+                told = str(self.run_command(
+                    f'node system update {node} --yes').error)
+            self.assertEqual(
+                f'{detail}\nAs an option of the command that is {option}.',
+                told)
+
     def test_nobody_answers(self):
         told = str(errors.explained(ksa_exc.DiscoveryFailure('Nothing.')))
         self.assertIn('Is the service running', told)

@@ -44,6 +44,8 @@ AUDIT = {'id': 99, 'aggregate_id': 7, 'status': 'DONE', 'conclusion': None,
 # What is answered, by the end of the path.
 ANSWERS = {
     '/backtest': {'backtest': {'rounds': 24}},
+    '/get-audit-status': {'audit': AUDIT},
+    '/totp-allowed': {'totp_allowed': True},
     '/get-store': {'store': 'file'},
     '/discovery-nas': {'targets': {'10.40.38.2': ['volume-1']}},
     '/policy': {'policy': {'mode': 'automatic'}},

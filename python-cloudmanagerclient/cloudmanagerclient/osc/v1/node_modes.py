@@ -21,7 +21,7 @@ def planned(command: base.Common, plan: dict[str, Any]) -> base.Shown:
 
     if steps.nothing(plan):
         command.tell('Nothing would be done.')
-    return tuple(plan), tuple(map(steps.told, plan.values()))
+    return base.shown(plan)
 
 
 class NodeAct(tasks.Start):

@@ -33,6 +33,8 @@ _REACHED = (Option('host', '--host', 'name or address', metavar='<host>'),
 _LOGIN = (Option('login', '--login', 'login', metavar='<login>'),
           Option('options', '--options', 'JSON object of options of its type',
                  opts.json_object, '<json>'))
+# Secrets, and what openstacksdk calls the title besides.
+_HIDDEN = ('password', 'ssh_key', 'name')
 FILTERS = (
     Option('id', '--id', 'id', metavar='<id>'), _TITLE, *_KIND, *_REACHED,
     Option('failures', '--failures', 'number of tries in a row that failed',
@@ -70,7 +72,7 @@ class ShowPowerControl(base.Show):
         found = base.fields_of(self.client.get_power_control(
             self.found(parsed_args.target)))
         return {name: value for name, value in found.items()
-                if name not in ('password', 'ssh_key')}
+                if name not in _HIDDEN}
 
 
 class CreatePowerControl(base.ShowOne):
@@ -96,7 +98,7 @@ class CreatePowerControl(base.ShowOne):
         made = base.fields_of(self.client.create_power_control(
             **values, **_secrets(parsed_args)))
         return base.shown({name: value for name, value in made.items()
-                           if name not in ('password', 'ssh_key')})
+                           if name not in _HIDDEN})
 
     def _protocol(self, control_type: str) -> str:
         for name, protocol, *_ in self.client.power_control_types():

@@ -409,6 +409,15 @@ class ManyTestCase(ManyCase):
         self.assertEqual(['DONE', 'SKIPPED', 'SKIPPED', 'SKIPPED'],
                          list(self.outcome().values()))
 
+    def test_cancelled_while_the_guests_shut_down(self):
+        """None is cut off, and none counts as failed."""
+        self.driver.soft_after = 1000
+        self.clock.at(10, lambda: self.cancel())
+        self.create('nodes.power', host=None, node_ids=self.nodes,
+                    action='power-off', type='soft', soft_timeout=60)
+        self.assertEqual('REVOKED', self.run_flow()['status'])
+        self.assertEqual({'SKIPPED'}, set(self.outcome().values()))
+
     def test_killed_in_the_middle(self):
         """The successor resets the others, and none twice."""
         self.config(group='power', batch_workers=1)
