@@ -32,16 +32,23 @@ class Controller:
         """Check that the node can change to a controller now.
 
         The cloud that it leaves must not lose a guest. On a node without
-        libvirt, only that cloud's Nova knows whether there are guests.
+        libvirt, only that cloud's Nova knows whether there are guests. That
+        libvirt does not answer does not mean that there are none.
 
-        :raises Conflict: there are guests, or no options for the controller
+        :raises Conflict: there are guests, or may be, or there are no options
+            for the controller
         """
         if value is not None:
             privileged.call('controllers', 'check', value)
+        if not CONF.agent.libvirt_uri:
+            return
         try:
             there = [guest.name for guest in guests.read()]
-        except exception.CommandFailed:
-            return
+        except exception.CommandFailed as exc:
+            raise exception.Conflict(
+                reason='Whether guests are on the node is not known: '
+                       f'{exc.message} On a node without libvirt, [agent] '
+                       'libvirt_uri has to be empty.') from exc
         if there:
             more = ', ...' if len(there) > _MAX_NAMED else ''
             raise exception.Conflict(

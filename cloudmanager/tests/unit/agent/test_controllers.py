@@ -82,6 +82,19 @@ class ControllerTestCase(base.TestCase):
         self.guests = []
         self.driver.apply(None)
 
+    def test_libvirt_does_not_answer(self):
+        """It may have guests all the same, which run on without it."""
+        def fail():
+            raise exception.CommandFailed(program='virsh', reason='it hangs')
+
+        self.patch('cloudmanager.agent.guests.read', fail)
+        for call in (self.driver.plan, self.driver.apply):
+            error = self.assertRaises(exception.Conflict, call, FIRST)
+            self.assertIn('it hangs', str(error))
+        self.assertIsNone(self.driver.read())
+        self.config(group='agent', libvirt_uri='')
+        self.driver.apply(FIRST)
+
     def test_no_options(self):
         error = self.assertRaises(exception.Conflict, self.driver.plan, NONE)
         self.assertIn(f'{NONE}.conf', str(error))
