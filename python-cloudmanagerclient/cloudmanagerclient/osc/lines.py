@@ -32,9 +32,11 @@ def _of_part(name: str, value: Any) -> Iterator[str]:
     if isinstance(value, list):
         for line in _lines(value):
             yield f'{name}: {line}'
+    elif not _says_something(value):
+        return
     elif isinstance(value, dict):
         yield f'{name}: {", ".join(_fields(value))}'
-    elif _says_something(value):
+    else:
         yield f'{name}: {value}'
 
 
@@ -53,4 +55,6 @@ def _fields(value: dict[str, Any]) -> Iterator[str]:
 
 
 def _says_something(value: Any) -> bool:
-    return value is not None and value not in ('', [], {})
+    if isinstance(value, dict):
+        return any(map(_says_something, value.values()))
+    return value is not None and value not in ('', [])

@@ -14,6 +14,7 @@ from cliff import lister
 from cliff import show
 import yaml
 
+from cloudmanagerclient.osc import lines
 from cloudmanagerclient.tests import base
 from cloudmanagerclient.tests import plans
 from cloudmanagerclient.tests import test_documents
@@ -152,6 +153,16 @@ class FormatsTestCase(test_documents.DocumentsCase):
                             for line in told), told)
         self.assertNotIn('name', [line.split('|')[1].strip()
                                   for line in told if '|' in line])
+
+    def test_nothing_in_lines(self):
+        """What says nothing has neither a line nor a place in one."""
+        told = lines.LinesColumn({
+            'modes': {'actual': {'mode': None}, 'at': 1, 'names': []},
+            'nothing': {'a': {'b': None}}, 'none': None, 'zero': 0,
+            'no': False, 'several': ['a', {'b': [1, 2], 'c': ''}]})
+        self.assertEqual(
+            ['modes: at: 1', 'zero: 0', 'no: False', 'several: a',
+             'several: b: 1 2'], told.human_readable().split('\n'))
 
     def test_sorted(self):
         """Rows sort by their values, not by what is written of them."""
