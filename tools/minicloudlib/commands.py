@@ -16,10 +16,11 @@ INTERVAL = 0.2
 
 
 def run(argv, log, seconds=300, env=None, stdin=None, stdout=None,
-        whole=False):
+        whole=False, hint=''):
     """Run a program to its end, or fail naming its log file.
 
     :param whole: what would be half done is not interrupted
+    :param hint: what to look at when it fails
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     interrupts.check()
@@ -40,9 +41,11 @@ def run(argv, log, seconds=300, env=None, stdin=None, stdout=None,
             raise
     if code is None:
         raise MinicloudError(
-            f'{argv[0]} did not end within {seconds} seconds.', log=log)
+            f'{argv[0]} did not end within {seconds} seconds.{hint}',
+            log=log)
     if code:
-        raise MinicloudError(f'{argv[0]} failed with code {code}.', log=log)
+        raise MinicloudError(
+            f'{argv[0]} failed with code {code}.{hint}', log=log)
 
 
 def _wait(process, seconds, whole):

@@ -21,7 +21,10 @@ FROM_SOURCE = ('ovs', 'simplegeneric')
 # It downloads and unpacks in parallel, in a tenth of the time of pip.
 INSTALLER = 'uv>=0.9'
 APT_SECONDS = 900
+# A wait of this length is told of.
+SHOWN_SECONDS = 1
 PIP_SECONDS = 1800
+PIP_HINT = ' Is a package index reachable?'
 VENV_PACKAGE = f'python{sys.version_info.major}-venv'
 APT_OPTIONS = ('-o', 'DPkg::Lock::Timeout=400')
 
@@ -41,7 +44,7 @@ def ensure(settings, also=()):
                 installing.result()
             _ensure_venv(settings)
         finally:
-            if not installing.done():
+            if futures.wait([installing], SHOWN_SECONDS).not_done:
                 say('waiting for apt-get to finish')
         installing.result()
 
@@ -88,7 +91,7 @@ def install(settings, packages):
             ['install', '--yes', '--no-install-recommends', *packages]):
         argv = [*environment, apt, *APT_OPTIONS, *arguments]
         commands.run(commands.as_root(argv), log, seconds=APT_SECONDS,
-                     whole=True)
+                     whole=True, hint=' Is the archive reachable?')
     say(f'packages are installed, in {time.monotonic() - begun:.0f} s')
 
 
@@ -126,12 +129,13 @@ def _ensure_venv(settings):
         [sys.executable, '-m', 'venv', *anew, str(settings.venv)], log)
     commands.run(
         [python, '-m', 'pip', 'install', '--only-binary', ':all:',
-         INSTALLER], log, seconds=PIP_SECONDS)
+         INSTALLER], log, seconds=PIP_SECONDS, hint=PIP_HINT)
     sources = (f'--no-binary={name}' for name in FROM_SOURCE)
     commands.run(
         [python, '-m', 'uv', 'pip', 'install', '--python', python,
          '--no-deps', '--require-hashes', '--only-binary=:all:', *sources,
-         '--requirement', str(LOCK)], log, seconds=PIP_SECONDS)
+         '--requirement', str(LOCK)], log, seconds=PIP_SECONDS,
+        hint=PIP_HINT)
     _marker(settings).write_text(_digest())
     half.unlink()
     say(f'OpenStack is installed, in {time.monotonic() - begun:.0f} s')

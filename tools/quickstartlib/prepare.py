@@ -25,7 +25,6 @@ from quickstartlib.console import say
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECTS = (ROOT, ROOT / 'python-cloudmanagerclient')
-INSTALL_SECONDS = 1800
 START_SERVERS = 'service mariadb start; service rabbitmq-server start'
 
 
@@ -87,7 +86,8 @@ def _make_environment(directory: Path) -> None:
              packages.INSTALLER],
             [str(python), '-m', 'uv', 'pip', 'install', '--python',
              str(python), *sources]):
-        commands.run(argv, log, seconds=INSTALL_SECONDS)
+        commands.run(argv, log, seconds=packages.PIP_SECONDS,
+                     hint=packages.PIP_HINT)
     marker.write_text(_made_of())
 
 

@@ -12,6 +12,7 @@ import textwrap
 from unittest import mock
 
 from packaging import requirements
+from testtools import matchers
 
 import cloudmanager
 from cloudmanager.tests import base
@@ -215,6 +216,18 @@ class QuickstartTestCase(base.TestCase):
         with mock.patch('quickstartlib.prepare._missing', return_value=[]):
             said = self.needs_root([], ['MariaDB', 'RabbitMQ'])
         self.assertIn(prepare.START_SERVERS, said)
+
+    def test_no_index(self):
+        """A failed installation says what may be the reason."""
+        self.useFixture(base.fixtures.MockPatch(
+            'minicloudlib.packages.INSTALLER', '--no-such-option'))
+        found = self.assertRaises(
+            errors.MinicloudError, prepare.prepare, self.directory,
+            cloud=False)
+        self.assertThat(str(found), matchers.EndsWith(
+            'failed with code 2. Is a package index reachable?'))
+        self.assertIn('no such option', found.log.read_text())
+        self.assertFalse((self.directory / 'venv' / 'made-of').exists())
 
     def test_half_done_environment(self):
         """What an interrupt left is made anew; a complete one is kept."""
