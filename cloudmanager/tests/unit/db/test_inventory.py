@@ -56,10 +56,9 @@ class InventoryTestCase(base.DbTestCase):
         self.assertLess(len(found), 20)
         row = db_nodes.get_node(self.context, self.read('cmp7')['id'])
         self.assertEqual(
-            ('hypervisor', 'QEMU', 'default', ['10.0.0.1'], 0, True),
-            tuple(row[key] for key in (
-                'class_name', 'type_name', 'image_name', 'ip_addresses',
-                'condition', 'active')))
+            (['hypervisor', 'QEMU', 'default'], ['10.0.0.1'], 0, True),
+            ([kind['name'] for kind in row['kinds']],
+             *(row[key] for key in ('ip_addresses', 'condition', 'active'))))
 
     def test_enroll_what_is_there(self):
         """An operator or another conductor was faster with some."""
