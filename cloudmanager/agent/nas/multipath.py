@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuring multipath for storages, and joining the paths to disks."""
 
+import contextlib
 import re
 import shutil
 
@@ -23,6 +24,7 @@ _DEVICE = re.compile(r'^ +vendor "\^(.+)\$"\n +product "\^(.+)\$"$',
                      re.MULTILINE)
 _NO_WORD = re.compile(r'\[(.)\]')
 _SETTING = re.compile('[a-z_]+')
+_SETTLE_SECONDS = 20
 
 
 def is_installed() -> bool:
@@ -129,6 +131,10 @@ def rescan(disks: list[str]) -> None:
     """
     if not is_installed():
         return
+    # multipath leaves out a disk that udev has not identified yet.
+    with contextlib.suppress(exception.CommandFailed):
+        commands.run('udevadm', 'settle', f'--timeout={_SETTLE_SECONDS}',
+                     timeout=2 * _SETTLE_SECONDS)
     for disk in disks:
         commands.run('multipath', '-a', f'/dev/{disk}')
     commands.run('multipath', '-v', '1', timeout=60)

@@ -58,6 +58,8 @@ class FakeISCSI:
         self.number = 0
         self.die_at, self.changes = None, 0
         self.paths_joined = []
+        # Whether udev has identified the disks of the last login.
+        self.is_settled = True
 
     def use(self, test):
         for name, value in (('cloudmanager.agent.commands.run', self.run),
@@ -153,6 +155,7 @@ class FakeISCSI:
     # Sessions
 
     def _node_login(self, path):
+        self.is_settled = False
         if not self.record(path).exists():
             return 21, 'no records'
         if path in self.sessions:
@@ -216,8 +219,12 @@ class FakeISCSI:
         return 0, ''.join(f'{portal.address},1 {name}\n'
                           for name in self.targets)
 
+    def _udevadm(self, words):
+        self.is_settled = True
+        return 0, ''
+
     def _multipath(self, words):
-        if words[0] == '-a':
+        if words[0] == '-a' and self.is_settled:
             self.paths_joined.append(pathlib.Path(words[1]).name)
         return 0, ''
 
