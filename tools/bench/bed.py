@@ -286,8 +286,7 @@ def report(name: str, count: int, limit: int, ours: list[Course],
              found['moved'] - found['fenced']),
             ('task ended', 0.0, found['ended'], 0.0),
             ('task ended, without power', ideal['ended'],
-             found['ended'] - found['power'],
-             found['ended'] - max(found['power'], found['fenced']))]
+             *[found['ended'] - max(found['power'], found['fenced'])] * 2)]
     for label, alone, seconds, compared in rows:
         if seconds:
             peer = f'{alone:.1f}' if alone else '-'
