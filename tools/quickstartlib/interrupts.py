@@ -6,7 +6,8 @@ import contextlib
 import signal
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from minicloudlib.interrupts import ignore as ignore
+from minicloudlib.interrupts import SIGNALS
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -17,12 +18,6 @@ def heed() -> None:
     """Raise KeyboardInterrupt from now on."""
     for number in SIGNALS:
         signal.signal(number, _interrupt)
-
-
-def ignore() -> None:
-    """Let what has to be done before the end not be interrupted."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager

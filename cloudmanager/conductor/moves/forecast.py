@@ -64,13 +64,11 @@ class Forecast:
         return dataclasses.replace(plan, servers=tuple(servers))
 
     def _mark(self, entry: planning_plan.Entry) -> planning_plan.Entry:
-        why, until = self._spent(entry)
-        if not why or self._force:
+        found = self._spent(entry)
+        if found is None or self._force:
             self._count(entry)
-        if not why:
+        if found is None:
             return entry
-        found = planning_plan.Blocker(
-            SPENT, f'{why} until {until}' if until else why, until=until)
         if self._force:
             return dataclasses.replace(
                 entry, warnings=(*entry.warnings, found))
@@ -79,18 +77,19 @@ class Forecast:
 
     def _mark_way_back(self,
                        entry: planning_plan.Entry) -> planning_plan.Entry:
-        why, until = self._spent(entry)
-        if not why or self._force:
+        found = self._spent(entry)
+        if found is None or self._force:
             self._count(entry)
             return entry
         self.away.add(entry.id)
-        found = planning_plan.Blocker(
-            SPENT, 'it does not come back after the restart: '
-                   + (f'{why} until {until}' if until else why), until=until)
-        return dataclasses.replace(entry, warnings=(*entry.warnings, found))
+        return dataclasses.replace(entry, warnings=(
+            *entry.warnings, dataclasses.replace(
+                found, text='it does not come back after the restart: '
+                            + found.text)))
 
-    def _spent(self, entry: planning_plan.Entry) -> tuple[str, str]:
-        """Return which budget is used up and until when, or '' for each."""
+    def _spent(self,
+               entry: planning_plan.Entry) -> planning_plan.Blocker | None:
+        """Return which budget is used up and until when, if one is."""
         again = [self._now] * self._again[entry.id]
         lists = [(entry.per_day, [*times.get(entry.id, ()), *again])
                  for times in (self._servers, self._seen)]
@@ -101,9 +100,11 @@ class Forecast:
         why = budgets.why_spent(entry.per_day, len(of_server),
                                 entry.project_id, most, len(of_project))
         if not why:
-            return '', ''
+            return None
         until = budgets.spent_until([*lists, (most, of_project)])
-        return why, clock.isoformat(until) or ''
+        told = clock.isoformat(until) or ''
+        return planning_plan.Blocker(
+            SPENT, f'{why} until {told}' if told else why, until=told)
 
     def _count(self, entry: planning_plan.Entry) -> None:
         self._again[entry.id] += 1
