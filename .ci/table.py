@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Say where the time of a CI run went.
+"""Say where the time of a CI run went, and what failed in it.
 
 Reads ``STEP SECONDS OUTCOME`` lines, and the output of each step from a log
-of its name; prints a table of the steps, and one of the classes of the
-integration tests.
+of its name; prints a table of the steps, one of the classes of the
+integration tests, and what went wrong in the steps that failed.
 """
 
 import collections
+import itertools
 from pathlib import Path
 import re
 import sys
@@ -14,6 +15,15 @@ import sys
 # A line of stestr: worker, test, seconds and outcome.
 TEST = re.compile(r'^\{(\d+)\} (\S+)(?: \(.*\))? \[([\d.]+)s\] \.\.\. (\w+)')
 BY_CLASS = 'integration'
+# The same line of a test that failed, or of a set-up, which has no such name.
+FAILURE = re.compile(r'^\{\d+\} (.+?) \[[\d.]+s\] \.\.\. FAILED$')
+# What ends the details of a test: the next test, or a headline of stestr.
+NEXT = re.compile(r'^(\{\d+\} |={6,}$)')
+DETAIL = 'Captured '
+TRACEBACK = f'{DETAIL}traceback'
+# Bounds of what is shown again at the end of a long output.
+FAILURES_SHOWN = 20
+LINES_SHOWN = 15
 
 
 def output_of(directory: Path, step: str) -> Path:
@@ -30,14 +40,68 @@ def tests(path: Path) -> list[tuple[str, str, float]]:
             for match in found if match]
 
 
+def failures(lines: list[str]) -> list[tuple[str, list[str]]]:
+    """Return each failed test of an output with the end of its traceback."""
+    found = []
+    for number, line in enumerate(lines):
+        if match := FAILURE.match(line):
+            details = list(itertools.takewhile(
+                lambda text: not NEXT.match(text), lines[number + 1:]))
+            found.append((match[1], last_traceback(details)))
+    return found
+
+
+def last_traceback(details: list[str]) -> list[str]:
+    """Return the last lines of the last traceback among a test's details."""
+    kept: list[str] = []
+    wanted = False
+    for line in details:
+        if line.startswith(DETAIL):
+            wanted = line.startswith(TRACEBACK)
+            if wanted:
+                kept.clear()
+        elif wanted:
+            kept.append(line)
+    return shown(kept)
+
+
+def shown(lines: list[str]) -> list[str]:
+    """Return the last of the lines that say something."""
+    return [line for line in lines if line.strip(' ~')][-LINES_SHOWN:]
+
+
+def show_failures(directory: Path, step: str) -> None:
+    """Print what went wrong in a step that failed."""
+    path = output_of(directory, step)
+    if not path.exists():
+        return
+    lines = path.read_text('utf-8', 'replace').splitlines()
+    found = failures(lines)
+    print(f'{step} FAILED: {len(found)} tests')
+    for name, traceback in found[:FAILURES_SHOWN]:
+        print(f'  {name}')
+        for line in traceback:
+            print(f'    {line}')
+    if len(found) > FAILURES_SHOWN:
+        print(f'  and {len(found) - FAILURES_SHOWN} more')
+    if not found:
+        # It was ended, or something else than a test failed.
+        for line in shown(lines):
+            print(f'    {line}')
+    print()
+
+
 def main(directory: Path) -> None:
     print(f'{"STEP":<28} {"SECONDS":>8} {"TESTS":>6}  OUTCOME')
     total = 0
+    failed = []
     for line in (directory / 'steps').read_text().splitlines():
         name, seconds, outcome = line.rsplit(' ', 2)
         total += int(seconds)
         count = len(tests(output_of(directory, name)))
         print(f'{name:<28} {seconds:>8} {count or "":>6}  {outcome}')
+        if outcome == 'FAILED':
+            failed.append(name)
     print(f'{"all":<28} {total:>8}\n')
     found = tests(output_of(directory, BY_CLASS))
     # One that takes much longer than the others should be divided.
@@ -46,6 +110,8 @@ def main(directory: Path) -> None:
     show('INTEGRATION BY CLASS', [
         (name.removeprefix('cloudmanager.tests.integration.'), seconds)
         for _, name, seconds in found])
+    for step in failed:
+        show_failures(directory, step)
 
 
 def show(title: str, found: list[tuple[str, float]]) -> None:
