@@ -3,12 +3,14 @@
 
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 import contextlib
 import contextvars
 import functools
 import socket
 from typing import Any
 from typing import ParamSpec
+from typing import Protocol
 from typing import TypeVar
 
 from kombu import exceptions as kombu_exc
@@ -157,15 +159,63 @@ def sending() -> Iterator[None]:
             reason='No message broker can be reached.') from exc
 
 
+class _Incoming(Protocol):
+    """A message as oslo.messaging hands it over."""
+
+    message: Mapping[str, object]
+
+
 class _Dispatcher(messaging.RPCDispatcher):
     """Remembers of each message whether it is delivered again."""
 
-    def dispatch(self, incoming: Any) -> Any:
+    def dispatch(self, incoming: _Incoming) -> Any:
         # oslo.messaging has no name for this; other drivers do not know it.
         raw = getattr(incoming.message, '_raw_message', None)
         info = getattr(raw, 'delivery_info', None) or {}
         _redelivered.set(bool(info.get('redelivered')))
         return super().dispatch(incoming)
+
+
+def noted_at_once(function: Callable[P, T]) -> Callable[P, T]:
+    """Let an endpoint's method take messages that nobody waits for at once.
+
+    The thread that receives messages calls it, which spares the way to
+    another thread. So it must return at once, whatever the message is: it
+    may note what came, but not use the database or the bus.
+    """
+    function.noted_at_once = True  # type: ignore[attr-defined]
+    return function
+
+
+def _namespace(endpoint: object) -> str | None:
+    found: str | None = getattr(endpoint, 'target',
+                                messaging.Target()).namespace
+    return found
+
+
+class _Server(rpc_server.RPCServer):
+    """A server with methods that are called at once."""
+
+    def __init__(self, transport: messaging.Transport,
+                 target: messaging.Target, endpoints: list[object]) -> None:
+        super().__init__(transport, target, _Dispatcher(
+            endpoints, ContextSerializer(),
+            dispatcher.DefaultRPCAccessPolicy))
+        # No set: what strangers send as names may have no hash.
+        self._at_once = [
+            (_namespace(endpoint), name)
+            for endpoint in endpoints for name in dir(endpoint)
+            if hasattr(getattr(endpoint, name), 'noted_at_once')]
+
+    def _on_incoming(self, incoming: list[_Incoming]) -> None:
+        (one,) = incoming
+        called = one.message.get('namespace'), one.message.get('method')
+        # An answer, which a message with an id gets, may have to wait for its
+        # way back. Drivers that do not tell the id here are not ours.
+        if called in self._at_once and not getattr(one, 'orig_msg_id', True):
+            self._process_incoming(incoming)
+        else:
+            super()._on_incoming(incoming)
 
 
 def is_redelivered() -> bool:
@@ -181,5 +231,4 @@ def get_server(topic: str, host: str, endpoints: list[object]
                ) -> messaging.MessageHandlingServer:
     """Return a server that answers on the topic and on ``topic.host``."""
     target = messaging.Target(topic=topic, server=host)
-    return rpc_server.RPCServer(init(), target, _Dispatcher(
-        endpoints, ContextSerializer(), dispatcher.DefaultRPCAccessPolicy))
+    return _Server(init(), target, endpoints)

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from collections.abc import Mapping
 import dataclasses
 import enum
-import hashlib
 import hmac
 import json
 import os
@@ -39,6 +38,8 @@ KEY_BYTES = 32
 # So much of a message is looked at; a longer one is none of ours.
 MAX_BODY = 8 * 1024 * 1024
 _MAX_WORD = 300
+_WORDS = ('kind', 'sender', 'recipient', 'key_id', 'nonce', 'answer_to',
+          'code')
 
 Json = Any
 Envelope = JsonObject
@@ -124,12 +125,12 @@ def _code(secret: bytes, fields: list[str]) -> str:
     Each field goes in with its length, so that no two lists of fields are
     the same bytes.
     """
-    digest = hmac.new(secret, digestmod=hashlib.sha256)
+    parts: list[bytes] = []
     for field in fields:
         encoded = field.encode()
-        digest.update(len(encoded).to_bytes(8, 'big'))
-        digest.update(encoded)
-    return digest.hexdigest()
+        parts += len(encoded).to_bytes(8, 'big'), encoded
+    # All at once takes a fraction of what many updates take.
+    return hmac.digest(secret, b''.join(parts), 'sha256').hex()
 
 
 def _fields(envelope: Envelope) -> list[str]:
@@ -172,8 +173,6 @@ def _parsed(body: str) -> Json:
 def _well_formed(envelope: object) -> bool:
     if not isinstance(envelope, dict):
         return False
-    words = ('kind', 'sender', 'recipient', 'key_id', 'nonce', 'answer_to',
-             'code')
     return (envelope.get('version') == VERSION
             and type(envelope.get('time')) is float
             and isinstance(envelope.get('body'), str)
@@ -182,7 +181,19 @@ def _well_formed(envelope: object) -> bool:
             and len(envelope['body']) <= MAX_BODY
             and all(isinstance(envelope.get(word), str)
                     and len(envelope[word]) <= _MAX_WORD
-                    and envelope[word].isascii() for word in words))
+                    and envelope[word].isascii() for word in _WORDS))
+
+
+def trimmed(envelope: object) -> Envelope | None:
+    """Return a message with nothing but what its signature covers.
+
+    :param envelope: as it came from the bus
+    :returns: ``None`` if it is no signed message, whoever has sent it
+    """
+    if not isinstance(envelope, dict) or not _well_formed(envelope):
+        return None
+    return {name: envelope[name]
+            for name in ('version', 'time', 'body', *_WORDS)}
 
 
 class Nonces:

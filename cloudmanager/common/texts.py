@@ -10,5 +10,7 @@ def printable(text: str, most: int) -> str:
 
     :param most: how many characters are kept
     """
-    return ''.join(letter if letter.isprintable() else ' '
-                   for letter in text[:most])
+    text = text[:most]
+    # Nearly all texts can be shown as they are.
+    return text if text.isprintable() else ''.join(
+        letter if letter.isprintable() else ' ' for letter in text)

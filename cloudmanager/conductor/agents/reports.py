@@ -6,7 +6,6 @@ An agent that has not got its latest desired state or storages is sent them.
 
 from collections.abc import Iterator
 from collections.abc import Sequence
-import contextlib
 import dataclasses
 import hashlib
 import threading
@@ -22,6 +21,7 @@ from cloudmanager.common import exception
 from cloudmanager.common import signing
 from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
+from cloudmanager.conductor.agents import inbox
 from cloudmanager.conductor.agents import known
 from cloudmanager.conductor.tools import Agents
 from cloudmanager.db import agents as db_agents
@@ -36,8 +36,8 @@ _MAX_TIME = 32
 # Seconds that a sample may be early and still be stored, since the threads of
 # agents are not punctual.
 _EARLY = 0.5
-#: Seconds for which reports are gathered before they are stored. This is far
-#: less than the time after which an agent counts as out of reach.
+#: Seconds for which reports are gathered at most before they are stored. This
+#: is far less than the time after which an agent counts as out of reach.
 GATHER_SECONDS = 1.0
 # Reports that are stored in one transaction.
 _TOGETHER = 100
@@ -45,6 +45,17 @@ _STOP_SECONDS = 5.0
 _REFUSALS = {db_agents.Outcome.REPEATED: signing.Refusal.REPLAYED,
              db_agents.Outcome.LATE: signing.Refusal.LATE,
              db_agents.Outcome.UNKNOWN: signing.Refusal.UNKNOWN_KEY}
+
+
+def until_quiet(now: float) -> float:
+    """Return the seconds until the middle of a second.
+
+    Agents report at the beginning of one, see ``agent.service``. So what
+    comes together is stored together, and when nothing else comes.
+
+    :param now: seconds since 1970
+    """
+    return (1.5 - now % 1.0) % GATHER_SECONDS
 
 
 def _take_times(modes: Row) -> str | None:
@@ -79,12 +90,30 @@ class _Waiting:
     report: db_agents.Report
 
 
+def _keep_newest(found: dict[int, _Waiting], new: _Waiting) -> None:
+    """Put a report among others, of which there is one of each agent."""
+    number = new.report.agent_id
+    old = found.get(number)
+    if old is not None and old.message.sent_at > new.message.sent_at:
+        old, new = new, old
+    if old is not None and new.report.load is None:
+        new = dataclasses.replace(new, report=dataclasses.replace(
+            new.report, load=old.report.load))
+    found[number] = new
+
+
+def _tell_lost(count: int) -> None:
+    LOG.warning('%d reports of agents are lost: the database cannot be '
+                'reached.', count)
+
+
 class Reports:
     """Takes reports of agents.
 
-    What is taken is stored by a thread, a second's reports at once, since a
-    transaction costs more than a report. What was not stored yet when the
-    process is killed is lost, and comes again with the next reports.
+    A thread checks and stores what has come, a second's reports at once: a
+    transaction costs more than a report, and threads that work at the same
+    time wait for each other. What was not stored yet when the process is
+    killed is lost, and comes again with the next reports.
 
     :param agents: sends agents their desired state when they lack it
     """
@@ -96,9 +125,8 @@ class Reports:
         self._nonces = signing.Nonces(CONF.agent.message_window)
         self._refusals = signing.Refusals()
         self._known = known.KnownAgents()
-        self._lock = threading.Lock()
-        self._waiting: dict[int, _Waiting] = {}
-        self._some = threading.Event()
+        self._soon = threading.Event()
+        self._inbox = inbox.Inbox(self._soon.set)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name='reports',
                                         daemon=True)
@@ -117,22 +145,41 @@ class Reports:
     def stop(self) -> None:
         """Store what was taken, and end."""
         self._stopping.set()
-        self._some.set()
+        self._soon.set()
+        self._inbox.some.set()
         self._thread.join(_STOP_SECONDS)
         self.store(cm_context.admin_context())
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._some.wait()
-            clock.wait(self._stopping, GATHER_SECONDS)
-            self._some.clear()
-            self.store(cm_context.admin_context())
+            self._inbox.some.wait()
+            clock.wait(self._soon, until_quiet(clock.timestamp()))
+            self._soon.clear()
+            try:
+                self.store(cm_context.admin_context())
+            except Exception:
+                # Boundary of the thread: the next reports may do.
+                LOG.exception('Reports of agents are lost.')
 
     def take(self, envelope: object, *, redelivered: bool = False) -> None:
         """Have a report stored if its signature is valid and it is new.
 
+        This neither waits nor fails, see ``rpc.noted_at_once``.
+
         :param envelope: the message from the bus
         :param redelivered: whether the broker may have delivered it before
+        """
+        found = signing.trimmed(envelope)
+        if found is None:
+            self._refusals.add(signing.Refusal.MALFORMED, 'nobody')
+        else:
+            self._inbox.put(found, redelivered)
+
+    def _check(self, envelope: signing.Envelope, redelivered: bool
+               ) -> _Waiting:
+        """Return what is to be stored of a message.
+
+        :raises Refused: its signature is not valid, or it is no valid report
         """
         agent: known.Known | None = None
 
@@ -141,17 +188,14 @@ class Reports:
             agent = self._known.find(host)
             return {} if agent is None else agent.keys
 
-        verifier = signing.Verifier(signing.CONTROL, keys,
-                                    CONF.agent.message_window, self._nonces,
-                                    self._refusals)
-        # A refusal was counted and logged.
-        with contextlib.suppress(signing.Refused):
-            message = verifier.verify(envelope, signing.Kind.REPORT,
-                                      redelivered=redelivered)
-            if agent is None:
-                raise AssertionError('its key was found')
-            self._gather(_Waiting(agent, message, redelivered,
-                                  self._report(agent, message)))
+        message = signing.Verifier(
+            signing.CONTROL, keys, CONF.agent.message_window, self._nonces,
+            self._refusals).verify(envelope, signing.Kind.REPORT,
+                                   redelivered=redelivered)
+        if agent is None:
+            raise AssertionError('its key was found')
+        return _Waiting(agent, message, redelivered,
+                        self._report(agent, message))
 
     def _report(self, agent: known.Known,
                 message: signing.Message) -> db_agents.Report:
@@ -170,23 +214,31 @@ class Reports:
             agent.row['id'], message.key_id, message.sent_at, checked_at,
             digest, values, self._sample(message))
 
-    def _gather(self, new: _Waiting) -> None:
-        """Keep a report until it is stored; only the newest of an agent."""
-        number = new.report.agent_id
-        with self._lock:
-            old = self._waiting.get(number)
-            if old is not None and old.message.sent_at > new.message.sent_at:
-                old, new = new, old
-            if old is not None and new.report.load is None:
-                new = dataclasses.replace(new, report=dataclasses.replace(
-                    new.report, load=old.report.load))
-            self._waiting[number] = new
-        self._some.set()
+    def _checked(self) -> list[_Waiting]:
+        """Return what is to be stored, only the newest of each agent."""
+        found: dict[int, _Waiting] = {}
+        taken = self._inbox.empty()
+        for envelope, redelivered in taken:
+            try:
+                new = self._check(envelope, redelivered)
+            except signing.Refused:
+                # It was counted and logged.
+                continue
+            except db_exc.DBConnectionError:
+                # Each of the others would wait for it in vain, too.
+                _tell_lost(len(taken))
+                return []
+            except Exception:
+                # Boundary between the agents: keys may be unreadable.
+                LOG.exception('The report of %s could not be checked.',
+                              envelope['sender'])
+                continue
+            _keep_newest(found, new)
+        return list(found.values())
 
     def store(self, context: RequestContext) -> None:
-        """Store the reports that were taken, and answer them."""
-        with self._lock:
-            waiting, self._waiting = list(self._waiting.values()), {}
+        """Check and store the reports that were taken, and answer them."""
+        waiting = self._checked()
         for start in range(0, len(waiting), _TOGETHER):
             batch = waiting[start:start + _TOGETHER]
             for one, outcome in self._record(context, batch):
@@ -206,8 +258,7 @@ class Reports:
                 context, [one.report for one in batch]), strict=True)
             return
         except db_exc.DBConnectionError:
-            LOG.warning('%d reports of agents are lost: the database cannot '
-                        'be reached.', len(batch))
+            _tell_lost(len(batch))
             return
         except Exception:
             # Boundary between the agents: an error in one report must not

@@ -16,6 +16,7 @@ class Agents:
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
 
+    @rpc.noted_at_once
     def report(self, context: cm_context.RequestContext,
                envelope: object) -> None:
         """Take a signed report.

@@ -2,9 +2,11 @@
 """A broker that is away is told at once, and in one way."""
 
 import socket
+import threading
 import time
 
 import fixtures
+import oslo_messaging as messaging
 
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
@@ -44,3 +46,68 @@ class BrokerIsAwayTestCase(base.TestCase):
     def test_call(self):
         self.refused(rpcapi.ConductorAPI().check_host_action, 'shutdown',
                      'cmp1', {})
+
+
+class Endpoint:
+
+    target = messaging.Target(namespace='notes', version='1.0')
+
+    def __init__(self):
+        self.threads = {}
+        self.some = threading.Event()
+
+    @rpc.noted_at_once
+    def note(self, context, word):
+        self.threads[word] = threading.current_thread()
+        if word == 'bad':
+            raise ValueError('no')
+        return word
+
+    def work(self, context, word):
+        self.threads[word] = threading.current_thread()
+        self.some.set()
+        return word
+
+
+class NotedAtOnceTestCase(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        rpc.init('kombu+memory://')
+        self.addCleanup(rpc.cleanup)
+        self.endpoint = Endpoint()
+        server = rpc.get_server('notes', 'host', [self.endpoint])
+        server.start()
+        self.addCleanup(server.wait)
+        self.addCleanup(server.stop)
+
+    def client(self, namespace='notes'):
+        return rpc.get_client('notes', '1.0').prepare(
+            namespace=namespace, timeout=20)
+
+    def cast(self, method, **arguments):
+        self.client().cast(cm_context.RequestContext(overwrite=False),
+                           method, **arguments)
+
+    def test_threads(self):
+        """Only casts are taken by the thread that receives.
+
+        Nothing that comes keeps it from taking what follows.
+        """
+        self.cast('note', word='first')
+        self.client(['no', 'name']).cast(
+            cm_context.RequestContext(overwrite=False), 'note', word='x')
+        self.cast('note', word='bad')
+        self.cast('note', nothing=1)
+        self.cast('note', word='last')
+        self.cast('work', word='work')
+        self.assertTrue(self.endpoint.some.wait(20))
+        self.assertEqual('called', self.client().call(
+            cm_context.RequestContext(overwrite=False), 'note',
+            word='called'))
+        threads = self.endpoint.threads
+        self.assertEqual({'first', 'bad', 'last', 'work', 'called'},
+                         set(threads))
+        self.assertIs(threads['first'], threads['last'])
+        self.assertNotIn(threads['first'],
+                         (threads['work'], threads['called']))

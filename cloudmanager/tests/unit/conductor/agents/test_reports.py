@@ -4,6 +4,7 @@
 import fixtures
 from oslo_db import exception as db_exc
 
+from cloudmanager.common import exception
 from cloudmanager.common import secrets
 from cloudmanager.common import signing
 from cloudmanager.conductor.agents import reports
@@ -76,6 +77,7 @@ class ReportsTestCase(base.DbTestCase):
             self.take(signing.sign(
                 self.keys['cmp1'], signing.Kind.REPORT, 'cmp1',
                 signing.CONTROL, {**BODY, 'generation': 1, **more}))
+            self.reports.store(self.context)
             self.assertEqual(number, self.reports.refused['malformed'], more)
         self.reports.store(self.context)
         self.assertIsNone(self.generations()['cmp1'])
@@ -140,3 +142,46 @@ class ReportsTestCase(base.DbTestCase):
         self.take(self.sign(5))
         self.reports.stop()
         self.assertEqual(5, self.generations()['cmp1'])
+
+    def test_malformed(self):
+        """What is no message at all is refused as it comes."""
+        self.take('x', None, [], {'body': 'x'}, {
+            **self.sign(1), 'time': float('nan'), 'body': 7})
+        self.assertEqual(5, self.reports.refused['malformed'])
+
+    def test_unreadable_keys(self):
+        """They keep no other agent from being heard."""
+        find = reports.known.KnownAgents.find
+
+        def failing(known, host):
+            if host == 'cmp1':
+                raise exception.SecretUnreadable()
+            return find(known, host)
+
+        with fixtures.MonkeyPatch('cloudmanager.conductor.agents.known.'
+                                  'KnownAgents.find', failing):
+            self.take(self.sign(1), self.sign(2, 'cmp2'))
+            self.reports.store(self.context)
+        self.assertEqual({'cmp1': None, 'cmp2': 2}, self.generations())
+
+    def test_database_away_while_checking(self):
+        """It is asked once, not for each report."""
+        asked = []
+
+        def find(known, host):
+            asked.append(host)
+            raise db_exc.DBConnectionError()
+
+        with fixtures.MonkeyPatch('cloudmanager.conductor.agents.known.'
+                                  'KnownAgents.find', find):
+            self.take(self.sign(1), self.sign(1, 'cmp2'))
+            self.reports.store(self.context)
+        self.assertEqual(['cmp1'], asked)
+        self.take(self.sign(2))
+        self.reports.store(self.context)
+        self.assertEqual({'cmp1': 2, 'cmp2': None}, self.generations())
+
+    def test_until_quiet(self):
+        for now, seconds in ((7.0, 0.5), (7.25, 0.25), (7.5, 0.0),
+                             (7.75, 0.75)):
+            self.assertEqual(seconds, reports.until_quiet(now))
