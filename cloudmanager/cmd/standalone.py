@@ -17,6 +17,7 @@ from oslo_log import log as logging
 from cloudmanager.api import app
 from cloudmanager.api import server
 from cloudmanager.cmd import runner
+from cloudmanager.common import memory_bus
 from cloudmanager.common import rpc
 from cloudmanager.common import secrets
 from cloudmanager.common import setup
@@ -54,7 +55,7 @@ def _configure(chosen: argparse.Namespace, rest: list[str]) -> None:
     CONF.set_override('state_path', str(state))
     CONF.set_override('auth_strategy', chosen.auth, group='api')
     # Agents on nodes need a broker; nobody else does.
-    rpc.init(rpc.configured_url() or 'kombu+memory://')
+    rpc.init(rpc.configured_url() or memory_bus.URL)
     CONF.set_override('connection', f'sqlite:///{state}/cloudmanager.sqlite',
                       group='database')
     db_api.configure()

@@ -86,6 +86,7 @@ def init(url: str | None = None) -> messaging.Transport:
     if _TRANSPORT is None:
         _URL = url
         memory_bus.register()
+        memory_bus.hurry(False)
         _TRANSPORT = messaging.get_rpc_transport(
             CONF, url=url, allowed_remote_exmods=ALLOWED_REMOTE_EXMODS)
     return _TRANSPORT
@@ -129,6 +130,7 @@ def cleanup() -> None:
     """Close the transport, at the end of a process or a test."""
     global _TRANSPORT, _URL
     if _TRANSPORT is not None:
+        memory_bus.hurry()
         _TRANSPORT.cleanup()
         _TRANSPORT = _URL = None
 
@@ -216,6 +218,7 @@ class _Server(rpc_server.RPCServer):
             self._process_incoming(incoming)
         else:
             super()._on_incoming(incoming)
+
 
 
 def is_redelivered() -> bool:

@@ -25,6 +25,7 @@ from cloudmanager.clients import projects
 from cloudmanager.clients import protocols
 from cloudmanager.clients import retry
 from cloudmanager.common import context as cm_context
+from cloudmanager.common import memory_bus
 from cloudmanager.common import rpc
 from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor import actions
@@ -175,6 +176,7 @@ class Conductor:
     def stop(self) -> None:
         """Take no more work and leave what runs for others."""
         retry.stopping.set()
+        memory_bus.hurry()
         self._server.stop()
         self._worker.stop(CONF.conductor.graceful_timeout)
         self._server.wait()

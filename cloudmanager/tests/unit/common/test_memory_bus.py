@@ -30,12 +30,13 @@ class MemoryBusTestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        rpc.init('kombu+memory://')
+        rpc.init(memory_bus.URL)
         self.addCleanup(rpc.cleanup)
         server = rpc.get_server(TOPIC, 'host', [Endpoint()])
         server.start()
         self.addCleanup(server.wait)
         self.addCleanup(server.stop)
+        self.addCleanup(memory_bus.hurry)
         self.client = rpc.get_client(TOPIC, '1.0').prepare(timeout=20)
 
     def double(self, number):
@@ -47,6 +48,18 @@ class MemoryBusTestCase(base.TestCase):
         for number in range(5):
             self.assertEqual(2 * number, self.double(number))
 
+    def test_seldom_awake(self):
+        """Nothing asks again and again while there is no message."""
+        self.double(1)
+        # The doubling pauses after the call are over.
+        time.sleep(2)
+        with mock.patch.object(
+                memory_bus.Transport, 'drain_events', autospec=True,
+                side_effect=memory_bus.Transport.drain_events) as drained:
+            time.sleep(3)
+        # Of two threads, each of which looks once a second.
+        self.assertLessEqual(drained.call_count, 10)
+
     def test_waiting_costs_nothing(self):
         """By the clock of the processor, which others do not push."""
         self.double(1)
@@ -56,8 +69,9 @@ class MemoryBusTestCase(base.TestCase):
 
     def test_transport(self):
         """What kombu takes for the URL is ours."""
-        self.assertIs(memory_bus.Transport,
-                      transport.get_transport_cls('memory'))
+        for name in ('memory', 'inprocess'):
+            self.assertIs(memory_bus.Transport,
+                          transport.get_transport_cls(name))
 
 
 class DrainTestCase(base.TestCase):
@@ -87,6 +101,16 @@ class DrainTestCase(base.TestCase):
         self.assertRaises(TimeoutError, self.connection.drain_events,
                           timeout=0.3)
         self.assertLessEqual(self.looks.call_count, 3)
+
+    def test_hurry(self):
+        """It ends a wait, and keeps the next ones short."""
+        self.addCleanup(memory_bus.hurry, False)
+        hurry = threading.Timer(0.2, memory_bus.hurry)
+        hurry.start()
+        self.addCleanup(hurry.join)
+        for _ in range(2):
+            self.assertRaises(TimeoutError, self.connection.drain_events,
+                              timeout=3600)
 
     def test_a_message_wakes(self):
         other = self.connect()

@@ -10,6 +10,7 @@ import oslo_messaging as messaging
 
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import exception
+from cloudmanager.common import memory_bus
 from cloudmanager.common import rpc
 from cloudmanager.conductor import rpcapi
 from cloudmanager.tests import base
@@ -73,13 +74,14 @@ class NotedAtOnceTestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        rpc.init('kombu+memory://')
+        rpc.init(memory_bus.URL)
         self.addCleanup(rpc.cleanup)
         self.endpoint = Endpoint()
         server = rpc.get_server('notes', 'host', [self.endpoint])
         server.start()
         self.addCleanup(server.wait)
         self.addCleanup(server.stop)
+        self.addCleanup(memory_bus.hurry)
 
     def client(self, namespace='notes'):
         return rpc.get_client('notes', '1.0').prepare(
