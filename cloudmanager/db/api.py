@@ -12,6 +12,7 @@ import contextlib
 import datetime
 import functools
 import threading
+import time
 from typing import ParamSpec
 from typing import TypeVar
 
@@ -41,6 +42,10 @@ WRITING = 'BEGIN IMMEDIATE'
 _MYSQL_DATETIME = 12
 # Of a connection whose transaction has ended, and no other one has begun.
 _ENDED = 'cloudmanager_ended'
+# When a connection was used last, in monotonic seconds.
+_USED_AT = 'cloudmanager_used_at'
+#: A connection that was not used for so many seconds is tried first.
+IDLE_SECONDS = 1.0
 _local = threading.local()
 
 # To connect to MySQL takes longer than most transactions, because the driver
@@ -160,6 +165,37 @@ def _end_once(engine: sa.Engine) -> None:
     setattr(engine.dialect, 'do_rollback', rolling_back)
 
 
+def _try_idle_ones(engine: sa.Engine) -> None:
+    """Ask only connections that were idle whether they are alive.
+
+    oslo.db lets the pool ask each time, which takes as long as a short
+    statement. When a database has gone meanwhile, those in use fail as well,
+    and ``reader`` and ``writer`` begin again.
+    """
+    dialect = engine.dialect
+    engine.pool._pre_ping = False
+
+    def used(connection: interfaces.DBAPIConnection | None,
+             record: pool.ConnectionPoolEntry) -> None:
+        record.info[_USED_AT] = time.monotonic()
+
+    @event.listens_for(engine, 'checkout')
+    def _taken(connection: interfaces.DBAPIConnection,
+               record: pool.ConnectionPoolEntry,
+               proxy: pool.PoolProxiedConnection) -> None:
+        if (time.monotonic() - record.info.get(_USED_AT, 0)
+                < IDLE_SECONDS):
+            return
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as exc:
+            # The pool makes another one.
+            raise sa.exc.DisconnectionError from exc
+
+    event.listen(engine, 'connect', used)
+    event.listen(engine, 'checkin', used)
+
+
 def _prepare_engine(engine: sa.Engine, always_writing: bool = False) -> None:
     # Lists have documents in their rows; the standard library takes longer.
     engine.dialect._json_deserializer = orjson.loads
@@ -170,6 +206,9 @@ def _prepare_engine(engine: sa.Engine, always_writing: bool = False) -> None:
             _read_times(first.dbapi_connection)
         _end_once(engine)
     if engine.dialect.name != 'sqlite':
+        # TaskFlow does not begin again.
+        if not always_writing:
+            _try_idle_ones(engine)
         return
     _keep_connections(engine)
 

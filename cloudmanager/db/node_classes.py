@@ -23,7 +23,7 @@ _CLASS = models.NodeClass
 _TYPE = models.NodeType
 _NODE = models.Node
 _CLASSES = sa.select(*_CLASS.__table__.c)
-_TYPES = (sa.select(_TYPE.id, _TYPE.name, _TYPE.node_class_id)
+_TYPES = (sa.select(_TYPE.node_class_id, _TYPE.id, _TYPE.name)
           .order_by(_TYPE.id))
 # The name of the type of a class that is created without types.
 NAMELESS = ''

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading nodes with everything that answers show of them.
 
-A list takes one statement for the nodes, and one for each kind of object that
-a node can have several of. A single node takes only one statement: sending a
-second one would take longer than carrying it out.
+A list takes one statement for the nodes, one for their classes, types and
+images, and one for each kind of object that a node can have several of. A
+single node takes only one statement: sending a second one would take longer
+than carrying it out.
 """
 
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
 import functools
-from typing import NamedTuple
+import itertools
 
+from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
 from cloudmanager.db import api
@@ -32,21 +34,12 @@ _STORAGE = models.AvailabilityStorage
 _STORAGE_LINK = models.NodeAvailabilityStorage
 _AGENT = models.Agent
 _SETTINGS = models.NodeSettings
-#: The names under which a row has what a node may have several of.
-CONTROLS, STORAGES = 'controls', 'availability_storages'
+#: The names under which a row has what a node has one of. Nodes of a list
+#: that are of the same kinds share these rows, so nobody may change them.
+CLASS, TYPE, IMAGE = 'node_class', 'node_type', 'image'
+#: The names under which it has what a node may have several of.
+CONTROLS, STORAGES = 'node_controls', 'availability_storages'
 _Column = sa.ColumnElement[object]
-
-
-class Kinds(NamedTuple):
-    """What a node has one of: rows with its ids and names.
-
-    Nodes of a list that are of the same kinds share them, so nobody may
-    change them.
-    """
-
-    node_class: models.Row
-    node_type: models.Row
-    image: models.Row
 
 
 def _columns(model: db_query.Model, *names: str) -> list[_Column]:
@@ -62,8 +55,9 @@ ASSIGNMENT = [
 # What a node has one of, and what it may have several of. Each list begins
 # with what tells two of them apart. Of an agent it is what answers show, which
 # its keys are not.
-_KINDS = [_columns(_CLASS, 'id', 'name', 'is_default'),
-          _columns(_TYPE, 'id', 'name'), _columns(_IMAGE, 'id', 'name')]
+_KINDS = {CLASS: _columns(_CLASS, 'id', 'name', 'is_default'),
+          TYPE: _columns(_TYPE, 'id', 'name'),
+          IMAGE: _columns(_IMAGE, 'id', 'name')}
 _SEVERAL = [
     [*_columns(_LINK, 'id'), *ASSIGNMENT],
     _columns(_STORAGE, 'id', 'name', 'compute_path', 'controller_path')]
@@ -71,24 +65,33 @@ _SETTING = _columns(_SETTINGS, 'node_id', 'generation', 'settings')
 _REPORT = _columns(
     _AGENT, 'host', 'contact_at', 'reported_at', 'version', 'capabilities',
     'generation', 'modes', 'checked_at', 'guests', 'facts')
+# The columns of a node with the ids of its kinds, in their order.
+_KIND_IDS = _columns(_NODE, 'node_class_id', 'node_type_id', 'image_id')
 
 
 # Callers choose columns, in any number of ways.
 @functools.lru_cache(maxsize=100)
 def statement(columns: Columns = COLUMNS) -> db_query.Statement:
-    """Select nodes with what has exactly one row for each of them.
+    """Select nodes, with the ids of their kinds at the end of each row.
 
-    The joins are outer ones so that databases begin with the nodes, in
-    their order, and stop at the end of a page. MariaDB would begin with the
-    only image and sort all nodes.
+    Nodes of a list share few kinds. With joins the database would look up
+    three rows for each node, which takes longer than reading all kinds.
 
     :param columns: those to read, with the names that rows give them
     """
-    return (sa.select(*(_NODE.__table__.c[column].label(name)
-                        for name, column in columns), *sum(_KINDS, []))
-            .outerjoin(_CLASS, _CLASS.id == _NODE.node_class_id)
-            .outerjoin(_TYPE, _TYPE.id == _NODE.node_type_id)
-            .outerjoin(_IMAGE, _IMAGE.id == _NODE.image_id))
+    return sa.select(
+        *(_NODE.__table__.c[column].label(name) for name, column in columns),
+        *(column.label(f'of_{column.key}') for column in _KIND_IDS))
+
+
+@functools.cache
+def _all_kinds() -> sa.CompoundSelect[*tuple[object, ...]]:
+    """Select all classes, types and images, each with what it is."""
+    width = max(map(len, _KINDS.values()))
+    return sa.union_all(*(
+        sa.select(sa.literal_column(f"'{kind}'").label('kind'), *columns,
+                  *[sa.null()] * (width - len(columns)))
+        for kind, columns in _KINDS.items()))
 
 
 @functools.cache
@@ -99,31 +102,46 @@ def _assignments() -> db_query.Statement:
             .order_by(_LINK.id))
 
 
-def _kinds_maker() -> Callable[[tuple[object, ...]], Kinds]:
-    """Return what makes kinds of their columns, alike ones only once."""
-    names = [[str(column.key) for column in columns] for columns in _KINDS]
+def _kinds_maker(context: api.Context
+                 ) -> Callable[[tuple[object, ...]], models.Row]:
+    """Return what finds the kinds of a node by their ids.
+
+    It raises ``RetryRequest`` if there are none, as some were deleted after
+    the node was read: a database need not show all statements of a reader the
+    same moment.
+    """
+    names = {kind: [str(column.key) for column in columns]
+             for kind, columns in _KINDS.items()}
+    rows: dict[tuple[str, object], models.Row] = {}
+    for row in context.session.connection().execute(_all_kinds()).all():
+        kind = str(row[0])
+        rows[kind, row[1]] = dict(zip(names[kind], row[1:]))
 
     @functools.cache
-    def make(found: tuple[object, ...]) -> Kinds:
-        values = iter(found)
-        return Kinds(*({name: next(values) for name in some}
-                       for some in names))
+    def make(ids: tuple[object, ...]) -> models.Row:
+        try:
+            return {kind: rows[kind, key]
+                    for kind, key in zip(_KINDS, ids, strict=True)}
+        except KeyError as exc:
+            raise db_exc.RetryRequest(exc) from exc
     return make
 
 
-def nodes_of(found: Sequence[db_query.Found],
+def nodes_of(context: api.Context, found: Sequence[db_query.Found],
              columns: Columns = COLUMNS) -> list[models.Row]:
-    """Return nodes with their ``kinds``.
+    """Return nodes with their class, type and image.
 
     :param found: what ``statement`` has selected
     :param columns: what it was asked for
     """
+    if not found:
+        return []
     names = [name for name, _ in columns]
-    start, kinds, nodes = len(names), _kinds_maker(), []
+    start, kinds, nodes = len(names), _kinds_maker(context), []
     for row in found:
-        # It ends with the names: what follows are the columns of kinds.
+        # It ends with the names: what follows are the ids of kinds.
         node: models.Row = dict(zip(names, row))
-        node['kinds'] = kinds(row[start:])
+        node.update(kinds(row[start:]))
         nodes.append(node)
     return nodes
 
@@ -170,17 +188,16 @@ class _Whole:
     """
 
     def __init__(self) -> None:
-        base = statement()
-        columns: list[_Column] = list(base.selected_columns)
-        self._node = _Part(columns[:len(COLUMNS)], 0)
-        start = len(COLUMNS)
-        self._parts = []
-        for some in _KINDS + _SEVERAL + [_SETTING, _REPORT]:
-            self._parts.append(_Part(some, start))
-            start += len(some)
-        columns += sum(_SEVERAL, []) + _SETTING + _REPORT
+        groups: list[list[_Column]] = [
+            _columns(_NODE, *(name for _, name in COLUMNS)),
+            *_KINDS.values(), *_SEVERAL, _SETTING, _REPORT]
+        starts = itertools.accumulate(map(len, groups), initial=0)
+        self._node, *self._parts = map(_Part, groups, starts)
         self.statement = (
-            base.with_only_columns(*columns, maintain_column_froms=True)
+            sa.select(*itertools.chain(*groups)).select_from(_NODE)
+            .join(_CLASS, _CLASS.id == _NODE.node_class_id)
+            .join(_TYPE, _TYPE.id == _NODE.node_type_id)
+            .join(_IMAGE, _IMAGE.id == _NODE.image_id)
             .outerjoin(_LINK, _LINK.node_id == _NODE.id)
             .outerjoin(_CONTROL, _CONTROL.id == _LINK.power_control_id)
             .outerjoin(_STORAGE_LINK, _STORAGE_LINK.node_id == _NODE.id)
@@ -198,7 +215,8 @@ class _Whole:
          agents) = (part.of(found) for part in self._parts)
         for control in node[CONTROLS]:
             del control['id']
-        node['kinds'] = Kinds(classes[0], types[0], images[0])
+        node[CLASS], node[TYPE], node[IMAGE] = (
+            classes[0], types[0], images[0])
         node['settings'] = settings[0] if settings else None
         # Some collations find more than was asked for.
         node['agent'] = next((agent for agent in agents

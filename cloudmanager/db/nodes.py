@@ -19,9 +19,10 @@ from cloudmanager.db import table
 from cloudmanager.db import task_targets
 from cloudmanager.domain import query as common_query
 
-Kinds = node_rows.Kinds
 Columns = node_rows.Columns
-#: What a node may have several of, by the names of rows.
+#: What a node has one of, and what it may have several of, by the names
+#: under which rows have it.
+CLASS, TYPE, IMAGE = node_rows.CLASS, node_rows.TYPE, node_rows.IMAGE
 CONTROLS, STORAGES = node_rows.CONTROLS, node_rows.STORAGES
 # A position in a list, and why what stands there is refused.
 Refusal = tuple[int, exception.CloudManagerException]
@@ -55,7 +56,7 @@ def list_nodes(context: api.Context, query: common_query.Query,
         get an empty list of the other
     """
     nodes = node_rows.nodes_of(
-        db_query.fetch_plain(context, node_rows.statement(columns),
+        context, db_query.fetch_plain(context, node_rows.statement(columns),
                              models.Node, query), columns)
     node_rows.attach(context, nodes, attached)
     return nodes
@@ -71,7 +72,7 @@ def list_by_control(context: api.Context,
     table.require(
         context, _CONTROL, power_control_id,
         exception.PowerControlNotFound(power_control=power_control_id))
-    nodes = node_rows.nodes_of(context.session.connection().execute(
+    nodes = node_rows.nodes_of(context, context.session.connection().execute(
         node_rows.statement().where(models.Node.id.in_(
             sa.select(_LINK.node_id)
             .where(_LINK.power_control_id == power_control_id)))
@@ -90,10 +91,10 @@ def count_nodes(context: api.Context, query: common_query.Query) -> int:
 def get_node(context: api.Context, node_id: int) -> models.Row:
     """Return a node, ready to be shown.
 
-    Beside its columns it has its ``kinds``, ``controls`` and
-    ``availability_storages``; its ``agent``, and ``settings`` with what is
-    desired of it and the ``generation`` of that, both ``None`` if there is
-    nothing.
+    Beside its columns it has its ``node_class``, ``node_type``, ``image``,
+    ``node_controls`` and ``availability_storages``; its ``agent``, and
+    ``settings`` with what is desired of it and the ``generation`` of that,
+    both ``None`` if there is nothing.
 
     :raises NodeNotFound: there is none with this id
     """

@@ -190,23 +190,6 @@ def count(context: api.Context, model: Model,
     return found
 
 
-def rows_among(context: api.Context, base: Statement, column: Column,
-               ids: Collection[int]) -> list[models.Row]:
-    """Return the rows of some ids, by one statement of bounded length.
-
-    Rows of other ids between them may be there as well, which the caller
-    leaves aside: the ids of a page lie close together.
-
-    :param base: selects the rows; one statement that is kept
-    :param column: has the ids
-    :param ids: at least one
-    """
-    first, last = min(ids), max(ids)
-    if len(ids) > MAX_IN or last - first < _DENSE * len(ids):
-        return rows(context, _between(base, column), first=first, last=last)
-    return rows(context, _in(base, column), ids=list(ids))
-
-
 def attach(context: api.Context, owners: list[models.Row], name: str,
            base: Statement, column: orm.InstrumentedAttribute[int]) -> None:
     """Put lists of what belongs to them into some rows, by one statement.
@@ -214,16 +197,38 @@ def attach(context: api.Context, owners: list[models.Row], name: str,
     :param owners: rows with an ``id``
     :param name: of the lists
     :param base: selects what belongs to them; one statement that is kept
-    :param column: has the owner's id; what is attached goes without it
+    :param column: its first one, which has the owner's id; what is attached
+        goes without it
     """
-    by_id: dict[int, list[models.Row]] = {
-        owner['id']: owner.setdefault(name, []) for owner in owners}
-    if not by_id:
+    by_id: dict[object, list[models.Row]] = {}
+    for owner in owners:
+        owner[name] = by_id[owner['id']] = []
+    if not owners:
         return
-    for row in rows_among(context, base, column, by_id):
-        found = by_id.get(row.pop(column.key))
-        if found is not None:
-            found.append(row)
+    found = _belonging(context, base, column,
+                       [owner['id'] for owner in owners])
+    _, *names = found.keys()
+    for row in found.all():
+        # Others may lie between those that were asked for.
+        belongings = by_id.get(row[0])
+        if belongings is not None:
+            belongings.append(dict(zip(names, row[1:])))
+
+
+def _belonging(context: api.Context, base: Statement, column: Column,
+               ids: Collection[int]) -> sa.CursorResult[*tuple[object, ...]]:
+    """Return what belongs to some ids, by one statement of bounded length.
+
+    Rows of other ids between them may be there as well, as the ids of a page
+    lie close together.
+
+    :param ids: at least one
+    """
+    first, last = min(ids), max(ids)
+    execute = context.session.connection().execute
+    if len(ids) > MAX_IN or last - first < _DENSE * len(ids):
+        return execute(_between(base, column), {'first': first, 'last': last})
+    return execute(_in(base, column), {'ids': list(ids)})
 
 
 @functools.cache

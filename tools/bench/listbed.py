@@ -37,6 +37,28 @@ SERVERS = {
     # The driver in C, if it is installed.
     'mysqlclient': 'mysql+mysqldb://root@127.0.0.1/',
     'postgresql': 'postgresql+psycopg2://postgres@127.0.0.1/'}
+#: One statement for all that a list of 1000 nodes answers.
+ONE_SELECT = '''
+SELECT node.*, class.id AS class_id, class.name AS class_name,
+    class.is_default AS class_is_default, type.id AS type_id,
+    type.name AS type_name, image.id AS the_image_id,
+    image.name AS image_name, link.power_control_id,
+    link.power_control_port, link.is_default, link.is_initialized,
+    control.control_type, control.protocol_type,
+    control.title AS power_control_title, storage.id AS storage_id,
+    storage.name AS storage_name, storage.compute_path,
+    storage.controller_path
+FROM (SELECT * FROM nodes ORDER BY id LIMIT 1000) AS node
+JOIN node_classes AS class ON class.id = node.node_class_id
+JOIN node_types AS type ON type.id = node.node_type_id
+JOIN node_images AS image ON image.id = node.image_id
+LEFT JOIN node_power_controls AS link ON link.node_id = node.id
+LEFT JOIN power_controls AS control ON control.id = link.power_control_id
+LEFT JOIN node_availability_storages AS stored ON stored.node_id = node.id
+LEFT JOIN availability_storages AS storage
+    ON storage.id = stored.availability_storage_id
+ORDER BY node.id, link.id, storage.id
+'''
 _START = datetime.datetime(2026, 1, 1)
 
 

@@ -9,9 +9,10 @@ server of the standalone program. Under SQLite ours is the standalone program
 itself, with its conductor, otherwise ``cloudmanager-api``. Nobody asks for a
 token, and the conductor does not look at the power of the nodes meanwhile.
 
-In process, the time of the raw app with the first statement alone, and the
-ratio to it, are told as well. The backend ``mysqlclient`` is MariaDB through
-the driver in C of that name; it has to be installed.
+Of the list of all nodes, the time of one ``SELECT`` that has all of the
+answer, dumped with orjson, and the ratio to it, are told as well; so is the
+time of the first of several statements alone. The backend ``mysqlclient`` is
+MariaDB through the driver in C of that name; it has to be installed.
 
 Ratios are to the raw app's time for the same URL, but never to less than for
 a plain page: what finds three nodes is held against a page of a hundred.
@@ -54,6 +55,8 @@ NARROW = f'{WHOLE}&fields=id,name,power_state'
 # By itself: a node is no page.
 ALONE = '/v1/nodes/500'
 PAGE = '/v1/nodes/?limit=100'
+# What the raw app is asked besides, by the names in the report.
+ONE, FIRST = 'one SELECT', 'first statement'
 # Pages of 100 with every kind of filter and order.
 PAGES = (
     PAGE, f'{PAGE}&marker=5000', f'{PAGE}&name=node05000',
@@ -175,9 +178,9 @@ def report(title: str, url: str, statements: int, found: dict[str, float],
     """
     ratio = found['ours'] / max(found['raw'], plain)
     query = url.partition('?')[2] or url
-    one = (f'  first statement {found["one"] * 1000:6.1f} ms  '
-           f'{found["ours"] / found["one"]:4.2f}x'
-           if 'one' in found else '')
+    one = ''.join(f'  {name} {found[name] * 1000:6.1f} ms  '
+                  f'{found["ours"] / found[name]:4.2f}x'
+                  for name in (ONE, FIRST) if name in found)
     print(f'{title:22} {query[:44]:44} ours {found["ours"] * 1000:6.1f} ms  '
           f'raw {found["raw"] * 1000:6.1f} ms  {ratio:4.2f}x  '
           f'{statements} statements{one}', flush=True)
@@ -202,25 +205,34 @@ def measure(backend: str, count: int, urls: tuple[str, ...],
             with listbed.recorded() as sent:
                 ours(url)
             statements[url] = sent
-        raw = listbed.Raw(database, statements)
-        one = listbed.Raw(database, {
-            url: sent[:1] for url, sent in statements.items()})
-        saved = directory / 'raw.json'
-        listbed.save(saved, database, statements)
-        ports = listbed.free_ports(2)
-        with (running(service(backend, database, directory, ports[0]),
-                      ports[0]) as client,
-              running([__file__, '--serve', str(saved), '--port',
-                       str(ports[1])], ports[1]) as raw_client):
+        # The same URLs with other statements, by the names in the report.
+        peers = {'raw': statements}
+        if max(map(len, statements.values())) > 1:
+            peers[FIRST] = {url: sent[:1]
+                            for url, sent in statements.items()}
+        if WHOLE in urls:
+            peers[ONE] = {WHOLE: [listbed.Statement(listbed.ONE_SELECT, ())]}
+        ports = listbed.free_ports(1 + len(peers))
+        with contextlib.ExitStack() as stack:
+            clients = {'ours': stack.enter_context(running(
+                service(backend, database, directory, ports[0]), ports[0]))}
+            for port, (peer, sent) in zip(ports[1:], peers.items(),
+                                          strict=True):
+                saved = directory / f'{port}.json'
+                listbed.save(saved, database, sent)
+                clients[peer] = stack.enter_context(running(
+                    [__file__, '--serve', str(saved), '--port', str(port)],
+                    port))
             for way, asks in (
-                    ('in process', {'ours': ours, 'raw': in_process(raw),
-                                    'one': in_process(one)}),
-                    ('over HTTP', {'ours': client, 'raw': raw_client})):
-                client.close()
-                raw_client.close()
+                    ('in process', {'ours': ours} | {
+                        peer: in_process(listbed.Raw(database, sent))
+                        for peer, sent in peers.items()}),
+                    ('over HTTP', clients)):
+                for client in clients.values():
+                    client.close()
                 plain = 0.0
                 for url in urls:
-                    found = by_turns(asks, url, rounds)
+                    found = by_turns(dict(asks), url, rounds)
                     plain = plain or found['raw']
                     ratio = report(f'{backend} {way}', url,
                                    len(statements[url]), found, plain)

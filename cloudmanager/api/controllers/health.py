@@ -17,13 +17,17 @@ PATH = '/healthcheck'
 
 
 def _database() -> bool:
-    try:
-        with db_api.get_engine().connect() as connection:
-            connection.execute(sa.text('SELECT 1'))
-    except (db_exc.DBError, sa.exc.SQLAlchemyError) as exc:
-        LOG.warning('The database does not answer: %s', exc)
-        return False
-    return True
+    # After a restart of the database a connection that was used just now
+    # fails; the next one is new.
+    for last in (False, True):
+        try:
+            with db_api.get_engine().connect() as connection:
+                connection.execute(sa.text('SELECT 1'))
+            return True
+        except (db_exc.DBError, sa.exc.SQLAlchemyError) as exc:
+            if last:
+                LOG.warning('The database does not answer: %s', exc)
+    return False
 
 
 def _messaging() -> bool:

@@ -71,7 +71,7 @@ def _service(tools: Callable[[], Tools], node: Row,
              host: str | None) -> tuple[protocols.Nova,
                                         nova_records.Service] | None:
     """Return Nova and the nova-compute of a node, if it has one."""
-    kind = node['kinds'].node_class['name']
+    kind = node['node_class']['name']
     if kind != conditions.HYPERVISOR or not host:
         return None
     try:

@@ -115,6 +115,16 @@ class HealthTestCase(base.ApiTestCase):
         self.assertNotIn('secret', answer.text)
         self.assertIn('database', answer.text)
 
+    def test_database_was_restarted(self):
+        """The connections of before are of no use, which says nothing."""
+        engine = db_api.get_engine()
+        connect = mock.Mock(side_effect=[
+            sa.exc.OperationalError('', {}, Exception()), engine.connect()])
+        with mock.patch.object(db_api, 'get_engine',
+                               return_value=mock.Mock(connect=connect)):
+            self.get('/healthcheck', user=None)
+        self.assertEqual(2, connect.call_count)
+
     def test_broker_is_gone(self):
         with socket.socket() as closed:
             closed.bind(('127.0.0.1', 0))

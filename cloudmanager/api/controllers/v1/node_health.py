@@ -16,9 +16,9 @@ from cloudmanager.policies import nodes as policies
 def show_health(call: routing.Call, node_id: str) -> routing.Document:
     """Read sensors and the event log of a node's power controls."""
     node = db_nodes.get_node(call.context, nodes.node_key(call, node_id))
-    if not node['controls']:
+    if not node['node_controls']:
         raise exception.NoPowerControl(node=node_id)
-    for control in node['controls']:
+    for control in node['node_controls']:
         power_types.require_driver(control['control_type'])
     return {'health': rpcapi.ConductorAPI().node_health(call.context,
                                                         node['id'])}

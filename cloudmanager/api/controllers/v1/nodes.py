@@ -31,10 +31,13 @@ _CONTROLS = f'{_ONE}/power-controls'
 _NEEDED = dict.fromkeys((
     'id', 'name', 'image_id', 'hypervisor_id', 'power_state',
     'power_state_reason', 'power_state_at'))
+# What rows have beside their columns, by the names of the fields.
+_TOGETHER = (db_nodes.CLASS, db_nodes.TYPE, db_nodes.IMAGE,
+             db_nodes.CONTROLS, db_nodes.STORAGES)
 # Fields that are made of what a node may have several of.
-_ATTACHED = {'node_controls': db_nodes.CONTROLS,
+_ATTACHED = {db_nodes.CONTROLS: db_nodes.CONTROLS,
              'power_status': db_nodes.CONTROLS,
-             'availability_storages': db_nodes.STORAGES}
+             db_nodes.STORAGES: db_nodes.STORAGES}
 _ASSIGNED = node_types.ONE_ASSIGNMENT
 _CONTROL = _CONTROLS + '/{power_control_id}'
 
@@ -58,24 +61,11 @@ def control_key(control_id: str) -> int:
         power_control=control_id))
 
 
-def _complete(node: models.Row, kinds: db_nodes.Kinds,
-              controls: listing.Rows, storages: listing.Rows) -> None:
-    """Add to a node what is answered with it and is no column of it.
-
-    :param node: its columns; changed in place
-    """
-    node['power_status'] = _power_status(node, controls)
-    node['node_class'], node['node_type'], node['image'] = kinds
-    node['node_controls'] = controls
-    node['availability_storages'] = storages
-
-
 def render(row: models.Row) -> models.Row:
     """Return a node as it is answered."""
     node = Node.render(row)
-    _complete(node, row['kinds'], row['controls'],
-              row['availability_storages'])
-    return node
+    node['power_status'] = _power_status(row)
+    return node | {name: row[name] for name in _TOGETHER}
 
 
 def _render_list(rows: listing.Rows) -> listing.Rows:
@@ -84,8 +74,7 @@ def _render_list(rows: listing.Rows) -> listing.Rows:
     Lists are long, so the rows themselves are made that.
     """
     for row in rows:
-        _complete(row, row.pop('kinds'), row.pop('controls'),
-                  row.pop('availability_storages'))
+        row['power_status'] = _power_status(row)
     return rows
 
 
@@ -105,9 +94,9 @@ def _wanted(chosen: parameters.Chosen | None
         if chosen is None or name in chosen)
 
 
-def _power_status(row: models.Row, controls: listing.Rows) -> str:
+def _power_status(row: models.Row) -> str:
     """Return the power state of a node in one word."""
-    if not controls:
+    if not row[db_nodes.CONTROLS]:
         return 'no-config'
     if row['power_state'] == power_states.POWER_OFF:
         return 'off'
@@ -177,7 +166,7 @@ def update_node(call: routing.Call, node_id: str) -> routing.Document:
     reserved = values.pop('is_reserved', None)
     current = db_nodes.get_node(call.context, key)
     state = values.get('power_state', current['power_state'])
-    if current['controls'] and state != current['power_state']:
+    if current[db_nodes.CONTROLS] and state != current['power_state']:
         raise exception.PowerIsRead(node=current['id'])
     if reserved not in (None, current['is_reserved']):
         set_reserved(call, current, reserved)
@@ -198,7 +187,7 @@ def set_reserved(call: routing.Call, row: models.Row,
     :param row: of the node
     :raises Conflict: it is not possible now
     """
-    if row['kinds'].node_class['name'] == conditions.HYPERVISOR:
+    if row['node_class']['name'] == conditions.HYPERVISOR:
         rpcapi.ConductorAPI().reserve_node(call.context, row['id'],
                                            reserved)
     else:

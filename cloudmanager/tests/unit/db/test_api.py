@@ -5,7 +5,9 @@ import datetime
 import os
 import stat
 import threading
+from unittest import mock
 
+import fixtures
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
@@ -234,9 +236,39 @@ class ConnectionsTestCase(base.DbTestCase):
         def number(context):
             return self._number(context)
 
-        first = number(self.context)
-        self._cut(first)
-        self.assertNotEqual(first, number(self.context))
+        for seconds in (0, 60):
+            with mock.patch.object(db_api, 'IDLE_SECONDS', seconds):
+                first = number(self.context)
+                self._cut(first)
+                self.assertNotEqual(first, number(self.context))
+
+    def test_which_are_tried(self):
+        """Only those that were idle; others fail once when they were cut."""
+        engine = db_api.get_engine()
+        text = sa.text(self.KILL[self.backend][0])
+
+        def number():
+            with engine.connect() as connection:
+                return connection.scalar(text)
+
+        tried = []
+        self.useFixture(fixtures.MockPatchObject(
+            engine.dialect, 'do_ping', side_effect=lambda connection: (
+                tried.append(connection), ping(connection))[1]))
+        ping = type(engine.dialect).do_ping.__get__(engine.dialect)
+        number()
+        tried.clear()
+        with mock.patch.object(db_api, 'IDLE_SECONDS', 60):
+            first = number()
+            self.assertEqual((first, []), (number(), tried))
+            self._cut(first)
+            self.assertRaises(db_exc.DBConnectionError, number)
+            second = number()
+        with mock.patch.object(db_api, 'IDLE_SECONDS', 0):
+            self.assertEqual(second, number())
+            self.assertEqual(1, len(tried))
+            self._cut(second)
+            self.assertNotEqual(second, number())
 
 
 class SqlitePoolTestCase(base.DbTestCase):

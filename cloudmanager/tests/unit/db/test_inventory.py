@@ -57,7 +57,8 @@ class InventoryTestCase(base.DbTestCase):
         row = db_nodes.get_node(self.context, self.read('cmp7')['id'])
         self.assertEqual(
             (['hypervisor', 'QEMU', 'default'], ['10.0.0.1'], 0, True),
-            ([kind['name'] for kind in row['kinds']],
+            ([row[kind]['name'] for kind in (
+                'node_class', 'node_type', 'image')],
              *(row[key] for key in ('ip_addresses', 'condition', 'active'))))
 
     def test_enroll_what_is_there(self):

@@ -28,7 +28,7 @@ class ClassesCase(base.DbTestCase):
     def type_of(self, node):
         """Return the name of a node's type, as it is now."""
         return nodes.get_node(self.context, node['id'])[
-            'kinds'].node_type['name']
+            'node_type']['name']
 
     @staticmethod
     def names(row):
@@ -62,7 +62,7 @@ class ClassesTestCase(ClassesCase):
         self.assertEqual([''], self.names(row))
         node = self.node(node_class_id=row['id'])
         self.assertEqual(('new', ''), (
-            node['kinds'].node_class['name'], self.type_of(node)))
+            node['node_class']['name'], self.type_of(node)))
 
     def test_node_gets_the_first_type(self):
         row = self.create('new', 'b', 'a')

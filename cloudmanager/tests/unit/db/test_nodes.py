@@ -7,8 +7,10 @@ from cloudmanager.common import exception
 from cloudmanager.common import secrets
 from cloudmanager.common import signing
 from cloudmanager.db import agents
+from cloudmanager.db import api as db_api
 from cloudmanager.db import availability_storages
 from cloudmanager.db import models
+from cloudmanager.db import node_images
 from cloudmanager.db import node_settings
 from cloudmanager.db import nodes
 from cloudmanager.db import power_controls
@@ -69,7 +71,7 @@ class NodesTestCase(base.DbTestCase):
             self.assertEqual(value, whole[name], name)
         self.assertEqual(links, [
             (control['power_control_id'], control['power_control_port'])
-            for control in whole['controls']])
+            for control in whole['node_controls']])
         self.assertEqual(storages[:2], [
             storage['id'] for storage in whole['availability_storages']])
         self.assertEqual({'ssh': True}, whole['settings']['settings'])
@@ -93,7 +95,8 @@ class NodesTestCase(base.DbTestCase):
 
     def names(self, node):
         """Return the names of what a node belongs to."""
-        return tuple(row['name'] for row in node['kinds'])
+        return tuple(node[kind]['name'] for kind in (
+            'node_class', 'node_type', 'image'))
 
     def test_defaults(self):
         node = self.create()
@@ -103,7 +106,7 @@ class NodesTestCase(base.DbTestCase):
             (True, False, False, 0, None, []),
             tuple(node[key] for key in (
                 'active', 'is_reserved', 'is_controller', 'condition',
-                'power_state', 'controls')))
+                'power_state', 'node_controls')))
         self.assertIsNotNone(node['created_at'])
 
     def test_type_names_the_class(self):
@@ -206,8 +209,31 @@ class NodesTestCase(base.DbTestCase):
         self.assertEqual(node['id'], nodes.get_node(self.context,
                                                     node['id'])['id'])
 
+    def test_kind_is_deleted_in_between(self):
+        """A list is of one moment, or it is made again."""
+        image = node_images.create_image(self.context, {'name': 'old'})['id']
+        node = self.create(image_id=image)['id']
+        deleted = []
+
+        def delete(conn, cursor, statement, *_):
+            if 'UNION' in statement and not deleted:
+                deleted.append(image)
+                self.execute(sa.update(models.Node).values(image_id=1))
+                self.execute(sa.delete(models.NodeImage).where(
+                    models.NodeImage.id == image))
+
+        engine = db_api.get_engine()
+        sa.event.listen(engine, 'before_cursor_execute', delete)
+        self.addCleanup(sa.event.remove, engine, 'before_cursor_execute',
+                        delete)
+        (found,) = nodes.list_nodes(self.context, common_query.Query())
+        self.assertEqual([image], deleted)
+        self.assertEqual(node, found['id'])
+        self.assertEqual('default' if found['image_id'] == 1 else 'old',
+                         found['image']['name'])
+
     def test_statements_of_a_list(self):
-        """DB2, DB3: 1000 nodes with all they have are three statements."""
+        """DB2, DB3: 1000 nodes with all they have are four statements."""
         self.execute(sa.insert(models.Node), [
             {'name': f'n{number}', 'node_class_id': 1, 'node_type_id': 3,
              'image_id': 1} for number in range(1000)])
@@ -226,9 +252,9 @@ class NodesTestCase(base.DbTestCase):
                 found = nodes.list_nodes(self.context,
                                          common_query.Query(limit=limit))
             selects = [line for line in sent if 'SELECT' in line]
-            self.assertEqual(3, len(selects), sent)
+            self.assertEqual(4, len(selects), sent)
             self.assertEqual(limit or 1000, len(found))
-            self.assertEqual({1}, {len(node['controls'])
+            self.assertEqual({1}, {len(node['node_controls'])
                                    for node in found})
-            self.assertEqual('4', found[4]['controls'][0][
+            self.assertEqual('4', found[4]['node_controls'][0][
                 'power_control_port'])

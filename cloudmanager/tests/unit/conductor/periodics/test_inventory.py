@@ -46,7 +46,7 @@ class InventoryTestCase(base.DbTestCase):
         nodes = self.round()
         self.assertEqual({'cmp1': 1, 'cmp2': 1}, self.conditions(nodes))
         self.assertEqual('QEMU', nodes['cmp1'][
-            'kinds'].node_type['name'])
+            'node_type']['name'])
         self.nova.computes['cmp1'].status = 'disabled'
         self.nova.computes['cmp2'].alive = False
         nodes = self.round()

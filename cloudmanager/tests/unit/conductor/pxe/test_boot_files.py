@@ -283,7 +283,7 @@ class RoundsTestCase(BootFilesCase):
 
         self.assertEqual([], calls.raised)
         last = nodes.get_node(
-            self.context, node)['kinds'].image['name']
+            self.context, node)['image']['name']
         self.assertEqual({0: f'kernel {last}'}, self.found())
 
 

@@ -264,7 +264,7 @@ class OutputTestCase(SwitchCase):
     def test_of_a_node(self):
         """PW17: one of two feeds off leaves the node on, but degraded."""
         node = self.add_power(outputs=('1', '2'))
-        control = node['controls'][1]['power_control_id']
+        control = node['node_controls'][1]['power_control_id']
         self.switch(node, 'power-on')
         self.switch_output(control, '2', 'power-off')
         found = self.node_row(node)
@@ -283,7 +283,7 @@ class OutputTestCase(SwitchCase):
 
     def test_of_nobody(self):
         node = self.add_power()
-        control = node['controls'][0]['power_control_id']
+        control = node['node_controls'][0]['power_control_id']
         self.switch_output(control, '7', 'power-off')
         self.assertEqual([('off', '7')], self.driver.asked)
         self.assertEqual([], self.log(node))
@@ -292,7 +292,7 @@ class OutputTestCase(SwitchCase):
         self.driver.power_off = lambda *args, **kwargs: None
         node = self.add_power()
         row = self.switch_output(
-            node['controls'][0]['power_control_id'], '1', 'power-off',
+            node['node_controls'][0]['power_control_id'], '1', 'power-off',
             'FAILURE')
         self.assertIn('did not confirm', row['result'])
         self.assertEqual('failure', self.log(node)[0]['result'])
