@@ -39,7 +39,7 @@ class NodesTestCase(base.DbTestCase):
         self.assertEqual({column.name for column in
                           models.Node.__table__.columns}, set(row))
         self.assertRaises(exception.NodeNotFound, nodes.get_columns,
-                          self.context, 77)
+                          self.context, 10 ** 6)
 
     def test_whole(self):
         """Of what there are several, each is there once, in its order."""
