@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes texts of devices safe for errors and logs."""
 
+from cloudmanager.common import texts
 from cloudmanager.power import base
 
 LONGEST = 200
@@ -22,8 +23,7 @@ def quote(device: base.Device, text: object,
     for secret in (device.password, device.ssh_key, *more):
         if secret:
             text = text.replace(secret, _MASK)
-    line = ' '.join(''.join(
-        letter if letter.isprintable() else ' ' for letter in text).split())
+    line = ' '.join(texts.printable(text, len(text)).split())
     if len(line) > LONGEST:
         line = line[:LONGEST] + '...'
     return line or 'no reason given'
