@@ -8,12 +8,13 @@ from typing import Any
 from cloudmanager.clients import times
 from cloudmanager.common.json_types import JsonObject
 
-#: Statuses of migrations that have not ended.
+#: Statuses of migrations that have not ended, in the order in which one has
+#: them: whoever asks for one after the other misses none that goes on.
 OPEN_STATUSES = ('accepted', 'queued', 'preparing', 'pre-migrating',
                  'running', 'migrating', 'post-migrating', 'finished',
                  'confirming', 'reverting')
 #: Statuses of migrations by resize with which the server is on its new host
-#: already, and its old half still on the other one.
+#: already, and its old half still on the other one; in their order, too.
 HALF_STATUSES = ('post-migrating', 'finished', 'confirming', 'reverting')
 #: What a hypervisor of version 2.87 consists of.
 HYPERVISOR_KEYS = (

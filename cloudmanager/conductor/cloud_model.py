@@ -42,15 +42,14 @@ def load(nova: protocols.Nova, placement: protocols.Placement,
         snapshot = pool.submit(placement.snapshot)
         listed = (pool.submit(nova.hypervisors), pool.submit(nova.services))
         sets = (pool.submit(nova.aggregates), pool.submit(nova.groups))
-        found = {source: pool.submit(nova.servers_on, source)
+        found = {source: pool.submit(_read_source, nova, source)
                  for source in sources}
         providers = snapshot.result()
         hypervisors, services = listed[0].result(), listed[1].result()
         aggregates, groups = sets[0].result(), sets[1].result()
-        halves = {source: pool.submit(nova.halves_on, source)
-                  for source in found}
-        residents = {source: part.result()
-                     for source, part in found.items()}
+        residents, halves = (
+            {source: part.result()[number] for source, part in found.items()}
+            for number in (0, 1))
         trees = _by_root(providers.values())
         hosts = _hosts(hypervisors, services, aggregates, trees,
                        set(reserved), set(in_work), shared_storage.Storages(
@@ -74,6 +73,17 @@ def load(nova: protocols.Nova, placement: protocols.Placement,
         model.Group(id=item.id, policy=item.policy, name=item.name,
                     members=frozenset(item.members), rules=item.rules)
         for item in concerned.values()])
+
+
+def _read_source(nova: protocols.Nova, host: str
+                 ) -> tuple[list[nova_records.Server],
+                            list[nova_records.Server]]:
+    """Return the servers of a host, and those with an old half there.
+
+    A server that is resized meanwhile goes from the first list to the second
+    one, so it is missed by neither in this order.
+    """
+    return nova.servers_on(host), nova.halves_on(host)
 
 
 def _by_root(providers: Iterable[Provider]) -> Trees:
@@ -160,15 +170,15 @@ def _residents(placement: protocols.Placement,
     return servers
 
 
-def _halves(halves: dict[str, futures.Future[list[nova_records.Server]]],
+def _halves(halves: dict[str, list[nova_records.Server]],
             group_of: Groups) -> list[model.Server]:
     """Return the servers whose old half is on a source host.
 
     A member of a group may have been read as such; this says more.
     """
     found = []
-    for source, part in halves.items():
-        for server in part.result():
+    for source, theirs in halves.items():
+        for server in theirs:
             group = group_of.get(server.id)
             found.append(dataclasses.replace(
                 to_model(server, {}, group.id if group else None),

@@ -4,6 +4,7 @@
 import dataclasses
 import functools
 import inspect
+import time
 
 from cloudmanager.clients import cinder
 from cloudmanager.clients import cinder_db
@@ -103,6 +104,26 @@ class LoadTestCase(fakes_case.ConductorCase):
              'kept': 'reserved', 'alone': ''},
             {name: host.out_of_use for name, host in cloud.hosts.items()})
         self.assertEqual({'7'}, set(cloud.hosts['kept'].aggregates))
+
+    def test_old_halves_are_read_last(self):
+        """A server that is resized meanwhile is in one of the readings."""
+        order = []
+        servers_on, halves_on = self.nova.servers_on, self.nova.halves_on
+
+        def slowly(host):
+            found = servers_on(host)
+            # By then everything else was read.
+            time.sleep(0.1)
+            order.append('servers')
+            return found
+
+        def halves(host):
+            order.append('halves')
+            return halves_on(host)
+
+        self.nova.servers_on, self.nova.halves_on = slowly, halves
+        self.load()
+        self.assertEqual(['servers', 'halves'], order)
 
     def test_old_halves(self):
         """Servers elsewhere whose resize is not confirmed."""
