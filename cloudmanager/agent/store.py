@@ -102,12 +102,20 @@ class Store:
     def begin_life(self, at_least: int) -> int:
         """Return a number larger than that of the previous process.
 
+        If it cannot be written, it is with the next change that can be. An
+        agent that did not start because a disk is full would look like a node
+        that is dead.
+
         :param at_least: the smallest number to return
-        :raises OSError: it could not be written
         """
         with self._lock:
-            self._write(life=max(self._values['life'] + 1, at_least))
-            life: int = self._values['life']
+            life: int = max(self._values['life'] + 1, at_least)
+            try:
+                self._write(life=life)
+            except OSError as exc:
+                LOG.error('%(path)s cannot be written: %(why)s', {
+                    'path': self._path, 'why': exc})
+                self._values = {**self._values, 'life': life}
             return life
 
     def is_restart_due(self, unit: str) -> bool:

@@ -121,6 +121,17 @@ class StoreTestCase(base.TestCase):
         self.assertEqual((1, {'snmp': True}),
                          (made.generation, made.settings))
 
+    def test_full_disk_at_the_start(self):
+        """An agent starts all the same; a node without one looks dead."""
+        made = self.make()
+        self.assertEqual(5, made.begin_life(5))
+        os.rename(self.path.parent, self.directory / 'away')
+        self.assertEqual(6, made.begin_life(1))
+        self.assertEqual(7, made.begin_life(1))
+        os.rename(self.directory / 'away', self.path.parent)
+        made.accept(1, {'snmp': True})
+        self.assertEqual(8, self.make().begin_life(1))
+
 
 class DropInTestCase(base.TestCase):
 
