@@ -12,7 +12,6 @@ import contextlib
 import datetime
 import functools
 import threading
-import time
 from typing import ParamSpec
 from typing import TypeVar
 
@@ -27,6 +26,7 @@ from sqlalchemy import event
 from sqlalchemy import pool
 from sqlalchemy.engine import interfaces
 
+from cloudmanager.common import clock
 from cloudmanager.common import context as cm_context
 from cloudmanager.common import private
 from cloudmanager.db import turns
@@ -177,13 +177,13 @@ def _try_idle_ones(engine: sa.Engine) -> None:
 
     def used(connection: interfaces.DBAPIConnection | None,
              record: pool.ConnectionPoolEntry) -> None:
-        record.info[_USED_AT] = time.monotonic()
+        record.info[_USED_AT] = clock.monotonic()
 
     @event.listens_for(engine, 'checkout')
     def _taken(connection: interfaces.DBAPIConnection,
                record: pool.ConnectionPoolEntry,
                proxy: pool.PoolProxiedConnection) -> None:
-        if (time.monotonic() - record.info.get(_USED_AT, 0)
+        if (clock.monotonic() - record.info.get(_USED_AT, 0)
                 < IDLE_SECONDS):
             return
         try:

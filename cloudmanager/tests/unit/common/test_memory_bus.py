@@ -80,6 +80,8 @@ class DrainTestCase(base.TestCase):
     def setUp(self):
         super().setUp()
         memory_bus.register()
+        # A test before this one may have stopped a bus.
+        memory_bus.hurry(False)
         self.got = []
         self.connection = self.connect()
         self.queue = self.connection.SimpleQueue(f'queue-{uuid.uuid4().hex}')
