@@ -42,6 +42,8 @@ class IntegrationCase(testtools.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
+        # The last of the cleanups.
+        cls.addClassCleanup(place.release)
         cls.directory = pathlib.Path(tempfile.mkdtemp(prefix='cm-test-'))
         cls.addClassCleanup(shutil.rmtree, cls.directory,
                             ignore_errors=True)

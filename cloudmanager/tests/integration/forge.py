@@ -95,10 +95,14 @@ class Forge:
         return Forged(self._ask(program=program, argv=argv, log=str(log),
                                 environment=environment))
 
-    def run(self, program: str, argv: list[str], log: Any) -> int:
-        """Run a program to its end and return its exit code."""
+    def run(self, program: str, argv: list[str], log: Any,
+            errors: Any = None) -> int:
+        """Run a program to its end and return its exit code.
+
+        :param errors: a file for its standard error, if not the same
+        """
         return self._ask(program=program, argv=argv, log=str(log),
-                         wait=True)
+                         errors=str(errors or log), wait=True)
 
 
 _forge: Forge | None = None
@@ -122,10 +126,10 @@ def _carry_out(request: dict[str, Any], line: socket.socket) -> None:
         line.close()
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        output = os.open(request['log'],
-                         os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        for number in (1, 2):
-            os.dup2(output, number)
+        log = request['log']
+        for number, path in ((1, log), (2, request.get('errors', log))):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT,
+                            0o644), number)
         random.seed()
         os.environ.update(request.get('environment', {}))
         sys.argv = [request['program'], *request['argv']]

@@ -2,9 +2,12 @@
 """Which of the mini clouds of this machine a test process works on.
 
 Tests delete all servers of their cloud, so a process has one for itself,
-from its first test that needs a cloud until it ends.
+from the first moment that a class of tests needs it until that class ends.
 """
 
+from collections.abc import Iterable
+from collections.abc import Iterator
+import contextlib
 import fcntl
 import functools
 import os
@@ -20,7 +23,7 @@ LOOPBACK = '127.0.0.1'
 WAIT_SECONDS = 3600
 BASE = pathlib.Path(os.environ.get('MINICLOUD_DIR')
                     or pathlib.Path.home() / '.minicloud')
-# Held until the process ends.
+# Held while the cloud is ours.
 _locks: list[TextIO] = []
 
 
@@ -35,6 +38,15 @@ def _free(number: int) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def _turn() -> Iterator[None]:
+    """Wait until those are served who have waited for longer."""
+    with (BASE / 'tests.lock').open('w') as queue:
+        # The kernel keeps the order of those who ask.
+        fcntl.flock(queue, fcntl.LOCK_EX)
+        yield
+
+
 @functools.cache
 def number() -> int:
     """Return the number of this process's cloud.
@@ -43,7 +55,13 @@ def number() -> int:
     """
     BASE.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + WAIT_SECONDS
-    candidates = [int(NAMED)] if NAMED else range(1, CLOUDS + 1)
+    if NAMED:
+        return _first_free([int(NAMED)], deadline)
+    with _turn():
+        return _first_free(range(1, CLOUDS + 1), deadline)
+
+
+def _first_free(candidates: Iterable[int], deadline: float) -> int:
     while True:
         for found in candidates:
             if _free(found):
@@ -51,7 +69,17 @@ def number() -> int:
         if time.monotonic() > deadline:
             raise AssertionError(
                 f'Other tests used the clouds for {WAIT_SECONDS} s')
-        time.sleep(1)
+        time.sleep(0.2)
+
+
+def release() -> None:
+    """Give the cloud to whoever waits for one.
+
+    Nothing that knows its number or address may be used afterwards.
+    """
+    number.cache_clear()
+    while _locks:
+        _locks.pop().close()
 
 
 def address() -> str:

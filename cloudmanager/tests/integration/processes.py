@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from typing import Any
 
@@ -240,26 +241,26 @@ class Installation:
                 for option in board_options or BOARD_OPTIONS[board]),
             more=more))
         for command in (('db', 'upgrade'), ('secrets', 'create-key')):
-            self._manage(*command)
+            self.manage(*command)
 
-    def _manage(self, *command: str) -> None:
-        if not self.forged:
-            self.run('cloudmanager-manage', *command)
-            return
-        log = self.directory / 'manage.log'
-        if forge.get().run('manage', ['--config-file', str(self.config),
-                                      *command], log):
-            raise AssertionError(log.read_text())
-
-    def run(self, program: str, *arguments: str) -> str:
-        """Run a program to its end and return its output."""
-        done = subprocess.run(
-            [str(PROGRAMS / program), '--config-file', str(self.config),
-             *arguments], capture_output=True, text=True, timeout=120,
-            stdin=subprocess.DEVNULL)
-        if done.returncode:
-            raise AssertionError(f'{program}: {done.stdout}{done.stderr}')
-        return done.stdout
+    def manage(self, *command: str) -> str:
+        """Run cloudmanager-manage to its end and return its output."""
+        arguments = ['--config-file', str(self.config), *command]
+        with tempfile.TemporaryDirectory(dir=self.directory) as directory:
+            output, errors = (pathlib.Path(directory, name)
+                              for name in ('output', 'errors'))
+            if self.forged:
+                code = forge.get().run('manage', arguments, output, errors)
+            else:
+                with output.open('w') as stdout, errors.open('w') as stderr:
+                    code = subprocess.run(
+                        [str(PROGRAMS / 'cloudmanager-manage'), *arguments],
+                        stdin=subprocess.DEVNULL, stdout=stdout,
+                        stderr=stderr, timeout=300).returncode
+            if code:
+                raise AssertionError(f'{command}: {output.read_text()}'
+                                     f'{errors.read_text()}')
+            return output.read_text()
 
     def process(self, program: str, name: str) -> Process:
         """Return a process that is not started yet.

@@ -7,6 +7,7 @@ would look like one that we lost.
 
 import atexit
 import functools
+import os
 import pathlib
 import shutil
 import socket
@@ -15,7 +16,6 @@ import subprocess
 import pymysql
 
 from cloudmanager.tests.integration import cloud
-from cloudmanager.tests.integration import place
 
 VIRTUAL_HOST = 'cloudmanager_test'
 
@@ -115,7 +115,11 @@ class MessageBus:
 
 @functools.cache
 def shared_bus() -> MessageBus:
-    """Return the virtual host of this process's tests, made once."""
-    bus = MessageBus(f'{VIRTUAL_HOST}-{place.number()}')
+    """Return the virtual host of this process's tests, made once.
+
+    To make one takes seconds, and the process may have several clouds, one
+    after another.
+    """
+    bus = MessageBus(f'{VIRTUAL_HOST}-{os.getpid()}')
     atexit.register(bus.stop)
     return bus

@@ -133,6 +133,7 @@ class DevstackTestCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
+        self.addCleanup(place.release)
         cloud.start()
         self.work = pathlib.Path(tempfile.mkdtemp(prefix='cm-devstack-'))
         # Apache has a user of its own.

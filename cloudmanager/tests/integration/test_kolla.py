@@ -81,6 +81,8 @@ class KollaTestCase(testtools.TestCase):
         self.work = pathlib.Path(tempfile.mkdtemp(prefix='cm-kolla-'))
         self.addCleanup(shutil.rmtree, self.work, ignore_errors=True)
         self.port = processes.free_port()
+        # Most tests render files only, and leave the clouds to others.
+        self.address = place.LOOPBACK
 
     def ansible(self, **variables):
         passwords = self.tools / ('share/kolla-ansible/etc_examples/kolla/'
@@ -91,8 +93,8 @@ class KollaTestCase(testtools.TestCase):
             'config_owner_user': 'root', 'config_owner_group': 'root',
             'ansible_become': False,
             'network_interface': 'lo', 'api_interface': 'lo',
-            'api_interface_address': place.address(),
-            'kolla_internal_vip_address': place.address(),
+            'api_interface_address': self.address,
+            'kolla_internal_vip_address': self.address,
             'kolla_same_external_internal_vip': True,
             'database_password': '', 'rabbitmq_password': 'guest',
             'cloudmanager_api_port': str(self.port),
@@ -106,13 +108,15 @@ class KollaTestCase(testtools.TestCase):
 
     def ansible_of_cloud(self, **variables):
         """Return a role whose service has the mini cloud as its cloud."""
+        self.addCleanup(place.release)
         cloud.start()
+        self.address = place.address()
         name = f'cm_kolla_{uuid.uuid4().hex[:8]}'
         bus = servers.MessageBus(name)
         self.addCleanup(bus.stop)
         processes.mysql(f'CREATE DATABASE {name}')
         self.addCleanup(processes.mysql, f'DROP DATABASE {name}')
-        keystone = f'http://{place.address()}:5000'
+        keystone = f'http://{self.address}:5000'
         return self.ansible(**{
             'database_address': '127.0.0.1', 'database_user': 'root',
             'cloudmanager_database_user': 'root',
@@ -290,7 +294,7 @@ class KollaTestCase(testtools.TestCase):
         for one in asked:
             by_name.setdefault(one['module_name'].rpartition('.')[2],
                                []).append(one['module_args'])
-        url = f'http://{place.address()}:{self.port}'
+        url = f'http://{self.address}:{self.port}'
         self.assertEqual({('internal', url), ('public', url)},
                          {(one['endpoint_interface'], one['url'])
                           for one in by_name['endpoint']})
@@ -422,7 +426,7 @@ class KollaTestCase(testtools.TestCase):
         ansible.play(playbook, '-e', 'kolla_action=config')
         given = ansible.out / 'ctl1'
         self.assertEqual(
-            [f'cloudmanager:http_2xx:http://{place.address()}:{self.port}'
+            [f'cloudmanager:http_2xx:http://{self.address}:{self.port}'
              '/healthcheck'],
             json.loads((given / 'endpoints.json').read_text()))
         self.assertIn('"/var/log/kolla/cloudmanager/*.log"',
@@ -461,7 +465,7 @@ class KollaTestCase(testtools.TestCase):
         (certificates / 'ca').mkdir(parents=True)
         authority = peers.Authority(certificates)
         (certificates / 'ca/own.crt').write_text(authority.pem)
-        both = pathlib.Path(authority.issue(place.address())).read_text()
+        both = pathlib.Path(authority.issue(self.address)).read_text()
         for name in ('cert', 'key'):
             (certificates / f'cloudmanager-{name}.pem').write_text(both)
         ansible = self.ansible(
@@ -498,7 +502,7 @@ class KollaTestCase(testtools.TestCase):
 
     def check_conductor(self, ansible):
         conductor = self.options(ansible, 'ctl1', 'conductor')
-        address = place.address()
+        address = self.address
         tls = f'?ssl_ca={self.work}/certificates/ca/own.crt'
         self.assertEqual(
             f'mysql+pymysql://cinder:word@127.0.0.1:3306/cinder{tls}',
@@ -550,7 +554,7 @@ class KollaTestCase(testtools.TestCase):
         self.assertEqual(
             [f'cloudmanager:http_2xx:http://192.0.2.7:{self.port}'
              '/healthcheck',
-             f'cloudmanager_internal:http_2xx:https://{place.address()}:'
+             f'cloudmanager_internal:http_2xx:https://{self.address}:'
              f'{self.port}/healthcheck'],
             json.loads((ansible.out / 'ctl1/endpoints.json').read_text()))
         given = self.work / 'api-with-tls'
@@ -561,7 +565,7 @@ class KollaTestCase(testtools.TestCase):
         (served,) = re.findall('^https = (.+)$', (
             etc / 'cloudmanager-api-uwsgi.ini').read_text(), re.M)
         address, certificate, key = served.split(',')
-        self.assertEqual(f'{place.address()}:{self.port}', address)
+        self.assertEqual(f'{self.address}:{self.port}', address)
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
             certificate, key)
         self.assertTrue(

@@ -72,8 +72,8 @@ class NasCase(testtools.TestCase):
             'name': STORAGE, 'ip_addresses': [FIRST, SECOND, SILENT]}},
             201)['node']['id']
         cls.put('agent.conf', AGENT.format(host=HOST, bus=bus.url))
-        cls.put('agent.key', cls.installation.run(
-            'cloudmanager-manage', 'agent', 'enrol', HOST))
+        cls.put('agent.key', cls.installation.manage(
+            'agent', 'enrol', HOST))
         cls.pid = None
         cls.addClassCleanup(cls.sh, 'rm -rf /root/state /root/agent.*')
         cls.addClassCleanup(cls.kill)

@@ -47,6 +47,7 @@ class StandaloneCase(testtools.TestCase):
 
     def test_kills_in_mid_drain(self):
         """Killed six times in a drain; nothing is lost or doubled."""
+        self.addCleanup(place.release)
         cloud.start()
         bed = cloud.Cloud()
         bed.restore_hosts()

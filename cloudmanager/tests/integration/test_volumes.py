@@ -48,8 +48,8 @@ class VolumesTestCase(base.IntegrationCase):
         cls.addClassCleanup(cls.agent.cleanUp)
         for program in cls.lvm.bin.iterdir():
             cls.agent.program(program.name, program.read_text())
-        cls.agent.put_key(cls.installation.run(
-            'cloudmanager-manage', 'agent', 'enrol', HOST))
+        cls.agent.put_key(cls.installation.manage(
+            'agent', 'enrol', HOST))
         cls.agent.start()
         cloud.wait(cls.reachable, 30, 'the agent')
 
