@@ -9,6 +9,7 @@ import pty
 import re
 import select
 import shlex
+import signal
 import subprocess
 import sys
 import termios
@@ -36,8 +37,15 @@ class Session:
             [sys.executable, '-m', 'openstackclient.shell', *arguments],
             stdin=other, stdout=other, stderr=other, start_new_session=True,
             env={**os.environ, 'TERM': 'xterm', 'LANG': 'C.UTF-8'},
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+            preexec_fn=self._take_terminal)
         os.close(other)
+
+    @staticmethod
+    def _take_terminal():
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        # What a shell runs in the background ignores Ctrl-C, and so would
+        # the command.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def _read(self, deadline):
         if time.monotonic() > deadline:
