@@ -55,9 +55,9 @@ def list_nodes(context: api.Context, query: common_query.Query,
     :param attached: which of ``CONTROLS`` and ``STORAGES`` to read; nodes
         get an empty list of the other
     """
-    nodes = node_rows.nodes_of(
-        context, db_query.fetch_plain(context, node_rows.statement(columns),
-                             models.Node, query), columns)
+    found = db_query.fetch_plain(context, node_rows.statement(columns),
+                                 models.Node, query)
+    nodes = node_rows.nodes_of(context, found, columns)
     node_rows.attach(context, nodes, attached)
     return nodes
 

@@ -59,8 +59,7 @@ class AgentTestCase(testtools.TestCase):
         self.agent = self.useFixture(nodes.Node(
             self.bus.url, self.host, privileged='none' if os.geteuid()
             else 'privsep'))
-        printed = self.installation.manage(
-            'agent', 'enrol', self.host)
+        printed = self.installation.manage('agent', 'enrol', self.host)
         self.agent.put_key(printed)
         self.agent.start()
         self.wait(lambda: (self.show()['agent'] or {}).get('is_reachable'),

@@ -49,10 +49,8 @@ class BindingTestCase(base.IntegrationCase):
         agent.options.update(controllers_path=path,
                              controller_drop_in=agent.drop_in)
         agent.set_unit(NOVA, 'enabled', 'active')
-        agent.put_key(self.installation.manage(
-            'agent', 'enrol', host))
-        self.addCleanup(self.installation.manage,
-                        'agent', 'revoke', host)
+        agent.put_key(self.installation.manage('agent', 'enrol', host))
+        self.addCleanup(self.installation.manage, 'agent', 'revoke', host)
         agent.start()
         return agent
 

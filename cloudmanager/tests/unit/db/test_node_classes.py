@@ -27,8 +27,7 @@ class ClassesCase(base.DbTestCase):
 
     def type_of(self, node):
         """Return the name of a node's type, as it is now."""
-        return nodes.get_node(self.context, node['id'])[
-            'node_type']['name']
+        return nodes.get_node(self.context, node['id'])['node_type']['name']
 
     @staticmethod
     def names(row):

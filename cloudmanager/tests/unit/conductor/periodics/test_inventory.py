@@ -45,8 +45,7 @@ class InventoryTestCase(base.DbTestCase):
     def test_from_nova_to_nodes(self):
         nodes = self.round()
         self.assertEqual({'cmp1': 1, 'cmp2': 1}, self.conditions(nodes))
-        self.assertEqual('QEMU', nodes['cmp1'][
-            'node_type']['name'])
+        self.assertEqual('QEMU', nodes['cmp1']['node_type']['name'])
         self.nova.computes['cmp1'].status = 'disabled'
         self.nova.computes['cmp2'].alive = False
         nodes = self.round()

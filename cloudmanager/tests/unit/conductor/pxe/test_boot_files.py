@@ -282,8 +282,7 @@ class RoundsTestCase(BootFilesCase):
         calls = base.Together(6, act)
 
         self.assertEqual([], calls.raised)
-        last = nodes.get_node(
-            self.context, node)['image']['name']
+        last = nodes.get_node(self.context, node)['image']['name']
         self.assertEqual({0: f'kernel {last}'}, self.found())
 
 
