@@ -107,7 +107,9 @@ def _make(cloud: model.Cloud, hosts: tuple[str, ...], flags: opts.Options, *,
         (*_warnings(entries),
          *(open_resizes.of_evacuation(cloud, hosts) if dead else ()),
          *targets.warnings(books, filled, flags)),
-        filled)
+        filled,
+        tuple(filter(None, (cloud.host(name).provider_uuid
+                            for name in hosts))))
 
 
 def _leave(left: list[pack.Unit]) -> list[Blocker]:

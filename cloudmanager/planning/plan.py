@@ -78,7 +78,11 @@ class Target:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan: servers in the order in which to start them."""
+    """A plan: servers in the order in which to start them.
+
+    :ivar providers: ids of the resource providers that the hosts are; for
+        those who carry the plan out, so answers leave it out
+    """
 
     action: str
     hosts: tuple[str, ...]
@@ -86,6 +90,7 @@ class Plan:
     blockers: tuple[Blocker, ...] = ()
     warnings: tuple[Blocker, ...] = ()
     targets: tuple[Target, ...] = ()
+    providers: tuple[str, ...] = ()
 
     @property
     def feasible(self) -> bool:

@@ -54,15 +54,15 @@ shared_storage = all
 class Course:
     """Seconds from the request until something was so.
 
-    :ivar power: seconds that fencing the host or switching it off took,
-        which a bare script does not do
+    :ivar alone: seconds until the end without those in which the host was
+        fenced or switched off, which a bare script does not do
     """
 
     fenced: float = 0.0
     begun: float = 0.0
     moved: float = 0.0
     ended: float = 0.0
-    power: float = 0.0
+    alone: float = 0.0
 
 
 class Bare:
@@ -121,7 +121,7 @@ class Bare:
                 for event in over.values():
                     event.set()
             watch.result()
-        course.moved = course.ended = time.monotonic() - begun
+        course.moved = course.alone = time.monotonic() - begun
         return course
 
     def _watch(self, over: dict[str, threading.Event],
@@ -222,7 +222,8 @@ def follow(client: processes.Client, path: str,
                         setattr(course, event, time.monotonic() - begun)
             time.sleep(WATCH_SECONDS)
         cursor.execute(POWER, (task_id,))
-        course.power = float(cursor.fetchone()[0])
+        power = float(cursor.fetchone()[0])
+        course.alone = course.ended - max(power, course.fenced)
     task = client.task(task_id)
     if task['status'] != 'SUCCESS':
         raise RuntimeError(f'the task failed: {task["result"]}')
@@ -285,8 +286,8 @@ def report(name: str, count: int, limit: int, ours: list[Course],
             ('all moved', ideal['moved'], found['moved'],
              found['moved'] - found['fenced']),
             ('task ended', 0.0, found['ended'], 0.0),
-            ('task ended, without power', ideal['ended'],
-             *[found['ended'] - max(found['power'], found['fenced'])] * 2)]
+            ('task ended, without power', ideal['alone'],
+             *[found['alone']] * 2)]
     for label, alone, seconds, compared in rows:
         if seconds:
             peer = f'{alone:.1f}' if alone else '-'

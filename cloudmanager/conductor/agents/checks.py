@@ -15,6 +15,7 @@ from cloudmanager.common.context import RequestContext
 from cloudmanager.common.json_types import JsonObject
 from cloudmanager.conductor.agents import answers
 from cloudmanager.conductor.hosts import compute_services
+from cloudmanager.conductor.hosts import occupancy
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import node_settings as db_settings
@@ -123,13 +124,12 @@ def check_unused(context: RequestContext, tools: Tools, node: Row) -> None:
 
 
 def check_empty(tools: Tools, host: str, advice: str) -> None:
-    """Check that there are no servers on a host.
+    """Check that there are no servers on a host or on their way to it.
 
     :param advice: what to do about them, for the error
     :raises Conflict: the host has servers
     """
-    servers = [server.id for server in (*tools.nova.servers_on(host),
-                                        *tools.nova.halves_on(host))
+    servers = [server.id for server in occupancy.servers_of(tools, host)
                if server.task_state not in verdicts.DELETING]
     if servers:
         more = ', ...' if len(servers) > _MAX_NAMED else ''

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from oslo_log import log as logging
 
 from cloudmanager.clients import nova_records
-from cloudmanager.clients import protocols
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.hosts import compute_services
+from cloudmanager.conductor.hosts import occupancy
 from cloudmanager.conductor.tools import Tools
 from cloudmanager.db import nodes as db_nodes
 from cloudmanager.db import tasks as db_tasks
@@ -42,14 +42,14 @@ def set_reserved(context: RequestContext, tools: Callable[[], Tools],
     _check_tasks(context, node_id, host)
     found = _service(tools, node, host)
     if found is not None:
-        nova, service = found
+        cloud, service = found
         if reserved:
-            _close(nova, service)
+            _close(cloud, service)
         elif service.disabled_reason == REASON:
-            nova.enable_service(service.id)
+            cloud.nova.enable_service(service.id)
     db_nodes.update_node(context, node_id, {'is_reserved': reserved})
     if found is not None:
-        changed = nova.service(service.host)
+        changed = cloud.nova.service(service.host)
         if changed is not None:
             compute_services.note(context, changed)
     LOG.info('Node %(id)d (%(name)s) is %(what)s reserve.', {
@@ -68,9 +68,9 @@ def _check_tasks(context: RequestContext, node_id: int,
 
 
 def _service(tools: Callable[[], Tools], node: Row,
-             host: str | None) -> tuple[protocols.Nova,
+             host: str | None) -> tuple[Tools,
                                         nova_records.Service] | None:
-    """Return Nova and the nova-compute of a node, if it has one."""
+    """Return the cloud and the nova-compute of a node, if it has one."""
     kind = node['node_class']['name']
     if kind != conditions.HYPERVISOR or not host:
         return None
@@ -81,23 +81,25 @@ def _service(tools: Callable[[], Tools], node: Row,
             return None
         raise
     service = made.nova.service(host)
-    return None if service is None else (made.nova, service)
+    return None if service is None else (made, service)
 
 
-def _close(nova: protocols.Nova, service: nova_records.Service) -> None:
+def _close(tools: Tools, service: nova_records.Service) -> None:
     """Disable the service of a host that has no servers.
 
-    The old half of an unconfirmed resize counts as a server. The service is
-    disabled first, so that no server arrives during the count.
+    The old half of an unconfirmed resize counts as a server, and so does a
+    server that is on its way to the host. The service is disabled first, so
+    that no more are sent there during the count.
 
     :raises Conflict: the host has servers; the service is as it was before
     """
+    nova = tools.nova
     disabled = service.status == 'enabled'
     if disabled:
         compute_services.disable(nova, service, REASON)
     try:
-        present = [item.id for item in (*nova.servers_on(service.host),
-                                        *nova.halves_on(service.host))]
+        present = [item.id for item in
+                   occupancy.servers_of(tools, service.host)]
     except exception.CloudManagerException:
         if disabled:
             nova.enable_service(service.id)

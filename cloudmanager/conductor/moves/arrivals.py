@@ -71,14 +71,17 @@ class Arrivals:
 
     # On another host
 
+    def release(self, item: MoveItem) -> None:
+        """Note that Nova is done with a server, and free its slot."""
+        self._slots.finish(item.object_id)
+        self._over_at.setdefault(item.object_id, self._record.answered_at)
+
     def over(self, item: MoveItem, destination: str | None) -> None:
         """Check that a server is on another host, now that Nova is done."""
+        self.release(item)
         server_id = item.object_id
-        # Another move may begin meanwhile.
-        self._slots.finish(server_id)
         left: bool | None = False
-        over_at = self._over_at.setdefault(server_id,
-                                           self._record.answered_at)
+        over_at = self._over_at[server_id]
         if item.attempt.lock_taken is False:
             left = self._record.has_left(server_id, over_at,
                                          soon=not len(self._slots))

@@ -54,15 +54,19 @@ class Budgets:
         self._admitted: set[str] = set()
         self._projects: Mapping[str, int] | None = None
 
+    def look(self) -> Mapping[str, int]:
+        """Return the budgets of projects, which are read once."""
+        if self._projects is None:
+            self._projects = of_projects(self._tools)
+        return self._projects
+
     def admit(self, items: Iterable[MoveItem]) -> list[MoveItem]:
         """Return those servers that may be moved now; the others fail."""
         return [item for item in items
                 if item.object_id in self._admitted or self._admit(item)]
 
     def _admit(self, item: MoveItem) -> bool:
-        if self._projects is None:
-            self._projects = of_projects(self._tools)
-        project_most = self._projects.get(item.project_id)
+        project_most = self.look().get(item.project_id)
         if item.per_day is not None or project_most is not None:
             why = counted_moves.take(
                 self._run.context, self._run.task_id, self._run.generation,
@@ -84,9 +88,7 @@ class Budgets:
 
     def is_spent(self, item: MoveItem) -> bool:
         """Tell whether a server that was moved must not be moved back."""
-        if self._projects is None:
-            self._projects = of_projects(self._tools)
-        most = self._projects.get(item.project_id)
+        most = self.look().get(item.project_id)
         if self._force or (item.per_day is None and most is None):
             return False
         context = self._run.context

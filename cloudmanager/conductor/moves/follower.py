@@ -89,6 +89,15 @@ class Follower:
                         {'server': item.object_id, 'why': exc})
             self._next_look.pop(item.object_id, None)
 
+    def release(self, item: MoveItem) -> None:
+        """Let another move begin if this one is over by Nova's records."""
+        migration = self._record.latest(item)
+        if migration is None or item.attempt.phase == Phase.ASK:
+            return
+        found = verdicts.by_migration(item.under_way, migration)
+        if found.verdict is verdicts.Verdict.FINISHED:
+            self._arrivals.release(item)
+
     def step(self, item: MoveItem) -> None:
         """Take a move one step further, as Nova's records say."""
         try:

@@ -24,7 +24,7 @@ WHOLE_LOOK_SECONDS = 30
 # A list of servers is used for this many seconds.
 SEEN_SECONDS = 15
 # Servers that leave within this many seconds are checked by one list.
-LEAVE_SECONDS = 2
+LEAVE_SECONDS = 4
 
 
 class MoveRecord:
@@ -81,6 +81,13 @@ class MoveRecord:
         return verdicts.latest(
             self._migrations.values(), item.object_id, item.under_way,
             self.baseline if after is None else after)
+
+    def look(self) -> None:
+        """Read which servers are on the host.
+
+        :raises CloudUnreachable: Nova did not answer
+        """
+        self._here.read()
 
     def is_present(self, server_id: str) -> bool:
         """Tell whether a server was seen on the host a moment ago.

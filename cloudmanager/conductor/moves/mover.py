@@ -12,6 +12,7 @@ move are in ``follower``, its end is in ``endings``.
 
 from collections.abc import Callable
 from collections.abc import Container
+import contextlib
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -19,6 +20,7 @@ from oslo_log import log as logging
 from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.common import parallel
 from cloudmanager.conductor.engine import run as engine_run
 from cloudmanager.conductor.moves import budgets
 from cloudmanager.conductor.moves import calls as nova_calls
@@ -116,13 +118,28 @@ class Mover:
 
     def begin(self) -> None:
         """Read what there is to do, and what is under way already."""
-        self._record.baseline = self._baseline()
         self._items = [item for item in self.run.items(MoveItem)
                        if item.source == self.source
                        and self._is_mine(item)]
+        if self._waiting():
+            self._look_ahead()
+        self._record.baseline = self._baseline()
         for item in self._running():
             if item.attempt.phase != Phase.UNLOCK:
                 self._slots.start(items.as_move(item, self.source))
+
+    def _look_ahead(self) -> None:
+        """Read at once all that the first moves need.
+
+        What cannot be read now is read again when it is needed.
+        """
+        def read(look: Callable[[], object]) -> None:
+            with contextlib.suppress(exception.CloudUnreachable):
+                look()
+
+        looks: list[Callable[[], object]] = [
+            self._record.look, self._budgets.look, self._places.hosts]
+        parallel.run(read, looks, len(looks))
 
     @property
     def cancelled(self) -> bool:
@@ -271,6 +288,10 @@ class Mover:
             return
         try:
             self._record.migrations()
+            # The next moves need not wait until arrivals were checked.
+            for item in idle:
+                self._follower.release(item)
+            self._fill()
             for item in idle:
                 self._follower.step(item)
         except exception.CloudUnreachable as exc:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steps on a compute host: disable, plan, move, fence, power, verify."""
 
+from collections.abc import Collection
 import dataclasses
 
 from oslo_config import cfg
@@ -11,6 +12,7 @@ from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import exception
 from cloudmanager.conductor.engine import run as engine_run
+from cloudmanager.conductor.hosts import allocations
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.hosts import fencing
 from cloudmanager.conductor.hosts import liveness
@@ -35,7 +37,6 @@ CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 DRAIN_ACTIONS = frozenset((Action.LIVE, Action.COLD, Action.OFFLOAD))
-EMPTY_READINGS = 2
 #: Failures that come before anything has been done to a host that is alive.
 BEFORE_IT_BEGAN: tuple[type[Exception], ...] = (exception.TaskCancelled,
                                                 exception.NoPlace)
@@ -134,6 +135,9 @@ class PlanMoves(_PlanStep):
     def do(self) -> None:
         self.run.checkpoint()
         plan = self._early.wait() or make_plan(self)
+        if self.memory.providers is None and plan.providers:
+            self.memory.providers = list(plan.providers)
+            self.run.keep(self.memory)
         if not self.run.items(MoveItem):
             # Other servers may have taken the room since the request.
             plans.check_places(plan, self.run.host, self.run.params)
@@ -186,16 +190,37 @@ def _wait_for_others(step: HostStep) -> None:
 
 
 class MoveServers(HostStep):
-    """Move servers off the host until it is found empty twice in a row."""
+    """Move servers off the host until nobody is there or on the way to it.
+
+    Placement tells whether a server is on its way. What else has allocations
+    there does not tell of itself what it is; then the host has to be found
+    empty twice.
+    """
 
     def do(self) -> None:
-        for reading in range(EMPTY_READINGS):
-            if reading:
-                self.run.pause(CONF.host_tasks.poll_interval)
+        allocated = allocations.Allocations(
+            self.tools, self.run.host, self.memory.providers)
+        begun = clock.monotonic()
+        while True:
+            found = allocated.read(self._empty())
+            if (not found.coming or clock.monotonic() - begun
+                    > CONF.host_tasks.settle_timeout):
+                break
+            LOG.info('Server(s) %(servers)s are on their way to host '
+                     '%(host)s.', {
+                         'servers': ', '.join(item.id
+                                              for item in found.coming),
+                         'host': self.run.host})
+            self.run.pause(CONF.host_tasks.poll_interval)
+        if found.others:
+            self.run.pause(CONF.host_tasks.poll_interval)
             self._empty()
 
-    def _empty(self) -> None:
-        """Move the servers on the host, and those that arrive meanwhile."""
+    def _empty(self) -> Collection[str]:
+        """Move the servers on the host, and those that arrive meanwhile.
+
+        :returns: ids of the servers that stay
+        """
         while True:
             mover.Mover(self.run, self.tools, DRAIN_ACTIONS,
                         source=self.run.host).drive()
@@ -212,7 +237,7 @@ class MoveServers(HostStep):
             if new:
                 plan_moves(self)
             if not (new or changed):
-                return
+                return present.keys()
 
     def _decide_again(self, item: MoveItem) -> None:
         """Let a server be looked at again that has changed since it failed."""

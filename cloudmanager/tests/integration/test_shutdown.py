@@ -44,6 +44,27 @@ class ShutdownCase(base.IntegrationCase):
         self.assertEqual('Chassis Power is off', self.ipmitool(self.bmc))
         self.assertEqual('Chassis Power is on', self.ipmitool(self.other))
 
+    def test_server_on_its_way(self):
+        """A server that the scheduler has just sent to the host is kept."""
+        cloud.minicloud('pause', 'cmp1')
+        self.addCleanup(cloud.minicloud, 'resume', 'cmp1')
+        server = self.cloud.nova.servers.create(
+            'vm', self.cloud.image, self.cloud.flavors['m1.nano'],
+            nics='none', host='cmp1').id
+        cloud.wait(lambda: self.cloud.placement.get(
+            f'/allocations/{server}').json()['allocations'],
+            30, 'the scheduler has chosen the host')
+        task_id = self.shutdown('cmp1')
+        cloud.wait(lambda: any('on their way to host cmp1' in worker.text()
+                               for worker in self.workers),
+                   30, 'the drain knows of the server')
+        self.assertEqual([], self.cloud.servers_on('cmp1'))
+        self.assertEqual('Chassis Power is on', self.ipmitool(self.bmc))
+        cloud.minicloud('resume', 'cmp1')
+        self.finish(task_id)
+        self.assert_moved_once([server], 'cmp1')
+        self.assertEqual('Chassis Power is off', self.ipmitool(self.bmc))
+
     def test_plan_is_what_happens(self):
         """A dry run touches nothing and says what the real one does."""
         self.cloud.boot('cmp1', 6)

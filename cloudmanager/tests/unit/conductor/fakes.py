@@ -600,10 +600,17 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies,
 
 
 class FakePlacement:
-    """Placement, as it follows from the servers and their migrations."""
+    """Placement, as it follows from the servers and their migrations.
+
+    :ivar chosen: hosts by the ids of servers that the scheduler has sent
+        there and that are not there yet
+    :ivar orphans: consumers that are no servers, by host
+    """
 
     def __init__(self, cloud):
         self.cloud = cloud
+        self.chosen = {}
+        self.orphans = collections.defaultdict(list)
         self.inventory = {'VCPU': 64, 'MEMORY_MB': 65536, 'DISK_GB': 2000}
         self.nested = {}
         self.traits_of = collections.defaultdict(list)
@@ -614,7 +621,9 @@ class FakePlacement:
     def _held(self, host):
         """Return consumer to flavor of what takes room on a host."""
         held = {vm.id: vm.flavor for vm in self.cloud.vms.values()
-                if vm.host == host}
+                if host in (vm.host, self.chosen.get(vm.id))}
+        held.update((consumer, {'vcpus': 1, 'ram': 1024, 'disk': 10})
+                    for consumer in self.orphans[host])
         for record in self.cloud.under_way():
             vm = self.cloud.vms.get(record.server_id)
             if vm is not None and record.source == host != vm.host:

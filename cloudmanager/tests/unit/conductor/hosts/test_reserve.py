@@ -83,6 +83,12 @@ class ReserveTestCase(fakes_case.ConductorCase):
         self.assertIn('late', self.refused())
         self.assertEqual('enabled', self.service().status)
 
+    def test_server_that_is_on_its_way(self):
+        self.nova.add('late', host=None, vm_state='building')
+        self.placement.chosen['late'] = 'src'
+        self.assertIn('late', self.refused())
+        self.assertEqual('enabled', self.service().status)
+
     def test_many_are_not_all_named(self):
         self.nova.add(*(f'vm{number}' for number in range(100)))
         text = self.refused()

@@ -106,10 +106,10 @@ class MoveRecordTestCase(base.BaseTestCase):
         self.assertTrue(self.record.is_present('vm1'))
         self.nova.ids_on.return_value = []
         self.assertIsNone(self.leave(1, 1))
-        self.assertTrue(self.leave(2.5, 1))
-        self.assertIsNone(self.leave(4, 3))
-        self.assertTrue(self.leave(4, 3, soon=True))
-        self.assertTrue(self.leave(4, 4))
+        self.assertTrue(self.leave(4.5, 1))
+        self.assertIsNone(self.leave(6, 5))
+        self.assertTrue(self.leave(6, 5, soon=True))
+        self.assertTrue(self.leave(6, 6))
         self.assertEqual(3, self.nova.ids_on.call_count)
 
     def test_not_left(self):

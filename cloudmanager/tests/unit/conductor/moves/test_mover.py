@@ -25,6 +25,22 @@ class DrainTestCase(fakes_case.ConductorCase):
         self.assertEqual(40, self.nova.count('live_migrate'))
         self.assertEqual(5, self.nova.peak)
 
+    def test_next_begins_before_an_arrival_is_checked(self):
+        """A slow list of servers keeps no free slot waiting."""
+        self.config(group='host_tasks', max_moves=1)
+        self.nova.add('vm1', 'vm2')
+        seen = []
+
+        def ids_in_error(since, read=self.nova.ids_in_error):
+            seen.append(self.states())
+            return read(since)
+
+        self.nova.ids_in_error = ids_in_error
+        self.drain()
+        self.assertEqual({'vm1': 'RUNNING', 'vm2': 'RUNNING'}, seen[0])
+        self.assertEqual({'vm1': 'DONE', 'vm2': 'DONE'}, self.states())
+        self.assertEqual(1, self.nova.peak)
+
     def test_exact_host(self):
         """DR2: a host whose name begins with this one's is another."""
         self.nova.add_host('src1')

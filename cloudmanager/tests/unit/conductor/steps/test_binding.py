@@ -292,6 +292,11 @@ class CheckTestCase(BindingCase):
         self.nova.add('vm1', host='dst2')
         self.assertIn('vm1', self.refused())
 
+    def test_server_that_is_on_its_way(self):
+        self.nova.add('vm1', host=None, vm_state='building')
+        self.placement.chosen['vm1'] = 'dst2'
+        self.assertIn('vm1', self.refused())
+
     def test_dcc(self):
         db_settings.change(self.context, self.ids['dst1'], {'dcc': False})
         self.assertIn('enable-dcc', self.refused())

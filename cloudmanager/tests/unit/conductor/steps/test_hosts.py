@@ -206,11 +206,11 @@ class PlanTestCase(StepCase):
 class MoveServersTestCase(StepCase):
 
     def test_built_meanwhile(self):
-        """DR27: listed again until empty twice."""
+        """DR27: a server comes right after the list was read."""
         self.nova.add('vm1')
         run = self.run_of()
         self.step(steps.PlanMoves, run).execute()
-        # The first of the last two listings shows nothing, then it comes.
+        # The listing shows nothing, then it comes.
         listed = self.nova.servers_on
 
         def listing(host):
@@ -223,6 +223,67 @@ class MoveServersTestCase(StepCase):
         self.step(steps.MoveServers, run).execute()
         self.assertEqual({'vm1': 'DONE', 'vm2': 'DONE'}, self.states())
         self.assertEqual([], self.nova.on('src'))
+
+    def move_all(self):
+        run = self.run_of()
+        self.step(steps.PlanMoves, run).execute()
+        self.step(steps.MoveServers, run).execute()
+        return run
+
+    def test_an_empty_host_is_read_once(self):
+        self.move_all()
+        self.assertEqual([], self.clock.waits)
+        # The plan reads them, too.
+        self.assertEqual(2, self.placement.reads['allocations_of_provider'])
+        self.assertEqual(0, self.nova.reads['server'])
+
+    def test_waits_for_a_server_that_is_to_be_built_there(self):
+        """The scheduler has chosen the host, which has not heard of it."""
+        self.nova.add('new', host=None, vm_state='building',
+                      task_state='scheduling')
+        self.placement.chosen['new'] = 'src'
+        self.clock.at(20, self.arrive, 'new')
+        self.move_all()
+        self.assertEqual({'new': 'DONE'}, self.states())
+        self.assertEqual([], self.nova.on('src'))
+
+    def arrive(self, name):
+        vm = self.nova.vms[name]
+        vm.host, vm.vm_state, vm.task_state = 'src', 'active', None
+
+    def test_waits_for_a_server_that_moves_there(self):
+        self.nova.add('vm1', host='dst1', task_state='migrating')
+        self.placement.chosen['vm1'] = 'src'
+        self.clock.at(5, self.arrive, 'vm1')
+        self.move_all()
+        self.assertEqual({'vm1': 'DONE'}, self.states())
+
+    def test_a_server_that_never_arrives_keeps_the_host_on(self):
+        node = self.add_power()
+        self.nova.add('new', host=None, vm_state='building')
+        self.placement.chosen['new'] = 'src'
+        begun = self.clock.monotonic()
+        self.host.status = 'disabled'
+        self.step(steps.MoveServers, run := self.run_of()).execute()
+        self.assertGreater(self.clock.monotonic() - begun, 60)
+        error = self.assertRaises(
+            exception.TaskFailed, self.step(steps.PowerOffHost, run).execute)
+        self.assertIn('new', str(error))
+        self.assertEqual(['power_on'], self.power_states(node))
+
+    def test_what_is_no_server_is_not_waited_for(self):
+        """Deleted servers and finished moves leave such allocations."""
+        self.placement.orphans['src'] = ['gone', 'migration']
+        self.nova.add('deleted', host=None, vm_state='building',
+                      task_state='deleting')
+        self.nova.add('evacuated', host='dst1')
+        self.placement.chosen.update(deleted='src', evacuated='src')
+        self.nova.add('vm1')
+        self.move_all()
+        self.assertEqual({'vm1': 'DONE'}, self.states())
+        # Each was read once, and the host was found empty twice.
+        self.assertEqual(4, self.nova.reads['server'])
+        self.assertEqual(1.0, self.clock.waits[-1])
 
     def test_evacuation_is_left_for_later(self):
         self.add_power()
