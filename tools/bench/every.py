@@ -25,6 +25,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 #: performance has a row for each.
 BENCHMARKS = {
     'start': 'client_start.py',
+    'imports': 'imports.py',
     'lists': 'lists.py --nodes 1000 --backends mysql mysqlclient',
     'plan': 'plan.py',
     'plan-1000': 'plan.py --hosts 1000 --servers 25000',
