@@ -13,9 +13,6 @@ import threading
 from cloudmanager.common import clock
 from cloudmanager.planning import plan as planning_plan
 
-# A task begins within a second of its request, if it does not have to wait.
-KEPT_SECONDS = 5
-
 
 @dataclasses.dataclass(frozen=True)
 class _Kept:
@@ -25,11 +22,16 @@ class _Kept:
 
     @property
     def is_fresh(self) -> bool:
-        return clock.monotonic() - self.made_at <= KEPT_SECONDS
+        return (clock.monotonic() - self.made_at
+                <= CheckedPlans.KEPT_SECONDS)
 
 
 class CheckedPlans:
     """Plans for the servers of hosts that are up, by the host."""
+
+    #: For how long one is kept. A task begins within a second of its request,
+    #: if it does not have to wait.
+    KEPT_SECONDS = 5
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -23,7 +23,7 @@ def _empty(run: engine_run.Run, tools: Tools,
            early: early_plan.EarlyPlan | None = None) -> tuple[Step, ...]:
     """Return the steps that bring all servers off a disabled host."""
     return (hosts.PlanMoves(run, tools, early),
-            hosts.MoveServers(run, tools),
+            hosts.MoveServers(run, tools, early),
             leftovers.EvacuateLeftovers(run, tools),
             hosts.VerifyItems(run, tools))
 
@@ -47,7 +47,7 @@ def evacuate(run: engine_run.Run, tools: Tools) -> linear_flow.Flow:
         hosts.Fence(run, tools, early),
         hosts.ForceDown(run, tools),
         hosts.PlanEvacuation(run, tools, early),
-        hosts.EvacuateServers(run, tools),
+        hosts.EvacuateServers(run, tools, early),
         hosts.VerifyItems(run, tools))
 
 

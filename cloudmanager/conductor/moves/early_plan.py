@@ -28,7 +28,10 @@ class EarlyPlan:
     """Makes a plan in a thread, once it is begun."""
 
     def __init__(self) -> None:
-        self._begun_at = 0.0
+        self._begun_at = self._oldest = 0.0
+        #: ``clock.monotonic()`` when the servers were as planned; ``None``
+        #: while that is not known.
+        self.seen_at: float | None = None
         self._since = datetime.datetime.min
         self._plan: futures.Future[planning_plan.Plan] | None = None
 
@@ -42,6 +45,8 @@ class EarlyPlan:
         :param task_id: of the task that plans, for a living host
         """
         self._begun_at = clock.monotonic()
+        # The plan of the request may be used.
+        self._oldest = self._begun_at - tools.checked_plans.KEPT_SECONDS
         self._since = clock.utcnow() - migrations.CLOCK_SKEW
         pool = futures.ThreadPoolExecutor(1, thread_name_prefix='plan')
         self._plan = pool.submit(_make, tools, action, host, params, task_id)
@@ -56,8 +61,11 @@ class EarlyPlan:
         :raises CloudUnreachable: Nova did not answer
         """
         plan = self.wait()
+        now = clock.monotonic()
         if plan is None or tools.nova.changed_on(host, self._since):
+            self.seen_at = None
             return None
+        self.seen_at = now
         return plan
 
     def wait(self) -> planning_plan.Plan | None:
@@ -70,10 +78,12 @@ class EarlyPlan:
                                   > USABLE_SECONDS):
             return None
         try:
-            return self._plan.result()
+            plan = self._plan.result()
         except exception.CloudManagerException as exc:
             LOG.info('It has to be planned again: %s', exc)
             return None
+        self.seen_at = self._oldest
+        return plan
 
 
 def _make(tools: Tools, action: str, host: str, params: JsonObject,

@@ -83,11 +83,21 @@ class MoveRecord:
             self.baseline if after is None else after)
 
     def look(self) -> None:
-        """Read which servers are on the host.
+        """Read which servers are on the host, unless that is known.
 
         :raises CloudUnreachable: Nova did not answer
         """
-        self._here.read()
+        if self._here.is_older(SEEN_SECONDS):
+            self._here.read()
+
+    def note(self, present: Iterable[str], locked: Iterable[str],
+             seen_at: float) -> None:
+        """Note which servers were seen on the host, and which were locked.
+
+        :param seen_at: ``clock.monotonic()`` at that time
+        """
+        self._here.note(present, seen_at)
+        self._locked.note(locked, seen_at)
 
     def is_present(self, server_id: str) -> bool:
         """Tell whether a server was seen on the host a moment ago.
@@ -146,8 +156,11 @@ class _Ids:
     def read(self) -> None:
         """Read them now."""
         now = clock.monotonic()
-        self._ids = frozenset(self._read())
-        self._read_at = now
+        self.note(self._read(), now)
+
+    def note(self, ids: Iterable[str], read_at: float) -> None:
+        """Note what was read at a time."""
+        self._ids, self._read_at = frozenset(ids), read_at
 
     def is_older(self, seconds: float) -> bool:
         """Tell whether they were read longer ago."""

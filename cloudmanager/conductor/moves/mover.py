@@ -73,13 +73,16 @@ class Mover:
     :param only: ids of the servers that it moves; all when not given
     :param flight: what it shares with other movers of the task, if there
         are others
+    :param seen_at: ``clock.monotonic()`` when the servers were on the host as
+        they were planned, if that is known
     """
 
     def __init__(self, run: engine_run.Run, tools: Tools,
                  actions: frozenset[Action], *, source: str,
                  destination: str | None = None,
                  only: Container[str] | None = None,
-                 flight: 'Flight | None' = None) -> None:
+                 flight: 'Flight | None' = None,
+                 seen_at: float | None = None) -> None:
         self.run = run
         self.nova = tools.nova
         self.actions = actions
@@ -89,6 +92,7 @@ class Mover:
             tools.nova, self.source, run.created_at)
         self._items: list[MoveItem] = []
         self._look_at = 0.0
+        self._seen_at = seen_at
         flight = flight or Flight(run)
         self._slots, self._calls = flight.slots, flight.calls
         self._budgets = budgets.Budgets(
@@ -133,6 +137,12 @@ class Mover:
 
         What cannot be read now is read again when it is needed.
         """
+        if self._seen_at is not None:
+            self._record.note(
+                [item.object_id for item in self._items],
+                [item.object_id for item in self._items if item.locked],
+                self._seen_at)
+
         def read(look: Callable[[], object]) -> None:
             with contextlib.suppress(exception.CloudUnreachable):
                 look()

@@ -189,7 +189,7 @@ def _wait_for_others(step: HostStep) -> None:
         step.run.save(item)
 
 
-class MoveServers(HostStep):
+class MoveServers(_PlanStep):
     """Move servers off the host until nobody is there or on the way to it.
 
     Placement tells whether a server is on its way. What else has allocations
@@ -223,7 +223,8 @@ class MoveServers(HostStep):
         """
         while True:
             mover.Mover(self.run, self.tools, DRAIN_ACTIONS,
-                        source=self.run.host).drive()
+                        source=self.run.host,
+                        seen_at=self._early.seen_at).drive()
             known = {item.object_id: item
                      for item in self.run.items(MoveItem)}
             present = {server.id: server for server in
@@ -258,13 +259,13 @@ def _has_changed(item: MoveItem, server: nova_records.Server) -> bool:
             and task_items.has_changed(item, server))
 
 
-class EvacuateServers(HostStep):
+class EvacuateServers(_PlanStep):
     """Rebuild the servers on other hosts, by priority."""
 
     def do(self) -> None:
         mover.Mover(self.run, self.tools,
-                    frozenset((Action.EVACUATE,)),
-                    source=self.run.host).drive()
+                    frozenset((Action.EVACUATE,)), source=self.run.host,
+                    seen_at=self._early.seen_at).drive()
 
     def undo(self, causes: list[failure.Failure]) -> None:
         """Remove our locks that are left, whatever the failure."""

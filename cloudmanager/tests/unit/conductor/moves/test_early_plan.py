@@ -42,6 +42,17 @@ class EarlyPlanTestCase(fakes_case.ConductorCase):
         self.assertEqual(1, self.fence_and_plan())
         self.assertEqual({'vm1': 'PENDING'}, self.states())
 
+    def test_servers_are_not_read_again_before_their_moves(self):
+        early = early_plan.EarlyPlan()
+        run = self.run_of('host.evacuate')
+        for kind in (steps.Fence, steps.PlanEvacuation,
+                     steps.EvacuateServers):
+            if kind is steps.EvacuateServers:
+                self.nova.reads.clear()
+            kind(run, self.tools, early).execute()
+        self.assertEqual({'vm1': 'DONE'}, self.states())
+        self.assertEqual(0, self.nova.reads['ids_on'])
+
     def test_another_server_has_come(self):
         """It arrived before the host was fenced; it is not left behind."""
         self.assertEqual(2, self.fence_and_plan(

@@ -95,6 +95,20 @@ class MoveRecordTestCase(base.BaseTestCase):
         self.assertTrue(self.record.is_locked('vm1'))
         self.nova.ids_on.assert_called_once_with('cmp1', locked=True)
 
+    def test_noted(self):
+        """What was seen by a plan need not be read for 15 seconds."""
+        self.record.note(['vm1', 'vm2'], ['vm2'], 0)
+        self.clock.now = 14
+        self.record.look()
+        self.assertTrue(self.record.is_present('vm1'))
+        self.assertEqual([False, True], [
+            self.record.is_locked(name) for name in ('vm1', 'vm2')])
+        self.nova.ids_on.assert_not_called()
+        self.nova.ids_on.return_value = []
+        self.clock.now = 16
+        self.record.look()
+        self.assertFalse(self.record.is_present('vm1'))
+
     def leave(self, at, over_at, soon=False):
         """Ask at a time whether ``vm1`` has left."""
         self.clock.now = at
