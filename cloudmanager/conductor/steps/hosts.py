@@ -128,6 +128,12 @@ class _PlanStep(HostStep):
         super().__init__(run, tools)
         self._early = early or early_plan.EarlyPlan()
 
+    def _remember(self, plan: planning_plan.Plan) -> None:
+        """Remember which resource providers the host is."""
+        if self.memory.providers is None and plan.providers:
+            self.memory.providers = list(plan.providers)
+            self.run.keep(self.memory)
+
 
 class PlanMoves(_PlanStep):
     """Write an item for each server on the host, as planned early or now."""
@@ -135,9 +141,7 @@ class PlanMoves(_PlanStep):
     def do(self) -> None:
         self.run.checkpoint()
         plan = self._early.wait() or make_plan(self)
-        if self.memory.providers is None and plan.providers:
-            self.memory.providers = list(plan.providers)
-            self.run.keep(self.memory)
+        self._remember(plan)
         if not self.run.items(MoveItem):
             # Other servers may have taken the room since the request.
             plans.check_places(plan, self.run.host, self.run.params)
@@ -150,9 +154,10 @@ class PlanEvacuation(_PlanStep):
     def do(self) -> None:
         self.run.checkpoint()
         host = self.run.host
-        add_planned(self, self._early.take(self.tools, host)
-                    or plans.make_plan(self.tools, 'evacuate', host,
-                                       self.run.params))
+        plan = self._early.take(self.tools, host) or plans.make_plan(
+            self.tools, 'evacuate', host, self.run.params)
+        self._remember(plan)
+        add_planned(self, plan)
 
 
 def plan_moves(step: HostStep) -> None:
@@ -371,9 +376,35 @@ class VerifyItems(HostStep):
         moved = sum(item.state == ItemState.DONE for item in items)
         self.run.result = (f'{moved} of {len(items)} server(s) moved from '
                            f'{self.run.host}{_deleting(items)}'
-                           f'{budgets.told(items)}')
+                           f'{budgets.told(items)}{self._unbuilt(items)}')
         if failed:
             raise exception.TaskFailed(reason=_names(self.run.host, failed))
+
+    def _unbuilt(self, items: list[MoveItem]) -> str:
+        """Name servers that a host which is off was to build.
+
+        Nova does not evacuate what has never been on a host.
+
+        :returns: the end of a sentence
+        """
+        if not self.memory.fenced:
+            return ''
+        try:
+            found = allocations.Allocations(
+                self.tools, self.run.host, self.memory.providers).read(
+                    {item.object_id for item in items})
+        except exception.CloudUnreachable as exc:
+            LOG.warning('Whether servers were to be built on host %(host)s '
+                        'is not known: %(why)s', {'host': self.run.host,
+                                                  'why': exc})
+            return ''
+        names = [f'{server.name} ({server.id})' for server in found.coming
+                 if server.host is None]
+        if not names:
+            return ''
+        return (f'; {len(names)} server(s) that it was about to build stay '
+                'in BUILD, delete them and create them anew: '
+                + ', '.join(names))
 
     def _judge(self, item: MoveItem) -> None:
         """Look once more: a move that failed may have ended well since."""

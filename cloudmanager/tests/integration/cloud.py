@@ -164,6 +164,19 @@ class Cloud:
             time.sleep(HEARTBEAT_SECONDS)
         return {host: found[host] for host in counts}
 
+    def send_to(self, host: str) -> str:
+        """Have a server that is booted on its way to a host that is frozen.
+
+        :returns: its id
+        """
+        server_id: str = self.nova.servers.create(
+            'vm', self.image, self.flavors['m1.nano'], nics='none',
+            host=host).id
+        wait(lambda: self.placement.get(
+            f'/allocations/{server_id}').json()['allocations'],
+            30, f'the scheduler has chosen {host}')
+        return server_id
+
     def _booted(self, host: str, count: int, reservation: str) -> list[str]:
         def ready() -> list[str] | None:
             failed = self._ids(reservation_id=reservation, status='ERROR')

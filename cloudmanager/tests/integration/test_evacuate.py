@@ -35,6 +35,8 @@ class EvacuateCase(base.IntegrationCase):
         self.cloud.nova.servers.stop(stopped)
         cloud.wait(lambda: self.cloud.server(stopped).status == 'SHUTOFF',
                    30, 'a server is stopped')
+        cloud.minicloud('pause', 'cmp1')
+        unbuilt = self.cloud.send_to('cmp1')
         cloud.minicloud('kill', 'cmp1')
         # Nova takes it for up for some more seconds.
         task = self.finish(self.evacuate('cmp1', force=True))
@@ -58,6 +60,8 @@ class EvacuateCase(base.IntegrationCase):
         self.assertEqual('SKIPPED', never['state'])
         self.assertEqual('cmp1',
                          self.cloud.host_of(self.cloud.server(ids[3])))
+        self.assertIn(f'stay in BUILD, delete them and create them anew: vm '
+                      f'({unbuilt})', task['result'])
 
     def refused(self, host, code, body):
         answer = self.client.request(

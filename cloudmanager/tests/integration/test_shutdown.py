@@ -48,12 +48,7 @@ class ShutdownCase(base.IntegrationCase):
         """A server that the scheduler has just sent to the host is kept."""
         cloud.minicloud('pause', 'cmp1')
         self.addCleanup(cloud.minicloud, 'resume', 'cmp1')
-        server = self.cloud.nova.servers.create(
-            'vm', self.cloud.image, self.cloud.flavors['m1.nano'],
-            nics='none', host='cmp1').id
-        cloud.wait(lambda: self.cloud.placement.get(
-            f'/allocations/{server}').json()['allocations'],
-            30, 'the scheduler has chosen the host')
+        server = self.cloud.send_to('cmp1')
         task_id = self.shutdown('cmp1')
         cloud.wait(lambda: any('on their way to host cmp1' in worker.text()
                                for worker in self.workers),

@@ -2,6 +2,7 @@
 """The steps on a host, each by itself."""
 
 import threading
+from unittest import mock
 
 import fixtures
 from oslo_db import exception as db_exc
@@ -429,6 +430,30 @@ class VerifyTestCase(StepCase):
         for text in ('name-vm1', 'vm1', 'slow', 'src'):
             self.assertIn(text, str(error))
         self.assertIn('0 of 1', run.result)
+
+    def test_what_the_dead_host_was_to_build_is_named(self):
+        """Nova does not evacuate it, so its owner has to be told."""
+        self.dead_host()
+        self.nova.add('new', host=None, vm_state='building',
+                      task_state='scheduling')
+        self.nova.add('moves', host='dst1', task_state='migrating')
+        self.placement.chosen.update(new='src', moves='src')
+        run = self.run_of('host.evacuate')
+        self.remember(run, fenced=Proof.POWER)
+        self.plan(run)
+        self.step(steps.VerifyItems, run).execute()
+        self.assertIn('0 of 0', run.result)
+        self.assertIn('name-new (new)', run.result)
+        self.assertNotIn('moves', run.result)
+
+    def test_placement_is_away(self):
+        """What is only to be told does not fail the task."""
+        run = self.run_of('host.evacuate')
+        self.remember(run, fenced=Proof.POWER, providers=['rp-src'])
+        self.placement.allocations_of_provider = mock.Mock(
+            side_effect=UNREACHABLE)
+        self.step(steps.VerifyItems, run).execute()
+        self.assertEqual('0 of 0 server(s) moved from src', run.result)
 
     def test_in_error_elsewhere(self):
         run = self.failed(host='dst1', vm_state='error')
