@@ -7,9 +7,11 @@ it on no host or on another one, and only its allocation tells where it goes.
 """
 
 from collections.abc import Collection
+import contextlib
 import dataclasses
 
 from cloudmanager.clients import nova_records
+from cloudmanager.common import exception
 from cloudmanager.common import parallel
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.tools import Tools
@@ -57,9 +59,12 @@ class Allocations:
         if self._providers is None:
             self._providers = [item.id for item in self._nova.hypervisors()
                                if item.host == self._host]
-        consumers = {
-            consumer for provider in self._providers for consumer in
-            self._placement.allocations_of_provider(provider)}
+        consumers: set[str] = set()
+        for provider in self._providers:
+            # A host that somebody takes out of the cloud loses its provider.
+            with contextlib.suppress(exception.NotFound):
+                consumers.update(
+                    self._placement.allocations_of_provider(provider))
         unknown = sorted(consumers - self._others - set(present))
         servers = parallel.run(self._nova.server, unknown, READERS)
         coming = [server for server in servers

@@ -205,17 +205,18 @@ class MoveServers(_PlanStep):
     def do(self) -> None:
         allocated = allocations.Allocations(
             self.tools, self.run.host, self.memory.providers)
-        begun = clock.monotonic()
+        begun, told = clock.monotonic(), ''
         while True:
             found = allocated.read(self._empty())
             if (not found.coming or clock.monotonic() - begun
                     > CONF.host_tasks.settle_timeout):
                 break
-            LOG.info('Server(s) %(servers)s are on their way to host '
-                     '%(host)s.', {
-                         'servers': ', '.join(item.id
-                                              for item in found.coming),
-                         'host': self.run.host})
+            names = ', '.join(server.id for server in found.coming)
+            if names != told:
+                LOG.info('Server(s) %(servers)s are on their way to host '
+                         '%(host)s.', {'servers': names,
+                                       'host': self.run.host})
+                told = names
             self.run.pause(CONF.host_tasks.poll_interval)
         if found.others:
             self.run.pause(CONF.host_tasks.poll_interval)

@@ -247,6 +247,16 @@ class MoveServersTestCase(StepCase):
         self.move_all()
         self.assertEqual({'new': 'DONE'}, self.states())
         self.assertEqual([], self.nova.on('src'))
+        self.assertEqual(1, self.logger.output.count('new are on their way'))
+
+    def test_host_without_a_provider(self):
+        """Somebody takes it out of the cloud meanwhile."""
+        self.placement.allocations_of_provider = mock.Mock(
+            side_effect=exception.NotFound('no provider'))
+        run = self.run_of()
+        self.remember(run, providers=['rp-src'])
+        self.step(steps.MoveServers, run).execute()
+        self.assertEqual([], self.clock.waits)
 
     def arrive(self, name):
         vm = self.nova.vms[name]
