@@ -20,10 +20,18 @@ import sys
 
 # First of all: it sets up Nova's runtime.
 from nova.cmd import compute  # isort: skip
+from nova import conf
 from nova import objects
 from nova import virt
-from nova.compute import manager  # noqa: F401  Nova imports it when it starts
 from nova.scheduler.client import report
+
+# A fake guest lives in the memory of its compute. Nova must not notice that a
+# restarted compute has forgotten its guests, nor take back what tests write
+# into its database. Its manager reads this interval while it is imported, so a
+# configuration file comes too late.
+conf.CONF.set_default('sync_power_state_interval', -1)
+
+from nova.compute import manager  # isort: skip # noqa: E402, F401
 
 REQUEST_BYTES = 65536
 
