@@ -50,6 +50,9 @@ class MoveRecord:
         self.answered_at = -math.inf
         self._here = _Ids(lambda: nova.ids_on(source))
         self._locked = _Ids(lambda: nova.ids_on(source, locked=True))
+        # A move changes its server, so one that has not left is among these,
+        # and those that wait for their turn are not.
+        self._touched = _Ids(lambda: nova.changed_on(source, self._begun_at))
         self._in_error = _Ids(lambda: nova.ids_in_error(self._begun_at))
 
     def migrations(self) -> list[Any]:
@@ -115,12 +118,12 @@ class MoveRecord:
         :returns: ``None`` if the list has not been read since
         :raises CloudUnreachable: Nova did not answer
         """
-        if not self._here.is_newer(over_at) and (
-                soon or self._here.is_older(LEAVE_SECONDS)):
-            self._here.read()
-        if not self._here.is_newer(over_at):
+        if not self._touched.is_newer(over_at) and (
+                soon or self._touched.is_older(LEAVE_SECONDS)):
+            self._touched.read()
+        if not self._touched.is_newer(over_at):
             return None
-        return not self.is_present(server_id)
+        return server_id not in self._touched
 
     def is_in_error(self, server_id: str, over_at: float) -> bool:
         """Tell whether a server is in error now that its move is over.

@@ -372,6 +372,7 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies,
             updated_at=self.clock.utcnow())
         self.records.append(record)
         vm.before, vm.task_state = vm.vm_state, task
+        self._changed[name] = self.clock.utcnow()
         self.clock.at(0.05, self._run, record)
         self.peak = max(self.peak, len(self.under_way()))
         seconds = self.slow.get(name, self.seconds)

@@ -116,16 +116,15 @@ class MoveRecordTestCase(base.BaseTestCase):
 
     def test_leaving(self):
         """Those that leave soon after another are looked at together."""
-        self.nova.ids_on.return_value = ['vm1']
-        self.assertTrue(self.record.is_present('vm1'))
-        self.nova.ids_on.return_value = []
+        self.nova.changed_on.return_value = []
+        self.assertTrue(self.leave(0, 0))
         self.assertIsNone(self.leave(1, 1))
         self.assertTrue(self.leave(4.5, 1))
         self.assertIsNone(self.leave(6, 5))
         self.assertTrue(self.leave(6, 5, soon=True))
         self.assertTrue(self.leave(6, 6))
-        self.assertEqual(3, self.nova.ids_on.call_count)
+        self.assertEqual(3, self.nova.changed_on.call_count)
 
     def test_not_left(self):
-        self.nova.ids_on.return_value = ['vm1']
+        self.nova.changed_on.return_value = ['vm1']
         self.assertIs(False, self.leave(3, 3))
