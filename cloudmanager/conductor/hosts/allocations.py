@@ -11,12 +11,22 @@ import contextlib
 import dataclasses
 
 from cloudmanager.clients import nova_records
+from cloudmanager.clients import protocols
 from cloudmanager.common import exception
 from cloudmanager.common import parallel
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.tools import Tools
 
 READERS = 4
+
+
+def providers_of(nova: protocols.Nova, host: str) -> list[str]:
+    """Return the ids of the resource providers that a host is.
+
+    :param nova: ``cloudmanager.clients.nova.Nova`` or its like
+    :param host: exact name of the host
+    """
+    return [item.id for item in nova.hypervisors() if item.host == host]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +67,7 @@ class Allocations:
         :raises CloudUnreachable: Nova or Placement did not answer
         """
         if self._providers is None:
-            self._providers = [item.id for item in self._nova.hypervisors()
-                               if item.host == self._host]
+            self._providers = providers_of(self._nova, self._host)
         consumers: set[str] = set()
         for provider in self._providers:
             # A host that somebody takes out of the cloud loses its provider.

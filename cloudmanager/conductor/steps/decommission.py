@@ -12,6 +12,7 @@ from taskflow.types import failure
 
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.conductor.hosts import allocations
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.hosts import occupancy
 from cloudmanager.conductor.moves import migrations
@@ -33,9 +34,8 @@ class FindHost(HostStep):
         aggregates = [item.name for item in nova.aggregates()
                       if name in item.hosts]
         # If Nova has forgotten the host, only Placement still has it.
-        self.memory.providers = [
-            item.id for item in nova.hypervisors() if item.host == name] or [
-                entry.uuid for entry in self.tools.placement.providers(name)]
+        self.memory.providers = allocations.providers_of(nova, name) or [
+            entry.uuid for entry in self.tools.placement.providers(name)]
         self.memory.aggregates = aggregates
         self.run.keep(self.memory)
 

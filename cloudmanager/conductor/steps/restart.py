@@ -9,6 +9,7 @@ from oslo_log import log as logging
 from cloudmanager.clients import nova_records
 from cloudmanager.common import clock
 from cloudmanager.common import exception
+from cloudmanager.conductor.hosts import allocations
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.conductor.hosts import liveness
 from cloudmanager.conductor.hosts import occupancy
@@ -192,8 +193,7 @@ class EnableHost(HostStep):
                     'correct that.', self.run.host)
 
     def _is_in_use(self) -> bool:
-        providers = [item.id for item in self.tools.nova.hypervisors()
-                     if item.host == self.run.host]
+        providers = allocations.providers_of(self.tools.nova, self.run.host)
         deadline = clock.monotonic() + TRAIT_SECONDS
         while True:
             if not any(DISABLED_TRAIT in self.tools.placement.traits(uuid)

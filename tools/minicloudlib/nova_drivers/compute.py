@@ -28,7 +28,9 @@ from nova.scheduler.client import report
 # A fake guest lives in the memory of its compute. Nova must not notice that a
 # restarted compute has forgotten its guests, nor take back what tests write
 # into its database. Its manager reads this interval while it is imported, so a
-# configuration file comes too late.
+# configuration file comes too late, and the import comes after the default.
+# Nova itself imports the manager when a nova-compute starts, which is too late
+# for those that are forked here.
 conf.CONF.set_default('sync_power_state_interval', -1)
 
 from nova.compute import manager  # isort: skip # noqa: E402, F401
