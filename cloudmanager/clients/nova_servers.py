@@ -47,6 +47,17 @@ class Servers(Connection):
         return self._ids(status='ERROR', **{
             'changes-since': since.isoformat() + 'Z'})
 
+    def locked_servers(self, since: datetime.datetime
+                       ) -> list[nova_records.Server]:
+        """Return the locked servers, of all projects, that have changed.
+
+        :param since: by Nova's clock, in UTC
+        """
+        return [nova_records.server(item) for item in self._list(
+            'list servers', '/servers/detail', 'servers', all_tenants=1,
+            limit=PAGE, locked=True, **{
+                'changes-since': since.isoformat() + 'Z'})]
+
     def _ids(self, host: str | None = None, **query: Any) -> list[str]:
         if host is not None:
             query['host'] = host

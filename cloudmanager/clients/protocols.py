@@ -42,6 +42,9 @@ class Nova(Protocol):
 
     def ids_in_error(self, since: datetime.datetime) -> list[str]: ...
 
+    def locked_servers(self, since: datetime.datetime
+                       ) -> list[nova_records.Server]: ...
+
     def server(self, server_id: str) -> nova_records.Server | None: ...
 
     def live_migrate(self, server_id: str, host: str | None = None,

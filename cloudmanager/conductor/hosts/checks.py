@@ -31,6 +31,8 @@ from cloudmanager.planning import plan as planning_plan
 from cloudmanager.planning import rolling_restart
 from cloudmanager.planning.cloud import model
 
+SKEW_SECONDS = migrations.CLOCK_SKEW.total_seconds()
+
 
 def _drain(context: RequestContext, tools: Tools, action: str, host: str,
            params: JsonObject) -> JsonObject:
@@ -75,8 +77,10 @@ def evacuate(context: RequestContext, tools: Tools, host: str,
     node = tools.power.node_of_host(context, host)
     if params.get('fenced'):
         _check_word(tools, service, params)
+    elif params.get('force'):
+        _check_power(context, tools, service, node)
     elif _is_up(tools, service):
-        _check_forced(context, tools, host, node, params)
+        raise _refusal(tools, host)
     elif node is None:
         raise _no_control(service)
     return {}
@@ -90,7 +94,7 @@ def _no_control(service: nova_records.Service) -> exception.HostNotFenced:
 
 def _is_up(tools: Tools, service: nova_records.Service) -> bool:
     return liveness.is_up(tools.nova, service, liveness.silent_for(service),
-                          skew=migrations.CLOCK_SKEW.total_seconds())
+                          skew=SKEW_SECONDS)
 
 
 def _running(tools: Tools, host: str) -> list[nova_records.Server]:
@@ -126,24 +130,26 @@ def _refusal(tools: Tools, host: str) -> exception.HostIsUp:
                                    _running(tools, host)])
 
 
-def _check_forced(context: RequestContext, tools: Tools, host: str,
-                  node: Row | None,
-                  params: JsonObject) -> None:
-    """Check that the power of a host that is up may and can be cut.
+def _check_power(context: RequestContext, tools: Tools,
+                 service: nova_records.Service, node: Row | None) -> None:
+    """Check that the power of a host can be cut, whether it is up or not.
 
-    :raises HostIsUp: the request does not say ``force``
-    :raises HostNotFenced: one of its power devices does not answer
+    The fence of a host that is down may wait for its power devices. Whether
+    the host is up is not waited for if they answer.
+
+    :param node: of the host, if it has a power control
+    :raises HostNotFenced: it has none, or the host is up and one of its power
+        devices does not answer
     """
-    if not params.get('force'):
-        raise _refusal(tools, host)
     if node is None:
-        raise exception.HostNotFenced(
-            host=host, reason='it is up, and no power control is assigned '
-                              'to it')
+        raise _no_control(service)
+    if not liveness.may_be_up(service, liveness.silent_for(service),
+                              SKEW_SECONDS):
+        return
     why = tools.power.why_unreadable(context, node)
-    if why:
+    if why and _is_up(tools, service):
         raise exception.HostNotFenced(
-            host=host, reason=f'it is up, and {why}')
+            host=service.host, reason=f'it is up, and {why}')
 
 
 def _plan_of_evacuation(tools: Tools, host: str, service: nova_records.Service,

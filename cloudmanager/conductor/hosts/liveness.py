@@ -43,11 +43,22 @@ def is_up(nova: protocols.Nova, service: nova_records.Service,
     :param skew: seconds by which Nova's clock and ours may differ
     :param pause: waits some seconds; may raise to end the work
     """
+    if not may_be_up(service, silence, skew):
+        return False
+    return (not service.forced_down
+            or sends_heartbeats(nova, service, pause))
+
+
+def may_be_up(service: nova_records.Service, silence: float | None,
+              skew: float) -> bool:
+    """Tell whether a nova-compute sends heartbeats, or may do so.
+
+    Parameters are those of ``is_up``, which watches it if need be.
+    """
     if not service.forced_down:
         return service.state == 'up'
-    if silence is None or silence > CONF.host_tasks.heartbeat_silence + skew:
-        return False
-    return sends_heartbeats(nova, service, pause)
+    return (silence is not None
+            and silence <= CONF.host_tasks.heartbeat_silence + skew)
 
 
 def sends_heartbeats(nova: protocols.Nova, service: nova_records.Service,

@@ -41,6 +41,8 @@ class Arrivals:
         self._record = record
         self._ends = ends
         self._reader = server_reads.ServerReader(tools.nova, calls, ends)
+        self._locked_reader = server_reads.LockedReader(
+            tools.nova, calls, record, self._judge_locked)
         # When the move of a server was seen to be over.
         self._over_at: dict[str, float] = {}
 
@@ -79,18 +81,30 @@ class Arrivals:
     def over(self, item: MoveItem, destination: str | None) -> None:
         """Check that a server is on another host, now that Nova is done."""
         self.release(item)
-        server_id = item.object_id
-        left: bool | None = False
-        over_at = self._over_at[server_id]
+        over_at = self._over_at[item.object_id]
+        # The last moves look at once, others wait for one another.
+        soon = not len(self._slots)
         if item.attempt.lock_taken is False:
-            left = self._record.has_left(server_id, over_at,
-                                         soon=not len(self._slots))
-        if left and not self._record.is_in_error(server_id, over_at):
+            self._check_unlocked(item, destination, over_at, soon)
+        else:
+            self._locked_reader.look(item, soon)
+
+    def _judge_locked(self, item: MoveItem,
+                      server: nova_records.Server | None) -> None:
+        if server is not None and verdicts.arrived(server, self._source):
+            self._ends.arrived(item, server)
+        else:
+            self._reader.look(item, self._arrive)
+
+    def _check_unlocked(self, item: MoveItem, destination: str | None,
+                        over_at: float, soon: bool) -> None:
+        left = self._record.has_left(item.object_id, over_at, soon)
+        if left and not self._record.is_in_error(item.object_id, over_at):
             self._ends.count(item)
             self._ends.done(item, destination)
         elif left is not None:
-            # A list does not tell whose lock is on the server, why it is
-            # still there, or why it is in error.
+            # A list does not tell why the server is still there, or why it
+            # is in error.
             self._reader.look(item, self._arrive)
 
     def _arrive(self, item: MoveItem, server: nova_records.Server) -> None:

@@ -39,10 +39,11 @@ class MoveRecord:
                  begun_at: datetime.datetime) -> None:
         self._nova = nova
         self._source = source
-        self._begun_at = begun_at - CLOCK_SKEW
+        #: When the task began at the earliest, by Nova's clock.
+        self.begun_at = begun_at - CLOCK_SKEW
         self._migrations: dict[int, nova_records.Migration] = {}
         # By Nova's clock.
-        self._newest = self._begun_at
+        self._newest = self.begun_at
         self._whole_at: float | None = None
         #: Id of the newest migration that began before the task.
         self.baseline = 0
@@ -52,8 +53,8 @@ class MoveRecord:
         self._locked = _Ids(lambda: nova.ids_on(source, locked=True))
         # A move changes its server, so one that has not left is among these,
         # and those that wait for their turn are not.
-        self._touched = _Ids(lambda: nova.changed_on(source, self._begun_at))
-        self._in_error = _Ids(lambda: nova.ids_in_error(self._begun_at))
+        self._touched = _Ids(lambda: nova.changed_on(source, self.begun_at))
+        self._in_error = _Ids(lambda: nova.ids_in_error(self.begun_at))
 
     def migrations(self) -> list[Any]:
         """Return the migrations as they are now, in one request.
@@ -63,8 +64,8 @@ class MoveRecord:
         now, since = clock.monotonic(), self._newest - OVERLAP
         whole = (self._whole_at is None
                  or now - self._whole_at > WHOLE_LOOK_SECONDS)
-        if whole or since < self._begun_at:
-            since = self._begun_at
+        if whole or since < self.begun_at:
+            since = self.begun_at
         found = self._nova.migrations(source=self._source, since=since)
         self.answered_at = clock.monotonic()
         for item in found:

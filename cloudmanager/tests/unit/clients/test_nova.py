@@ -86,6 +86,20 @@ class ListTestCase(NovaCase):
         self.assertEqual((['1'], ['cmp1'], ['2031-01-02t03:04:05z']), (
             query['all_tenants'], query['host'], query['changes-since']))
 
+    def test_locked_servers(self):
+        """Of all hosts, with who has locked them."""
+        found = self.serve('/servers/detail', {'servers': [
+            server('vm1', locked=True, locked_reason='mine')]})
+        self.assertEqual([('vm1', 'mine')], [
+            (item.id, item.locked_reason) for item in
+            self.nova.locked_servers(
+                datetime.datetime(2031, 1, 2, 3, 4, 5))])
+        query = found.last_request.qs
+        self.assertEqual(
+            (['1'], ['true'], ['2031-01-02t03:04:05z']),
+            (query['all_tenants'], query['locked'], query['changes-since']))
+        self.assertNotIn('host', query)
+
     def test_ids_in_error(self):
         """FD12: of all hosts, in one list."""
         found = self.serve('/servers', {'servers': [{'id': 'vm1'}]})

@@ -287,6 +287,12 @@ class FakeNova(fake_actions.Actions, fake_copies.Copies,
                     if vm.vm_state == 'error'
                     and self._changed[vm.id] >= since]
 
+    def locked_servers(self, since):
+        self._read('locked_servers')
+        with self.lock_:
+            return [self._server(vm) for vm in self.vms.values()
+                    if vm.locked and self._changed[vm.id] >= since]
+
     def server(self, server_id):
         self._read('server')
         with self.lock_:

@@ -93,6 +93,24 @@ class CheckTestCase(AliveCase):
         self.refused(exception.HostIsUp)
         self.assertEqual({}, self.check(force=True))
 
+    def test_force_does_not_wait(self):
+        """It is fenced in any case, so nobody waits for a heartbeat."""
+        self.add_power()
+        for beats in (True, False):
+            self.force_down(beats)
+            before = self.clock.now
+            self.assertEqual({}, self.check(force=True))
+            self.assertEqual(before, self.clock.now)
+
+    def test_force_with_a_device_that_is_away(self):
+        """One that is down may wait for its devices, one that is up not."""
+        self.add_power(control_type='NoSuchDevice')
+        self.force_down(beats=True)
+        self.assertIn('it is up, and', self.refused(
+            exception.HostNotFenced, force=True))
+        self.force_down(beats=False)
+        self.assertEqual({}, self.check(force=True))
+
     def test_forced_down_and_dead(self):
         """What forced it down this moment is not taken for a heartbeat."""
         self.add_power()

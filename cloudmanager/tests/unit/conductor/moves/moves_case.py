@@ -2,6 +2,7 @@
 """One move of a task, whose steps are taken by hand."""
 
 from concurrent import futures
+import datetime
 import types
 
 from cloudmanager.clients import nova_records
@@ -92,6 +93,7 @@ class Record:
         self.left = True
         self.away = False
         self.answered_at = 0.0
+        self.begun_at = datetime.datetime(2001, 1, 2)
         self.looks = []
 
     def _answer(self, value):
@@ -135,10 +137,11 @@ class MoveCase(base.TestCase):
                     move_timeout_per_gib=0, stall_timeout=60, adopt_grace=10,
                     settle_timeout=60)
 
-    def item(self, phase=Phase.FOLLOW, action=Action.LIVE, age=0.0, **values):
+    def item(self, phase=Phase.FOLLOW, action=Action.LIVE, age=0.0, name='vm1',
+             **values):
         """Return a move under way."""
         made = MoveItem(
-            kind=ItemKind.SERVER, object_id='vm1', state=ItemState.RUNNING,
+            kind=ItemKind.SERVER, object_id=name, state=ItemState.RUNNING,
             action=action.value, ladder=[action],
             attempt=Attempt(phase=phase, asked_at=clock.utcnow()),
             **{'attempts': 1, **values})

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is left to do with a server that Nova has moved."""
 
+from unittest import mock
+
+from cloudmanager.common import exception
 from cloudmanager.conductor.moves import arrivals
 from cloudmanager.conductor.records.moves import Phase
 from cloudmanager.planning import order
@@ -94,15 +97,6 @@ class OverTestCase(ArrivalsCase):
         self.over()
         self.ended('arrived')
 
-    def test_lock(self):
-        """Whether a lock of ours is on it only the server tells."""
-        for lock_taken in (True, None):
-            self.nova.set('vm1', host='dst1')
-            self.ends.calls.clear()
-            self.over(lock_taken)
-            self.ended('arrived')
-        self.assertEqual([], self.record.looks)
-
     def test_stays(self):
         """Nova's word is not enough, but it has its time."""
         self.record.left = False
@@ -136,6 +130,105 @@ class OverTestCase(ArrivalsCase):
         self.over(item=item)
         self.assertEqual([0.0, 0.0, 0.0, 9.0],
                          [over_at for over_at, _ in self.record.looks])
+
+
+class LockedTestCase(ArrivalsCase):
+    """Whose lock is on a server that has arrived one list tells of all."""
+
+    def setUp(self):
+        super().setUp()
+        self.nova.add('vm2')
+        self.slots.start(order.Item('vm9', moves_case.SOURCE))
+        self.later = []
+
+    def over(self, name='vm1', lock_taken=True):
+        item = self.item(name=name)
+        item.attempt.lock_taken = lock_taken
+        self.arrivals.over(item, 'dst1')
+
+    def arrive(self, *names, **values):
+        for name in names:
+            self.nova.set(name, **{'host': 'dst1', 'locked': True, **values})
+
+    def last(self):
+        """Let no other move be under way."""
+        self.slots.finish('vm9')
+
+    def ends_of(self):
+        return [(name, server.id) for name, server in self.ends.calls]
+
+    def test_together(self):
+        self.arrive('vm1', 'vm2')
+        self.over('vm1')
+        self.clock.sleep(1.5)
+        self.over('vm2', lock_taken=None)
+        self.over('vm1')
+        self.assertEqual([], self.ends.calls)
+        self.clock.sleep(0.5)
+        self.over('vm1')
+        self.assertEqual([('arrived', 'vm1'), ('arrived', 'vm2')],
+                         self.ends_of())
+        self.assertEqual((1, 0), (self.nova.reads['locked_servers'],
+                                  self.nova.reads['server']))
+
+    def test_the_last(self):
+        """It has nobody to wait for."""
+        self.last()
+        self.arrive('vm1')
+        self.over()
+        self.assertEqual([('arrived', 'vm1')], self.ends_of())
+
+    def test_meanwhile(self):
+        """Who comes while the list is read is in the next one."""
+        self.last()
+        self.calls.start = lambda *call: self.later.append(call)
+        self.over('vm1')
+        self.over('vm1')
+        self.over('vm2')
+        self.arrive('vm1', 'vm2')
+        (call,) = self.later
+        del self.calls.start
+        self.calls.start(*call)
+        self.assertEqual([('arrived', 'vm1')], self.ends_of())
+        self.over('vm2')
+        self.assertEqual([('arrived', 'vm1'), ('arrived', 'vm2')],
+                         self.ends_of())
+
+    def test_outage(self):
+        """If it cannot be read, it is read again."""
+        self.last()
+        self.arrive('vm1')
+        read = self.nova.locked_servers
+        self.nova.locked_servers = mock.Mock(
+            side_effect=exception.CloudUnreachable(service='Nova',
+                                                   reason='503'))
+        self.assertRaises(exception.CloudUnreachable, self.over)
+        self.nova.locked_servers = read
+        self.over()
+        self.assertEqual([('arrived', 'vm1')], self.ends_of())
+
+    def test_not_locked(self):
+        """Somebody else has unlocked it: only the server tells the rest."""
+        self.last()
+        self.arrive('vm1', locked=False)
+        self.over()
+        self.assertEqual([('arrived', 'vm1')], self.ends_of())
+        self.assertEqual(1, self.nova.reads['server'])
+
+    def test_deleted(self):
+        self.last()
+        self.nova.delete('vm1')
+        self.over()
+        self.assertEqual([('gone',)], self.ends.calls)
+
+    def test_stays(self):
+        self.last()
+        self.arrive('vm1', host='src')
+        self.over()
+        self.assertEqual([], self.ends.calls)
+        self.arrive('vm1')
+        self.over()
+        self.assertEqual([('arrived', 'vm1')], self.ends_of())
 
 
 class UnlockTestCase(ArrivalsCase):
