@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 from pathlib import Path
+import re
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,12 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def own_megabytes(pid: int) -> float:
+    """Return the memory that a process shares with no other."""
+    text = Path(f'/proc/{pid}/smaps_rollup').read_text()
+    return sum(map(int, re.findall(r'Private_\w+:\s+(\d+) kB', text))) / 1024
+
+
 def libraries() -> float:
     """Return the memory of a process that has imported the libraries."""
     with subprocess.Popen([sys.executable, '-c', LIBRARIES],
@@ -80,7 +87,8 @@ def measure(node: nodes.Node, seconds: float) -> dict[str, float]:
     used = (processor_seconds(pid) - before) * 100 / seconds
     return {'agent_mb': megabytes(pid), 'cpu_percent': round(used, 2),
             'libraries_mb': libraries(), 'helpers': len(helpers),
-            'helpers_mb': round(sum(map(megabytes, helpers)), 1)}
+            'helpers_own_mb': [round(own_megabytes(helper), 1)
+                               for helper in helpers]}
 
 
 def main() -> int:
@@ -104,13 +112,13 @@ def main() -> int:
             node_id = client.node(HOST)
             share = Path(directory) / 'share'
             share.mkdir()
-            storage = client.call('POST', '/v1/availability-storages', {
+            made = client.call('POST', '/v1/availability-storages', {
                 'availability_storage': {
                     'name': 'share', 'compute_path': str(share),
-                    'controller_path': str(share)}})
+                    'controller_path': str(share)}}, 201)
             client.call('POST', f'/v1/nodes/{node_id}/availability-storages',
                         {'availability_storages': [
-                            storage['availability_storage']['id']]})
+                            made['availability_storage']['id']]}, 204)
             with nodes.Node(bus.url, HOST, libvirt_uri=libvirt.uri,
                             **DEFAULTS) as node:
                 # The stand-in has no guests; the real one asks libvirt.

@@ -3,7 +3,7 @@
 """Evacuate a dead host beside a bare script that fires the same rebuilds.
 
 Run it in an environment that has CloudManager and its test requirements; it
-starts tools/minicloud if need be. Target: at most 1.15 times the bare
+starts tools/minicloud if need be. Target: at most 1.05 times the bare
 script from the confirmed fence on, which the bare script leaves out; forcing
 the host down and what is left of planning are included. Both lock servers
 meanwhile, or neither does. The request says ``force``: the host was forced

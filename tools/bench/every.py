@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the benchmarks of the page on performance, one after the other.
 
-Each runs in a process of its own once the machine is at rest, or after five
+Each runs in a process of its own once the machine is at rest, or after two
 minutes of waiting for that; the load at its start is told with its result.
 What it prints goes to a file of its name in the directory given. At the end
 there is a line for each: load, seconds, exit code. Names choose some of them;
@@ -36,18 +36,20 @@ BENCHMARKS = {
     'request': 'request_cost.py',
     'idle': 'idle.py',
     'heartbeats': 'heartbeats.py',
+    'agent': 'agent_idle.py',
+    'memory': 'memory.py',
     'burst': 'power_burst.py --clients 8',
     'sweep': 'power_sweep.py',
     'load': 'load.py',
     'roll': 'roll.py',
-    'drain': 'drain.py',
+    'drain': 'drain.py --rounds 7',
     'drain-100': 'drain.py --servers 100',
-    'evacuate': 'evacuate.py',
+    'evacuate': 'evacuate.py --rounds 7',
     'evacuate-100': 'evacuate.py --servers 100',
 }
 #: Load of the last minute below which the machine is at rest.
 REST = 0.5
-REST_SECONDS = 300.0
+REST_SECONDS = 120.0
 LIMIT_SECONDS = 900.0
 
 

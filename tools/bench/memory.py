@@ -29,12 +29,12 @@ PARTS = 10
 BODY = json.dumps({'node': {'title': 'changed'}})
 # Most of what an operator's tools ask all day; ``{}`` is a node.
 REQUESTS = (
-    ('GET', '/v1/nodes?limit=100'),
+    ('GET', '/v1/nodes?limit=20'),
     ('GET', '/v1/nodes/{}'),
     ('GET', '/v1/nodes?condition=0&limit=20'),
-    ('GET', '/v1/tasks?limit=100'),
+    ('GET', '/v1/tasks?limit=20'),
     ('GET', '/v1/nodes/{}/power-controls'),
-    ('GET', '/v1/power-controls?limit=100'),
+    ('GET', '/v1/power-controls?limit=20'),
     ('PUT', '/v1/nodes/{}'),
     ('GET', '/v1/nodes/unknown'),
 )
