@@ -52,8 +52,8 @@ class ServerReader:
 class LockedReader:
     """Reads locked servers in threads, those of some seconds in one list.
 
-    Nova's API needs little more for a list of servers than for one of them,
-    and while servers are moved it has enough to do.
+    A list costs Nova's API far less than its servers one by one, and while
+    servers are moved it has enough to do.
 
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like
     :param calls: where Nova is asked
