@@ -150,7 +150,7 @@ class LockedTestCase(ArrivalsCase):
         for name in names:
             self.nova.set(name, **{'host': 'dst1', 'locked': True, **values})
 
-    def last(self):
+    def end_others(self):
         """Let no other move be under way."""
         self.slots.finish('vm9')
 
@@ -173,14 +173,14 @@ class LockedTestCase(ArrivalsCase):
 
     def test_the_last(self):
         """It has nobody to wait for."""
-        self.last()
+        self.end_others()
         self.arrive('vm1')
         self.over()
         self.assertEqual([('arrived', 'vm1')], self.ends_of())
 
     def test_meanwhile(self):
         """Who comes while the list is read is in the next one."""
-        self.last()
+        self.end_others()
         self.calls.start = lambda *call: self.later.append(call)
         self.over('vm1')
         self.over('vm1')
@@ -196,7 +196,7 @@ class LockedTestCase(ArrivalsCase):
 
     def test_outage(self):
         """If it cannot be read, it is read again."""
-        self.last()
+        self.end_others()
         self.arrive('vm1')
         read = self.nova.locked_servers
         self.nova.locked_servers = mock.Mock(
@@ -209,20 +209,20 @@ class LockedTestCase(ArrivalsCase):
 
     def test_not_locked(self):
         """Somebody else has unlocked it: only the server tells the rest."""
-        self.last()
+        self.end_others()
         self.arrive('vm1', locked=False)
         self.over()
         self.assertEqual([('arrived', 'vm1')], self.ends_of())
         self.assertEqual(1, self.nova.reads['server'])
 
     def test_deleted(self):
-        self.last()
+        self.end_others()
         self.nova.delete('vm1')
         self.over()
         self.assertEqual([('gone',)], self.ends.calls)
 
     def test_stays(self):
-        self.last()
+        self.end_others()
         self.arrive('vm1', host='src')
         self.over()
         self.assertEqual([], self.ends.calls)
