@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How requests reach Nova: its versions, pages of lists, repetitions."""
 
+import datetime
 import functools
 from typing import Any
 from urllib import parse
@@ -33,6 +34,14 @@ def _next_marker(body: JsonObject, key: str) -> str | None:
             query = parse.parse_qs(parse.urlsplit(link['href']).query)
             return next(iter(query.get('marker', ())), None)
     return None
+
+
+def changed_since(since: datetime.datetime) -> dict[str, str]:
+    """Return the part of a query that asks only for what has changed.
+
+    :param since: by Nova's clock, in UTC
+    """
+    return {'changes-since': since.isoformat() + 'Z'}
 
 
 def choose_version(server_max: Any, wanted: str) -> Any:

@@ -4,6 +4,7 @@
 import datetime
 
 from cloudmanager.clients import nova_records
+from cloudmanager.clients.nova_connection import changed_since
 from cloudmanager.clients.nova_connection import PAGE
 from cloudmanager.clients.nova_servers import Servers
 
@@ -18,7 +19,7 @@ class Migrations(Servers):
         """Return migrations away from a host that changed since a time."""
         return [nova_records.migration(item) for item in self._list(
             'list migrations', '/os-migrations', 'migrations',
-            **{'changes-since': since.isoformat() + 'Z'},
+            **changed_since(since),
             source_compute=source, limit=PAGE)]
 
     def changed_migrations(self, since: datetime.datetime
@@ -26,7 +27,7 @@ class Migrations(Servers):
         """Return all migrations of the cloud that changed since a time."""
         return [nova_records.migration(item) for item in self._list(
             'list migrations', '/os-migrations', 'migrations',
-            **{'changes-since': since.isoformat() + 'Z'}, limit=PAGE)]
+            **changed_since(since), limit=PAGE)]
 
     def latest_migration_id(self, source: str) -> int:
         """Return the id of the newest migration off a host, 0 without any.

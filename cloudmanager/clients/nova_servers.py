@@ -5,6 +5,7 @@ import datetime
 from typing import Any
 
 from cloudmanager.clients import nova_records
+from cloudmanager.clients.nova_connection import changed_since
 from cloudmanager.clients.nova_connection import Connection
 from cloudmanager.clients.nova_connection import PAGE
 from cloudmanager.common import exception
@@ -37,15 +38,14 @@ class Servers(Connection):
 
         :param since: by Nova's clock, in UTC
         """
-        return self._ids(host, **{'changes-since': since.isoformat() + 'Z'})
+        return self._ids(host, **changed_since(since))
 
     def ids_in_error(self, since: datetime.datetime) -> list[str]:
         """Return the ids of servers in error that changed since a time.
 
         :param since: by Nova's clock, in UTC
         """
-        return self._ids(status='ERROR', **{
-            'changes-since': since.isoformat() + 'Z'})
+        return self._ids(status='ERROR', **changed_since(since))
 
     def locked_servers(self, since: datetime.datetime
                        ) -> list[nova_records.Server]:
@@ -55,8 +55,7 @@ class Servers(Connection):
         """
         return [nova_records.server(item) for item in self._list(
             'list servers', '/servers/detail', 'servers', all_tenants=1,
-            limit=PAGE, locked=True, **{
-                'changes-since': since.isoformat() + 'Z'})]
+            limit=PAGE, locked=True, **changed_since(since))]
 
     def _ids(self, host: str | None = None, **query: Any) -> list[str]:
         if host is not None:

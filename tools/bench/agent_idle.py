@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 from pathlib import Path
-import re
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from memory import megabytes  # noqa: E402
 from power_burst import processor_seconds  # noqa: E402
+import psutil  # noqa: E402
 
 from cloudmanager.tests.functional import nodes  # noqa: E402
 from cloudmanager.tests.integration import cloud  # noqa: E402
@@ -52,21 +52,6 @@ sys.stdin.read()
 '''
 
 
-def descendants(pid: int) -> list[int]:
-    """Return the processes that a process has started, and theirs."""
-    found = []
-    for task in Path(f'/proc/{pid}/task').iterdir():
-        for word in (task / 'children').read_text().split():
-            found += [int(word), *descendants(int(word))]
-    return found
-
-
-def own_megabytes(pid: int) -> float:
-    """Return the memory that a process shares with no other."""
-    text = Path(f'/proc/{pid}/smaps_rollup').read_text()
-    return sum(map(int, re.findall(r'Private_\w+:\s+(\d+) kB', text))) / 1024
-
-
 def libraries() -> float:
     """Return the memory of a process that has imported the libraries."""
     with subprocess.Popen([sys.executable, '-c', LIBRARIES],
@@ -80,15 +65,16 @@ def libraries() -> float:
 def measure(node: nodes.Node, seconds: float) -> dict[str, float]:
     """Return what an agent and its helpers take."""
     pid = node.process.pid
-    helpers = descendants(pid)
+    helpers = psutil.Process(pid).children(recursive=True)
     time.sleep(SETTLE_SECONDS)
     before = processor_seconds(pid)
     time.sleep(seconds)
     used = (processor_seconds(pid) - before) * 100 / seconds
     return {'agent_mb': megabytes(pid), 'cpu_percent': round(used, 2),
             'libraries_mb': libraries(), 'helpers': len(helpers),
-            'helpers_own_mb': [round(own_megabytes(helper), 1)
-                               for helper in helpers]}
+            'helpers_own_mb': [
+                round(helper.memory_full_info().uss / 1024 ** 2, 1)
+                for helper in helpers]}
 
 
 def main() -> int:

@@ -36,6 +36,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import listbed  # noqa: E402
 import lists  # noqa: E402
 from oslo_config import cfg  # noqa: E402
+from power_burst import processor_seconds  # noqa: E402
+import psutil  # noqa: E402
 import webob  # noqa: E402
 
 from cloudmanager.api import app  # noqa: E402
@@ -196,16 +198,10 @@ def wait_until_served(process: 'subprocess.Popen[bytes]', port: int) -> None:
             answered += 1
 
 
-def children(pid: int) -> list[int]:
-    """Return the processes that a process has started."""
-    path = Path(f'/proc/{pid}/task/{pid}/children')
-    return [int(word) for word in path.read_text().split()]
-
-
-def processor_seconds(pid: int) -> float:
-    """Return the seconds of CPU of a process."""
-    fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+def children_seconds(pid: int) -> float:
+    """Return the seconds of CPU of the processes that one has started."""
+    return sum(processor_seconds(child.pid)
+               for child in psutil.Process(pid).children())
 
 
 def measure(name: str, module: str, directory: Path,
@@ -213,12 +209,12 @@ def measure(name: str, module: str, directory: Path,
     """Put the load on an application, and print how it bore it."""
     (port,) = listbed.free_ports(1)
     with uwsgi(module, port, directory) as process:
-        used = -sum(map(processor_seconds, children(process.pid)))
+        used = -children_seconds(process.pid)
         found = json.loads(subprocess.run(
             [sys.executable, __file__, '--port', str(port), '--seconds',
              str(chosen.seconds), '--clients', str(chosen.clients)],
             stdout=subprocess.PIPE, check=True).stdout)
-        used += sum(map(processor_seconds, children(process.pid)))
+        used += children_seconds(process.pid)
     every = sorted(itertools.chain.from_iterable(found['taken'].values()))
     print(f'{name}: {len(every) / chosen.seconds:.0f} requests a second, '
           f'{1000 * used / len(every):.1f} ms of CPU each, errors: '

@@ -16,28 +16,30 @@ import http.client
 import json
 import os
 from pathlib import Path
-import re
 import sys
 import tempfile
 import threading
 from typing import Self
 
 import power_burst
+import psutil
 
 LIMIT_MB = 10.0
 PARTS = 10
 BODY = json.dumps({'node': {'title': 'changed'}})
-# Most of what an operator's tools ask all day; ``{}`` is a node.
+# Most of what an operator's tools ask all day, and the status of the answer;
+# ``{}`` is a node.
 REQUESTS = (
-    ('GET', '/v1/nodes?limit=20'),
-    ('GET', '/v1/nodes/{}'),
-    ('GET', '/v1/nodes?condition=0&limit=20'),
-    ('GET', '/v1/tasks?limit=20'),
-    ('GET', '/v1/nodes/{}/power-controls'),
-    ('GET', '/v1/power-controls?limit=20'),
-    ('PUT', '/v1/nodes/{}'),
-    ('GET', '/v1/nodes/unknown'),
+    ('GET', '/v1/nodes?limit=20', 200),
+    ('GET', '/v1/nodes/{}', 200),
+    ('GET', '/v1/nodes?condition=0&limit=20', 200),
+    ('GET', '/v1/tasks?limit=20', 200),
+    ('GET', '/v1/nodes/{}/power-controls', 200),
+    ('GET', '/v1/power-controls?limit=20', 200),
+    ('PUT', '/v1/nodes/{}', 200),
+    ('GET', '/v1/nodes/unknown', 404),
 )
+POWER_OFF = 'POST', '/v1/nodes/{}/actions/power-off', 202
 
 
 class Clients:
@@ -65,10 +67,8 @@ class Clients:
 
     def _send(self, number: int, every: int) -> None:
         node = self._nodes[number // every % len(self._nodes)]
-        if number % every == 0:
-            method, path = 'POST', '/v1/nodes/{}/actions/power-off'
-        else:
-            method, path = REQUESTS[number % len(REQUESTS)]
+        method, path, expected = (REQUESTS[number % len(REQUESTS)]
+                                  if number % every else POWER_OFF)
         connection = getattr(self._local, 'connection', None)
         if connection is None:
             connection = self._local.connection = (
@@ -79,17 +79,13 @@ class Clients:
             {'Content-Type': 'application/json'} if put else {})
         answer = connection.getresponse()
         found = answer.read()
-        expected = 404 if 'unknown' in path else 202 if 'actions' in path \
-            else 200
         if answer.status != expected:
             raise RuntimeError(f'{method} {path}: {answer.status} {found!r}')
 
 
 def megabytes(pid: int) -> float:
     """Return the memory of a process that is in the machine."""
-    text = Path(f'/proc/{pid}/status').read_text()
-    (found,) = re.findall(r'VmRSS:\s+(\d+) kB', text)
-    return round(int(found) / 1024, 1)
+    return round(psutil.Process(pid).memory_info().rss / 1024 ** 2, 1)
 
 
 def main() -> int:

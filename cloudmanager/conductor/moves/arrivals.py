@@ -42,7 +42,7 @@ class Arrivals:
         self._ends = ends
         self._reader = server_reads.ServerReader(tools.nova, calls, ends)
         self._locked_reader = server_reads.LockedReader(
-            tools.nova, calls, record, self._judge_locked)
+            tools.nova, calls, record.begun_at, self._judge_locked)
         # When the move of a server was seen to be over.
         self._over_at: dict[str, float] = {}
 
@@ -81,11 +81,10 @@ class Arrivals:
     def over(self, item: MoveItem, destination: str | None) -> None:
         """Check that a server is on another host, now that Nova is done."""
         self.release(item)
-        over_at = self._over_at[item.object_id]
         # The last moves look at once, others wait for one another.
         soon = not len(self._slots)
         if item.attempt.lock_taken is False:
-            self._check_unlocked(item, destination, over_at, soon)
+            self._check_unlocked(item, destination, soon)
         else:
             self._locked_reader.look(item, soon)
 
@@ -94,10 +93,13 @@ class Arrivals:
         if server is not None and verdicts.arrived(server, self._source):
             self._ends.arrived(item, server)
         else:
+            # The list does not tell whether it is gone or was unlocked, and
+            # is too old for one that is still there.
             self._reader.look(item, self._arrive)
 
     def _check_unlocked(self, item: MoveItem, destination: str | None,
-                        over_at: float, soon: bool) -> None:
+                        soon: bool) -> None:
+        over_at = self._over_at[item.object_id]
         left = self._record.has_left(item.object_id, over_at, soon)
         if left and not self._record.is_in_error(item.object_id, over_at):
             self._ends.count(item)

@@ -3,13 +3,13 @@
 
 from collections.abc import Callable
 from concurrent import futures
+import datetime
 
 from cloudmanager.clients import nova_records
 from cloudmanager.clients import protocols
 from cloudmanager.common import clock
 from cloudmanager.conductor.moves import calls as nova_calls
 from cloudmanager.conductor.moves import endings
-from cloudmanager.conductor.moves import migrations
 from cloudmanager.conductor.moves import verdicts
 from cloudmanager.conductor.records.moves import MoveItem
 
@@ -57,18 +57,18 @@ class LockedReader:
 
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like
     :param calls: where Nova is asked
-    :param record: knows since when the servers can have been locked
+    :param since: when the first of them can have been locked, by Nova's clock
     :param judge: decides on a server; it gets ``None`` for one that is not
         locked, or gone
     """
 
     def __init__(self, nova: protocols.Nova, calls: nova_calls.Calls,
-                 record: migrations.MoveRecord,
+                 since: datetime.datetime,
                  judge: Callable[[MoveItem, nova_records.Server | None],
                                  None]) -> None:
         self._nova = nova
         self._calls = calls
-        self._record = record
+        self._since = since
         self._judge = judge
         # Of servers for the next list, and of those in the list that is
         # being read.
@@ -91,8 +91,7 @@ class LockedReader:
                 >= TOGETHER_SECONDS):
             self._asked, self._waiting = self._waiting, {}
             self._calls.start(item.object_id, self._take,
-                              self._nova.locked_servers,
-                              self._record.begun_at)
+                              self._nova.locked_servers, self._since)
 
     def _take(self, call: futures.Future[list[nova_records.Server]]) -> None:
         asked, self._asked = self._asked, {}
