@@ -338,6 +338,7 @@ class Worker:
                 # An earlier owner finished the flow, but did not store the
                 # end of the task. TaskFlow would run the flow again.
                 return next(atom.failure for atom in detail if atom.failure)
+            run.result = _result_so_far(flow, detail)
             engines.load(flow, flow_detail=detail, book=book,
                          backend=self._backend, engine='serial').run()
         except _OUTAGES:
@@ -365,6 +366,17 @@ class Worker:
             book.add(detail)
             connection.save_logbook(book)
         return book, detail
+
+
+def _result_so_far(flow: Flow, detail: tf_models.FlowDetail) -> str | None:
+    """Return what the last step that has ended knew of the task's result."""
+    found: str | None = None
+    atoms = {atom.name: atom for atom in detail}
+    for step in flow:
+        atom = atoms.get(step.name)
+        if atom is not None and atom.state == tf_states.SUCCESS:
+            found = atom.results
+    return found
 
 
 def _traceback(error: failure.Failure) -> str:

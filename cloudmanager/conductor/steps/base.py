@@ -32,13 +32,19 @@ class Step(task.Task):
         self.run = run
         self.tools = tools
 
-    def execute(self) -> None:
+    def execute(self) -> str | None:
+        """Do the step's work, also if the cloud is away for a while.
+
+        :returns: the result of the task so far; TaskFlow stores it with the
+            step, for a conductor that takes over later
+        """
         failing_since = clock.monotonic()
         while True:
             begun = clock.monotonic()
             try:
                 self.run.guard()
-                return self.do()
+                self.do()
+                return self.run.result
             except (db_exc.DBError, exception.LeaseLost) as exc:
                 self._hand_over(exc)
             except exception.CloudUnreachable as exc:

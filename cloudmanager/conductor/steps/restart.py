@@ -188,9 +188,14 @@ class EnableHost(HostStep):
                 self.tools.nova.enable_service(service.id)
             if self._is_in_use():
                 return
-        LOG.warning('Host %s is enabled, but Placement still has it as '
-                    'disabled. The next update of its nova-compute should '
-                    'correct that.', self.run.host)
+        # Enabling it again helps only where nova-compute sees a difference; it
+        # may believe that Placement knows.
+        text = (f'host {self.run.host} is enabled, but Placement still has it '
+                'as disabled: it gets no servers until its nova-compute looks '
+                'at Placement again ([compute] '
+                'resource_provider_association_refresh)')
+        LOG.warning(text)
+        self.run.result = '; '.join(filter(None, (self.run.result, text)))
 
     def _is_in_use(self) -> bool:
         providers = allocations.providers_of(self.tools.nova, self.run.host)

@@ -379,6 +379,26 @@ class EndsTestCase(worker_case.WorkerCase):
         self.ended(task_id)
         self.assertEqual([worker_case.Memory(plan=[1, 2])], seen)
 
+    def test_result_reaches_the_successor(self):
+        """What a step told of the task is in its result after a take-over."""
+        def tell(text):
+            def action(run):
+                run.result = '; '.join(filter(None, (run.result, text)))
+            return action
+
+        gate = worker_case.PoliteGate(self)
+        self.script.actions.update(a=tell('two moved'), b=tell('in use'),
+                                   c=gate)
+        one, task_id = self.worker('one'), self.create()
+        one.post(task_id)
+        self.assertTrue(gate.entered.wait(10))
+        one.stop(5)
+        self.script.actions['c'] = tell('one came back')
+        self.worker('two')
+        row = self.ended(task_id)
+        self.assertEqual(['c'], self.script.steps('two'))
+        self.assertEqual('two moved; in use; one came back', row['result'])
+
     def test_died_between_flow_and_task(self):
         """A flow that failed is not begun anew by a successor."""
         task_id = self.create()

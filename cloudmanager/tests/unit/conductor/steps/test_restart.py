@@ -193,6 +193,17 @@ class GateTestCase(RestartCase):
         self.assertEqual('enabled', self.source.status)
         self.assertEqual(2, self.nova.count('enable_service'))
 
+    def test_placement_does_not_hear(self):
+        """The host is in use, and the result says what it waits for."""
+        self.nova.add('vm1')
+        self.placement.traits_of['rp-src'] = [[restart.DISABLED_TRAIT]] * 999
+        row = self.restart()
+        self.assertEqual('SUCCESS', row['status'])
+        self.assertIn(
+            '1 of 1 server(s) moved from src; host src is enabled, but '
+            'Placement still has it as disabled', row['result'])
+        self.assertEqual(3, self.nova.count('enable_service'))
+
 
 class ReturnTestCase(RestartCase):
 
