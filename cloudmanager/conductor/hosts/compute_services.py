@@ -10,6 +10,7 @@ from taskflow.types import failure
 
 from cloudmanager.clients import nova_records
 from cloudmanager.clients import protocols
+from cloudmanager.clients import retry
 from cloudmanager.common import exception
 from cloudmanager.common.context import RequestContext
 from cloudmanager.conductor.engine import run as engine_run
@@ -30,7 +31,8 @@ def disable(nova: protocols.Nova, service: nova_records.Service, reason: str,
     """Disable a service, without waiting for a host that is dead.
 
     Nova stores the new status first and then calls the host. If the host has
-    just died, that call takes a minute to time out.
+    just died, that call takes a minute to time out. By then somebody may have
+    enabled the host again, so the request is not repeated any more.
 
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like
     :param proceed: called again and again while Nova has not answered; may
@@ -38,10 +40,12 @@ def disable(nova: protocols.Nova, service: nova_records.Service, reason: str,
     :raises HostNotFound: the service was removed in the meantime
     """
     call: futures.Future[None] = futures.Future()
+    over = threading.Event()
 
     def ask() -> None:
         try:
-            nova.disable_service(service.id, reason)
+            retry.only_while(lambda: not over.is_set(),
+                             nova.disable_service, service.id, reason)
             call.set_result(None)
         except Exception as exc:
             # Boundary of the thread: the waiting caller must get any error,
@@ -49,16 +53,19 @@ def disable(nova: protocols.Nova, service: nova_records.Service, reason: str,
             call.set_exception(exc)
 
     threading.Thread(target=ask, daemon=True, name='disable').start()
-    while True:
-        try:
-            return call.result(DISABLE_SECONDS)
-        except futures.TimeoutError:
-            proceed()
-            found = nova.service(service.host)
-            if found is None:
-                raise exception.HostNotFound(host=service.host) from None
-            if found.status == 'disabled':
-                return
+    try:
+        while True:
+            try:
+                return call.result(DISABLE_SECONDS)
+            except futures.TimeoutError:
+                proceed()
+                found = nova.service(service.host)
+                if found is None:
+                    raise exception.HostNotFound(host=service.host) from None
+                if found.status == 'disabled':
+                    return
+    finally:
+        over.set()
 
 
 def note(context: RequestContext, service: nova_records.Service) -> None:

@@ -4,7 +4,9 @@
 import threading
 
 import fixtures
+from keystoneauth1 import exceptions as ks_exc
 
+from cloudmanager.clients import retry
 from cloudmanager.common import exception
 from cloudmanager.conductor.hosts import compute_services
 from cloudmanager.db import nodes as db_nodes
@@ -55,6 +57,28 @@ class DisableTestCase(fakes_case.ConductorCase):
         self.hang()
         self.disable()
         self.assertEqual('disabled', self.nova.service('src').status)
+
+    def test_enabled_by_somebody_meanwhile(self):
+        """A request that times out later is not repeated."""
+        asked = []
+
+        def request(service_id, reason):
+            asked.append(reason)
+            self.plain(service_id, reason)
+            self.release.wait(10)
+            raise ks_exc.ConnectTimeout()
+
+        self.nova.disable_service = lambda *args: retry.call(
+            retry.Kind.IDEMPOTENT, 'Nova', 'disable service', request, *args)
+        self.disable()
+        (thread,) = [thread for thread in threading.enumerate()
+                     if thread.name == 'disable']
+        self.nova.enable_service(self.nova.service('src').id)
+        self.release.set()
+        thread.join(10)
+        self.assertFalse(thread.is_alive())
+        self.assertEqual(['why'], asked)
+        self.assertEqual('enabled', self.nova.service('src').status)
 
     def test_may_go_on_no_more(self):
         self.hang(before=False)
