@@ -14,6 +14,7 @@ import contextlib
 import functools
 import os
 import pathlib
+import shutil
 import sys
 import tempfile
 import threading
@@ -25,6 +26,7 @@ import uuid
 import fixtures
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
+from oslo_db.sqlalchemy import enginefacade
 from oslotest import base
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -221,6 +223,15 @@ def drop_database(backend: str, url: sa.URL) -> None:
         connection.exec_driver_sql(f'DROP DATABASE {url.database}{force}')
 
 
+# Engines of tests that have ended, by the URL of their database. A new one
+# would compile all statements again, which takes longer than most of them.
+_engines: dict[str, enginefacade._TransactionFactory] = {}
+
+
+# Where this process has its files of SQLite.
+_directory = pathlib.Path(tempfile.mkdtemp(prefix='cloudmanager-test-'))
+atexit.register(shutil.rmtree, _directory, ignore_errors=True)
+
 # Migrated databases that no class uses, by backend. Making one takes longer
 # than most tests, so the next class gets it, and the process drops it.
 _spare: dict[str, list[sa.URL]] = {backend: [] for backend in URLS}
@@ -285,20 +296,50 @@ class DbTestCase(TestCase):
             self.go_without(reason)
         self.url = self._make_url()
         # No test survives a power failure anyway.
-        self.config(group='database', connection=self.url,
-                    sqlite_synchronous=False)
-        db_api.reset()
-        db_api.configure()
-        self.addCleanup(db_api.reset)
+        super().config(group='database', connection=self.url,
+                       sqlite_synchronous=False)
+        self._take_engine()
         if self._url is not None and self.migrated:
             self._empty()
         self.context = cm_context.RequestContext(
             user_id='user', project_id='project', overwrite=False)
 
+    def config(self, group: str | None = None, **values: Any) -> None:
+        super().config(group, **values)
+        if group == 'database':
+            db_api.reset()
+            db_api.configure()
+
+    def _take_engine(self) -> None:
+        """Use the engine of an earlier test with this database, or a new one.
+
+        It is kept for later ones, unless this test makes one of its own.
+        """
+        db_api.reset()
+        factory = _engines.pop(self.url, None)
+        if factory is None:
+            db_api.configure()
+            factory = db_api.context_manager._factory
+        else:
+            db_api.context_manager.patch_factory(factory)
+        self.addCleanup(self._leave_engine, factory)
+
+    def _leave_engine(self, factory: enginefacade._TransactionFactory
+                      ) -> None:
+        if db_api.context_manager._factory is factory and factory._started:
+            # With a new pool: a thread that is late gives its connection back
+            # to the old one.
+            db_api.get_engine().dispose()
+            _engines[self.url] = factory
+        db_api.reset()
+
     def _make_url(self) -> str:
         if self._url is not None:
             return _render(self._url)
-        path = self.directory / 'cloudmanager.sqlite'
+        path = _directory / 'cloudmanager.sqlite'
+        for name in (path, f'{path}-wal', f'{path}-shm'):
+            # A thread that is late goes on with the file that is gone.
+            pathlib.Path(name).unlink(missing_ok=True)
         if self.migrated:
             path.touch(0o600)
             path.write_bytes(_sqlite_template())

@@ -30,6 +30,9 @@ from cloudmanager.tests.unit.conductor import fakes
 DRAIN = host_steps.DRAIN_ACTIONS
 EVACUATION = frozenset((Action.EVACUATE,))
 PASSWORD = 'S3cret-Of-The-BMC'
+# By the URL of the database: those of tests that have ended have all
+# statements compiled.
+_persistence = {}
 
 
 def everything():
@@ -183,9 +186,12 @@ class ConductorCase(base.DbTestCase):
     @functools.cached_property
     def _persistence(self):
         """Where TaskFlow keeps flows; a conductor makes it once as well."""
-        engine = db_api.create_engine()
+        if self.url not in _persistence:
+            engine = db_api.create_engine()
+            _persistence[self.url] = (engine, persistence.Backend(engine))
+        engine, backend = _persistence[self.url]
         self.addCleanup(engine.dispose)
-        return engine, persistence.Backend(engine)
+        return engine, backend
 
     def survive(self, run, successor):
         """Run a flow whose process may die; let another one go on.

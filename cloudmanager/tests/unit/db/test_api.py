@@ -278,7 +278,12 @@ class SqlitePoolTestCase(base.DbTestCase):
         """Return how many connections were opened by some transactions."""
         opened = []
         engine = db_api.get_engine()
-        sa.event.listen(engine, 'connect', lambda *_: opened.append(None))
+
+        def note(*_):
+            opened.append(None)
+
+        sa.event.listen(engine, 'connect', note)
+        self.addCleanup(sa.event.remove, engine, 'connect', note)
         for _ in range(5):
             self.names(self.context)
         return len(opened), engine
