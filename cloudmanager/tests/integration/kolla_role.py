@@ -131,7 +131,7 @@ class Ansible:
         return subprocess.run(
             [str(self._bin / program), *arguments], text=True,
             cwd=self.work, env=environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900)
 
     def run(self, program: str, *arguments: str) -> str:
         done = self.execute(program, *arguments)

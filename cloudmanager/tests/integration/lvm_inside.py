@@ -18,6 +18,9 @@ from cloudmanager.agent.volumes import works
 BLOCK = 4096
 _agent = types.SimpleNamespace(host='node', volumes=works.Works())
 cfg.CONF.set_override('privileged', 'none', group='agent')
+# The machine shares the processors with other tests, and a volume is written
+# to all the time.
+cfg.CONF.set_override('command_timeout', 90.0, group='agent')
 
 
 def operation(name, arguments):

@@ -95,7 +95,7 @@ class Plugin:
         done = subprocess.run(
             argv, env={**self._environment, **environment}, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, timeout=300)
+            stderr=subprocess.STDOUT, timeout=900)
         if done.returncode:
             raise AssertionError(f'{" ".join(argv)}:\n{done.stdout[-6000:]}')
 

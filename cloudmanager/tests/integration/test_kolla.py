@@ -154,7 +154,7 @@ class KollaTestCase(testtools.TestCase):
                  '--input-file', str(
                      ansible.out / host / f'cloudmanager-{name}'
                      / 'cloudmanager.conf')],
-                capture_output=True, text=True, timeout=120,
+                capture_output=True, text=True, timeout=300,
                 stdin=subprocess.DEVNULL)
             self.assertEqual(0, done.returncode, done.stdout + done.stderr)
 
@@ -172,7 +172,7 @@ class KollaTestCase(testtools.TestCase):
                  str(config), '--docker-dir', str(KOLLA / 'docker'),
                  '--base', distribution, '--template-only', '--work-dir',
                  str(work), '--engine', 'docker', '^cloudmanager'],
-                check=True, capture_output=True, timeout=300,
+                check=True, capture_output=True, timeout=900,
                 stdin=subprocess.DEVNULL)
             made = work / 'docker/cloudmanager'
             texts = {image: (made / f'cloudmanager-{image}/Dockerfile'
