@@ -227,7 +227,6 @@ def drop_database(backend: str, url: sa.URL) -> None:
 # would compile all statements again, which takes longer than most of them.
 _engines: dict[str, enginefacade._TransactionFactory] = {}
 
-
 # Where this process has its files of SQLite.
 _directory = pathlib.Path(tempfile.mkdtemp(prefix='cloudmanager-test-'))
 atexit.register(shutil.rmtree, _directory, ignore_errors=True)
