@@ -21,48 +21,68 @@ from cloudmanager.db import conditions as db_conditions
 MAX_REASON = 255
 # How the reason begins that a failed task leaves on a service.
 _LEFT = re.compile(r'cloudmanager: \S+, task \S+ failed: ')
-# Seconds to wait for Nova's answer before looking whether it has disabled
-# the host already.
-DISABLE_SECONDS = 2
+# Seconds to wait for Nova's answer before looking whether it has stored the
+# status already.
+LOOK_SECONDS = 2
 
 
 def disable(nova: protocols.Nova, service: nova_records.Service, reason: str,
             proceed: Callable[[], object] = lambda: None) -> None:
     """Disable a service, without waiting for a host that is dead.
 
-    Nova stores the new status first and then calls the host. If the host has
-    just died, that call takes a minute to time out. By then somebody may have
-    enabled the host again, so the request is not repeated any more.
-
     :param nova: ``cloudmanager.clients.nova.Nova`` or its like
     :param proceed: called again and again while Nova has not answered; may
         raise to end the wait
     :raises HostNotFound: the service was removed in the meantime
+    """
+    _switch(nova, service.host, 'disabled', proceed,
+            lambda: nova.disable_service(service.id, reason))
+
+
+def enable(nova: protocols.Nova, service: nova_records.Service,
+           proceed: Callable[[], object] = lambda: None) -> None:
+    """Enable a service, without waiting for a host that is dead.
+
+    The parameters and errors are those of ``disable``.
+    """
+    _switch(nova, service.host, 'enabled', proceed,
+            lambda: nova.enable_service(service.id))
+
+
+def _switch(nova: protocols.Nova, host: str, status: str,
+            proceed: Callable[[], object],
+            request: Callable[[], None]) -> None:
+    """Have Nova change the status of the nova-compute of a host.
+
+    Nova stores the new status first and then calls the host. If the host has
+    just died, that call takes a minute to time out. By then somebody may have
+    changed the status again, so the request is not repeated any more.
+
+    :param status: what it will be
     """
     call: futures.Future[None] = futures.Future()
     over = threading.Event()
 
     def ask() -> None:
         try:
-            retry.only_while(lambda: not over.is_set(),
-                             nova.disable_service, service.id, reason)
+            retry.only_while(lambda: not over.is_set(), request)
             call.set_result(None)
         except Exception as exc:
             # Boundary of the thread: the waiting caller must get any error,
             # or it would wait for ever.
             call.set_exception(exc)
 
-    threading.Thread(target=ask, daemon=True, name='disable').start()
+    threading.Thread(target=ask, daemon=True, name=status).start()
     try:
         while True:
             try:
-                return call.result(DISABLE_SECONDS)
+                return call.result(LOOK_SECONDS)
             except futures.TimeoutError:
                 proceed()
-                found = nova.service(service.host)
+                found = nova.service(host)
                 if found is None:
-                    raise exception.HostNotFound(host=service.host) from None
-                if found.status == 'disabled':
+                    raise exception.HostNotFound(host=host) from None
+                if found.status == status:
                     return
     finally:
         over.set()

@@ -46,7 +46,7 @@ def set_reserved(context: RequestContext, tools: Callable[[], Tools],
         if reserved:
             _close(cloud, service)
         elif service.disabled_reason == REASON:
-            cloud.nova.enable_service(service.id)
+            compute_services.enable(cloud.nova, service)
     db_nodes.update_node(context, node_id, {'is_reserved': reserved})
     if found is not None:
         changed = cloud.nova.service(service.host)
@@ -102,12 +102,12 @@ def _close(tools: Tools, service: nova_records.Service) -> None:
                    occupancy.servers_of(tools, service.host)]
     except exception.CloudManagerException:
         if disabled:
-            nova.enable_service(service.id)
+            compute_services.enable(nova, service)
         raise
     if not present:
         return
     if disabled:
-        nova.enable_service(service.id)
+        compute_services.enable(nova, service)
     named = ', '.join(present[:MAX_NAMED])
     more = ', ...' if len(present) > MAX_NAMED else ''
     raise exception.Conflict(

@@ -134,7 +134,8 @@ class BindingStep(AgentStep):
                 and service.disabled_reason
                 == binding.reason(self.controller)):
             self.run.guard()
-            self.tools.nova.enable_service(service.id)
+            compute_services.enable(self.tools.nova, service,
+                                    self.run.guard)
             self._note_service(service, 'enabled')
 
     def _note_service(self, service: nova_records.Service,

@@ -107,7 +107,7 @@ class DisableHost(HostStep):
                 self._reason(), causes, bool(memory.fenced))
             compute_services.disable(self.tools.nova, service, why)
         else:
-            self.tools.nova.enable_service(service.id)
+            compute_services.enable(self.tools.nova, service)
 
     def _is_harmless(self, causes: list[failure.Failure]) -> bool:
         """Tell whether the failures leave the host as it was."""

@@ -185,7 +185,8 @@ class EnableHost(HostStep):
                 self.tools.nova.disable_service(
                     service.id, service.disabled_reason or 'cloudmanager')
             if attempt or service.status != 'enabled':
-                self.tools.nova.enable_service(service.id)
+                compute_services.enable(self.tools.nova, service,
+                                        self.run.guard)
             if self._is_in_use():
                 return
         # Enabling it again helps only where nova-compute sees a difference; it

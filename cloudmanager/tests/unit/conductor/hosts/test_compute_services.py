@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Disabling services of Nova, and what follows a task."""
+"""Disabling and enabling services of Nova, and what follows a task."""
 
 import threading
 
@@ -20,7 +20,7 @@ class DisableTestCase(fakes_case.ConductorCase):
     def setUp(self):
         super().setUp()
         self.useFixture(fixtures.MockPatchObject(
-            compute_services, 'DISABLE_SECONDS', 0.05))
+            compute_services, 'LOOK_SECONDS', 0.05))
         self.release = threading.Event()
         self.addCleanup(self.release.set)
         self.plain = self.nova.disable_service
@@ -72,13 +72,26 @@ class DisableTestCase(fakes_case.ConductorCase):
             retry.Kind.IDEMPOTENT, 'Nova', 'disable service', request, *args)
         self.disable()
         (thread,) = [thread for thread in threading.enumerate()
-                     if thread.name == 'disable']
+                     if thread.name == 'disabled']
         self.nova.enable_service(self.nova.service('src').id)
         self.release.set()
         thread.join(10)
         self.assertFalse(thread.is_alive())
         self.assertEqual(['why'], asked)
         self.assertEqual('enabled', self.nova.service('src').status)
+
+    def test_enable_on_a_dead_host(self):
+        self.disable()
+        plain = self.nova.enable_service
+
+        def enable(service_id):
+            plain(service_id)
+            self.release.wait(10)
+
+        self.nova.enable_service = enable
+        compute_services.enable(self.nova, self.nova.service('src'))
+        self.assertEqual('enabled', self.nova.service('src').status)
+        self.assertFalse(self.release.is_set())
 
     def test_may_go_on_no_more(self):
         self.hang(before=False)

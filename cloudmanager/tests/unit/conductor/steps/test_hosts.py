@@ -80,7 +80,7 @@ class DisableTestCase(StepCase):
     def test_call_hangs(self):
         """Nova stores the status, then waits for a host that is dead."""
         self.useFixture(fixtures.MockPatchObject(
-            compute_services, 'DISABLE_SECONDS', 0.05))
+            compute_services, 'LOOK_SECONDS', 0.05))
         answered = threading.Event()
         self.addCleanup(answered.set)
         original = self.nova.disable_service
