@@ -48,6 +48,9 @@ URLS = {
 # Tables that migrations put rows into; tests begin with these rows.
 SEEDED = ('node_classes', 'node_types', 'node_images')
 THREAD_GRACE_SECONDS = 5
+# On a server ids go on from test to test. What a test takes for the id of
+# something that is not there is smaller.
+FIRST_ID = 1_000_001
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 10.0,
@@ -210,11 +213,34 @@ def create_database(backend: str) -> sa.URL:
     return _server_url(backend).set(database=name)
 
 
-def _migrated_database(backend: str) -> sa.URL:
+def _migrated_database(backend: str, first_id: int = 1) -> sa.URL:
+    """Make a database with all tables.
+
+    :param first_id: of what tests put into it
+    """
     url = create_database(backend)
     _upgrade(_render(url))
     _seed.setdefault(backend, _read_seed(url))
+    if first_id > 1:
+        _number_from(url, first_id)
     return url
+
+
+def _number_from(url: sa.URL, first_id: int) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        for table in models.Base.metadata.sorted_tables:
+            column = table.autoincrement_column
+            if column is None:
+                continue
+            if connection.dialect.name == 'mysql':
+                connection.exec_driver_sql(
+                    f'ALTER TABLE {table.name} AUTO_INCREMENT = {first_id}')
+            else:
+                connection.execute(sa.select(sa.func.setval(
+                    sa.func.pg_get_serial_sequence(table.name, column.name),
+                    first_id)))
+    engine.dispose()
 
 
 def drop_database(backend: str, url: sa.URL) -> None:
@@ -267,8 +293,10 @@ class DbTestCase(TestCase):
         if cls.migrated and spare and not cls.alone:
             cls._url = spare.pop()
         else:
-            cls._url = (_migrated_database(cls.backend) if cls.migrated
-                        else create_database(cls.backend))
+            cls._url = (
+                _migrated_database(cls.backend,
+                                   1 if cls.alone else FIRST_ID)
+                if cls.migrated else create_database(cls.backend))
         cls.addClassCleanup(cls._release, cls._url)
 
     @classmethod
