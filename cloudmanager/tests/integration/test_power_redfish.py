@@ -189,18 +189,16 @@ class FailuresTestCase(RedfishTestCase):
         self.assertEqual(ON, self.state())
 
     def test_pw10_silent_and_back(self):
-        self.conf.config(group='power', call_deadline=1.0)
         self.assertEqual(ON, self.state())
         self.emulator.pause()
-        self.fails(exceptions.PowerUnreachable, self.state)
-        self.fails(exceptions.PowerUnreachable, self.driver.power_off,
-                   self.device, FIRST)
+        with self.short_deadline():
+            self.fails(exceptions.PowerUnreachable, self.state)
+            self.fails(exceptions.PowerUnreachable, self.driver.power_off,
+                       self.device, FIRST)
         self.emulator.resume()
-        self.conf.config(group='power', call_deadline=DEADLINE)
         self.assertEqual(ON, self.state())
 
     def test_pw10_silent_in_mid_session_and_back(self):
-        self.conf.config(group='power', call_deadline=1.0)
         relay = self.useFixture(peers.TCPRelay(self.emulator.host,
                                                self.emulator.port))
         device = dataclasses.replace(
@@ -210,11 +208,12 @@ class FailuresTestCase(RedfishTestCase):
         relay.silence_after(None)
         self.assertEqual(ON, self.state(device=device))
         whole = relay.answered
-        # In the handshake, behind it, and in the middle of the answer.
-        for count in (100, whole // 2, whole - 50):
-            relay.silence_after(count)
-            self.fails(exceptions.PowerUnreachable, self.state, FIRST,
-                       device)
+        with self.short_deadline():
+            # In the handshake, behind it, and in the middle of the answer.
+            for count in (100, whole // 2, whole - 50):
+                relay.silence_after(count)
+                self.fails(exceptions.PowerUnreachable, self.state, FIRST,
+                           device)
         relay.silence_after(None)
         self.assertEqual(ON, self.state(device=device))
 

@@ -239,14 +239,14 @@ class FailuresTestCase(SSHTestCase):
                                                self.peer.port))
         device = dataclasses.replace(self.device, port=relay.port)
         self.assertEqual(ON, self.state(device))
-        self.conf.config(group='power', call_deadline=1.0)
         relay.silence_after(None)
         self.assertEqual(ON, self.state(device))
         whole = relay.answered
-        # At the greeting, in the key exchange, and at the very end.
-        for count in (0, 30, 1200, whole - 200):
-            relay.silence_after(count)
-            self.fails(exceptions.PowerUnreachable, self.state, device)
+        with self.short_deadline():
+            # At the greeting, in the key exchange, and at the very end.
+            for count in (0, 30, 1200, whole - 200):
+                relay.silence_after(count)
+                self.fails(exceptions.PowerUnreachable, self.state, device)
         relay.silence_after(None)
         start = time.monotonic()
         self.assertEqual(ON, self.state(device))
@@ -254,10 +254,10 @@ class FailuresTestCase(SSHTestCase):
 
     def test_libvirt_hangs(self):
         """No virsh outlives its call there."""
-        self.conf.config(group='power', call_deadline=1.0)
         self.peer.mark('hang')
-        self.fails((exceptions.PowerUnreachable, exceptions.PowerBusy),
-                   self.state)
+        with self.short_deadline():
+            self.fails((exceptions.PowerUnreachable, exceptions.PowerBusy),
+                       self.state)
         self.peer.unmark('hang')
         self.assertEqual(ON, self.state())
         deadline = time.monotonic() + PROMPT
