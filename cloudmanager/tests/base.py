@@ -50,7 +50,7 @@ SEEDED = ('node_classes', 'node_types', 'node_images')
 THREAD_GRACE_SECONDS = 5
 # On a server ids go on from test to test. What a test takes for the id of
 # something that is not there is smaller.
-FIRST_ID = 1_000_001
+FIRST_ID = 2_000_001
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 10.0,
