@@ -182,8 +182,10 @@ class EnableHost(HostStep):
             self.run.guard()
             service = compute_services.of_host(self.tools.nova, self.run.host)
             if attempt:
-                self.tools.nova.disable_service(
-                    service.id, service.disabled_reason or 'cloudmanager')
+                compute_services.disable(
+                    self.tools.nova, service,
+                    service.disabled_reason or 'cloudmanager',
+                    self.run.guard)
             if attempt or service.status != 'enabled':
                 compute_services.enable(self.tools.nova, service,
                                         self.run.guard)
